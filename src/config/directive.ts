@@ -1,0 +1,178 @@
+/**
+ * The schema language: a directive is a value, and the type of its setting is inferred from it.
+ *
+ * One declaration serves parsing, validation, defaults, inheritance, reference pages, completion, lint and `explain`.
+ * A module lists its directives as one object literal; `ConfOf` turns that object's type into the settings type.
+ */
+import type { Position, Word } from './source.ts'
+
+/**
+ * A place where directives may stand. `if` is "if in location", `server_if` is "if in server"; free-form blocks
+ * (`types`, `map`, `geo` ...) are contexts whose lines are entries and not directives.
+ */
+export type Context =
+  | 'main'
+  | 'events'
+  | 'http'
+  | 'server'
+  | 'server_if'
+  | 'location'
+  | 'if'
+  | 'limit_except'
+  | 'upstream'
+  | 'types'
+  | 'map'
+  | 'geo'
+  | 'split_clients'
+  | 'charset_map'
+  | 'match'
+  | 'stream'
+  | 'stream_server'
+  | 'stream_upstream'
+  | 'stream_match'
+  | 'stream_map'
+  | 'stream_geo'
+  | 'stream_split_clients'
+  | 'mail'
+  | 'mail_server'
+  | 'mgmt'
+  | 'acme_issuer'
+  | 'oidc_provider'
+  | 'otel_exporter'
+
+/** What a reader may ask of the place it reads in, and how it reports; it never throws past one directive. */
+export interface ReadContext {
+  readonly directive: Word
+  readonly context: Context
+  /** Folder of the main configuration file: nginx's conf prefix. */
+  readonly confPrefix: string
+  /** The `-p` prefix. */
+  readonly prefix: string
+  /** Ends the reading of this directive with nginx's message; ` in FILE:LINE` is appended by the reporter. */
+  fail(message: string, at?: Position, hint?: string): never
+  warn(message: string, at?: Position): void
+}
+
+/** How the words after a directive's name become one typed value. */
+export interface Args<T> {
+  /** As nginx's documentation writes it, for reference pages: `on | off`, `zone=name [burst=number]`. */
+  readonly syntax: string
+  /** Number of words accepted; outside of it nginx's "invalid number of arguments" is reported. */
+  readonly min: number
+  readonly max: number
+  read(words: readonly Word[], at: ReadContext): T
+}
+
+/**
+ * How a block gets a value that it does not set: from the enclosing block (`inherit`), only through pseudo-blocks
+ * (`if in location`, `limit_except`: nginx's handlers such as `proxy_pass`), or never.
+ */
+export type Inheritance = 'inherit' | 'pseudo' | 'never'
+
+interface Spec<T> {
+  readonly in: readonly Context[]
+  readonly args: Args<T>
+  readonly doc: string
+  readonly since?: string
+  readonly inheritance?: Inheritance
+  /** Another text than `"x" directive is duplicate` when given twice, or false: the last one wins. */
+  readonly duplicate?: string | false
+  /** Set when the directive is parsed and has no effect, with the reason: it goes on the published list. */
+  readonly withoutEffect?: string
+  /** Set when its use is refused with "not supported yet by Viaduct". */
+  readonly unsupported?: string
+}
+
+/** A declared directive; made only by `directive`, `directives` and `block`. */
+export interface Directive<T> {
+  readonly kind: 'one' | 'many' | 'block'
+  readonly in: readonly Context[]
+  readonly args: Args<unknown>
+  readonly doc: string
+  readonly since: string | undefined
+  readonly default: string | undefined
+  readonly inheritance: Inheritance
+  readonly duplicate: string | false | undefined
+  readonly withoutEffect: string | undefined
+  readonly unsupported: string | undefined
+  /** The context that its block opens. */
+  readonly opens: Context | undefined
+  /** For free-form blocks: how a line of the block is read (name and arguments together). */
+  readonly entry: Args<unknown> | undefined
+  /** Phantom: carries the value type to `ConfOf`. */
+  readonly value?: T
+}
+
+export type Directives = Readonly<Record<string, Directive<unknown>>>
+
+/** The settings that a module receives: one property per directive, under its nginx name. */
+export type ConfOf<D extends Directives> = { readonly [K in keyof D]: D[K] extends Directive<infer T> ? T : never }
+
+const plain = { opens: undefined, entry: undefined }
+
+function common<T>(spec: Spec<T>) {
+  return {
+    in: spec.in,
+    args: spec.args,
+    doc: spec.doc,
+    since: spec.since,
+    duplicate: spec.duplicate,
+    withoutEffect: spec.withoutEffect,
+    unsupported: spec.unsupported,
+  }
+}
+
+/** Declares a directive that stands at most once in a block. Its default is nginx's own text, read by the same reader. */
+export function directive<T>(spec: Spec<T> & { readonly default: string }): Directive<T>
+export function directive<T>(spec: Spec<T>): Directive<T | undefined>
+export function directive<T>(spec: Spec<T> & { readonly default?: string }): Directive<T | undefined> {
+  const { inheritance = 'inherit' } = spec
+  return { ...common(spec), ...plain, kind: 'one', default: spec.default, inheritance }
+}
+
+/** Declares a directive that may repeat; the list is inherited only by a block that has none of its own. */
+export function directives<T>(spec: Spec<T>): Directive<readonly T[]> {
+  const { inheritance = 'inherit' } = spec
+  return { ...common(spec), ...plain, kind: 'many', default: undefined, inheritance }
+}
+
+/** One line of a free-form block, read. */
+export interface Entry<E> {
+  readonly value: E
+  readonly at: Position
+}
+
+/** A block as its module sees it: the words before `{`, and either a scope of directives or the entries. */
+export interface BlockValue<T, E = never> {
+  readonly args: T
+  readonly scope: ScopeView
+  readonly entries: readonly Entry<E>[]
+  readonly at: Position
+}
+
+/** The part of `Scope` that modules use: the settings of one block for one set of directives. */
+export interface ScopeView {
+  readonly context: Context
+  readonly at: Position
+  /** Settings after inheritance; the same object for the same declarations. */
+  resolve<D extends Directives>(directives: D): ConfOf<D>
+  /** Settings of this block alone, without inheritance or defaults. */
+  own<D extends Directives>(directives: D): Partial<ConfOf<D>>
+  /** Where a directive was given in this block itself, if it was. */
+  positionOf(directive: Directive<unknown>): Position | undefined
+}
+
+/** Declares a directive that opens a block; blocks are never inherited. */
+export function block<T, E = never>(
+  spec: Spec<T> & { readonly opens: Context; readonly entry?: Args<E> },
+): Directive<readonly BlockValue<T, E>[]> {
+  return { ...common(spec), kind: 'block', default: undefined, inheritance: 'never', opens: spec.opens, entry: spec.entry }
+}
+
+/** The same directives under another module's prefix: `proxy_`, `fastcgi_`, `grpc_` ... */
+export function family<P extends string, D extends Directives>(
+  prefix: P,
+  base: D,
+): { readonly [K in keyof D & string as `${P}_${K}`]: D[K] } {
+  return Object.fromEntries(Object.entries(base).map(([name, d]) => [`${prefix}_${name}`, { ...d }])) as never
+}
