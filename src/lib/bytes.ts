@@ -1,0 +1,30 @@
+/**
+ * Binary strings: one character is one byte (latin1). The data plane keeps everything that came from or goes to a
+ * socket in this form; text of the configuration becomes it once, at load.
+ */
+
+/** Returns the UTF-8 bytes of `text` as a binary string; plain ASCII is returned as it is. */
+export function toBinary(text: string): string {
+  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
+}
+
+/** Returns the text whose UTF-8 bytes are `binary`; bytes that are not UTF-8 become U+FFFD. */
+export function fromBinary(binary: string): string {
+  return isAscii(binary) ? binary : Buffer.from(binary, 'latin1').toString('utf8')
+}
+
+/** Returns the bytes to write for `text`: a binary string as it is, any other text as UTF-8. */
+export function bytesOf(text: string): Buffer {
+  return Buffer.from(text, isBinary(text) ? 'latin1' : 'utf8')
+}
+
+/** Tells whether every character of `text` is one byte. */
+export function isBinary(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false
+  return true
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
+}
