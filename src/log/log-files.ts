@@ -1,0 +1,151 @@
+/**
+ * The open log files of one thread. Threads of a process share descriptors by number, so the thread that owns the files
+ * opens them and the others adopt its numbers; after USR1 the owner opens anew and hands out the new numbers, and closes
+ * the old ones only when every thread has adopted.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { bytesOf } from '../lib/bytes.ts'
+import { clock } from '../lib/clock.ts'
+import { errnoCode } from '../lib/errno.ts'
+
+const STDERR = 2
+
+/** What a write came to: LOG_OK, or the symbolic errno of the failure. */
+export const LOG_OK = ''
+
+/** Something that keeps lines back, and is told when they must be in the file. */
+export interface Flushable {
+  flush(): void
+}
+
+/** One file opened for appending. It never throws; a lost line is a lost line. */
+export class LogFile {
+  readonly path: string
+  /** Set by a buffered access log: flushed before the descriptor changes and at exit. */
+  buffer: Flushable | undefined = undefined
+  #fd: number
+  #diskFullSecond = 0
+
+  constructor(path: string, fd: number) {
+    this.path = path
+    this.#fd = fd
+  }
+
+  get fd(): number {
+    return this.#fd
+  }
+
+  /** Appends whole lines with one system call; returns LOG_OK or the errno. After ENOSPC it rests for a second. */
+  write(lines: string | Uint8Array): string {
+    if (clock.seconds === this.#diskFullSecond) return LOG_OK
+    try {
+      writeSync(this.#fd, typeof lines === 'string' ? bytesOf(lines) : lines)
+      return LOG_OK
+    } catch (error) {
+      const code = errnoCode(error)
+      if (code === 'ENOSPC') this.#diskFullSecond = clock.seconds
+      return code
+    }
+  }
+
+  /** Writes what is buffered to the old descriptor and goes on with the new one. Only `LogFiles` calls it. */
+  swap(fd: number): void {
+    this.buffer?.flush()
+    this.#fd = fd
+  }
+}
+
+/** A file that could not be opened again; the old descriptor stays in use. */
+export interface ReopenFailure {
+  readonly path: string
+  readonly error: unknown
+}
+
+export class LogFiles {
+  readonly #files = new Map<string, LogFile>()
+  readonly #adopted = new Map<string, number>()
+  readonly #retired: number[] = []
+  readonly #mode: number
+
+  /** `mode` is of files that have to be created; nginx's is 0644. */
+  constructor(mode = 0o644) {
+    this.#mode = mode
+  }
+
+  /** Returns the file, adopting or opening (and so creating) it at first. Throws what `open` throws. */
+  open(path: string): LogFile {
+    const known = this.#files.get(path)
+    if (known !== undefined) return known
+    const file = new LogFile(path, this.#adopted.get(path) ?? openSync(path, 'a', this.#mode))
+    this.#files.set(path, file)
+    return file
+  }
+
+  /** Descriptors by path, to be adopted by another thread of this process. */
+  descriptors(): ReadonlyMap<string, number> {
+    return new Map([...this.#files].map(([path, file]) => [path, file.fd]))
+  }
+
+  /** Uses another thread's descriptors from now on; they are never closed here. */
+  adopt(descriptors: ReadonlyMap<string, number>): void {
+    for (const [path, fd] of descriptors) {
+      this.#adopted.set(path, fd)
+      const file = this.#files.get(path)
+      if (file !== undefined && file.fd !== fd) file.swap(fd)
+    }
+  }
+
+  /** Opens every file that is not adopted anew, and keeps the old descriptors open until `closeRetired`. */
+  reopen(): readonly ReopenFailure[] {
+    const failures: ReopenFailure[] = []
+    for (const [path, file] of this.#files) {
+      if (this.#adopted.has(path)) continue
+      try {
+        const fd = openSync(path, 'a', this.#mode)
+        this.#retired.push(file.fd)
+        file.swap(fd)
+      } catch (error) {
+        failures.push({ path, error })
+      }
+    }
+    return failures
+  }
+
+  /** Closes what `reopen` and `keepOnly` replaced: to be called when no thread writes to those numbers any more. */
+  closeRetired(): void {
+    for (const fd of this.#retired.splice(0)) closeQuietly(fd)
+  }
+
+  /** Forgets files that a new configuration no longer names; call it when no runtime tree uses them. */
+  keepOnly(paths: ReadonlySet<string>): void {
+    for (const [path, file] of this.#files) {
+      if (paths.has(path)) continue
+      file.buffer?.flush()
+      this.#files.delete(path)
+      if (!this.#adopted.delete(path)) this.#retired.push(file.fd)
+    }
+  }
+
+  /** Writes out what buffered logs hold: at exit, and before descriptors change hands. */
+  flush(): void {
+    for (const file of this.#files.values()) file.buffer?.flush()
+  }
+
+  /** Flushes and closes everything that this thread opened. */
+  close(): void {
+    this.flush()
+    this.keepOnly(new Set())
+    this.closeRetired()
+  }
+}
+
+/** Standard error as a log file; it is never reopened or closed. */
+export const STDERR_FILE: LogFile = new LogFile('stderr', STDERR)
+
+function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd)
+  } catch {
+    // Already closed by its owner: nothing is lost.
+  }
+}
