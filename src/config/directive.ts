@@ -61,6 +61,8 @@ export interface Args<T> {
   readonly min: number
   readonly max: number
   read(words: readonly Word[], at: ReadContext): T
+  /** Present when giving the directive twice in a block adds to its value instead of being a duplicate (nginx's bit masks). */
+  merge?(earlier: T, later: T, at: ReadContext): T
 }
 
 /**
@@ -147,7 +149,10 @@ export interface BlockValue<T, E = never> {
   readonly args: T
   readonly scope: ScopeView
   readonly entries: readonly Entry<E>[]
+  /** Where its `{` stands: nginx reports errors about the arguments here. */
   readonly at: Position
+  /** Where its `}` stands: nginx reports errors about the contents here. */
+  readonly close: Position
 }
 
 /** The part of `Scope` that modules use: the settings of one block for one set of directives. */
@@ -158,15 +163,30 @@ export interface ScopeView {
   resolve<D extends Directives>(directives: D): ConfOf<D>
   /** Settings of this block alone, without inheritance or defaults. */
   own<D extends Directives>(directives: D): Partial<ConfOf<D>>
+  /** This block's own values of `directives`, blocks included, in file order: for modules whose directives are a program. */
+  ordered<D extends Directives>(directives: D): readonly OrderedValue<D>[]
   /** Where a directive was given in this block itself, if it was. */
   positionOf(directive: Directive<unknown>): Position | undefined
 }
+
+/** One directive of a block in file order: its name tells the type of its value. */
+export type OrderedValue<D extends Directives> = {
+  readonly [K in keyof D & string]: { readonly name: K; readonly value: Element<D[K]>; readonly at: Position }
+}[keyof D & string]
+type Element<X> = X extends Directive<infer T> ? (T extends readonly (infer E)[] ? E : T) : never
 
 /** Declares a directive that opens a block; blocks are never inherited. */
 export function block<T, E = never>(
   spec: Spec<T> & { readonly opens: Context; readonly entry?: Args<E> },
 ): Directive<readonly BlockValue<T, E>[]> {
-  return { ...common(spec), kind: 'block', default: undefined, inheritance: 'never', opens: spec.opens, entry: spec.entry }
+  return {
+    ...common(spec),
+    kind: 'block',
+    default: undefined,
+    inheritance: 'never',
+    opens: spec.opens,
+    entry: spec.entry,
+  }
 }
 
 /** The same directives under another module's prefix: `proxy_`, `fastcgi_`, `grpc_` ... */

@@ -6,7 +6,12 @@ export interface Position {
   readonly line: number
   /** One-based, in characters. */
   readonly column: number
+  /** Set on the end of a statement: where the statement begins, which is what a person wants to be shown. */
+  readonly from?: Position
 }
+
+/** The `file` of everything that was given with `-g`; nginx reports it as `in command line`. */
+export const COMMAND_LINE = '<command line>'
 
 /** One word of a directive after unquoting and unescaping. */
 export interface Word extends Position {
@@ -22,4 +27,11 @@ export interface Statement {
   readonly block: readonly Statement[] | undefined
   /** Where its `;` or `{` stands: nginx reports errors with this line. */
   readonly end: Position
+  /** Where the `}` of its block stands, when that was found. */
+  readonly close?: Position
+  /**
+   * What is wrong with the statement as written (grammar, a missing include), reported at `end`. Such a statement has
+   * no meaning besides its fault; the rest of its file was not read when the grammar was at fault.
+   */
+  readonly fault?: string
 }

@@ -1,0 +1,66 @@
+/** What is wrong with a configuration, collected in file order while it is read; nothing here throws or prints. */
+import type { Position } from './source.ts'
+
+export type Level = 'emerg' | 'warn' | 'notice'
+
+/** One finding. `at` is nginx's line for it, `shown` the most precise place known, `hint` a sentence on what to do. */
+export interface Diagnostic {
+  readonly level: Level
+  readonly message: string
+  readonly at: Position | undefined
+  readonly shown: Position | undefined
+  readonly hint: string | undefined
+}
+
+/** Optional parts of a finding. */
+export interface Details {
+  readonly shown?: Position | undefined
+  readonly hint?: string | undefined
+}
+
+/** The findings of one load; the configuration is usable only when `failed` is false. */
+export class Diagnostics {
+  readonly #all: Diagnostic[] = []
+  #failed = false
+
+  get all(): readonly Diagnostic[] {
+    return this.#all
+  }
+
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  /** Reports an error; without `at` it concerns no place in a file. */
+  emerg(message: string, at?: Position, details: Details = {}): void {
+    this.#failed = true
+    this.#add('emerg', message, at, details)
+  }
+
+  warn(message: string, at?: Position, details: Details = {}): void {
+    this.#add('warn', message, at, details)
+  }
+
+  notice(message: string, at?: Position, details: Details = {}): void {
+    this.#add('notice', message, at, details)
+  }
+
+  #add(level: Level, message: string, at: Position | undefined, details: Details): void {
+    this.#all.push({ level, message, at, shown: details.shown ?? at?.from ?? at, hint: details.hint })
+  }
+}
+
+/** Thrown by `ReadContext.fail` to leave a reader; caught where the directive is read and never further out. */
+export class ReadFailure extends Error {
+  readonly at: Position | undefined
+  readonly hint: string | undefined
+  /** True when the wording is the directive's own, which an enclosing reader must not replace. */
+  readonly worded: boolean
+
+  constructor(message: string, at?: Position, hint?: string, worded = false) {
+    super(message)
+    this.at = at
+    this.hint = hint
+    this.worded = worded
+  }
+}

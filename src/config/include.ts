@@ -1,0 +1,180 @@
+/**
+ * Reads configuration files and replaces every `include` by the statements of the files that it names.
+ *
+ * The only file of `config/` that touches the file system, and only through `SourceReader`: what one load read is
+ * recorded as a `SourceSnapshot`, plain data that another thread or process can replay without the disk.
+ */
+import { globSync, readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { parse } from './parser.ts'
+import type { Position, Statement } from './source.ts'
+import { decodeText } from './text.ts'
+
+/** Where configuration text comes from. `read` throws an error with a `code` as node:fs does. */
+export interface SourceReader {
+  read(path: string): string
+  /** Paths that match a POSIX glob pattern, sorted; none is not an error. */
+  glob(pattern: string): readonly string[]
+}
+
+/** Everything that one load read, structured-clonable. */
+export interface SourceSnapshot {
+  readonly texts: Map<string, string>
+  readonly globs: Map<string, readonly string[]>
+  /** Paths that could not be read, with the error code. */
+  readonly missing: Map<string, string>
+}
+
+/** One configuration file as `-T` prints it. */
+export interface SourceFile {
+  readonly path: string
+  readonly text: string
+}
+
+/** `include` in `include` in ...: nginx stops only when it runs out of descriptors. */
+const INCLUDE_DEPTH_MAX = 64
+
+/** The C library's words for the errors that reading a file meets; nginx prints them. */
+const STRERROR: Readonly<Record<string, string>> = {
+  EPERM: 'Operation not permitted',
+  ENOENT: 'No such file or directory',
+  EIO: 'Input/output error',
+  EACCES: 'Permission denied',
+  ENOTDIR: 'Not a directory',
+  EISDIR: 'Is a directory',
+  EMFILE: 'Too many open files',
+  ENFILE: 'Too many open files in system',
+  ENAMETOOLONG: 'File name too long',
+  ELOOP: 'Too many levels of symbolic links',
+}
+
+/** Reads from the disk. */
+export const diskReader: SourceReader = {
+  read: (path) => decodeText(readFileSync(path)),
+  glob: (pattern) => globSync(pattern).sort(byBytes),
+}
+
+/** Replays a snapshot: what was not read when it was recorded does not exist. */
+export function snapshotReader(snapshot: SourceSnapshot): SourceReader {
+  return {
+    read(path) {
+      const text = snapshot.texts.get(path)
+      if (text !== undefined) return text
+      throw Object.assign(new Error(path), { code: snapshot.missing.get(path) ?? 'ENOENT' })
+    },
+    glob: (pattern) => snapshot.globs.get(pattern) ?? [],
+  }
+}
+
+/** Wraps a reader so that all that goes through it is read once and stands in `snapshot`. */
+export function recordingReader(reader: SourceReader): {
+  readonly reader: SourceReader
+  readonly snapshot: SourceSnapshot
+} {
+  const snapshot: SourceSnapshot = { texts: new Map(), globs: new Map(), missing: new Map() }
+  const recording: SourceReader = {
+    read(path) {
+      let text = snapshot.texts.get(path)
+      if (text === undefined) {
+        try {
+          text = reader.read(path)
+        } catch (error) {
+          snapshot.missing.set(path, codeOf(error))
+          throw error
+        }
+        snapshot.texts.set(path, text)
+      }
+      return text
+    },
+    glob(pattern) {
+      const known = snapshot.globs.get(pattern)
+      if (known) return known
+      const paths = reader.glob(pattern)
+      snapshot.globs.set(pattern, paths)
+      return paths
+    },
+  }
+  return { reader: recording, snapshot }
+}
+
+/** nginx's message for a file that could not be read: `open() "/x" failed (2: No such file or directory)`. */
+export function openFailure(path: string, error: unknown): string {
+  const code = codeOf(error)
+  const number = (constants.errno as Readonly<Record<string, number>>)[code] ?? 0
+  return `${code === 'EISDIR' ? 'pread' : 'open'}() "${path}" failed (${number}: ${STRERROR[code] ?? code})`
+}
+
+/** Resolves a path as nginx does: an absolute one stays, another is appended to the prefix without normalising. */
+export function fullName(path: string, prefix: string): string {
+  if (path.startsWith('/')) return path
+  return prefix === '' || prefix.endsWith('/') ? prefix + path : `${prefix}/${path}`
+}
+
+/** Reads files and expands includes, remembering each file once in the order first read. */
+export class Includer {
+  readonly #reader: SourceReader
+  readonly #confPrefix: string
+  readonly #files = new Map<string, SourceFile>()
+  readonly #stack: string[] = []
+
+  constructor(reader: SourceReader, confPrefix: string) {
+    this.#reader = reader
+    this.#confPrefix = confPrefix
+  }
+
+  get files(): readonly SourceFile[] {
+    return [...this.#files.values()]
+  }
+
+  /** Parses a file and expands it; throws what the reader throws. */
+  load(path: string): readonly Statement[] {
+    const text = this.#reader.read(path)
+    if (!this.#files.has(path)) this.#files.set(path, { path, text })
+    this.#stack.push(path)
+    const statements = this.expand(parse(text, path))
+    this.#stack.pop()
+    return statements
+  }
+
+  /** Replaces the includes among statements, at every depth; one that fails stays, with its fault. */
+  expand(statements: readonly Statement[]): readonly Statement[] {
+    return statements.flatMap((s) => {
+      if (s.block !== undefined) return [{ ...s, block: this.expand(s.block) }]
+      if (s.name.text !== 'include' || s.fault !== undefined) return [s]
+      if (s.args.length !== 1) return [{ ...s, fault: 'invalid number of arguments in "include" directive' }]
+      return this.#include(s, s.args[0]!.text)
+    })
+  }
+
+  #include(at: Statement, argument: string): readonly Statement[] {
+    const path = fullName(argument, this.#confPrefix)
+    const paths = /[*?[]/.test(path) ? this.#reader.glob(path) : [path]
+    return paths.flatMap((file) => {
+      if (this.#stack.includes(file)) return [{ ...at, fault: `"${file}" includes itself` }]
+      if (this.#stack.length >= INCLUDE_DEPTH_MAX) return [{ ...at, fault: 'too many nested "include" directives' }]
+      try {
+        return this.load(file)
+      } catch (error) {
+        return [{ ...at, fault: openFailure(file, error) }]
+      }
+    })
+  }
+}
+
+/** The folder of a file, with the trailing slash that nginx's prefixes carry. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1)
+}
+
+/** Marks text given on the command line, which may include files but is none. */
+export function parseGlobals(text: string, file: Position['file']): readonly Statement[] {
+  return parse(text, file, true)
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
+}
+
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}

@@ -1,0 +1,80 @@
+/** From a path to a checked configuration: reads, parses, validates; problems go to `diagnostics`, never to a throw. */
+import type { Diagnostics } from './diagnostics.ts'
+import type { Directives } from './directive.ts'
+import {
+  folderOf,
+  fullName,
+  Includer,
+  openFailure,
+  recordingReader,
+  type SourceFile,
+  type SourceReader,
+  type SourceSnapshot,
+} from './include.ts'
+import { parse } from './parser.ts'
+import { Registry } from './registry.ts'
+import { Scope, ScopeEnv } from './scope.ts'
+import { COMMAND_LINE, type Position, type Statement } from './source.ts'
+import { Validator } from './validate.ts'
+
+/** The part of a module that configuration needs: its name and what it declares. */
+export interface ConfigModule {
+  readonly name: string
+  readonly directives: Directives
+}
+
+/** What to load and how. */
+export interface LoadOptions {
+  /** The main file; a relative path is taken from `prefix`. */
+  readonly path: string
+  /** The `-p` prefix. */
+  readonly prefix: string
+  /** Folder for relative names in the configuration; the main file's folder unless given. */
+  readonly confPrefix?: string
+  /** The text of `-g`. */
+  readonly globals?: string
+  readonly modules: readonly ConfigModule[]
+  readonly reader: SourceReader
+  readonly diagnostics: Diagnostics
+}
+
+/** A configuration after loading; meaningful only when the diagnostics did not fail. */
+export interface Config {
+  readonly main: Scope
+  /** Each file once, in the order first read: what `-T` prints. */
+  readonly files: readonly SourceFile[]
+  /** Everything read so far, also through `source`; can be sent to another thread and replayed by `snapshotReader`. */
+  readonly snapshot: SourceSnapshot
+  /** Reads further files that belong to the configuration (keys, databases) so that the snapshot holds them. */
+  readonly source: SourceReader
+  readonly statements: readonly Statement[]
+  readonly prefix: string
+  readonly confPrefix: string
+}
+
+/** Loads a configuration. Reports every mistake of the run to `diagnostics` and always returns. */
+export function loadConfig(options: LoadOptions): Config {
+  const { diagnostics, modules } = options
+  const prefix = asFolder(options.prefix)
+  const path = fullName(options.path, prefix)
+  const confPrefix = asFolder(options.confPrefix ?? folderOf(path))
+  const { reader, snapshot } = recordingReader(options.reader)
+  const includer = new Includer(reader, confPrefix)
+  const top: Position = { file: path, line: 1, column: 1 }
+  const main = new Scope('main', top, new ScopeEnv(prefix, confPrefix))
+  const globals = includer.expand(parse(options.globals ?? '', COMMAND_LINE, true))
+  const statements = [...globals]
+  let failure: string | undefined
+  try {
+    statements.push(...includer.load(path))
+  } catch (error) {
+    failure = openFailure(path, error)
+  }
+  new Validator(new Registry(modules), diagnostics, prefix, confPrefix).walk(statements, main)
+  if (failure !== undefined) diagnostics.emerg(failure)
+  return { main, files: includer.files, snapshot, source: reader, statements, prefix, confPrefix }
+}
+
+function asFolder(path: string): string {
+  return path === '' || path.endsWith('/') ? path : `${path}/`
+}

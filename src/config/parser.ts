@@ -1,0 +1,70 @@
+/**
+ * Text to statements. A mistake in the grammar ends the reading of its file and stands in the tree as a statement with
+ * a `fault`, at its place, so that whoever walks the tree reports everything in file order.
+ */
+import { Lexer, type Token } from './lexer.ts'
+import type { Position, Statement, Word } from './source.ts'
+
+/** nginx recurses without limit; no real configuration comes near this. */
+const NESTING_MAX = 128
+
+interface Open {
+  readonly words: readonly Word[]
+  readonly end: Position
+  readonly outer: Statement[]
+}
+
+/** Parses one file. With `parameter` the text is that of `-g`, in which blocks are not allowed. */
+export function parse(text: string, file: string, parameter = false): Statement[] {
+  const lexer = new Lexer(text, file, parameter)
+  const stack: Open[] = []
+  const top: Statement[] = []
+  let body = top
+  for (;;) {
+    const token = lexer.next()
+    switch (token.kind) {
+      case 'simple':
+        body.push(statement(token.words, token.end))
+        continue
+      case 'open':
+        if (parameter) return abandon(top, stack, body, 'block directives are not supported in -g option', token.end)
+        if (stack.length >= NESTING_MAX) return abandon(top, stack, body, 'too many nested blocks', token.end)
+        stack.push({ words: token.words, end: token.end, outer: body })
+        body = []
+        continue
+      case 'close': {
+        const open = stack.pop()
+        if (open === undefined) return abandon(top, stack, body, 'unexpected "}"', token.end)
+        open.outer.push({ ...statement(open.words, open.end), block: body, close: token.end })
+        body = open.outer
+        continue
+      }
+      default: {
+        const message = faultOf(token, stack.length > 0)
+        if (message === undefined) return top
+        return abandon(top, stack, body, message, token.end)
+      }
+    }
+  }
+}
+
+function faultOf(token: Extract<Token, { kind: 'eof' | 'fault' | 'close' }>, inBlock: boolean): string | undefined {
+  if (token.kind === 'fault') return token.message
+  return inBlock ? 'unexpected end of file, expecting "}"' : undefined
+}
+
+function statement(words: readonly Word[], end: Position): Statement {
+  return { name: words[0]!, args: words.slice(1), block: undefined, end }
+}
+
+/** Puts the fault where it was found and closes the blocks around it. */
+function abandon(top: Statement[], stack: Open[], innermost: Statement[], fault: string, end: Position): Statement[] {
+  const name = { ...end, text: '', quoted: false }
+  innermost.push({ name, args: [], block: undefined, end, fault })
+  let body = innermost
+  for (let open = stack.pop(); open !== undefined; open = stack.pop()) {
+    open.outer.push({ ...statement(open.words, open.end), block: body })
+    body = open.outer
+  }
+  return top
+}

@@ -1,0 +1,195 @@
+/**
+ * Statements to scopes: checks every directive against its declaration in nginx's order and words (`ngx_conf_handler`),
+ * reads its arguments and records the value. All mistakes are reported; a refused block is still looked into.
+ */
+import { type Diagnostics, ReadFailure } from './diagnostics.ts'
+import type { Args, BlockValue, Context, Directive, Entry, ReadContext } from './directive.ts'
+import type { Registry } from './registry.ts'
+import type { Scope } from './scope.ts'
+import type { Position, Statement, Word } from './source.ts'
+import { suggest } from './suggest.ts'
+
+const FAILED = Symbol('failed')
+
+/** Walks one configuration; used once per load. */
+export class Validator {
+  readonly #registry: Registry
+  readonly #diagnostics: Diagnostics
+  readonly #prefix: string
+  readonly #confPrefix: string
+
+  constructor(registry: Registry, diagnostics: Diagnostics, prefix: string, confPrefix: string) {
+    this.#registry = registry
+    this.#diagnostics = diagnostics
+    this.#prefix = prefix
+    this.#confPrefix = confPrefix
+  }
+
+  /** Checks the statements of a block and fills its scope. */
+  walk(statements: readonly Statement[], scope: Scope): void {
+    for (const s of statements) {
+      if (s.fault !== undefined) this.#diagnostics.emerg(s.fault, s.end)
+      else this.#statement(s, scope)
+    }
+  }
+
+  #statement(s: Statement, scope: Scope): void {
+    const directive = this.#registry.find(s.name.text, scope.context)
+    if (directive === undefined) {
+      this.#refuse(s, scope)
+      this.#lookInside(s, this.#registry.named(s.name.text), scope)
+      return
+    }
+    const problem = this.#shapeProblem(s, directive)
+    if (problem !== undefined) {
+      this.#error(s, problem, directive.unsupported)
+      this.#lookInside(s, [directive], scope)
+    } else if (directive.kind === 'block') {
+      this.#block(s, directive, scope)
+    } else {
+      this.#simple(s, directive, scope)
+    }
+  }
+
+  /** Reports a name that has no declaration in this context. */
+  #refuse(s: Statement, scope: Scope): void {
+    const name = s.name.text
+    const catalogued = this.#registry.catalogued(name)
+    if (catalogued?.includes(scope.context)) {
+      this.#error(s, `"${name}" directive is not supported yet by Viaduct`)
+    } else if (catalogued || this.#registry.named(name).length > 0) {
+      this.#error(s, `"${name}" directive is not allowed here`, this.#whereAllowed(name, catalogued))
+    } else {
+      const near = suggest(name, this.#registry.namesIn(scope.context)) ?? suggest(name, this.#registry.names())
+      this.#error(s, `unknown directive "${name}"`, near === undefined ? undefined : `did you mean "${near}"?`)
+    }
+  }
+
+  #whereAllowed(name: string, catalogued: readonly string[] = []): string {
+    const contexts = new Set([...this.#registry.named(name).flatMap((d) => d.in), ...catalogued])
+    return `"${name}" may stand in: ${[...contexts].join(', ')}`
+  }
+
+  #shapeProblem(s: Statement, directive: Directive<unknown>): string | undefined {
+    const name = s.name.text
+    if (directive.unsupported !== undefined) return `"${name}" directive is not supported yet by Viaduct`
+    if (directive.kind !== 'block' && s.block) return `directive "${name}" is not terminated by ";"`
+    if (directive.kind === 'block' && !s.block) return `directive "${name}" has no opening "{"`
+    const { min, max } = directive.args
+    if (s.args.length < min || s.args.length > max) return `invalid number of arguments in "${name}" directive`
+    return undefined
+  }
+
+  #simple(s: Statement, directive: Directive<unknown>, scope: Scope): void {
+    const { args, kind } = directive
+    const again = scope.has(directive)
+    if (again && kind === 'one' && !args.merge && directive.duplicate !== false) {
+      this.#error(
+        s,
+        directive.duplicate ?? `"${s.name.text}" directive is duplicate`,
+        this.#givenBefore(directive, scope),
+      )
+      return
+    }
+    const at = this.#readContext(s, scope.context)
+    const value = this.#read(args, s.args, at, s)
+    if (value === FAILED) {
+      scope.giveRefused(directive, s.end)
+      return
+    }
+    const earlier = again && kind === 'one' && args.merge ? scope.given(directive) : undefined
+    scope.give(directive, value, s.end, earlier === undefined ? value : args.merge?.(earlier, value, at))
+  }
+
+  #block(s: Statement, directive: Directive<unknown>, scope: Scope): void {
+    if (scope.has(directive) && typeof directive.duplicate === 'string') {
+      this.#error(s, directive.duplicate, this.#givenBefore(directive, scope))
+      this.#lookInside(s, [directive], scope)
+      return
+    }
+    const args = this.#read(directive.args, s.args, this.#readContext(s, scope.context), s)
+    if (args === FAILED) {
+      this.#lookInside(s, [directive], scope)
+      return
+    }
+    const inner = scope.open(directive.opens ?? scope.context, s.end)
+    const entries: Entry<unknown>[] = []
+    const value: BlockValue<unknown, unknown> = { args, scope: inner, entries, at: s.end, close: s.close ?? s.end }
+    scope.give(directive, value, s.end)
+    this.#contents(s, directive, inner, entries)
+  }
+
+  #contents(s: Statement, directive: Directive<unknown>, inner: Scope, entries: Entry<unknown>[]): void {
+    const { entry } = directive
+    if (entry === undefined) {
+      this.walk(s.block ?? [], inner)
+      return
+    }
+    for (const line of s.block ?? []) {
+      if (line.fault !== undefined) this.#diagnostics.emerg(line.fault, line.end)
+      else if (line.block) this.#diagnostics.emerg('unexpected "{"', line.end)
+      else this.#entry(line, entry, inner.context, entries)
+    }
+  }
+
+  #entry(line: Statement, entry: Args<unknown>, context: Context, entries: Entry<unknown>[]): void {
+    const words = [line.name, ...line.args]
+    if (words.length < entry.min || words.length > entry.max) {
+      this.#error(line, `invalid number of arguments in "${line.name.text}" directive`)
+      return
+    }
+    const value = this.#read(entry, words, this.#readContext(line, context), line)
+    if (value !== FAILED) entries.push({ value, at: line.end })
+  }
+
+  /** Checks the contents of a block that itself was refused, apart from the tree. */
+  #lookInside(s: Statement, candidates: readonly Directive<unknown>[], scope: Scope): void {
+    if (!s.block) return
+    const directive = candidates.find((d) => d.kind === 'block' && d.opens !== undefined)
+    if (directive?.opens) this.#contents(s, directive, scope.open(directive.opens, s.end, false), [])
+    else this.#faultsInside(s.block)
+  }
+
+  /** In a block of unknown meaning only the faults of grammar can be reported. */
+  #faultsInside(block: readonly Statement[]): void {
+    for (const s of block) {
+      if (s.fault !== undefined) this.#diagnostics.emerg(s.fault, s.end)
+      else if (s.block) this.#faultsInside(s.block)
+    }
+  }
+
+  #read(args: Args<unknown>, words: readonly Word[], at: ReadContext, s: Statement): unknown {
+    try {
+      return args.read(words, at)
+    } catch (error) {
+      if (!(error instanceof ReadFailure)) throw error
+      this.#diagnostics.emerg(error.message, s.end, { shown: error.at ?? s.args[0] ?? s.name, hint: error.hint })
+      return FAILED
+    }
+  }
+
+  #readContext(s: Statement, context: Context): ReadContext {
+    const diagnostics = this.#diagnostics
+    return {
+      directive: s.name,
+      context,
+      confPrefix: this.#confPrefix,
+      prefix: this.#prefix,
+      fail(message, at, hint) {
+        throw new ReadFailure(message, at, hint)
+      },
+      warn(message, at) {
+        diagnostics.warn(message, s.end, { shown: at ?? s.name })
+      },
+    }
+  }
+
+  #givenBefore(directive: Directive<unknown>, scope: Scope): string | undefined {
+    const at: Position | undefined = scope.positionOf(directive)
+    return at && `first given in ${at.file}:${at.line}`
+  }
+
+  #error(s: Statement, message: string, hint?: string): void {
+    this.#diagnostics.emerg(message, s.end, { shown: s.name, hint })
+  }
+}
