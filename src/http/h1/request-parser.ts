@@ -1,0 +1,174 @@
+/**
+ * Reads one HTTP/1 request head: request line, field lines, and what they mean. Incremental: it stops where the bytes
+ * end and goes on from there, so every byte is looked at once however the head is cut. The caller keeps the bytes of an
+ * unfinished head contiguous; the parser keeps positions only and makes one string, the head's text, when it is done.
+ */
+import { HeaderTable } from '../header-table.ts'
+import { CONNECT, methodName } from '../method.ts'
+import {
+  CONNECT_REFUSED,
+  CONNECT_WITH_BODY,
+  DONE,
+  FIELD_TOO_LONG,
+  INVALID_FIELD,
+  INVALID_TARGET_HOST,
+  NEED_MORE,
+  REQUEST_ERRORS,
+  TOO_MANY_FIELDS,
+  URI_TOO_LONG,
+} from '../request-errors.ts'
+import { RequestFacts } from '../request-facts.ts'
+import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE, LINES_TOO_LONG, type LineRules } from './field-lines.ts'
+import { RequestLine } from './request-line.ts'
+
+/** The limits of a head, from the server's settings; shared by all connections of a listener and never changed. */
+export interface RequestLimits extends LineRules {
+  /** `client_header_buffer_size`. */
+  firstBufferSize: number
+  /** The number in `large_client_header_buffers`; its size is `bufferSize`. */
+  bufferCount: number
+}
+
+/** The defaults of nginx. */
+export const REQUEST_LIMITS: RequestLimits = {
+  underscores: false,
+  dropInvalid: true,
+  upstream: false,
+  countMax: 1000,
+  bufferSize: 8192,
+  firstBufferSize: 1024,
+  bufferCount: 4,
+}
+
+/** One connection's parser; `reset()` before each request. Results are valid after DONE until the next `reset()`. */
+export class RequestParser {
+  readonly line = new RequestLine()
+  readonly headers = new HeaderTable()
+  readonly facts = new RequestFacts()
+  readonly lines = new FieldLines()
+  limits: RequestLimits
+  /** The length of the head with its blank line: the body begins at `start + headLength`. */
+  headLength = 0
+  #inFields = false
+  #code = NEED_MORE
+
+  constructor(limits: RequestLimits = REQUEST_LIMITS) {
+    this.limits = limits
+  }
+
+  /** Forgets the request. */
+  reset(): void {
+    this.line.reset()
+    this.headers.reset()
+    this.facts.reset()
+    this.headLength = 0
+    this.#inFields = false
+    this.#code = NEED_MORE
+  }
+
+  /**
+   * Reads `buffer[start, end)`. After NEED_MORE call again with the same bytes and more after them (in any buffer, at any
+   * `start`); bytes already read are not read again. Returns NEED_MORE, DONE or an error code (see request-errors.ts).
+   */
+  parse(buffer: Buffer, start: number, end: number): number {
+    let code = NEED_MORE
+    if (!this.#inFields) code = this.#requestLine(buffer, start, end)
+    if (this.#inFields) {
+      const lines = this.lines.parse(buffer, start, end, this.headers, this.limits)
+      if (lines === LINES_MORE) return NEED_MORE
+      this.headLength = this.lines.at
+      // After an error the text ends with the offending byte, for the log.
+      const stop = start + this.headLength
+      this.headers.text = buffer.latin1Slice(start, lines === LINES_DONE ? stop : Math.min(stop + 1, end))
+      code = this.#fields(lines)
+    } else if (code !== NEED_MORE) {
+      this.headLength = this.line.at
+      this.headers.text = buffer.latin1Slice(start, start + this.headLength)
+      if (code === DONE && !this.#targetHost()) code = INVALID_TARGET_HOST
+    }
+    this.#code = code
+    return code
+  }
+
+  /** major * 1000 + minor; 9 for HTTP/0.9. */
+  get version(): number {
+    return this.line.major * 1000 + this.line.minor
+  }
+
+  /** The method as it was sent. */
+  get method(): string {
+    return methodName(this.line.method) || this.headers.text.slice(this.line.start, this.line.methodEnd)
+  }
+
+  /** The target without scheme and host, as it was sent (`$request_uri`); "/" when there is none. */
+  get target(): string {
+    if (this.line.method === CONNECT) return '/'
+    return this.headers.text.slice(this.line.targetStart, this.line.targetEnd)
+  }
+
+  /** The request line (`$request`); after an error as much of it as was read. */
+  get requestLine(): string {
+    return this.headers.text.slice(this.line.start, this.line.end === 0 ? this.line.at : this.line.end)
+  }
+
+  /** The connection may carry another request after this one, as far as the client is concerned. */
+  get keepAlive(): boolean {
+    return this.facts.keepAlive(this.version)
+  }
+
+  /** Checks a CONNECT request once its server is known: `allowed` is `tunnel`'s permission. Returns DONE or an error. */
+  checkConnect(allowed: boolean): number {
+    if (this.line.method !== CONNECT) return DONE
+    if (this.version !== 1001 || !allowed) return CONNECT_REFUSED
+    return this.facts.contentLength > 0 || this.facts.chunked ? CONNECT_WITH_BODY : DONE
+  }
+
+  /** The line for the error log after an error code. */
+  logMessage(): string {
+    return REQUEST_ERRORS[this.#code]!.logMessage.replace('%s', () => this.#detail())
+  }
+
+  #requestLine(buffer: Buffer, start: number, end: number): number {
+    const { line, limits } = this
+    const code = line.parse(buffer, start, end)
+    const first = limits.firstBufferSize
+    // Leading empty lines do not count: nginx starts its buffer anew after them.
+    const length = line.empty ? 0 : line.at - line.start
+    if ((code === NEED_MORE || code === DONE) && length > first && length > limits.bufferSize) return URI_TOO_LONG
+    if (code !== DONE || line.major === 0) return code
+    this.#inFields = true
+    if (line.at <= first) this.lines.reset(line.at, first, limits.bufferCount)
+    else this.lines.reset(line.at, line.start + Math.max(first, limits.bufferSize), limits.bufferCount - 1)
+    return NEED_MORE
+  }
+
+  #targetHost(): boolean {
+    const { hostStart, hostEnd } = this.line
+    return hostEnd < 0 || this.facts.setHost(this.headers.text.slice(hostStart, hostEnd))
+  }
+
+  #fields(lines: number): number {
+    if (!this.#targetHost()) return INVALID_TARGET_HOST
+    const facts = this.facts.examine(this.headers, this.version, this.line.method)
+    if (lines === LINES_DONE) return facts
+    if (lines === LINES_INVALID) return INVALID_FIELD
+    return lines === LINES_TOO_LONG ? FIELD_TOO_LONG : TOO_MANY_FIELDS
+  }
+
+  #detail(): string {
+    const { lines, headers, facts } = this
+    if (this.#code === INVALID_FIELD) {
+      const byte = headers.text.charCodeAt(lines.errorAt)
+      return headers.text.slice(lines.errorStart, lines.errorAt) + '\\x' + byte.toString(16).padStart(2, '0')
+    }
+    if (this.#code === FIELD_TOO_LONG) return headers.text.slice(lines.errorStart, lines.errorStart + LOGGED_MAX)
+    const index = facts.errorIndex
+    if (index < 0) return ''
+    const name = headers.lowerName(index)
+    if (name === 'transfer-encoding' && headers.find(headers.hash(index), name) === index) return headers.value(index)
+    const previous = headers.find(headers.hash(index), name)
+    return `"${headers.name(index)}: ${headers.value(index)}", previous value: "${headers.name(previous)}: ${headers.value(previous)}"`
+  }
+}
+
+const LOGGED_MAX = 2048 - 300
