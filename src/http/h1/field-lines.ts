@@ -113,6 +113,10 @@ export class FieldLines {
         } else if (byte === 0x2f && rules.upstream && this.#repeatsStatusLine(buffer, base, at)) {
           state = IGNORED
           continue
+        } else if (rules.upstream && (byte === CR || byte === LF) && at - base > this.errorStart) {
+          // A back end's line without a colon is a name with an empty value.
+          this.#nameEnd = this.#valueStart = at - base
+          state = IN_VALUE
         } else if (byte <= SPACE || byte === 0x7f) {
           code = LINES_INVALID
           break

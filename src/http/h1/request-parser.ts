@@ -43,17 +43,19 @@ export const REQUEST_LIMITS: RequestLimits = {
 /** One connection's parser; `reset()` before each request. Results are valid after DONE until the next `reset()`. */
 export class RequestParser {
   readonly line = new RequestLine()
-  readonly headers = new HeaderTable()
   readonly facts = new RequestFacts()
   readonly lines = new FieldLines()
+  /** Where the fields go; may be exchanged before `reset()`, so that a request can own its table. */
+  headers: HeaderTable
   limits: RequestLimits
   /** The length of the head with its blank line: the body begins at `start + headLength`. */
   headLength = 0
   #inFields = false
   #code = NEED_MORE
 
-  constructor(limits: RequestLimits = REQUEST_LIMITS) {
+  constructor(limits: RequestLimits = REQUEST_LIMITS, headers: HeaderTable = new HeaderTable()) {
     this.limits = limits
+    this.headers = headers
   }
 
   /** Forgets the request. */
