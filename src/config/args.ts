@@ -2,6 +2,7 @@
  * Argument readers: how the words after a directive's name become one typed value, with nginx's wording per reader
  * (the `ngx_conf_set_*_slot` functions of `ngx_conf_file.c`). Readers that combine others stand in `combine.ts`.
  */
+import { ReadFailure } from './diagnostics.ts'
 import type { Args, ReadContext } from './directive.ts'
 import { fullName } from './include.ts'
 import type { Word } from './source.ts'
@@ -20,7 +21,7 @@ export const flag: Args<boolean> = word('on | off', (w, at) => {
   const text = w.text.toLowerCase()
   if (text === 'on' || text === 'off') return text === 'on'
   const name = at.directive.text
-  return at.fail(`invalid value "${w.text}" in "${name}" directive, it must be "on" or "off"`, w)
+  return general(`invalid value "${w.text}" in "${name}" directive, it must be "on" or "off"`, w)
 })
 
 /** Bytes, with `k` or `m`. */
@@ -40,16 +41,16 @@ export function number(name = 'number', bounds: { readonly min?: number; readonl
   const { min = 0, max } = bounds
   return word(name, (w, at) => {
     const value = parseNumber(w.text)
-    if (value === undefined) return failDirective(at, 'invalid number', w)
-    if (max === undefined && value < min) return at.fail(`value must be equal to or greater than ${min}`, w)
-    if (max !== undefined && (value < min || value > max)) return at.fail(`value must be between ${min} and ${max}`, w)
+    if (value === undefined) return general(setterMessage(at, 'invalid number'), w)
+    if (max === undefined && value < min) return general(`value must be equal to or greater than ${min}`, w)
+    if (max !== undefined && (value < min || value > max)) return general(`value must be between ${min} and ${max}`, w)
     return value
   })
 }
 
 /** One of a set of words, in any case; the value is spelled as declared. */
 export function oneOf<const T extends string>(...choices: readonly T[]): Args<T> {
-  return word(choices.join(' | '), (w, at) => find(choices, w, at))
+  return word(choices.join(' | '), (w) => find(choices, w))
 }
 
 /** Several of a set of words. Given twice in a block, the directive's sets are united. */
@@ -63,7 +64,7 @@ export function bits<const T extends string>(...choices: readonly T[]): Args<rea
     syntax: `${choices.join(' | ')} ...`,
     min: 1,
     max: Number.POSITIVE_INFINITY,
-    read: (words, at) => words.reduce<readonly T[]>((set, w) => unite(set, find(choices, w, at), at, w), []),
+    read: (words, at) => words.reduce<readonly T[]>((set, w) => unite(set, find(choices, w), at, w), []),
     merge: (earlier, later, at) => later.reduce((set, value) => unite(set, value, at), earlier),
   }
 }
@@ -105,8 +106,21 @@ export function prefixPath(name = 'path'): Args<string> {
 export const rate: Args<number> = word('rate', (w, at) => {
   const match = /^(\d+)(r\/[sm])?$/.exec(w.text)
   const requests = match ? parseNumber(match[1]!) : undefined
-  if (!requests) return at.fail(`invalid rate "${w.text}"`, w)
+  if (!requests) return at.fail(`invalid rate "${wholeOf(w)}"`, w)
   return match![2] === 'r/m' ? Math.floor((requests * 1000) / 60) : requests * 1000
+})
+
+/** nginx refuses a zone of less than eight pages. */
+const ZONE_SIZE_MIN = 8 * 4096
+
+/** `name:size`: a shared memory zone that the directive creates. */
+export const zone: Args<{ readonly name: string; readonly size: number }> = word('name:size', (w, at) => {
+  const colon = w.text.indexOf(':')
+  const bytes = colon < 0 ? undefined : parseSize(w.text.slice(colon + 1))
+  if (bytes === undefined) return at.fail(`invalid zone size "${wholeOf(w)}"`, w)
+  if (bytes < ZONE_SIZE_MIN) return at.fail(`zone "${wholeOf(w)}" is too small`, w, 'the least is 32k')
+  if (colon === 0) return at.fail(`"${at.directive.text}" must have "zone" parameter`, w)
+  return { name: w.text.slice(0, colon), size: bytes }
 })
 
 /** `number size`, as `proxy_buffers` takes them; neither may be zero. */
@@ -116,9 +130,9 @@ export const sizeList: Args<{ readonly count: number; readonly size: number }> =
   max: 2,
   read([first, second], at) {
     const count = parseNumber(first!.text)
-    if (!count) return failDirective(at, 'invalid value', first)
+    if (!count) return general(setterMessage(at, 'invalid value'), first)
     const bytes = parseSize(second!.text)
-    if (!bytes) return failDirective(at, 'invalid value', second)
+    if (!bytes) return general(setterMessage(at, 'invalid value'), second)
     return { count, size: bytes }
   },
 }
@@ -130,7 +144,7 @@ export function keyValue(key = 'name', value = 'value'): Args<{ readonly key: st
 
 /** Ends reading with a message in the form of nginx's setters: `"client_body_timeout" directive invalid value`. */
 export function failDirective(at: ReadContext, problem: string, where?: Word, hint?: string): never {
-  return at.fail(`"${at.directive.text}" directive ${problem}`, where, hint)
+  return at.fail(setterMessage(at, problem), where, hint)
 }
 
 /** Ends reading with nginx's message for a wrong number of words. */
@@ -138,12 +152,26 @@ export function failCount(at: ReadContext): never {
   return at.fail(`invalid number of arguments in "${at.directive.text}" directive`)
 }
 
-function unit(syntax: string, parse: (text: string) => number | undefined): Args<number> {
-  return word(syntax, (w, at) => parse(w.text) ?? failDirective(at, 'invalid value', w))
+/** The parameter that a word was cut out of (`zone=one:1m` for `one:1m`), or the word itself: nginx's messages name it. */
+export function wholeOf(w: Word): string {
+  return w.whole ?? w.text
 }
 
-function find<T extends string>(choices: readonly T[], w: Word, at: ReadContext): T {
+function setterMessage(at: ReadContext, problem: string): string {
+  return `"${at.directive.text}" directive ${problem}`
+}
+
+/** Fails with the message of a general reader, which the directive may replace by its own. */
+function general(message: string, where?: Word, hint?: string): never {
+  throw new ReadFailure(message, where, hint, true)
+}
+
+function unit(syntax: string, parse: (text: string) => number | undefined): Args<number> {
+  return word(syntax, (w, at) => parse(w.text) ?? general(setterMessage(at, 'invalid value'), w))
+}
+
+function find<T extends string>(choices: readonly T[], w: Word): T {
   const text = w.text.toLowerCase()
   const found = choices.find((choice) => choice.toLowerCase() === text)
-  return found ?? at.fail(`invalid value "${w.text}"`, w, `one of: ${choices.join(', ')}`)
+  return found ?? general(`invalid value "${w.text}"`, w, `one of: ${choices.join(', ')}`)
 }

@@ -1,5 +1,5 @@
 /** Argument readers made of others: alternatives, sequences, `key=value` parameters, own wording. */
-import { failCount } from './args.ts'
+import { failCount, wholeOf } from './args.ts'
 import { ReadFailure } from './diagnostics.ts'
 import type { Args, ReadContext } from './directive.ts'
 import type { Word } from './source.ts'
@@ -78,7 +78,7 @@ export function mapped<T, U>(args: Args<T>, map: (value: T, words: readonly Word
 }
 
 /**
- * Replaces a reader's message by the directive's own. In `message`, `%v` is the first word read (in `params` the part
+ * Replaces the message of a general reader by the directive's own; a message that a module gave stays. In `message`, `%v` is the first word read (in `params` the part
  * after `=`), `%w` the whole parameter as written, `%d` the directive's name.
  */
 export function worded<T>(args: Args<T>, message: string): Args<T> {
@@ -88,10 +88,10 @@ export function worded<T>(args: Args<T>, message: string): Args<T> {
       try {
         return args.read(words, at)
       } catch (error) {
-        if (!(error instanceof ReadFailure) || error.worded) throw error
+        if (!(error instanceof ReadFailure) || !error.general) throw error
         const first = words[0]
-        const text = fill(message, { v: first?.text ?? '', w: wholeOf(first), d: at.directive.text })
-        throw new ReadFailure(text, error.at, error.hint, true)
+        const text = fill(message, { v: first?.text ?? '', w: first ? wholeOf(first) : '', d: at.directive.text })
+        throw new ReadFailure(text, error.at, error.hint)
       }
     },
   }
@@ -101,7 +101,7 @@ export function worded<T>(args: Args<T>, message: string): Args<T> {
 export const present: Args<true> = { syntax: '', min: 0, max: 0, read: () => true }
 
 interface Wording {
-  /** For a value that its reader refuses. `%k` is the key, `%v` the value, `%w` the whole word, `%d` the directive. */
+  /** For a value that a general reader refuses. `%k` is the key, `%v` the value, `%w` the whole word, `%d` the directive. */
   readonly invalid?: string
   /** For a word that is no parameter; `%w` and `%d`. */
   readonly unknown?: string
@@ -128,7 +128,7 @@ export function params<const S extends Readonly<Record<string, AnyArgs>>>(
         const args = Object.hasOwn(shape, key) ? shape[key] : undefined
         if (args === undefined || isBare(args) !== equals < 0) {
           const message = fill(unknown, { w: w.text, d: at.directive.text })
-          throw new ReadFailure(message, w, `known parameters: ${keys.join(', ')}`, true)
+          throw new ReadFailure(message, w, `known parameters: ${keys.join(', ')}`)
         }
         found.set(key, equals < 0 ? true : readParameter(args, w, key, wording.invalid, at))
       }
@@ -138,30 +138,21 @@ export function params<const S extends Readonly<Record<string, AnyArgs>>>(
   }
 }
 
-/** A word cut out of a `key=value` parameter, which remembers the whole for `%w`. */
-interface ValueWord extends Word {
-  readonly whole: string
-}
-
 function readParameter(args: AnyArgs, w: Word, key: string, invalid: string | undefined, at: ReadContext): unknown {
   const value = w.text.slice(key.length + 1)
   const column = w.column + key.length + 1
-  const part: ValueWord = { file: w.file, line: w.line, column, text: value, quoted: w.quoted, whole: w.text }
+  const part: Word = { file: w.file, line: w.line, column, text: value, quoted: w.quoted, whole: w.text }
   try {
     return args.read([part], at)
   } catch (error) {
-    if (!(error instanceof ReadFailure) || error.worded) throw error
+    if (!(error instanceof ReadFailure) || !error.general) throw error
     const message = fill(invalid ?? 'invalid parameter "%w"', { k: key, v: value, w: w.text, d: at.directive.text })
-    throw new ReadFailure(message, part, error.hint, true)
+    throw new ReadFailure(message, part, error.hint)
   }
 }
 
 function isBare(args: AnyArgs): boolean {
   return args.max === 0
-}
-
-function wholeOf(w: Word | undefined): string {
-  return w === undefined ? '' : 'whole' in w && typeof w.whole === 'string' ? w.whole : w.text
 }
 
 function fill(message: string, values: Readonly<Record<string, string>>): string {

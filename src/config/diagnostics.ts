@@ -54,13 +54,13 @@ export class Diagnostics {
 export class ReadFailure extends Error {
   readonly at: Position | undefined
   readonly hint: string | undefined
-  /** True when the wording is the directive's own, which an enclosing reader must not replace. */
-  readonly worded: boolean
+  /** True for the message of a general reader, which a directive's own wording (`worded`, `params`) replaces. */
+  readonly general: boolean
 
-  constructor(message: string, at?: Position, hint?: string, worded = false) {
+  constructor(message: string, at?: Position, hint?: string, general = false) {
     super(message)
     this.at = at
     this.hint = hint
-    this.worded = worded
+    this.general = general
   }
 }

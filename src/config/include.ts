@@ -4,10 +4,11 @@
  * The only file of `config/` that touches the file system, and only through `SourceReader`: what one load read is
  * recorded as a `SourceSnapshot`, plain data that another thread or process can replay without the disk.
  */
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { expandGlob } from './glob.ts'
 import { parse } from './parser.ts'
-import type { Position, Statement } from './source.ts'
+import type { Statement } from './source.ts'
 import { decodeText } from './text.ts'
 
 /** Where configuration text comes from. `read` throws an error with a `code` as node:fs does. */
@@ -51,7 +52,7 @@ const STRERROR: Readonly<Record<string, string>> = {
 /** Reads from the disk. */
 export const diskReader: SourceReader = {
   read: (path) => decodeText(readFileSync(path)),
-  glob: (pattern) => globSync(pattern).sort(byBytes),
+  glob: (pattern) => expandGlob(pattern, namesIn, existsSync),
 }
 
 /** Replays a snapshot: what was not read when it was recorded does not exist. */
@@ -139,8 +140,9 @@ export class Includer {
   /** Replaces the includes among statements, at every depth; one that fails stays, with its fault. */
   expand(statements: readonly Statement[]): readonly Statement[] {
     return statements.flatMap((s) => {
-      if (s.block !== undefined) return [{ ...s, block: this.expand(s.block) }]
-      if (s.name.text !== 'include' || s.fault !== undefined) return [s]
+      if (s.fault !== undefined) return [s]
+      if (s.name.text !== 'include') return [s.block ? { ...s, block: this.expand(s.block) } : s]
+      if (s.block) return [{ ...s, fault: 'directive "include" is not terminated by ";"' }]
       if (s.args.length !== 1) return [{ ...s, fault: 'invalid number of arguments in "include" directive' }]
       return this.#include(s, s.args[0]!.text)
     })
@@ -166,15 +168,15 @@ export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1)
 }
 
-/** Marks text given on the command line, which may include files but is none. */
-export function parseGlobals(text: string, file: Position['file']): readonly Statement[] {
-  return parse(text, file, true)
-}
-
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
 }
 
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+/** The names in a folder; one that cannot be read holds none, as for the C library's glob. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }

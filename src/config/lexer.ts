@@ -114,7 +114,10 @@ export class Lexer {
         continue
       }
       if (ch === SEMICOLON || ch === OPENING_BRACE || ch === SPACE || ch === TAB || ch === CR || ch === LF) {
-        return this.#word(start, from, escapes, false)
+        const word = this.#word(start, from, escapes, false)
+        // The blank after a word still counts against the word's buffer.
+        if (ch !== SEMICOLON && ch !== OPENING_BRACE) this.#take(ch)
+        return word
       }
       variable = ch === DOLLAR
       this.#take(ch)
@@ -150,7 +153,10 @@ export class Lexer {
   #afterQuote(): Token | undefined {
     const ch = this.#peek()
     if (ch === EOF) return this.#fault ?? this.#unexpectedEnd()
-    if (ch === SPACE || ch === TAB || ch === CR || ch === LF) return undefined
+    if (ch === SPACE || ch === TAB || ch === CR || ch === LF) {
+      this.#take(ch)
+      return undefined
+    }
     if (ch === SEMICOLON || ch === OPENING_BRACE || ch === CLOSING_PARENTHESIS) return undefined
     return this.#unexpected(ch)
   }
@@ -176,11 +182,13 @@ export class Lexer {
 
   /** The character at hand, or EOF, also when the token has outgrown nginx's buffer (then with a fault). */
   #peek(quote?: number): number {
-    if (this.#index >= this.#text.length) return EOF
-    if (!this.#parameter && this.#bytes - this.#tokenBytes >= TOKEN_BYTES_MAX && this.#bytes < this.#bytesTotal) {
+    const kept = this.#bytes - this.#tokenBytes
+    const full = kept > TOKEN_BYTES_MAX || (kept === TOKEN_BYTES_MAX && this.#bytes < this.#bytesTotal)
+    if (full && !this.#parameter) {
       this.#tooLong(quote)
       return EOF
     }
+    if (this.#index >= this.#text.length) return EOF
     return this.#text.charCodeAt(this.#index)
   }
 

@@ -18,6 +18,8 @@ export interface Word extends Position {
   readonly text: string
   /** True when the word was written in single or double quotes. */
   readonly quoted: boolean
+  /** For the value of a `key=value` parameter: the whole parameter as written. */
+  readonly whole?: string
 }
 
 /** A directive as written: its name, its arguments and, when it opens one, its block. */
