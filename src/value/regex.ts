@@ -1,0 +1,96 @@
+/**
+ * Regular expressions: a PCRE pattern of the configuration compiled once to a JavaScript expression that matches the
+ * same bytes (subjects are binary strings).
+ *
+ * A pattern that backtracks without end would hold its whole thread. V8 can give up after 50,000 backtracks and start
+ * over in its linear engine, which takes everything but lookarounds, back references and flags: hence the flag below,
+ * and hence translated patterns carry none. It must be set before the first pattern runs.
+ */
+import { setFlagsFromString } from 'node:v8'
+import { fromBinary, toBinary } from '../lib/bytes.ts'
+import { type Translation, translatePattern } from './pcre-translate.ts'
+
+setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')
+
+const NO_CAPTURES: readonly (string | undefined)[] = ['']
+
+/** How nginx asks for a pattern: `~*` is caseless. */
+export interface PatternOptions {
+  readonly caseless: boolean
+  readonly multiline?: boolean
+}
+
+/** A compiled pattern; made by `compilePattern`. */
+export class Pattern {
+  /** As the author wrote it. */
+  readonly source: string
+  readonly captureCount: number
+  /** Names by group number, '' for a group without one; index 0 is never a name. */
+  readonly names: readonly string[]
+  /** Groups of the last successful `exec`, by the author's numbers; never changed afterwards, so it may be kept. */
+  captures: readonly (string | undefined)[] = NO_CAPTURES
+  readonly #regexp: RegExp
+  readonly #authorNumbers: readonly number[] | undefined
+
+  constructor(source: string, regexp: RegExp, translation: Translation) {
+    this.source = source
+    this.captureCount = translation.captureCount
+    this.names = translation.names
+    this.#regexp = regexp
+    this.#authorNumbers = translation.authorNumbers
+  }
+
+  /** Matches a binary string and, on success, sets `captures`. */
+  exec(subject: string): boolean {
+    if (this.captureCount === 0) return this.#regexp.test(subject)
+    const found = this.#regexp.exec(subject)
+    if (found === null) return false
+    this.captures = this.#authorNumbers === undefined ? found : this.#renumber(found, this.#authorNumbers)
+    return true
+  }
+
+  /** Tells whether a binary string matches; `captures` stay as they are. */
+  test(subject: string): boolean {
+    return this.#regexp.test(subject)
+  }
+
+  /** The group that has this name, or 0. */
+  numberOf(name: string): number {
+    return name === '' ? 0 : Math.max(0, this.names.indexOf(name))
+  }
+
+  #renumber(found: RegExpExecArray, authorNumbers: readonly number[]): (string | undefined)[] {
+    const captures = new Array<string | undefined>(this.captureCount + 1).fill(undefined)
+    for (let i = 0; i < authorNumbers.length; i++) {
+      // Several groups may share a number (`(?|`); at most one of them took part.
+      if (found[i] !== undefined && (i === 0 || authorNumbers[i]! > 0)) captures[authorNumbers[i]!] = found[i]
+    }
+    return captures
+  }
+}
+
+/** Compiles a pattern of the configuration, or reports nginx's message through `fail`. Called at load only. */
+export function compilePattern(text: string, options: PatternOptions, fail: (message: string) => never): Pattern {
+  const binary = toBinary(text)
+  const translation = translatePattern(binary, options)
+  const { failure } = translation
+  if (failure !== undefined) fail(failureText(binary, failure.message, failure.offset))
+  const regexp = build(translation.source)
+  if (typeof regexp === 'string') fail(failureText(binary, regexp, binary.length))
+  return new Pattern(text, regexp, translation)
+}
+
+/** A pattern that V8 finds too large is the one thing that translation cannot see. Load only, hence the `try`. */
+function build(source: string): RegExp | string {
+  try {
+    return new RegExp(source)
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function failureText(pattern: string, message: string, offset: number): string {
+  const shown = fromBinary(pattern)
+  const rest = offset < pattern.length ? ` at "${fromBinary(pattern.slice(offset))}"` : ''
+  return `pcre2_compile() failed: ${message} in "${shown}"${rest}`
+}
