@@ -30,11 +30,11 @@ export function expandGlob(
 function globMatcher(part: string): RegExp {
   const hidden = part.startsWith('.') ? '' : '(?!\\.)'
   const source = part.replace(
-    /\[([!^]?)(\]?[^\]]*)\]|\\(.)|[^]/g,
+    /\[([!^]?)(\]?[^\]]*)\]|\\(.)|[\s\S]/g,
     (token, not?: string, set?: string, escaped?: string) => {
       if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`
-      if (token === '*') return '[^]*'
-      if (token === '?') return '[^]'
+      if (token === '*') return '[\\s\\S]*'
+      if (token === '?') return '[\\s\\S]'
       return (escaped ?? token).replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
     },
   )

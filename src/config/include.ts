@@ -34,6 +34,8 @@ export interface SourceFile {
 
 /** `include` in `include` in ...: nginx stops only when it runs out of descriptors. */
 const INCLUDE_DEPTH_MAX = 64
+/** Files that all include each other multiply; this many inclusions are taken for a mistake. */
+const INCLUDES_MAX = 100_000
 
 /** The C library's words for the errors that reading a file meets; nginx prints them. */
 const STRERROR: Readonly<Record<string, string>> = {
@@ -116,7 +118,10 @@ export class Includer {
   readonly #reader: SourceReader
   readonly #confPrefix: string
   readonly #files = new Map<string, SourceFile>()
+  /** Statements of each file before its includes are expanded: shared snippets are parsed once. */
+  readonly #parsed = new Map<string, readonly Statement[]>()
   readonly #stack: string[] = []
+  #included = 0
 
   constructor(reader: SourceReader, confPrefix: string) {
     this.#reader = reader
@@ -129,10 +134,15 @@ export class Includer {
 
   /** Parses a file and expands it; throws what the reader throws. */
   load(path: string): readonly Statement[] {
-    const text = this.#reader.read(path)
-    if (!this.#files.has(path)) this.#files.set(path, { path, text })
+    let parsed = this.#parsed.get(path)
+    if (parsed === undefined) {
+      const text = this.#reader.read(path)
+      this.#files.set(path, { path, text })
+      parsed = parse(text, path)
+      this.#parsed.set(path, parsed)
+    }
     this.#stack.push(path)
-    const statements = this.expand(parse(text, path))
+    const statements = this.expand(parsed)
     this.#stack.pop()
     return statements
   }
@@ -154,6 +164,7 @@ export class Includer {
     return paths.flatMap((file) => {
       if (this.#stack.includes(file)) return [{ ...at, fault: `"${file}" includes itself` }]
       if (this.#stack.length >= INCLUDE_DEPTH_MAX) return [{ ...at, fault: 'too many nested "include" directives' }]
+      if (this.#included++ >= INCLUDES_MAX) return [{ ...at, fault: 'too many "include" directives' }]
       try {
         return this.load(file)
       } catch (error) {
@@ -168,8 +179,10 @@ export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1)
 }
 
+/** The code of a failed system call; any other error is a mistake of the program and goes on. */
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code
+  throw error
 }
 
 /** The names in a folder; one that cannot be read holds none, as for the C library's glob. */

@@ -63,10 +63,10 @@ export function loadConfig(options: LoadOptions): Config {
   const top: Position = { file: path, line: 1, column: 1 }
   const main = new Scope('main', top, new ScopeEnv(prefix, confPrefix))
   const globals = includer.expand(parse(options.globals ?? '', COMMAND_LINE, true))
-  const statements = [...globals]
+  let statements = globals
   let failure: string | undefined
   try {
-    statements.push(...includer.load(path))
+    statements = [...globals, ...includer.load(path)]
   } catch (error) {
     failure = openFailure(path, error)
   }

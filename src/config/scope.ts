@@ -4,6 +4,7 @@
  * Scopes form a tree like the blocks do. Own values are keyed by the declaration and not by its name, because one name
  * may be declared for several contexts.
  */
+import { ReadFailure } from './diagnostics.ts'
 import type { ConfOf, Context, Directive, Directives, OrderedValue, ReadContext, ScopeView } from './directive.ts'
 import { Lexer } from './lexer.ts'
 import type { Position } from './source.ts'
@@ -41,7 +42,11 @@ export class ScopeEnv {
       fail,
       warn: fail,
     }
-    return directive.args.read(token.words.slice(1), at)
+    try {
+      return directive.args.read(token.words.slice(1), at)
+    } catch (error) {
+      throw error instanceof ReadFailure ? fail(error.message) : error
+    }
   }
 }
 
