@@ -1,0 +1,78 @@
+/**
+ * Which configuration and which folders a command line means.
+ *
+ * With `-p`, everything is as in an nginx built for that prefix. Without it, an installed `/etc/nginx` is used as the
+ * system's nginx would use it; any other configuration file has its own folder as prefix, so that a configuration in a
+ * folder works from anywhere.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fullName } from '../config/include.ts'
+import type { ConfigOrigin } from '../process/load-program.ts'
+import type { Options } from './options.ts'
+
+const SYSTEM_CONF = '/etc/nginx/nginx.conf'
+const SYSTEM_PREFIXES: readonly string[] = ['/usr/share/nginx/', '/etc/nginx/']
+const SYSTEM_LOGS = '/var/log/nginx/'
+const SYSTEM_PID = '/run/nginx.pid'
+const PACKAGE_CONF = fileURLToPath(new URL('../../conf/nginx.conf', import.meta.url))
+
+/** The configuration, and what nginx has built in at compile time. */
+export interface Origin extends ConfigOrigin {
+  readonly defaultPid: string
+}
+
+/** Works out paths from the options; touches the file system only to see what is there. */
+export function originOf(options: Options): Origin {
+  const { globals } = options
+  if (options.prefix !== undefined) {
+    const prefix = folder(path.resolve(options.prefix))
+    return {
+      path: fullName(options.conf ?? 'conf/nginx.conf', prefix),
+      prefix,
+      globals,
+      errorLog: logPath(options.errorLog, prefix, logsIn(prefix)),
+      defaultPid: fullName('nginx.pid', logsIn(prefix)),
+    }
+  }
+  const conf = options.conf === undefined ? defaultConf() : path.resolve(options.conf)
+  if (conf.startsWith('/etc/nginx/')) {
+    const prefix = SYSTEM_PREFIXES.find((candidate) => fs.existsSync(candidate)) ?? '/etc/nginx/'
+    return {
+      path: conf,
+      prefix,
+      globals,
+      errorLog: logPath(options.errorLog, prefix, SYSTEM_LOGS),
+      defaultPid: SYSTEM_PID,
+    }
+  }
+  const prefix = folder(path.dirname(conf))
+  const logs = logsIn(prefix)
+  return {
+    path: conf,
+    prefix,
+    globals,
+    errorLog: logPath(options.errorLog, prefix, logs),
+    defaultPid: `${logs}nginx.pid`,
+  }
+}
+
+/** Returns the configuration file that is used when none is named. */
+export function defaultConf(): string {
+  return fs.existsSync(SYSTEM_CONF) ? SYSTEM_CONF : PACKAGE_CONF
+}
+
+/** A prefix without `logs` keeps its pid file and log in itself. */
+function logsIn(prefix: string): string {
+  return fs.existsSync(`${prefix}logs`) ? `${prefix}logs/` : prefix
+}
+
+function logPath(given: string | undefined, prefix: string, logs: string): string {
+  if (given === undefined) return `${logs}error.log`
+  return given === 'stderr' || given === '' ? 'stderr' : fullName(given, prefix)
+}
+
+function folder(name: string): string {
+  return name.endsWith('/') ? name : `${name}/`
+}

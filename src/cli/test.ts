@@ -1,0 +1,43 @@
+/** `-t` and `-T`: checks a configuration as a start would, and prints its files. */
+
+import type { Applied } from '../process/configuration.ts'
+import { touchPidFile } from '../process/pid-file.ts'
+import { bindFailure, tryBind } from '../process/socket-book.ts'
+import { boot, showOnStderr } from './boot.ts'
+import type { Options } from './options.ts'
+
+/** Runs the check; resolves with the exit status. */
+export function testConfiguration(options: Options): number {
+  const { configuration, origin } = boot(options, showOnStderr)
+  const loaded = configuration.load()
+  if (loaded === undefined) {
+    process.stderr.write(`viaduct: configuration file ${origin.path} test failed\n`)
+    return 1
+  }
+  const say = (text: string): void => {
+    if (!options.quiet) process.stderr.write(`viaduct: ${text}\n`)
+  }
+  say(`the configuration file ${origin.path} syntax is ok`)
+  if (!tryResources(loaded, configuration.report)) {
+    process.stderr.write(`viaduct: configuration file ${origin.path} test failed\n`)
+    return 1
+  }
+  say(`configuration file ${origin.path} test is successful`)
+  if (options.dump) {
+    for (const { path, text } of loaded.program.config.files) {
+      process.stdout.write(`# configuration file ${path}:\n${text}\n`)
+    }
+  }
+  return 0
+}
+
+function tryResources({ program, settings }: Applied, report: (level: 'emerg', message: string) => void): boolean {
+  const error = touchPidFile(settings.pidPath)
+  if (error !== undefined) report('emerg', error)
+  const failures = program.listens.flatMap((listen) => {
+    const errno = tryBind(listen)
+    return errno === 0 ? [] : [bindFailure(listen.key, errno)]
+  })
+  for (const failure of failures) report('emerg', failure)
+  return error === undefined && failures.length === 0
+}

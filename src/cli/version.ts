@@ -1,0 +1,38 @@
+/** What `-v`, `-V` and `-h` print: nginx's lines, because other programs read them. */
+import { NGINX_VERSION, WITH, WITHOUT } from './features.ts'
+import { defaultConf } from './origin.ts'
+
+/** Returns the text of `-v`; with `configure`, that of `-V`; with `help`, that of `-h`. */
+export function versionText(show: { readonly configure: boolean; readonly help: boolean }): string {
+  const lines = [`nginx version: nginx/${NGINX_VERSION}`]
+  if (show.help) lines.push(...helpLines(), '')
+  if (show.configure) {
+    lines.push(
+      `built by Viaduct on Node ${process.versions.node}`,
+      `built with OpenSSL ${process.versions.openssl}`,
+      'TLS SNI support enabled',
+      `configure arguments: ${[...WITH, ...WITHOUT].join(' ')}`,
+    )
+  }
+  return lines.join('\n') + '\n'
+}
+
+function helpLines(): string[] {
+  return [
+    'Usage: viaduct [-?hvVtTq] [-s signal] [-p prefix]',
+    '               [-e filename] [-c filename] [-g directives]',
+    '',
+    'Options:',
+    '  -?,-h         : this help',
+    '  -v            : show version and exit',
+    '  -V            : show version and configure options then exit',
+    '  -t            : test configuration and exit',
+    '  -T            : test configuration, dump it and exit',
+    '  -q            : suppress non-error messages during configuration testing',
+    '  -s signal     : send signal to a master process: stop, quit, reopen, reload',
+    "  -p prefix     : set prefix path (default: the configuration file's folder)",
+    '  -e filename   : set error log file (default: error.log)',
+    `  -c filename   : set configuration file (default: ${defaultConf()})`,
+    '  -g directives : set global directives out of configuration file',
+  ]
+}

@@ -1,0 +1,18 @@
+/** Entry of every process: an engine when a master started it as one, otherwise what the command line says. */
+import { enableCompileCache } from './process/compile-cache.ts'
+
+enableCompileCache()
+process.exit(await run())
+
+async function run(): Promise<number> {
+  const role = process.env['VIADUCT_ROLE']
+  if (role === 'engine') {
+    // Not for what the engine starts, nor for what reads its environment.
+    delete process.env['VIADUCT_ROLE']
+    const { runEngine } = await import('./process/engine.ts')
+    await runEngine()
+    return 0
+  }
+  const { runNginx } = await import('./cli/nginx.ts')
+  return runNginx(process.argv.slice(2))
+}

@@ -1,0 +1,84 @@
+/** The `events` block: how many connections a worker may hold. The choice of an event method belongs to Node. */
+import { flag, milliseconds, none, number, word } from '../../config/args.ts'
+import { block, directive, directives } from '../../config/directive.ts'
+import { type Cidr, parseCidr, UNIX_CIDR } from '../../lib/cidr.ts'
+
+/** Methods that some build of nginx has: naming another one is a mistake worth reporting. */
+const METHODS: readonly string[] = ['epoll', 'poll', 'select', 'kqueue', 'eventport', '/dev/poll']
+
+const method = word('method', (w, at) =>
+  METHODS.includes(w.text) ? w.text : at.fail(`invalid event type "${w.text}"`, w, `one of: ${METHODS.join(', ')}`),
+)
+
+const range = word('address | CIDR | unix:', (w, at): Cidr => {
+  if (w.text === 'unix:') return UNIX_CIDR
+  const cidr = parseCidr(w.text)
+  if (cidr === undefined) return at.fail(`host not found in debug_connection "${w.text}"`, w, 'give a numeric address')
+  if (cidr.lowBits) at.warn(`low address bits of ${w.text} are meaningless`, w)
+  return cidr
+})
+
+const scheduling = 'Node decides when connections are accepted'
+
+/** The directives inside `events`. */
+export const eventsDirectives = {
+  worker_connections: directive({
+    in: ['events'],
+    args: number(),
+    default: '512',
+    doc: 'Sets how many connections, to clients and to peers, a worker may have open at once.',
+  }),
+  debug_connection: directives({
+    in: ['events'],
+    args: range,
+    doc: 'Logs everything about connections from these addresses.',
+  }),
+  use: directive({
+    in: ['events'],
+    args: method,
+    doc: 'Names the method of waiting for events.',
+    withoutEffect: 'Node uses the best one of the system',
+  }),
+  multi_accept: directive({
+    in: ['events'],
+    args: flag,
+    default: 'off',
+    doc: 'Accepts all new connections at once.',
+    withoutEffect: scheduling,
+  }),
+  accept_mutex: directive({
+    in: ['events'],
+    args: flag,
+    default: 'off',
+    doc: 'Lets workers accept in turn.',
+    withoutEffect: 'every worker has a queue of its own',
+  }),
+  accept_mutex_delay: directive({
+    in: ['events'],
+    args: milliseconds,
+    default: '500ms',
+    doc: 'Sets how long a worker waits for its turn to accept.',
+    withoutEffect: 'every worker has a queue of its own',
+  }),
+  worker_aio_requests: directive({
+    in: ['events'],
+    args: number(),
+    default: '32',
+    doc: 'Sets the number of outstanding asynchronous I/O operations.',
+    withoutEffect: 'Node has one pool of its own',
+  }),
+}
+
+/** The block itself. */
+export const eventsBlocks = {
+  events: block({
+    in: ['main'],
+    args: none,
+    opens: 'events',
+    duplicate: '"events" directive is duplicate',
+    doc: 'Holds the directives about connection processing.',
+  }),
+}
+
+/** The module list's entry for the `events` context. */
+export const eventsModule = { name: 'events', directives: { ...eventsBlocks, ...eventsDirectives } }

@@ -1,0 +1,141 @@
+/**
+ * The configuration that holds in a master, and how another one takes its place: loaded, checked, its sockets opened,
+ * its folders made — and only then current. Until then nothing of the old one has changed.
+ */
+import { diskReader } from '../config/include.ts'
+import type { ConfigModule } from '../config/load.ts'
+import { errnoText } from '../lib/errno.ts'
+import { type ErrorLog, LEVEL_NAMES, levelOf } from '../log/error-log.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import type { Program } from '../runtime/program.ts'
+import { type ConfigOrigin, loadProgram } from './load-program.ts'
+import { openMainLog } from './main-log.ts'
+import { createFolders, giveLogs } from './paths.ts'
+import { linesOf, logFilesOf, type MasterSettings, masterSettings } from './settings.ts'
+import type { SocketBook } from './socket-book.ts'
+
+/** A configuration that holds. */
+export interface Applied {
+  readonly program: Program
+  readonly settings: MasterSettings
+  readonly log: ErrorLog
+}
+
+/** Where a configuration comes from and where its problems go. */
+export interface ConfigurationOptions {
+  readonly origin: ConfigOrigin
+  /** Default of `pid`, taken from the prefix. */
+  readonly defaultPid: string
+  readonly modules: readonly ConfigModule[]
+  readonly files: LogFiles
+  /** The log until the configuration names one. */
+  readonly bootLog: ErrorLog
+  /** Where start-up problems are also shown, as `[level] message`; undefined when nobody looks any more. */
+  console: ((line: string) => void) | undefined
+  readonly inherited: boolean
+}
+
+/** Holds the current configuration of one master. */
+export class Configuration {
+  readonly #options: ConfigurationOptions
+  #applied: Applied | undefined
+
+  constructor(options: ConfigurationOptions) {
+    this.#options = options
+  }
+
+  get origin(): ConfigOrigin {
+    return this.#options.origin
+  }
+
+  /** True when the sockets came from an older master. */
+  get inherited(): boolean {
+    return this.#options.inherited
+  }
+
+  /** The one that holds; there is one after the first `load` has succeeded. */
+  get current(): Applied {
+    if (this.#applied === undefined) throw new Error('no configuration was loaded')
+    return this.#applied
+  }
+
+  /** Logs a problem, and shows it while the program starts. */
+  readonly report = (level: 'emerg' | 'alert' | 'error' | 'warn' | 'notice', message: string): void => {
+    const number = levelOf(level)!
+    const log = this.#applied?.log ?? this.#options.bootLog
+    log.write(number, message)
+    if (level !== 'notice') this.#options.console?.(`[${LEVEL_NAMES[number]}] ${message}`)
+  }
+
+  /** Ends the showing of problems: whoever started the program has been told that it runs. */
+  closeConsole(): void {
+    this.#options.console = undefined
+  }
+
+  /** Loads and checks; what is wrong is reported and there is no result. Changes nothing. */
+  load(): Applied | undefined {
+    const { origin, modules, files, defaultPid } = this.#options
+    let logError: unknown
+    try {
+      const { config, diagnostics, program, log } = loadProgram(origin, modules, diskReader, {
+        role: 'master',
+        zones: new Map(),
+        workerId: -1,
+        openLog: (loaded) => openMainLog(loaded, origin.errorLog, files),
+      })
+      const settings = program && masterSettings(config, defaultPid, diagnostics)
+      for (const { level, text } of linesOf(diagnostics)) this.report(level, text)
+      return settings === undefined || diagnostics.failed ? undefined : { program: program!, settings, log }
+    } catch (error) {
+      logError = error
+    }
+    const { path } = logError as NodeJS.ErrnoException
+    if (path === undefined) throw logError
+    this.report('emerg', `open() "${path}" failed ${errnoText(logError)}`)
+    return undefined
+  }
+
+  /** Makes a loaded configuration the one that holds: logs, folders and sockets first. False: it does not hold. */
+  async apply(next: Applied, sockets: SocketBook): Promise<boolean> {
+    const { settings, program } = next
+    const paths = logFilesOf(program, this.origin.errorLog)
+    if (!this.#openLogs(paths)) return false
+    // The engine of a running server has no right to create them.
+    const identity = this.#applied === undefined ? undefined : settings.identity
+    const refused = identity === undefined ? [] : giveLogs(paths, identity)
+    for (const error of refused) this.report('emerg', error)
+    const error = createFolders(program.tempPaths, settings.identity)
+    if (error !== undefined) {
+      this.report('emerg', error)
+      return false
+    }
+    if (!(await sockets.open(program.listens, settings.workers, this.report))) return false
+    this.#applied = next
+    return true
+  }
+
+  /** Loads again and applies; false when the old configuration goes on. */
+  async reload(sockets: SocketBook): Promise<boolean> {
+    const next = this.load()
+    return next !== undefined && (await this.apply(next, sockets))
+  }
+
+  /** Opens this process's log files anew. */
+  reopenLogs(): void {
+    const { files } = this.#options
+    for (const { path, error } of files.reopen()) this.report('emerg', `open() "${path}" failed ${errnoText(error)}`)
+    files.closeRetired()
+  }
+
+  #openLogs(paths: readonly string[]): boolean {
+    for (const path of paths) {
+      try {
+        this.#options.files.open(path)
+      } catch (error) {
+        this.report('emerg', `open() "${path}" failed ${errnoText(error)}`)
+        return false
+      }
+    }
+    return true
+  }
+}

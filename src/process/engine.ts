@@ -1,0 +1,208 @@
+/**
+ * The engine: the one process that serves. Its main thread never touches a request; it owns what the worker threads
+ * share (zones, log descriptors), gives each the configuration and its sockets, and replaces those that die.
+ */
+
+import { errnoText } from '../lib/errno.ts'
+import { LogFiles } from '../log/log-files.ts'
+import type { BoundSocket } from '../net/listener.ts'
+import type { EngineSettings, FromEngine, FromWorker, ToEngine } from './messages.ts'
+import { becomeUser, setPriority } from './rights.ts'
+import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
+import { ZoneStore } from './zone-store.ts'
+
+type Configure = Extract<ToEngine, { type: 'configure' }>
+
+/** Runs the engine until it is told to stop or its master is gone; resolves when the process may end. */
+export function runEngine(): Promise<void> {
+  return new Promise((resolve) => {
+    const engine = new Engine((message) => {
+      if (process.connected) process.send!(message)
+    }, resolve)
+    process.on('message', (message: ToEngine, handle: unknown) => engine.receive(message, handle as BoundSocket))
+    process.on('disconnect', () => engine.stop(true))
+    // A terminal sends its signals to the whole group: what to do about them is the master's decision.
+    for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2', 'SIGWINCH'] as const) process.on(signal, () => {})
+    process.on('SIGTERM', () => engine.stop(false))
+    process.on('SIGQUIT', () => engine.stop(true))
+    process.on('SIGUSR1', () => engine.reopen())
+  })
+}
+
+class Engine implements SlotOwner {
+  readonly #send: (message: FromEngine) => void
+  readonly #ended: () => void
+  readonly #slots = new Map<number, WorkerSlot>()
+  /** Those in their places, and those that drain after `worker_processes` became smaller. */
+  readonly #alive = new Set<WorkerSlot>()
+  readonly #zones = new ZoneStore()
+  readonly #files = new LogFiles()
+  /** Descriptors belong to the threads; the objects are kept because closing them would close the numbers. */
+  readonly #handles: BoundSocket[] = []
+  #current: Configure | undefined
+  #ready = 0
+  #stopping = false
+  #reopening = 0
+
+  constructor(send: (message: FromEngine) => void, ended: () => void) {
+    this.#send = send
+    this.#ended = ended
+    process.title = 'viaduct: worker process'
+    // Started ahead of the configuration, while the master reads it.
+    this.#open(0)
+  }
+
+  receive(message: ToEngine, handle: BoundSocket): void {
+    switch (message.type) {
+      case 'configure':
+        this.#configure(message)
+        break
+      case 'socket':
+        this.#handles.push(handle)
+        this.#slots.get(message.slot)?.post({ type: 'listen', key: message.key, fd: handle.fd })
+        break
+      case 'reopen':
+        this.reopen()
+        break
+      case 'stop':
+        this.stop(message.graceful)
+    }
+  }
+
+  onStarted(slot: WorkerSlot): void {
+    this.#log('notice', `start worker process ${slot.tid}`)
+    if (this.#current !== undefined) this.#install(slot, this.#current)
+  }
+
+  onMessage(slot: WorkerSlot, message: FromWorker): void {
+    const { generation = 0, settings } = this.#current ?? {}
+    switch (message.type) {
+      case 'installed':
+        if (message.generation === generation) this.#giveSockets(slot, settings!.listens)
+        break
+      case 'failed':
+        this.#send({ type: 'failed', generation: message.generation, errors: message.errors })
+        break
+      case 'reopened':
+        if (--this.#reopening === 0) this.#files.closeRetired()
+        break
+      case 'stopped':
+        slot.terminate()
+    }
+    this.#reportReady()
+  }
+
+  onExit(slot: WorkerSlot, code: number, error: string | undefined): void {
+    if (error === undefined) this.#log('notice', `worker process ${slot.tid} exited with code ${code}`)
+    else {
+      this.#log('alert', `worker process ${slot.tid} exited with code ${code}`)
+      this.#log('alert', `worker process ${slot.tid}: ${error.replaceAll(/\s*\n\s*/g, ' | ')}`)
+    }
+    if (!slot.stopping) return
+    this.#alive.delete(slot)
+    if (this.#slots.get(slot.index) === slot) this.#slots.delete(slot.index)
+    if (this.#stopping && this.#alive.size === 0) this.#ended()
+  }
+
+  /** Opens the log files anew, in every thread. */
+  reopen(): void {
+    for (const { path, error } of this.#files.reopen())
+      this.#log('alert', `open() "${path}" failed ${errnoText(error)}`)
+    const logs = this.#files.descriptors()
+    this.#reopening = this.#alive.size
+    for (const slot of this.#alive) slot.post({ type: 'reopen', logs })
+  }
+
+  /** Ends every worker, at once or when its last connection is gone; may be called again to hurry. */
+  stop(graceful: boolean): void {
+    this.#stopping = true
+    const timeoutMs = this.#current?.settings.shutdownTimeoutMs ?? 0
+    for (const slot of this.#alive) slot.post({ type: 'stop', graceful, timeoutMs })
+    if (this.#alive.size === 0) this.#ended()
+  }
+
+  #configure(message: Configure): void {
+    const { settings } = message
+    const first = this.#current === undefined
+    this.#current = message
+    this.#zones.settle(settings.zones)
+    this.#openLogs(settings.logFiles)
+    if (first) this.#settleProcess(settings)
+    for (const slot of this.#slots.values()) {
+      if (slot.index < settings.workers) this.#install(slot, message)
+      else slot.post({ type: 'stop', graceful: true, timeoutMs: settings.shutdownTimeoutMs })
+    }
+    for (let index = 0; index < settings.workers; index++) {
+      const slot = this.#slots.get(index)
+      if (slot === undefined || slot.stopping) this.#open(index)
+    }
+  }
+
+  #open(index: number): void {
+    const slot = new WorkerSlot(index, this)
+    this.#slots.set(index, slot)
+    this.#alive.add(slot)
+  }
+
+  #install(slot: WorkerSlot, { generation, source }: Configure): void {
+    // A thread that has not reported yet gets its configuration when it does.
+    if (slot.tid === 0 || slot.stopping) return
+    slot.post({
+      type: 'install',
+      generation,
+      source,
+      zones: this.#zones.buffers,
+      logs: this.#files.descriptors(),
+    })
+  }
+
+  #giveSockets(slot: WorkerSlot, keys: readonly string[]): void {
+    for (const key of slot.given) {
+      if (keys.includes(key)) continue
+      slot.given.delete(key)
+      slot.listening.delete(key)
+    }
+    const missing = keys.filter((key) => !slot.given.has(key))
+    for (const key of missing) slot.given.add(key)
+    if (missing.length > 0) this.#send({ type: 'want', slot: slot.index, keys: missing })
+  }
+
+  #reportReady(): void {
+    if (this.#current === undefined || this.#stopping) return
+    const { generation, settings } = this.#current
+    if (this.#ready === generation) return
+    for (let index = 0; index < settings.workers; index++) {
+      const slot = this.#slots.get(index)
+      if (slot?.installed !== generation || slot.listening.size < settings.listens.length) return
+    }
+    this.#ready = generation
+    this.#send({ type: 'ready', generation })
+  }
+
+  #openLogs(paths: readonly string[]): void {
+    for (const path of paths) {
+      try {
+        this.#files.open(path)
+      } catch (error) {
+        this.#log('alert', `open() "${path}" failed ${errnoText(error)}`)
+      }
+    }
+  }
+
+  #settleProcess(settings: EngineSettings): void {
+    for (const { name, value } of settings.env) if (value !== undefined) process.env[name] = value
+    const error = settings.priority === 0 ? undefined : setPriority(settings.priority)
+    if (error !== undefined) this.#log('alert', error)
+    if (settings.user !== undefined) becomeUser(settings.user)
+    if (settings.workingDirectory === undefined) return
+    try {
+      process.chdir(settings.workingDirectory)
+    } catch (error) {
+      this.#log('alert', `chdir("${settings.workingDirectory}") failed ${errnoText(error)}`)
+    }
+  }
+
+  #log(level: 'alert' | 'notice', message: string): void {
+    this.#send({ type: 'log', level, message })
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * A configuration from its source to a compiled program: from the disk in the master, from the master's snapshot in
+ * every other thread, which may have no right to read the files any more.
+ */
+import { Diagnostics } from '../config/diagnostics.ts'
+import type { SourceReader } from '../config/include.ts'
+import { type Config, type ConfigModule, loadConfig } from '../config/load.ts'
+import type { ErrorLog } from '../log/error-log.ts'
+import { NULL_LOG } from '../log/error-log.ts'
+import { eventsBlocks } from '../modules/core/events.ts'
+import { compileProgram, type Program } from '../runtime/program.ts'
+
+/** What the command line says about the configuration. */
+export interface ConfigOrigin {
+  readonly path: string
+  readonly prefix: string
+  readonly globals: string
+  /** Where errors go until the configuration says otherwise: an absolute path or `stderr`. */
+  readonly errorLog: string
+}
+
+/** Who compiles, and with what. */
+export interface ProgramSetting {
+  readonly role: 'master' | 'engine' | 'worker'
+  readonly zones: ReadonlyMap<string, SharedArrayBuffer>
+  readonly workerId: number
+  /** Makes the log of the main context once the configuration is read. */
+  openLog(config: Config): ErrorLog
+}
+
+/** The outcome of a load; `program` is undefined exactly when the diagnostics failed. */
+export interface Loaded {
+  readonly config: Config
+  readonly diagnostics: Diagnostics
+  readonly program: Program | undefined
+  /** The log of the main context; one that nothing is written to when the configuration could not be read. */
+  readonly log: ErrorLog
+}
+
+/** Loads and compiles. Everything that is wrong is in the diagnostics; it throws only when a log cannot be opened. */
+export function loadProgram(
+  origin: ConfigOrigin,
+  modules: readonly ConfigModule[],
+  reader: SourceReader,
+  setting: ProgramSetting,
+): Loaded {
+  const diagnostics = new Diagnostics()
+  const config = loadConfig({ ...origin, modules, reader, diagnostics })
+  const hasEvents = config.main.resolve(eventsBlocks).events.length > 0
+  if (!diagnostics.failed && !hasEvents) diagnostics.emerg('no "events" section in configuration')
+  if (diagnostics.failed) return { config, diagnostics, program: undefined, log: NULL_LOG }
+  const log = setting.openLog(config)
+  const { role, zones, workerId } = setting
+  const program = compileProgram(config, { diagnostics, role, zones, log, workerId })
+  return { config, diagnostics, program: diagnostics.failed ? undefined : program, log }
+}

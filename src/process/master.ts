@@ -1,0 +1,303 @@
+/**
+ * The master: holds the configuration and the listening sockets, and makes the engine be what the configuration says.
+ * It never serves, so nothing that a client sends can end it; a reload or an upgrade never interrupts serving.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { setTimeout } from 'node:timers'
+import { ALERT, CRIT, EMERG, levelOf, NOTICE } from '../log/error-log.ts'
+import type { Applied, Configuration } from './configuration.ts'
+import { type EngineEnd, EngineLink, type EngineOwner } from './engine-link.ts'
+import type { FromEngine } from './messages.ts'
+import { giveLogs } from './paths.ts'
+import { OLD_PID_SUFFIX, removePidFile, renamePidFile, writePidFile } from './pid-file.ts'
+import { setAffinity, setLimit } from './rights.ts'
+import { engineSettings, logFilesOf } from './settings.ts'
+import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
+import type { SocketBook } from './socket-book.ts'
+import { ownCommand, startNewBinary } from './upgrade.ts'
+
+/** An engine that has not ended this long after it was told to stop at once is killed. */
+const KILL_AFTER_MS = 1000
+
+/** What a master starts with. */
+export interface MasterOptions {
+  readonly configuration: Configuration
+  readonly sockets: SocketBook
+  /** An engine that may have been started ahead. */
+  readonly engine: EngineLink
+  /** Not attached to a terminal, whose window changes would otherwise look like the signal to stop accepting. */
+  readonly daemonized: boolean
+  /** Called once, when every worker listens and the pid file is there. */
+  onListening(): void
+}
+
+/** Runs one master; `run` resolves with the exit status. */
+export class Master implements EngineOwner {
+  readonly #configuration: Configuration
+  readonly #sockets: SocketBook
+  readonly #options: MasterOptions
+  readonly #parent = process.ppid
+  #engine: EngineLink | undefined
+  #generation = 1
+  #started = false
+  #stopping = false
+  #reloading: Promise<void> = Promise.resolve()
+  #newBinary: ChildProcess | undefined
+  #noAccepting = false
+  #retiring: EngineLink | undefined
+  #exit: (code: number) => void = () => {}
+
+  constructor(options: MasterOptions) {
+    this.#options = options
+    this.#configuration = options.configuration
+    this.#sockets = options.sockets
+    process.title = ['viaduct: master process', ...process.argv.slice(2)].join(' ')
+  }
+
+  run(): Promise<number> {
+    onMasterSignals((signal) => this.#signal(signal))
+    this.#log(NOTICE, 'start worker processes')
+    return new Promise((resolve) => {
+      this.#exit = resolve
+      this.#engine = this.#options.engine
+      this.#engine.attach(this)
+    })
+  }
+
+  get #applied(): Applied {
+    return this.#configuration.current
+  }
+
+  #log(level: number, message: string): void {
+    this.#applied.log.write(level, message)
+  }
+
+  onEngineStarted(link: EngineLink): void {
+    const { program, settings } = this.#applied
+    for (const [name, value] of [
+      ['nofile', settings.nofile],
+      ['core', settings.core],
+    ] as const) {
+      const error = value === undefined ? undefined : setLimit(link.pid, name, value)
+      if (error !== undefined) this.#log(ALERT, error)
+    }
+    const mask = settings.affinity?.masks.reduce((all, one) => all | one, 0n) ?? 0n
+    const error = mask === 0n ? undefined : setAffinity(link.pid, mask)
+    if (error !== undefined) this.#log(ALERT, error)
+    const { origin } = this.#configuration
+    link.send({
+      type: 'configure',
+      generation: this.#generation,
+      source: { ...origin, snapshot: program.config.snapshot },
+      settings: engineSettings(program, settings, origin.errorLog),
+    })
+  }
+
+  onEngineMessage(link: EngineLink, message: FromEngine): void {
+    switch (message.type) {
+      case 'log':
+        this.#log(levelOf(message.level) ?? NOTICE, message.message)
+        break
+      case 'want':
+        for (const key of message.keys) {
+          const socket = this.#sockets.get(key, message.slot)
+          if (socket !== undefined) link.sendSocket(message.slot, key, socket)
+        }
+        break
+      case 'failed':
+        for (const error of message.errors) this.#configuration.report('emerg', error)
+        if (!this.#started) this.#fail()
+        break
+      case 'ready':
+        if (message.generation === this.#generation) this.#ready(message.generation)
+    }
+  }
+
+  onEngineEnd(link: EngineLink, { pid, code, signal, number }: EngineEnd): void {
+    const expected = this.#stopping || this.#noAccepting || link !== this.#engine
+    if (signal === null) this.#log(expected ? NOTICE : ALERT, `worker process ${pid} exited with code ${code}`)
+    else this.#log(ALERT, `worker process ${pid} exited on signal ${number}`)
+    if (link === this.#retiring) this.#retiring = undefined
+    if (this.#stopping && link === this.#engine) this.#finish(0)
+    else if (!expected && this.#started) this.#log(NOTICE, 'start worker processes')
+  }
+
+  /** Every worker runs the generation and accepts on all its sockets. */
+  #ready(generation: number): void {
+    const { program, settings } = this.#applied
+    this.#sockets.settle(program.listens, settings.workers, this.#configuration.report)
+    if (this.#started) {
+      // What waits for nginx's old workers to be gone looks for these words.
+      if (generation > 1)
+        this.#log(NOTICE, `worker process ${this.#engine?.pid} exited with code 0 (configuration replaced)`)
+      this.#retire()
+      return
+    }
+    const error = writePidFile(settings.pidPath)
+    if (error !== undefined) {
+      this.#configuration.report('emerg', error)
+      this.#fail()
+      return
+    }
+    this.#started = true
+    this.#options.onListening()
+  }
+
+  #signal(signal: MasterSignal): void {
+    switch (signal) {
+      case 'SIGTERM':
+      case 'SIGINT':
+        this.#log(NOTICE, signalNotice(signal))
+        this.#stop(false)
+        break
+      case 'SIGQUIT':
+        this.#log(NOTICE, signalNotice(signal))
+        this.#stop(true)
+        break
+      case 'SIGHUP':
+        this.#log(NOTICE, signalNotice(signal))
+        this.#reloading = this.#reloading.then(() => this.#reload())
+        break
+      case 'SIGUSR1':
+        this.#log(NOTICE, signalNotice(signal))
+        this.#reopen()
+        break
+      case 'SIGUSR2':
+        this.#upgrade()
+        break
+      case 'SIGWINCH':
+        this.#log(NOTICE, signalNotice(signal, this.#options.daemonized ? undefined : ''))
+        if (this.#options.daemonized) this.#stopAccepting()
+    }
+  }
+
+  #stop(graceful: boolean): void {
+    this.#stopping = true
+    const engine = this.#engine
+    if (engine === undefined || !engine.alive) {
+      engine?.kill()
+      this.#finish(0)
+      return
+    }
+    engine.send({ type: 'stop', graceful })
+    this.#retiring?.send({ type: 'stop', graceful })
+    if (graceful) this.#sockets.closeAll(this.#configuration.report, this.#ownsSocketFiles())
+    else setTimeout(() => engine.kill(), KILL_AFTER_MS)
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#stopping) return
+    if (this.#newBinary !== undefined) {
+      this.#resume()
+      return
+    }
+    this.#log(NOTICE, 'reconfiguring')
+    const before = this.#applied.settings
+    if (!(await this.#configuration.reload(this.#sockets)) || this.#stopping) return
+    this.#generation++
+    const { settings } = this.#applied
+    const sameUser = before.identity?.uid === settings.identity?.uid && before.identity?.gid === settings.identity?.gid
+    if (before.pidPath !== settings.pidPath && writePidFile(settings.pidPath) === undefined)
+      removePidFile(before.pidPath)
+    if (this.#engine === undefined || this.#noAccepting) this.#resume()
+    else if (sameUser) this.onEngineStarted(this.#engine)
+    else this.#replaceEngine(this.#engine)
+  }
+
+  /** Starts an engine under another account; the old one goes on until the new one is ready. */
+  #replaceEngine(old: EngineLink): void {
+    this.#retiring?.send({ type: 'stop', graceful: true })
+    this.#retiring = old
+    this.#engine = new EngineLink()
+    this.#engine.attach(this)
+  }
+
+  #retire(): void {
+    this.#retiring?.send({ type: 'stop', graceful: true })
+  }
+
+  #reopen(): void {
+    this.#log(NOTICE, 'reopening logs')
+    this.#configuration.reopenLogs()
+    const { program, settings } = this.#applied
+    const { identity } = settings
+    if (identity !== undefined) {
+      const paths = logFilesOf(program, this.#configuration.origin.errorLog)
+      for (const error of giveLogs(paths, identity)) this.#log(EMERG, error)
+    }
+    this.#engine?.send({ type: 'reopen' })
+  }
+
+  #upgrade(): void {
+    const parentLives = this.#options.configuration.inherited && process.ppid === this.#parent
+    if (this.#newBinary !== undefined || parentLives) {
+      this.#log(NOTICE, signalNotice('SIGUSR2', ', ignoring'))
+      const rule = "you should shutdown or terminate before either old or new binary's process"
+      this.#log(CRIT, `the changing binary signal is ignored: ${rule}`)
+      return
+    }
+    this.#log(NOTICE, signalNotice('SIGUSR2'))
+    this.#log(NOTICE, 'changing binary')
+    const { pidPath } = this.#applied.settings
+    const error = renamePidFile(pidPath, pidPath + OLD_PID_SUFFIX)
+    if (error !== undefined) {
+      const what = `rename() ${pidPath} to ${pidPath}${OLD_PID_SUFFIX} failed`
+      this.#log(ALERT, `${what} before executing new binary process "${ownCommand().file}" ${error}`)
+      return
+    }
+    const child = startNewBinary(this.#sockets)
+    this.#newBinary = child
+    this.#log(NOTICE, `start new binary process ${child.pid}`)
+    child.on('error', () => this.#newBinaryGone(child, 'could not be started'))
+    child.on('exit', (code, signal) =>
+      this.#newBinaryGone(child, signal ? `exited on signal ${signal}` : `exited with code ${code}`),
+    )
+  }
+
+  #newBinaryGone(child: ChildProcess, how: string): void {
+    if (this.#newBinary !== child) return
+    this.#newBinary = undefined
+    this.#log(NOTICE, `new binary process ${child.pid} ${how}`)
+    if (this.#stopping) return
+    const { pidPath } = this.#applied.settings
+    const error = renamePidFile(pidPath + OLD_PID_SUFFIX, pidPath)
+    if (error !== undefined) this.#log(ALERT, `rename() ${pidPath}${OLD_PID_SUFFIX} back to ${pidPath} failed ${error}`)
+    if (this.#noAccepting) this.#resume()
+  }
+
+  #stopAccepting(): void {
+    this.#noAccepting = true
+    this.#engine?.send({ type: 'stop', graceful: true })
+  }
+
+  /** Serves again after the signal to stop accepting. */
+  #resume(): void {
+    if (!this.#noAccepting && this.#engine !== undefined) return
+    this.#noAccepting = false
+    this.#log(NOTICE, 'start worker processes')
+    this.#engine = new EngineLink()
+    this.#engine.attach(this)
+  }
+
+  #ownsSocketFiles(): boolean {
+    return this.#newBinary === undefined && !(this.#configuration.inherited && process.ppid === this.#parent)
+  }
+
+  #fail(): void {
+    this.#stopping = true
+    this.#engine?.kill()
+    this.#sockets.closeAll(this.#configuration.report, this.#ownsSocketFiles())
+    this.#exit(1)
+  }
+
+  #finish(code: number): void {
+    const { pidPath } = this.#applied.settings
+    const error = this.#started
+      ? removePidFile(this.#newBinary === undefined ? pidPath : pidPath + OLD_PID_SUFFIX)
+      : undefined
+    if (error !== undefined) this.#log(ALERT, error)
+    this.#sockets.closeAll(this.#configuration.report, this.#ownsSocketFiles())
+    this.#log(NOTICE, 'exit')
+    this.#exit(code)
+  }
+}

@@ -1,0 +1,35 @@
+/** Folders and files that belong to the account of the workers: temporary folders, and logs that workers open again. */
+import fs from 'node:fs'
+import { errnoText } from '../lib/errno.ts'
+import type { Identity } from './messages.ts'
+
+const FOLDER_MODE = 0o700
+
+/** Creates the folders and gives them to the account; returns nginx's error text for the first that fails. */
+export function createFolders(paths: readonly string[], owner: Identity | undefined): string | undefined {
+  for (const path of paths) {
+    try {
+      fs.mkdirSync(path, { mode: FOLDER_MODE })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return `mkdir() "${path}" failed ${errnoText(error)}`
+    }
+    const problem = owner === undefined ? undefined : giveTo(path, owner)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+/** Makes sure that the account can open these existing log files for writing, as nginx does when logs are reopened. */
+export function giveLogs(paths: readonly string[], owner: Identity): string[] {
+  return paths.flatMap((path) => giveTo(path, owner) ?? [])
+}
+
+function giveTo(path: string, owner: Identity): string | undefined {
+  try {
+    const found = fs.statSync(path)
+    if (found.uid !== owner.uid && !found.isCharacterDevice()) fs.chownSync(path, owner.uid, -1)
+    return undefined
+  } catch (error) {
+    return `chown("${path}", ${owner.uid}) failed ${errnoText(error)}`
+  }
+}

@@ -1,0 +1,58 @@
+/** The file that says which process is the master. Its texts are nginx's: init scripts and people search for them. */
+import fs from 'node:fs'
+import { errnoText } from '../lib/errno.ts'
+
+/** What is appended to the name while a newer binary takes over. */
+export const OLD_PID_SUFFIX = '.oldbin'
+
+/** Writes this process's id; returns nginx's error text when it cannot. */
+export function writePidFile(path: string): string | undefined {
+  try {
+    fs.writeFileSync(path, `${process.pid}\n`)
+    return undefined
+  } catch (error) {
+    return `open() "${path}" failed ${errnoText(error)}`
+  }
+}
+
+/** Makes sure that the file could be written, without writing a process id: what `-t` does. */
+export function touchPidFile(path: string): string | undefined {
+  try {
+    fs.closeSync(fs.openSync(path, 'a'))
+    return undefined
+  } catch (error) {
+    return `open() "${path}" failed ${errnoText(error)}`
+  }
+}
+
+/** Returns the process id in the file, or nginx's error text. */
+export function readPidFile(path: string): number | string {
+  let text: string
+  try {
+    text = fs.readFileSync(path, 'latin1')
+  } catch (error) {
+    return `open() "${path}" failed ${errnoText(error)}`
+  }
+  const digits = text.replace(/[\r\n]+$/, '')
+  return /^[0-9]+$/.test(digits) ? Number(digits) : `invalid PID number "${digits}" in "${path}"`
+}
+
+/** Removes the file; returns nginx's error text when it cannot. */
+export function removePidFile(path: string): string | undefined {
+  try {
+    fs.unlinkSync(path)
+    return undefined
+  } catch (error) {
+    return `unlink() "${path}" failed ${errnoText(error)}`
+  }
+}
+
+/** Gives the file another name; returns the errno text when it cannot. */
+export function renamePidFile(from: string, to: string): string | undefined {
+  try {
+    fs.renameSync(from, to)
+    return undefined
+  } catch (error) {
+    return errnoText(error)
+  }
+}

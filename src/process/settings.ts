@@ -1,0 +1,96 @@
+/** What a compiled configuration means for processes: the engine's settings, the pid file, accounts and limits. */
+
+import type { Diagnostics } from '../config/diagnostics.ts'
+import { formatMessage } from '../config/format.ts'
+import { fullName } from '../config/include.ts'
+import type { Config } from '../config/load.ts'
+import { type Affinity, mainDirectives } from '../modules/core/main.ts'
+import type { Program } from '../runtime/program.ts'
+import { findGroup, findUser } from './accounts.ts'
+import { mainLogPaths } from './main-log.ts'
+import type { EngineSettings, Identity } from './messages.ts'
+
+/** nginx's built-in account, and the names that its group has on different systems. */
+const DEFAULT_USER = 'nobody'
+const DEFAULT_GROUPS: readonly string[] = ['nobody', 'nogroup']
+
+/** What the master itself needs to know. */
+export interface MasterSettings {
+  readonly daemon: boolean
+  readonly master: boolean
+  readonly pidPath: string
+  readonly workers: number
+  readonly nofile: number | undefined
+  readonly core: number | undefined
+  readonly affinity: Affinity | undefined
+  readonly identity: Identity | undefined
+}
+
+/** Reads the master's settings; an unknown account is reported to the diagnostics. */
+export function masterSettings(config: Config, defaultPid: string, diagnostics: Diagnostics): MasterSettings {
+  const main = config.main.resolve(mainDirectives)
+  return {
+    daemon: main.daemon,
+    master: main.master_process,
+    pidPath: main.pid ?? fullName(defaultPid, config.prefix),
+    workers: main.master_process ? Math.max(1, main.worker_processes) : 1,
+    nofile: main.worker_rlimit_nofile,
+    core: main.worker_rlimit_core,
+    affinity: main.worker_cpu_affinity,
+    identity: findIdentity(config, diagnostics),
+  }
+}
+
+/** Reads what the engine is to become. */
+export function engineSettings(program: Program, settings: MasterSettings, errorLog: string): EngineSettings {
+  const { config } = program
+  const main = config.main.resolve(mainDirectives)
+  return {
+    workers: settings.workers,
+    listens: program.listens.map((listen) => listen.key),
+    zones: program.zones.map(({ name, size, tag }) => ({ name, size, tag })),
+    logFiles: logFilesOf(program, errorLog),
+    user: settings.identity,
+    workingDirectory: main.working_directory,
+    priority: main.worker_priority,
+    shutdownTimeoutMs: main.worker_shutdown_timeout,
+    env: main.env,
+  }
+}
+
+/** Returns every log file that a program writes to, each once. */
+export function logFilesOf(program: Program, errorLog: string): string[] {
+  return [...new Set([...mainLogPaths(program.config, errorLog), ...program.logFiles])]
+}
+
+function findIdentity(config: Config, diagnostics: Diagnostics): Identity | undefined {
+  const { user: given } = config.main.resolve(mainDirectives)
+  const at = config.main.positionOf(mainDirectives.user)
+  if (process.geteuid?.() !== 0) {
+    if (given !== undefined) {
+      const rule = 'makes sense only if the master process runs with super-user privileges, ignored'
+      diagnostics.warn(`the "user" directive ${rule}`, at)
+    }
+    return undefined
+  }
+  const user = given?.user ?? DEFAULT_USER
+  const account = findUser(user)
+  if (account === undefined) {
+    diagnostics.emerg(`getpwnam("${user}") failed`, at)
+    return undefined
+  }
+  const groups = given === undefined ? DEFAULT_GROUPS : [given.group]
+  const gid = groups.map(findGroup).find((id) => id !== undefined)
+  if (gid === undefined) {
+    diagnostics.emerg(`getgrnam("${groups[0]}") failed`, at)
+    return undefined
+  }
+  return { user, uid: account.uid, gid }
+}
+
+/** Returns the diagnostics' lines by level, as the error log takes them. */
+export function linesOf(
+  diagnostics: Diagnostics,
+): { readonly level: 'emerg' | 'warn' | 'notice'; readonly text: string }[] {
+  return diagnostics.all.map((found) => ({ level: found.level, text: formatMessage(found) }))
+}

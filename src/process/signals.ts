@@ -1,0 +1,35 @@
+/** The signals that a master understands, under the names and numbers that nginx prints. */
+import { constants } from 'node:os'
+
+/** What `-s` may say. */
+export type SignalCommand = 'stop' | 'quit' | 'reopen' | 'reload'
+
+const COMMANDS = { stop: 'SIGTERM', quit: 'SIGQUIT', reopen: 'SIGUSR1', reload: 'SIGHUP' } as const
+
+const ACTIONS = {
+  SIGHUP: ', reconfiguring',
+  SIGUSR1: ', reopening logs',
+  SIGUSR2: ', changing binary',
+  SIGWINCH: ', stop accepting connections',
+  SIGQUIT: ', shutting down',
+  SIGTERM: ', exiting',
+  SIGINT: ', exiting',
+} as const
+
+/** A signal that the master acts on. */
+export type MasterSignal = keyof typeof ACTIONS
+
+/** Returns the signal that a word after `-s` stands for, or undefined when there is none. */
+export function signalOf(command: string): NodeJS.Signals | undefined {
+  return Object.hasOwn(COMMANDS, command) ? COMMANDS[command as SignalCommand] : undefined
+}
+
+/** Calls `receive` for every signal that a master acts on; there is no way back. */
+export function onMasterSignals(receive: (signal: MasterSignal) => void): void {
+  for (const signal of Object.keys(ACTIONS) as MasterSignal[]) process.on(signal, receive)
+}
+
+/** Returns nginx's notice about a received signal; `action` replaces what it normally says is done. */
+export function signalNotice(signal: MasterSignal, action: string = ACTIONS[signal]): string {
+  return `signal ${constants.signals[signal]} (${signal}) received${action}`
+}

@@ -1,0 +1,110 @@
+/** `master_process off`: one process that holds the sockets and serves, as developers and debuggers want it. */
+import { snapshotReader } from '../config/include.ts'
+import { NOTICE } from '../log/error-log.ts'
+import { LogFiles } from '../log/log-files.ts'
+import { modules } from '../modules/index.ts'
+import type { Configuration } from './configuration.ts'
+import { removePidFile, writePidFile } from './pid-file.ts'
+import { engineSettings } from './settings.ts'
+import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
+import type { SocketBook } from './socket-book.ts'
+import { WorkerSeat } from './worker-seat.ts'
+import { ZoneStore } from './zone-store.ts'
+
+/** What a single process starts with. */
+export interface SingleOptions {
+  readonly configuration: Configuration
+  readonly sockets: SocketBook
+  /** Called once, when everything listens and the pid file is there. */
+  onListening(): void
+}
+
+/** The only process; `run` resolves with the exit status. */
+export class SingleProcess {
+  readonly #options: SingleOptions
+  readonly #zones = new ZoneStore()
+  readonly #files = new LogFiles()
+  readonly #seat: WorkerSeat
+  #given = new Set<string>()
+  #exit: (code: number) => void = () => {}
+
+  constructor(options: SingleOptions) {
+    this.#options = options
+    this.#seat = new WorkerSeat({ id: 0, modules, files: this.#files })
+    process.title = 'viaduct'
+  }
+
+  run(): Promise<number> {
+    onMasterSignals((signal) => this.#signal(signal))
+    return new Promise((resolve) => {
+      this.#exit = resolve
+      const { configuration } = this.#options
+      const { pidPath } = configuration.current.settings
+      if (!this.#install()) {
+        resolve(1)
+        return
+      }
+      const error = writePidFile(pidPath)
+      if (error !== undefined) {
+        configuration.report('emerg', error)
+        resolve(1)
+        return
+      }
+      this.#options.onListening()
+    })
+  }
+
+  #install(): boolean {
+    const { configuration, sockets } = this.#options
+    const { program, settings } = configuration.current
+    const { origin } = configuration
+    this.#zones.settle(engineSettings(program, settings, origin.errorLog).zones)
+    const errors = this.#seat.install(origin, snapshotReader(program.config.snapshot), this.#zones.buffers)
+    for (const error of errors) configuration.report('emerg', error)
+    if (errors.length > 0) return false
+    const keys = new Set(program.listens.map((listen) => listen.key))
+    // The seat closes descriptors with its listeners; the book forgets them.
+    for (const key of this.#given) if (!keys.has(key)) sockets.forget(key)
+    for (const key of keys) if (!this.#given.has(key)) this.#seat.listen(key, sockets.get(key, 0)!.fd)
+    this.#given = keys
+    return true
+  }
+
+  #signal(signal: MasterSignal): void {
+    const { configuration } = this.#options
+    const { log } = configuration.current
+    if (signal === 'SIGUSR2' || signal === 'SIGWINCH') {
+      log.write(NOTICE, signalNotice(signal, ', ignoring'))
+      return
+    }
+    log.write(NOTICE, signalNotice(signal))
+    if (signal === 'SIGHUP') void this.#reload()
+    else if (signal === 'SIGUSR1') this.#reopen()
+    else this.#stop(signal === 'SIGQUIT')
+  }
+
+  async #reload(): Promise<void> {
+    const { configuration, sockets } = this.#options
+    configuration.current.log.write(NOTICE, 'reconfiguring')
+    if (await configuration.reload(sockets)) this.#install()
+  }
+
+  #reopen(): void {
+    this.#options.configuration.reopenLogs()
+    this.#files.reopen()
+    this.#seat.reopen(new Map())
+    this.#files.closeRetired()
+  }
+
+  #stop(graceful: boolean): void {
+    const { configuration, sockets } = this.#options
+    const { program, settings, log } = configuration.current
+    const { shutdownTimeoutMs } = engineSettings(program, settings, configuration.origin.errorLog)
+    this.#seat.stop(graceful, shutdownTimeoutMs, () => {
+      removePidFile(settings.pidPath)
+      sockets.removeFiles(configuration.report)
+      log.write(NOTICE, 'exit')
+      this.#exit(0)
+    })
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * The listening sockets that the master holds. A TCP address has one SO_REUSEPORT socket per worker thread (threads
+ * that share one take connections very unevenly); unix and UDP addresses have one that all share. Sockets stay open
+ * over reloads and over the death of the engine, so no connection attempt is ever refused in between.
+ */
+import fs from 'node:fs'
+import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { getSystemErrorName } from 'node:util'
+import { errnoText } from '../lib/errno.ts'
+import { adoptSocket, type BindAddress, type BoundSocket, bindSocket } from '../net/listener.ts'
+
+const TRIES = 5
+const RETRY_DELAY_MS = 500
+const SOCKET_FILE_MODE = 0o666
+
+/** One address to listen on. */
+export interface Listen extends BindAddress {
+  readonly key: string
+}
+
+/** Takes the lines that nginx would log while it opens sockets. */
+export type Report = (level: 'emerg' | 'notice' | 'warn', message: string) => void
+
+interface Held {
+  readonly listen: Pick<Listen, 'key' | 'kind' | 'path'>
+  readonly sockets: BoundSocket[]
+}
+
+/** All listening sockets of one master. */
+export class SocketBook {
+  readonly #held = new Map<string, Held>()
+
+  /**
+   * Opens what `listens` lacks, trying again while an address is in use. False: something could not be opened, which
+   * has been reported, and what was opened for it is closed again.
+   */
+  async open(listens: readonly Listen[], workers: number, report: Report): Promise<boolean> {
+    const opened: string[] = []
+    let missing = listens.filter((listen) => this.#lacks(listen, workers))
+    for (let tries = TRIES; tries > 0 && missing.length > 0; tries--) {
+      const busy: Listen[] = []
+      for (const listen of missing) {
+        const isNew = !this.#held.has(listen.key)
+        const errno = this.#bind(listen, workers)
+        if (errno === 0) {
+          if (isNew) opened.push(listen.key)
+          continue
+        }
+        report('emerg', bindFailure(listen.key, errno))
+        if (errno !== -constants.errno.EADDRINUSE) return this.#abandon(opened)
+        busy.push(listen)
+      }
+      missing = busy
+      if (missing.length === 0) break
+      report('notice', 'try again to bind() after 500ms')
+      await sleep(RETRY_DELAY_MS)
+    }
+    if (missing.length === 0) return true
+    report('emerg', 'still could not bind()')
+    return this.#abandon(opened)
+  }
+
+  /** Closes every socket that `listens` and `workers` do not ask for. */
+  settle(listens: readonly Listen[], workers: number, report: Report): void {
+    const wanted = new Set(listens.map((listen) => listen.key))
+    for (const [key, held] of this.#held) {
+      if (!wanted.has(key)) this.#drop(key, report)
+      else for (const socket of held.sockets.splice(slotCount(held.listen.kind, workers))) socket.close()
+    }
+  }
+
+  /** Closes everything; socket files are removed unless another master uses them. */
+  closeAll(report: Report, removeFiles: boolean): void {
+    for (const key of [...this.#held.keys()]) this.#drop(key, report, removeFiles)
+  }
+
+  /** Drops an address whose descriptor somebody else has closed. */
+  forget(key: string): void {
+    const held = this.#held.get(key)
+    this.#held.delete(key)
+    if (held?.listen.kind === 'unix') removeFile(held.listen.path, () => {})
+  }
+
+  /** Removes the socket files of addresses whose descriptors somebody else closes. */
+  removeFiles(report: Report): void {
+    for (const { listen } of this.#held.values()) if (listen.kind === 'unix') removeFile(listen.path, report)
+  }
+
+  /** Returns the socket that a worker slot accepts on. */
+  get(key: string, slot: number): BoundSocket | undefined {
+    const sockets = this.#held.get(key)?.sockets
+    return sockets?.[sockets.length === 1 ? 0 : slot]
+  }
+
+  /** Lists every socket, for a new binary to inherit. */
+  *entries(): Generator<{ key: string; kind: Listen['kind']; fd: number }> {
+    for (const [key, { listen, sockets }] of this.#held) {
+      for (const { fd } of sockets) yield { key, kind: listen.kind, fd }
+    }
+  }
+
+  /** Takes over an inherited descriptor; returns nginx's error text when it is no socket. */
+  adopt(key: string, kind: Listen['kind'], fd: number): string | undefined {
+    const socket = adoptSocket(fd, kind)
+    if (typeof socket === 'number')
+      return `getsockname() of the inherited socket #${fd} failed ${errnoText(getSystemErrorName(socket))}`
+    const held = this.#held.get(key)
+    if (held !== undefined) held.sockets.push(socket)
+    else this.#held.set(key, { listen: { key, kind, path: key.replace(/^unix:/, '') }, sockets: [socket] })
+    return undefined
+  }
+
+  #lacks(listen: Listen, workers: number): boolean {
+    const held = this.#held.get(listen.key)
+    return held === undefined || held.sockets.length < slotCount(listen.kind, workers)
+  }
+
+  #bind(listen: Listen, workers: number): number {
+    const held = this.#held.get(listen.key)
+    const count = slotCount(listen.kind, workers)
+    if (held === undefined && listen.kind === 'tcp') {
+      // Sharing would hide that another server of the same user listens here.
+      const errno = probe(listen)
+      if (errno !== 0) return errno
+    }
+    const sockets = held?.sockets ?? []
+    while (sockets.length < count) {
+      const socket = bindSocket(listen, listen.kind === 'tcp')
+      if (typeof socket === 'number') {
+        if (held === undefined) for (const other of sockets) other.close()
+        return socket
+      }
+      sockets.push(socket)
+    }
+    if (listen.kind === 'unix') fs.chmodSync(listen.path, SOCKET_FILE_MODE)
+    if (held === undefined) this.#held.set(listen.key, { listen, sockets })
+    return 0
+  }
+
+  #abandon(opened: readonly string[]): false {
+    for (const key of opened) this.#drop(key, () => {})
+    return false
+  }
+
+  #drop(key: string, report: Report, alsoFile = true): void {
+    const held = this.#held.get(key)
+    if (held === undefined) return
+    this.#held.delete(key)
+    for (const socket of held.sockets) socket.close()
+    if (held.listen.kind === 'unix' && alsoFile) removeFile(held.listen.path, report)
+  }
+}
+
+/** Returns nginx's text for a bind() that failed with this negative errno. */
+export function bindFailure(key: string, errno: number): string {
+  return `bind() to ${key} failed ${errnoText(getSystemErrorName(errno))}`
+}
+
+/** Tries to bind and lets go again: what `-t` does. Returns a negative errno; an address in use is no error. */
+export function tryBind(listen: Listen): number {
+  if (listen.kind === 'unix' && fs.existsSync(listen.path)) return 0
+  const errno = probe(listen)
+  if (errno === 0 && listen.kind === 'unix') fs.rmSync(listen.path, { force: true })
+  return errno === -constants.errno.EADDRINUSE ? 0 : errno
+}
+
+function probe(listen: Listen): number {
+  const socket = bindSocket(listen, false)
+  if (typeof socket === 'number') return socket
+  socket.close()
+  return 0
+}
+
+function slotCount(kind: Listen['kind'], workers: number): number {
+  return kind === 'tcp' ? workers : 1
+}
+
+function removeFile(path: string, report: Report): void {
+  try {
+    fs.unlinkSync(path)
+  } catch (error) {
+    report('emerg', `unlink() ${path} failed ${errnoText(error)}`)
+  }
+}

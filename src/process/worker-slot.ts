@@ -1,0 +1,95 @@
+/** One worker place in the engine: the thread in it, what that thread has been given, and its replacement when it dies. */
+import { setTimeout } from 'node:timers'
+import { Worker } from 'node:worker_threads'
+import type { FromWorker, ToWorker } from './messages.ts'
+import type { WorkerData } from './worker-thread.ts'
+
+const ENTRY = new URL('./worker-thread.ts', import.meta.url)
+/** A thread that lived longer than this is replaced at once; the delay doubles while threads die sooner. */
+const STABLE_MS = 5000
+const DELAY_MIN_MS = 50
+const DELAY_MAX_MS = 5000
+
+/** What the engine learns from a slot. */
+export interface SlotOwner {
+  /** The thread of the slot runs and has nothing yet. */
+  onStarted(slot: WorkerSlot): void
+  onMessage(slot: WorkerSlot, message: FromWorker): void
+  /** The thread is gone; `error` says why when it was not told to go. A replacement is on its way then. */
+  onExit(slot: WorkerSlot, code: number, error: string | undefined): void
+}
+
+/** A place for one worker thread after another. */
+export class WorkerSlot {
+  readonly index: number
+  /** The kernel's number of the thread, once it has said so. */
+  tid = 0
+  /** Keys of the sockets that the thread has been sent. */
+  readonly given = new Set<string>()
+  /** Keys of those that it accepts on. */
+  readonly listening = new Set<string>()
+  /** Generation that the thread runs; 0 before the first. */
+  installed = 0
+  stopping = false
+  readonly #owner: SlotOwner
+  #worker: Worker
+  #startedAt = 0
+  #delayMs = 0
+  #error: string | undefined
+
+  constructor(index: number, owner: SlotOwner) {
+    this.index = index
+    this.#owner = owner
+    this.#worker = this.#start()
+  }
+
+  post(message: ToWorker): void {
+    if (message.type === 'stop') this.stopping = true
+    this.#worker.postMessage(message)
+  }
+
+  /** Ends a thread that has stopped, or that will not. */
+  terminate(): void {
+    this.stopping = true
+    void this.#worker.terminate()
+  }
+
+  #start(): Worker {
+    this.tid = 0
+    this.installed = 0
+    this.given.clear()
+    this.listening.clear()
+    this.#error = undefined
+    this.#startedAt = performance.now()
+    const workerData: WorkerData = { slot: this.index }
+    const worker = new Worker(ENTRY, { workerData, name: `worker ${this.index}` })
+    worker.on('message', (message: FromWorker) => this.#receive(message))
+    worker.on('error', (error: unknown) => {
+      this.#error = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    })
+    worker.on('exit', (code) => this.#exited(code))
+    return worker
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === 'started') {
+      this.tid = message.tid
+      this.#owner.onStarted(this)
+    } else if (message.type === 'installed') this.installed = message.generation
+    else if (message.type === 'listening') this.listening.add(message.key)
+    this.#owner.onMessage(this, message)
+  }
+
+  #exited(code: number): void {
+    if (this.stopping) {
+      this.#owner.onExit(this, 0, undefined)
+      return
+    }
+    const lived = performance.now() - this.#startedAt
+    this.#delayMs = lived > STABLE_MS ? 0 : Math.min(Math.max(this.#delayMs * 2, DELAY_MIN_MS), DELAY_MAX_MS)
+    this.#owner.onExit(this, code, this.#error ?? 'the thread ended')
+    setTimeout(() => {
+      if (!this.stopping) this.#worker = this.#start()
+    }, this.#delayMs)
+  }
+}

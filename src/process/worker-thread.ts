@@ -1,0 +1,56 @@
+/**
+ * The entry of a worker thread. Everything that serving needs is imported before the first message arrives, so that a
+ * thread may be started ahead of its configuration.
+ */
+import { readlinkSync } from 'node:fs'
+import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { snapshotReader } from '../config/include.ts'
+import { assert } from '../lib/assert.ts'
+import { LogFiles } from '../log/log-files.ts'
+import { modules } from '../modules/index.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
+import { WorkerSeat } from './worker-seat.ts'
+
+/** What the engine passes to a new thread. */
+export interface WorkerData {
+  readonly slot: number
+}
+
+assert(parentPort !== null, 'this file runs as a worker thread')
+const port = parentPort
+const files = new LogFiles()
+const seat = new WorkerSeat({ id: (workerData as WorkerData).slot, modules, files })
+const send = (message: FromWorker): void => port.postMessage(message)
+
+port.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'install': {
+      const { generation, source, zones, logs } = message
+      files.adopt(logs)
+      const errors = seat.install(source, snapshotReader(source.snapshot), zones)
+      send(errors.length === 0 ? { type: 'installed', generation } : { type: 'failed', generation, errors })
+      break
+    }
+    case 'listen':
+      seat.listen(message.key, message.fd)
+      send({ type: 'listening', key: message.key })
+      break
+    case 'reopen':
+      seat.reopen(message.logs)
+      send({ type: 'reopened' })
+      break
+    case 'stop':
+      seat.stop(message.graceful, message.timeoutMs, () => send({ type: 'stopped' }))
+  }
+})
+
+send({ type: 'started', tid: systemThreadId() })
+
+/** The kernel's number of this thread, which log lines carry; Node's own stands in where there is no /proc. */
+function systemThreadId(): number {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+  } catch {
+    return process.pid + threadId
+  }
+}
