@@ -98,16 +98,18 @@ export class ResponseParser {
    * DONE, NO_STATUS_LINE or another error code.
    */
   parse(buffer: Buffer, start: number, end: number): number {
+    // What lies beyond the limit is not looked at, so that the answer does not depend on how much came at once.
+    const stop = Math.min(end, start + this.#sizeMax)
     let code = NEED_MORE
     if (!this.#inFields) {
-      code = this.line.parse(buffer, start, end)
+      code = this.line.parse(buffer, start, stop)
       if (code === NOT_A_STATUS_LINE) return (this.#code = NO_STATUS_LINE)
       if (code === DONE) {
         this.#inFields = true
         this.lines.reset(this.line.at, this.#sizeMax, 0)
       }
     }
-    if (this.#inFields) code = this.#fields(buffer, start, end)
+    if (this.#inFields) code = this.#fields(buffer, start, stop)
     if (code === NEED_MORE && end - start >= this.#sizeMax) code = HEAD_TOO_BIG
     this.#code = code
     return code
@@ -140,7 +142,7 @@ export class ResponseParser {
     const stop = start + this.headLength
     this.headers.text = buffer.latin1Slice(start, lines === LINES_DONE ? stop : Math.min(stop + 1, end))
     if (lines === LINES_INVALID) return BAD_FIELD
-    if (lines !== LINES_DONE || this.headLength > this.#sizeMax) return HEAD_TOO_BIG
+    if (lines !== LINES_DONE) return HEAD_TOO_BIG
     if (this.version < 1001) {
       if (this.status === EARLY_HINTS) return HINTS_IN_HTTP10
       this.close = true
