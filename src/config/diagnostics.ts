@@ -18,9 +18,13 @@ export interface Details {
   readonly hint?: string | undefined
 }
 
-/** The findings of one load; the configuration is usable only when `failed` is false. */
+/** Nobody reads more; the rest only counts as failed. */
+const FINDINGS_MAX = 1000
+
+/** The findings of one load, each once: a snippet that many blocks include is wrong once. The configuration is usable only when `failed` is false. */
 export class Diagnostics {
   readonly #all: Diagnostic[] = []
+  readonly #seen = new Set<string>()
   #failed = false
 
   get all(): readonly Diagnostic[] {
@@ -46,7 +50,11 @@ export class Diagnostics {
   }
 
   #add(level: Level, message: string, at: Position | undefined, details: Details): void {
-    this.#all.push({ level, message, at, shown: details.shown ?? at?.from ?? at, hint: details.hint })
+    const shown = details.shown ?? at?.from ?? at
+    const key = `${level} ${message} ${shown?.file}:${shown?.line}:${shown?.column}`
+    if (this.#seen.has(key) || this.#all.length >= FINDINGS_MAX) return
+    this.#seen.add(key)
+    this.#all.push({ level, message, at, shown, hint: details.hint })
   }
 }
 

@@ -9,7 +9,7 @@ import type { Position, Word } from './source.ts'
 export type Token =
   | { readonly kind: 'simple' | 'open'; readonly words: readonly Word[]; readonly end: Position }
   | { readonly kind: 'close' | 'eof'; readonly end: Position }
-  | { readonly kind: 'fault'; readonly message: string; readonly end: Position }
+  | { readonly kind: 'fault'; readonly message: string; readonly hint: string | undefined; readonly end: Position }
 
 /** nginx reads files through a buffer of this many bytes, and a token must fit into it. */
 const TOKEN_BYTES_MAX = 4096
@@ -62,18 +62,19 @@ export class Lexer {
     for (;;) {
       const ch = this.#skipBlank()
       if (this.#fault) return this.#fault
-      if (ch === EOF) return words.length > 0 ? this.#unexpectedEnd() : { kind: 'eof', end: this.#here() }
+      if (ch === EOF)
+        return words.length > 0 ? this.#unexpectedEnd(missingSemicolon(words)) : { kind: 'eof', end: this.#here() }
       if (ch === SEMICOLON || ch === OPENING_BRACE) {
         return words.length === 0 ? this.#unexpected(ch) : this.#statement(ch, words)
       }
       if (ch === CLOSING_BRACE) {
-        if (words.length > 0) return this.#unexpected(ch)
+        if (words.length > 0) return this.#unexpected(ch, missingSemicolon(words))
         const end = this.#here()
         this.#take(ch)
         return { kind: 'close', end }
       }
       const word = ch === DOUBLE_QUOTE || ch === SINGLE_QUOTE ? this.#quotedWord(ch) : this.#bareWord(ch)
-      if (word === undefined) return this.#fault ?? this.#unexpectedEnd()
+      if (word === undefined) return this.#fault ?? this.#unexpectedEnd(this.#openQuote(ch))
       words.push(word)
       const after = word.quoted ? this.#afterQuote() : undefined
       if (after) return after
@@ -217,19 +218,29 @@ export class Lexer {
         : `too long parameter, probably missing terminating "${String.fromCharCode(quote)}" character`
     const column = this.#text.lastIndexOf('\n', this.#tokenIndex - 1)
     const end = { file: this.#file, line: this.#tokenLine, column: this.#tokenIndex - column }
-    this.#fault = { kind: 'fault', message, end }
+    this.#fault = { kind: 'fault', message, hint: undefined, end }
   }
 
-  #unexpected(ch: number): Token {
-    return { kind: 'fault', message: `unexpected "${String.fromCharCode(ch)}"`, end: this.#here() }
+  #unexpected(ch: number, hint?: string): Token {
+    return { kind: 'fault', message: `unexpected "${String.fromCharCode(ch)}"`, hint, end: this.#here() }
   }
 
-  #unexpectedEnd(): Token {
+  #unexpectedEnd(hint?: string): Token {
     const message = this.#parameter
       ? 'unexpected end of parameter, expecting ";"'
       : 'unexpected end of file, expecting ";" or "}"'
-    return { kind: 'fault', message, end: this.#here() }
+    return { kind: 'fault', message, hint, end: this.#here() }
   }
+
+  #openQuote(first: number): string | undefined {
+    if (first !== DOUBLE_QUOTE && first !== SINGLE_QUOTE) return undefined
+    return `the quote that opens in line ${this.#tokenLine} is not closed`
+  }
+}
+
+function missingSemicolon(words: readonly Word[]): string {
+  const last = words.at(-1)!
+  return `is a ";" missing after "${last.text}" in line ${last.line}?`
 }
 
 /** Undoes nginx's escapes: `\"`, `\'`, `\\`, `\t`, `\r`, `\n`; any other backslash stays. */

@@ -2,7 +2,7 @@
  * Text to statements. A mistake in the grammar ends the reading of its file and stands in the tree as a statement with
  * a `fault`, at its place, so that whoever walks the tree reports everything in file order.
  */
-import { Lexer, type Token } from './lexer.ts'
+import { Lexer } from './lexer.ts'
 import type { Position, Statement, Word } from './source.ts'
 
 /** nginx recurses without limit; no real configuration comes near this. */
@@ -27,30 +27,30 @@ export function parse(text: string, file: string, parameter = false): Statement[
         body.push(statement(token.words, token.end))
         continue
       case 'open':
-        if (parameter) return abandon(top, stack, body, 'block directives are not supported in -g option', token.end)
-        if (stack.length >= NESTING_MAX) return abandon(top, stack, body, 'too many nested blocks', token.end)
+        if (parameter) return abandon(top, stack, body, token.end, 'block directives are not supported in -g option')
+        if (stack.length >= NESTING_MAX) return abandon(top, stack, body, token.end, 'too many nested blocks')
         stack.push({ words: token.words, end: token.end, outer: body })
         body = []
         continue
       case 'close': {
         const open = stack.pop()
-        if (open === undefined) return abandon(top, stack, body, 'unexpected "}"', token.end)
+        if (open === undefined) return abandon(top, stack, body, token.end, 'unexpected "}"')
         open.outer.push({ ...statement(open.words, open.end), block: body, close: token.end })
         body = open.outer
         continue
       }
-      default: {
-        const message = faultOf(token, stack.length > 0)
-        if (message === undefined) return top
-        return abandon(top, stack, body, message, token.end)
-      }
+      case 'fault':
+        return abandon(top, stack, body, token.end, token.message, token.hint)
+      default:
+        return stack.length === 0 ? top : unclosed(top, stack, body, token.end)
     }
   }
 }
 
-function faultOf(token: Extract<Token, { kind: 'eof' | 'fault' | 'close' }>, inBlock: boolean): string | undefined {
-  if (token.kind === 'fault') return token.message
-  return inBlock ? 'unexpected end of file, expecting "}"' : undefined
+function unclosed(top: Statement[], stack: Open[], body: Statement[], end: Position): Statement[] {
+  const [name] = stack.at(-1)!.words
+  const hint = `the block of "${name!.text}" in line ${name!.line} is not closed`
+  return abandon(top, stack, body, end, 'unexpected end of file, expecting "}"', hint)
 }
 
 function statement(words: readonly Word[], end: Position): Statement {
@@ -58,9 +58,16 @@ function statement(words: readonly Word[], end: Position): Statement {
 }
 
 /** Puts the fault where it was found and closes the blocks around it. */
-function abandon(top: Statement[], stack: Open[], innermost: Statement[], fault: string, end: Position): Statement[] {
+function abandon(
+  top: Statement[],
+  stack: Open[],
+  innermost: Statement[],
+  end: Position,
+  fault: string,
+  hint?: string,
+): Statement[] {
   const name = { ...end, text: '', quoted: false }
-  innermost.push({ name, args: [], block: undefined, end, fault })
+  innermost.push({ name, args: [], block: undefined, end, fault, hint })
   let body = innermost
   for (let open = stack.pop(); open !== undefined; open = stack.pop()) {
     open.outer.push({ ...statement(open.words, open.end), block: body })

@@ -36,4 +36,6 @@ export interface Statement {
    * no meaning besides its fault; the rest of its file was not read when the grammar was at fault.
    */
   readonly fault?: string
+  /** What probably led to the fault. */
+  readonly hint?: string | undefined
 }

@@ -17,7 +17,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
 }
 
 /** Number of insertions, deletions, substitutions and swaps of neighbours that make one word of the other. */
-export function distance(a: string, b: string): number {
+function distance(a: string, b: string): number {
   let before: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {

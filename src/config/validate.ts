@@ -10,6 +10,7 @@ import type { Position, Statement, Word } from './source.ts'
 import { suggest } from './suggest.ts'
 
 const FAILED = Symbol('failed')
+const BYTE_ORDER_MARK = '\ufeff'
 
 /** Walks one configuration; used once per load. */
 export class Validator {
@@ -28,7 +29,7 @@ export class Validator {
   /** Checks the statements of a block and fills its scope. */
   walk(statements: readonly Statement[], scope: Scope): void {
     for (const s of statements) {
-      if (s.fault !== undefined) this.#diagnostics.emerg(s.fault, s.end)
+      if (s.fault !== undefined) this.#diagnostics.emerg(s.fault, s.end, { hint: s.hint })
       else this.#statement(s, scope)
     }
   }
@@ -42,7 +43,7 @@ export class Validator {
     }
     const problem = this.#shapeProblem(s, directive)
     if (problem !== undefined) {
-      this.#error(s, problem, directive.unsupported)
+      this.#error(s, problem, directive.unsupported ?? this.#missingSemicolon(s, scope.context))
       this.#lookInside(s, [directive], scope)
     } else if (directive.kind === 'block') {
       this.#block(s, directive, scope)
@@ -60,9 +61,14 @@ export class Validator {
     } else if (catalogued || this.#registry.named(name).length > 0) {
       this.#error(s, `"${name}" directive is not allowed here`, this.#whereAllowed(name, catalogued))
     } else {
-      const near = suggest(name, this.#registry.namesIn(scope.context)) ?? suggest(name, this.#registry.names())
-      this.#error(s, `unknown directive "${name}"`, near === undefined ? undefined : `did you mean "${near}"?`)
+      this.#error(s, `unknown directive "${name}"`, this.#whatWasMeant(name, scope.context))
     }
+  }
+
+  #whatWasMeant(name: string, context: Context): string | undefined {
+    if (name.startsWith(BYTE_ORDER_MARK)) return 'the file begins with a byte order mark; save it as UTF-8 without one'
+    const near = suggest(name, this.#registry.namesIn(context)) ?? suggest(name, this.#registry.names())
+    return near === undefined ? undefined : `did you mean "${near}"?`
   }
 
   #whereAllowed(name: string, catalogued: readonly string[] = []): string {
@@ -78,6 +84,15 @@ export class Validator {
     const { min, max } = directive.args
     if (s.args.length < min || s.args.length > max) return `invalid number of arguments in "${name}" directive`
     return undefined
+  }
+
+  /** A directive's name that begins a line among the arguments of another tells that the other was not ended. */
+  #missingSemicolon(s: Statement, context: Context): string | undefined {
+    const all = [s.name, ...s.args]
+    const next = all.findIndex((w, i) => i > 0 && w.line > all[i - 1]!.line && this.#registry.find(w.text, context))
+    if (next < 0) return undefined
+    const before = all[next - 1]!
+    return `is a ";" missing after "${before.text}" in line ${before.line}?`
   }
 
   #simple(s: Statement, directive: Directive<unknown>, scope: Scope): void {
@@ -126,7 +141,7 @@ export class Validator {
       return
     }
     for (const line of s.block ?? []) {
-      if (line.fault !== undefined) this.#diagnostics.emerg(line.fault, line.end)
+      if (line.fault !== undefined) this.#diagnostics.emerg(line.fault, line.end, { hint: line.hint })
       else if (line.block) this.#diagnostics.emerg('unexpected "{"', line.end)
       else this.#entry(line, entry, inner.context, entries)
     }
@@ -153,7 +168,7 @@ export class Validator {
   /** In a block of unknown meaning only the faults of grammar can be reported. */
   #faultsInside(block: readonly Statement[]): void {
     for (const s of block) {
-      if (s.fault !== undefined) this.#diagnostics.emerg(s.fault, s.end)
+      if (s.fault !== undefined) this.#diagnostics.emerg(s.fault, s.end, { hint: s.hint })
       else if (s.block) this.#faultsInside(s.block)
     }
   }

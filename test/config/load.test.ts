@@ -67,10 +67,24 @@ test('includes are limited in depth and in number', () => {
   const { diagnostics } = loadTexts(chain)
   assert.deepEqual(diagnostics.all.map(formatMessage), ['too many nested "include" directives in /etc/v/62:1'])
 
-  const mesh = new Map([['/etc/v/nginx.conf', 'include f*;']])
-  for (let i = 0; i < 9; i++) mesh.set(`/etc/v/f${i}`, 'include f*;')
-  const last = loadTexts(mesh).diagnostics.all.at(-1)!
-  assert.equal(last.message, 'too many "include" directives')
+  const doubling = new Map([['/etc/v/nginx.conf', 'include 0;']])
+  for (let i = 0; i < 20; i++) doubling.set(`/etc/v/${i}`, `include ${i + 1}; include ${i + 1};`)
+  doubling.set('/etc/v/20', '')
+  const { diagnostics: many } = loadTexts(doubling)
+  assert.ok(many.all.length > 0 && many.all.every((d) => d.message === 'too many "include" directives'))
+})
+
+test('a finding in a snippet that several blocks include is reported once', () => {
+  const texts = new Map([
+    ['/etc/v/nginx.conf', 'http { server { include x; } server { include x; } }'],
+    ['/etc/v/x', 'sendfile maybe; sendfile perhaps;'],
+  ])
+  assert.equal(loadTexts(texts).diagnostics.all.length, 2)
+})
+
+test('findings are limited in number', () => {
+  const { diagnostics } = loadText('nonsense;\n'.repeat(5000))
+  assert.deepEqual([diagnostics.all.length, diagnostics.failed], [1000, true])
 })
 
 test('a snapshot replays the load elsewhere', () => {
@@ -134,6 +148,12 @@ test('hints', () => {
   assert.equal(hint('worker_connections 1;'), '"worker_connections" may stand in: events')
   assert.equal(hint('daemon on; daemon off;'), 'first given in /etc/v/nginx.conf:1')
   assert.equal(hint('http { satisfy some; }'), 'one of: all, any')
+  assert.equal(hint('http { root x\n sendfile on; }'), 'is a ";" missing after "x" in line 1?')
+  assert.equal(hint('http { root\n x y; }'), undefined)
+  assert.equal(hint('http { root x }'), 'is a ";" missing after "x" in line 1?')
+  assert.equal(hint('http { root x;'), 'the block of "http" in line 1 is not closed')
+  assert.equal(hint('daemon\n "on;\n\n'), 'the quote that opens in line 2 is not closed')
+  assert.equal(hint('\ufeffdaemon on;'), 'the file begins with a byte order mark; save it as UTF-8 without one')
   assert.equal(hint('http { perl x; }'), 'there is no Perl in here')
 })
 
