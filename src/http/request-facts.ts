@@ -135,7 +135,7 @@ export class RequestFacts implements HostParts {
       case HOST:
         return repeated ? DUPLICATE_HOST : this.#host(table, index)
       case CONNECTION:
-        this.#connection(table.value(index))
+        this.#connection(table, index)
         return DONE
       case UPGRADE:
         if (!repeated) this.upgradeIndex = index
@@ -160,12 +160,12 @@ export class RequestFacts implements HostParts {
   }
 
   /** As in nginx the words are looked for anywhere in the value, and a later field overrides an earlier one. */
-  #connection(value: string): void {
-    if (value === 'keep-alive') {
+  #connection(table: HeaderTable, index: number): void {
+    if (table.valueIs(index, 'keep-alive')) {
       this.connection = CONNECTION_KEEP_ALIVE
       return
     }
-    const lower = value.toLowerCase()
+    const lower = table.value(index).toLowerCase()
     if (lower.includes('close')) this.connection = CONNECTION_CLOSE
     else if (lower.includes('keep-alive')) this.connection = CONNECTION_KEEP_ALIVE
   }
@@ -188,10 +188,13 @@ export class RequestFacts implements HostParts {
 
 /** Reads a Content-Length: digits only, no sign, no list, at most 2^53 - 1; -1 for anything else. */
 export function parseLength(table: HeaderTable, index: number): number {
-  const text = table.value(index)
-  if (text.length === 0) return -1
+  const apart = table.valueStart(index) < 0
+  const text = apart ? table.value(index) : table.text
+  const start = apart ? 0 : table.valueStart(index)
+  const end = table.valueEnd(index)
+  if (start === end) return -1
   let length = 0
-  for (let i = 0; i < text.length; i++) {
+  for (let i = start; i < end; i++) {
     const digit = text.charCodeAt(i) - 0x30
     if (digit < 0 || digit > 9) return -1
     length = length * 10 + digit

@@ -126,6 +126,11 @@ function checkRequest(parser: RequestParser, text: string): void {
   assert.ok(!(facts.chunked && facts.contentLength >= 0))
   assert.ok(!/\r(?!\n)|[\0]/.test(headers.text.trimStart()), 'a bare CR or NUL was taken')
   if (parser.version > 1000) assert.ok(facts.hostIndex >= 0)
+  const split = { uri: '', args: '' }
+  const slow = { uri: '', args: '' }
+  const ok = parser.splitTarget(true, split)
+  assert.equal(ok, normalizeUri(parser.target, true, slow))
+  if (ok) assert.deepEqual(split, slow)
   if (parser.line.method !== CONNECT) assert.match(parser.target, /^[/?][^ \r\n]*$/)
   for (let i = 0; i < headers.count; i++) {
     assert.match(headers.name(i), /^[^\s:\0]+$/)

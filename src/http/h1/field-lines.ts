@@ -8,14 +8,6 @@ import { COLON, CR, FOLD, LF, NAME, SPACE, VALUE } from './tokens.ts'
 
 /** The lines go on beyond the bytes given. */
 export const LINES_MORE = 0
-/** The blank line has been read. */
-export const LINES_DONE = 1
-/** A line is malformed: `errorStart` and `errorAt` say where. */
-export const LINES_INVALID = 2
-/** A line does not fit into the buffers that the limits allow. */
-export const LINES_TOO_LONG = 3
-/** There are more lines than `countMax`. */
-export const LINES_TOO_MANY = 4
 
 const LINE_START = 0
 const IN_NAME = 1
@@ -24,6 +16,16 @@ const IN_VALUE = 3
 const LINE_LF = 4
 const END_LF = 5
 const IGNORED = 6
+
+// From here on a state is also what `parse` returns.
+/** The blank line has been read. */
+export const LINES_DONE = 7
+/** A line is malformed: `errorStart` and `errorAt` say where. */
+export const LINES_INVALID = 8
+/** A line does not fit into the buffers that the limits allow. */
+export const LINES_TOO_LONG = 9
+/** There are more lines than `countMax`. */
+export const LINES_TOO_MANY = 10
 
 /** What the lines may be; set by the owner before the first byte. */
 export interface LineRules {
@@ -77,27 +79,14 @@ export class FieldLines {
     let at = base + this.at
     let state = this.#state
     let hash = this.#hash
-    let code = LINES_MORE
-    while (at < end) {
+    while (at < end && state < LINES_DONE) {
       if (state === LINE_START) {
-        this.errorStart = at - base
-        const first = buffer[at]!
-        if (first === CR || first === LF) {
+        hash = 0
+        state = this.#first(buffer[at]!, at - base)
+        if (state !== IN_NAME) {
           at++
-          state = END_LF
-          if (first === LF) {
-            code = LINES_DONE
-            break
-          }
           continue
         }
-        if (first === COLON) {
-          code = LINES_INVALID
-          break
-        }
-        hash = 0
-        this.#odd = false
-        state = IN_NAME
       }
       if (state === IN_NAME) {
         let lower = 0
@@ -107,25 +96,10 @@ export class FieldLines {
         }
         if (at === end) break
         const byte = buffer[at]!
-        if (byte === COLON) {
-          this.#nameEnd = at++ - base
-          state = BEFORE_VALUE
-        } else if (byte === 0x2f && rules.upstream && this.#repeatsStatusLine(buffer, base, at)) {
-          state = IGNORED
-          continue
-        } else if (rules.upstream && (byte === CR || byte === LF) && at - base > this.errorStart) {
-          // A back end's line without a colon is a name with an empty value.
-          this.#nameEnd = this.#valueStart = at - base
-          state = IN_VALUE
-        } else if (byte <= SPACE || byte === 0x7f) {
-          code = LINES_INVALID
-          break
-        } else {
-          if (byte !== 0x5f || !rules.underscores) this.#odd = true
-          hash = (Math.imul(hash, 31) + FOLD[byte]!) | 0
-          at++
-          continue
-        }
+        state = byte === COLON ? BEFORE_VALUE : this.#oddName(buffer, base, at, rules)
+        if (state === IN_NAME) hash = (Math.imul(hash, 31) + FOLD[byte]!) | 0
+        else if (state === BEFORE_VALUE) this.#nameEnd = at - base
+        if (byte !== LF) at++
       }
       if (state === BEFORE_VALUE) {
         while (at < end && buffer[at] === SPACE) at++
@@ -136,50 +110,67 @@ export class FieldLines {
       if (state === IN_VALUE) {
         while (at < end && VALUE[buffer[at]!] === 1) at++
         if (at === end) break
-        const byte = buffer[at]!
-        if (byte === CR) {
-          this.#valueEnd = at++ - base
-          state = LINE_LF
-          if (at === end) break
-        } else if (byte === LF) {
-          this.#valueEnd = at - base
-          state = LINE_LF
-        } else if (rules.upstream && byte !== 0) {
-          at++
-          continue
-        } else {
-          code = LINES_INVALID
-          break
-        }
+        state = this.#valueStop(buffer[at]!, at - base, rules)
+        if (buffer[at] !== LF) at++
       }
-      if (state === IGNORED) {
-        while (at < end && buffer[at] !== LF) at++
-        if (at === end) break
+      if (at === end) break
+      if (state === LINE_LF || state === END_LF) {
+        if (buffer[at] !== LF) state = this.#refuse(at - base)
+        else if (state === END_LF) state = LINES_DONE
+        else state = this.#line(buffer, base, at + 1 - base, hash, table, rules)
         at++
+      } else if (state === IGNORED && buffer[at++] === LF) {
         state = LINE_START
-        continue
       }
-      if (buffer[at] !== LF) {
-        code = LINES_INVALID
-        break
-      }
-      at++
-      if (state === END_LF) {
-        code = LINES_DONE
-        break
-      }
-      state = LINE_START
-      code = this.#line(buffer, base, at - base, hash, table, rules)
-      if (code !== LINES_MORE) break
     }
-    if (code === LINES_INVALID) this.errorAt = at - base
     this.at = at - base
     this.#state = state
     this.#hash = hash
-    if (code === LINES_MORE && state !== LINE_START && this.at > this.#bufferEnd && !this.#nextBuffer(this.at, rules)) {
-      return LINES_TOO_LONG
+    if (state >= LINES_DONE) return state
+    const fits = state === LINE_START || this.at <= this.#bufferEnd || this.#nextBuffer(this.at, rules)
+    return fits ? LINES_MORE : LINES_TOO_LONG
+  }
+
+  /** Where the text of the head ends: after an error with the offending byte, for the log. */
+  get textEnd(): number {
+    return this.#state === LINES_INVALID ? this.errorAt + 1 : this.at
+  }
+
+  /** The first byte of a line. */
+  #first(byte: number, at: number): number {
+    this.errorStart = at
+    this.#odd = false
+    if (byte === CR) return END_LF
+    if (byte === LF) return LINES_DONE
+    return byte === COLON ? this.#refuse(at) : IN_NAME
+  }
+
+  /** A byte that is not part of an ordinary name, nor the colon after it. */
+  #oddName(buffer: Uint8Array, base: number, at: number, rules: LineRules): number {
+    const byte = buffer[at]!
+    if (rules.upstream) {
+      if (byte === 0x2f && this.#repeatsStatusLine(buffer, base, at)) return IGNORED
+      if (byte === CR || byte === LF) {
+        // A back end's line without a colon is a name with an empty value.
+        this.#nameEnd = this.#valueStart = this.#valueEnd = at - base
+        return LINE_LF
+      }
     }
-    return code
+    if (byte <= SPACE || byte === 0x7f) return this.#refuse(at - base)
+    if (byte !== 0x5f || !rules.underscores) this.#odd = true
+    return IN_NAME
+  }
+
+  /** A byte that ends a value or must not stand in it. */
+  #valueStop(byte: number, at: number, rules: LineRules): number {
+    this.#valueEnd = at
+    if (byte === CR || byte === LF) return LINE_LF
+    return rules.upstream && byte !== 0 ? IN_VALUE : this.#refuse(at)
+  }
+
+  #refuse(at: number): number {
+    this.errorAt = at
+    return LINES_INVALID
   }
 
   /** A line is complete: trims its value and enters it. */
@@ -190,13 +181,13 @@ export class FieldLines {
     while (ve > vs && buffer[base + ve - 1] === SPACE) ve--
     if (this.#odd && rules.dropInvalid) {
       this.dropped.push(this.errorStart, ve)
-      return LINES_MORE
+      return LINE_START
     }
     if (table.count >= rules.countMax) return LINES_TOO_MANY
     const canonical = lineEnd - ve === 2 && ve === this.#valueEnd && vs - this.#nameEnd === 2
     if (!canonical) this.canonical = false
     table.add(hash, this.errorStart, this.#nameEnd, vs, ve, lineEnd, canonical)
-    return LINES_MORE
+    return LINE_START
   }
 
   /** A line that does not fit into the rest of a buffer begins anew in the next, as in ngx_http_alloc_large_header_buffer. */

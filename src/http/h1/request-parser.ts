@@ -18,6 +18,7 @@ import {
   URI_TOO_LONG,
 } from '../request-errors.ts'
 import { RequestFacts } from '../request-facts.ts'
+import { normalizeUri, type UriParts } from '../uri.ts'
 import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE, LINES_TOO_LONG, type LineRules } from './field-lines.ts'
 import { RequestLine } from './request-line.ts'
 
@@ -79,9 +80,7 @@ export class RequestParser {
       const lines = this.lines.parse(buffer, start, end, this.headers, this.limits)
       if (lines === LINES_MORE) return NEED_MORE
       this.headLength = this.lines.at
-      // After an error the text ends with the offending byte, for the log.
-      const stop = start + this.headLength
-      this.headers.text = buffer.latin1Slice(start, lines === LINES_DONE ? stop : Math.min(stop + 1, end))
+      this.headers.text = buffer.latin1Slice(start, start + this.lines.textEnd)
       code = this.#fields(lines)
     } else if (code !== NEED_MORE) {
       this.headLength = this.line.at
@@ -106,6 +105,20 @@ export class RequestParser {
   get target(): string {
     if (this.line.method === CONNECT) return '/'
     return this.headers.text.slice(this.line.targetStart, this.line.targetEnd)
+  }
+
+  /**
+   * Fills in path and arguments; faster than `normalizeUri(parser.target, ...)` because the scan of the line already
+   * knows whether there is anything to do. False when the target must be refused (INVALID_REQUEST).
+   */
+  splitTarget(mergeSlashes: boolean, parts: UriParts): boolean {
+    const { line, headers } = this
+    if (line.complex) return normalizeUri(this.target, mergeSlashes, parts)
+    const args = line.argsStart
+    parts.args = args < 0 ? '' : headers.text.slice(args, line.targetEnd)
+    if (line.method === CONNECT) parts.uri = '/'
+    else parts.uri = headers.text.slice(line.targetStart, args < 0 ? line.targetEnd : args - 1)
+    return true
   }
 
   /** The request line (`$request`); after an error as much of it as was read. */

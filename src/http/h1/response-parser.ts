@@ -139,8 +139,7 @@ export class ResponseParser {
     const lines = this.lines.parse(buffer, start, end, this.headers, RULES)
     if (lines === LINES_MORE) return NEED_MORE
     this.headLength = this.lines.at
-    const stop = start + this.headLength
-    this.headers.text = buffer.latin1Slice(start, lines === LINES_DONE ? stop : Math.min(stop + 1, end))
+    this.headers.text = buffer.latin1Slice(start, start + this.lines.textEnd)
     if (lines === LINES_INVALID) return BAD_FIELD
     if (lines !== LINES_DONE) return HEAD_TOO_BIG
     if (this.version < 1001) {
@@ -167,7 +166,7 @@ export class ResponseParser {
         if (!headers.valueIs(i, 'chunked')) return this.#refuse(BAD_CODING, i)
         this.chunked = true
       } else if (hash === CONNECTION && headers.nameIs(i, 'connection')) {
-        this.#connection(headers.value(i))
+        this.#connection(i)
       } else if (hash === UPGRADE && this.upgradeIndex < 0 && headers.nameIs(i, 'upgrade')) {
         this.upgradeIndex = i
       }
@@ -176,8 +175,12 @@ export class ResponseParser {
     return DONE
   }
 
-  #connection(value: string): void {
-    const lower = value.toLowerCase()
+  #connection(index: number): void {
+    if (this.headers.valueIs(index, 'keep-alive')) {
+      this.keepAlive = true
+      return
+    }
+    const lower = this.headers.value(index).toLowerCase()
     if (lower.includes('close')) this.close = true
     if (lower.includes('keep-alive')) this.keepAlive = true
   }

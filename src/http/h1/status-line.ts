@@ -44,6 +44,7 @@ export class StatusLine {
   parse(buffer: Uint8Array, base: number, end: number): number {
     let at = base + this.at
     let code = NEED_MORE
+    if (this.at === 0 && this.#quick(buffer, base, end)) at += 12
     while (at < end && code === NEED_MORE) {
       if (this.#state === REASON) {
         while (at < end && buffer[at] !== CR && buffer[at] !== LF) at++
@@ -54,6 +55,25 @@ export class StatusLine {
     }
     this.at = at - base
     return code
+  }
+
+  /** Takes `HTTP/1.x NNN` in one step when all of it is there; anything else goes byte by byte. */
+  #quick(buffer: Uint8Array, base: number, end: number): boolean {
+    if (end - base < 12 || buffer[base + 5] !== 0x31 || buffer[base + 6] !== 0x2e || buffer[base + 8] !== SPACE)
+      return false
+    for (let i = 0; i < HTTP.length; i++) if (buffer[base + i] !== HTTP[i]) return false
+    const minor = buffer[base + 7]! - 0x30
+    const hundreds = buffer[base + 9]! - 0x30
+    const tens = buffer[base + 10]! - 0x30
+    const units = buffer[base + 11]! - 0x30
+    if (minor < 0 || minor > 9 || hundreds < 0 || hundreds > 9 || tens < 0 || tens > 9 || units < 0 || units > 9)
+      return false
+    this.major = 1
+    this.minor = minor
+    this.status = hundreds * 100 + tens * 10 + units
+    this.textStart = 9
+    this.#state = AFTER_STATUS
+    return true
   }
 
   #byte(byte: number, at: number): number {
