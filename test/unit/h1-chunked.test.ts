@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ChunkedDecoder, type ChunkSink, MALFORMED } from '../../src/http/h1/chunked.ts'
+import { FieldLines, LINES_DONE } from '../../src/http/h1/field-lines.ts'
+import { REQUEST_LIMITS } from '../../src/http/h1/request-parser.ts'
+import { HeaderTable } from '../../src/http/header-table.ts'
 import { atEveryCut } from './h1-cuts.ts'
 
 const decoder = new ChunkedDecoder()
@@ -83,4 +86,21 @@ test('takes a size of 2^52 and says how much is to come', () => {
   assert.equal(decoder.decode(wire, 0, wire.length, { onBody: () => undefined }), wire.length)
   assert.equal(decoder.remaining, 2 ** 52 - 2)
   assert.equal(decoder.finished, false)
+})
+
+test('gives a trailer section that the field-line reader takes', () => {
+  const table = new HeaderTable()
+  let section = ''
+  const sink: ChunkSink = {
+    onBody: () => undefined,
+    onTrailer: (input, start, end) => void (section += Buffer.from(input.subarray(start, end)).toString('latin1')),
+  }
+  decoder.reset()
+  for (const byte of Buffer.from('1\r\nx\r\n0\r\nA: b\r\nC: d\r\n\r\n')) decoder.decode(Buffer.of(byte), 0, 1, sink)
+  const lines = new FieldLines()
+  lines.reset(0, 4096, 0)
+  const bytes = Buffer.from(section, 'latin1')
+  assert.equal(lines.parse(bytes, 0, bytes.length, table, REQUEST_LIMITS), LINES_DONE)
+  table.text = section
+  assert.deepEqual([table.count, table.value(0), table.name(1), table.value(1)], [2, 'b', 'C', 'd'])
 })

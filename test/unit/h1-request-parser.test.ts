@@ -242,6 +242,49 @@ test('takes body length, expectation and connection from the fields', () => {
   assert.equal(parse('POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n').chunked, true)
 })
 
+test('takes once the fields that nginx takes once, and others as often as they come', () => {
+  const unique = [
+    'If-Modified-Since',
+    'If-Unmodified-Since',
+    'If-Match',
+    'If-None-Match',
+    'Content-Range',
+    'If-Range',
+    'Authorization',
+    'Proxy-Authorization',
+    'Expect',
+    'Content-Length',
+    'Transfer-Encoding',
+  ]
+  for (const name of unique) {
+    assert.equal(parse(`GET / HTTP/1.0\r\n${name}: 1\r\n${name.toUpperCase()}: 1\r\n\r\n`).code, errors.DUPLICATE_FIELD)
+  }
+  for (const name of ['Accept', 'Cookie', 'Connection', 'Upgrade', 'Range', 'X-Forwarded-For']) {
+    assert.equal(parse(`GET / HTTP/1.0\r\n${name}: 1\r\n${name}: 1\r\n\r\n`).code, errors.DONE)
+  }
+})
+
+test('splits the target without a second scan', () => {
+  const parts = { uri: '', args: '' }
+  for (const [target, uri, args] of [
+    ['/a', '/a', ''],
+    ['/a?', '/a', ''],
+    ['/a?b', '/a', 'b'],
+    ['/%41//?b', '/A/', 'b'],
+    ['http://h?b', '/', 'b'],
+    ['http://h', '/', ''],
+  ] as const) {
+    parse(`GET ${target} HTTP/1.0\r\n\r\n`)
+    assert.equal(parser.splitTarget(true, parts), true)
+    assert.deepEqual(parts, { uri, args })
+  }
+  parse('GET /.. HTTP/1.0\r\n\r\n')
+  assert.equal(parser.splitTarget(true, parts), false)
+  parse('CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n')
+  assert.equal(parser.splitTarget(true, parts), true)
+  assert.deepEqual(parts, { uri: '/', args: '' })
+})
+
 test('forgets one request before the next', () => {
   parse('POST http://a:1/ HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\nConnection: close\r\nUpgrade: x\r\n\r\n')
   const seen = parse('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
@@ -257,7 +300,8 @@ test('limits the request line to one large buffer', () => {
   assert.equal(parse(`${line(128)}\r\n`, small).code, errors.DONE)
   assert.equal(parse(`${line(129)}\r\n`, small).code, errors.URI_TOO_LONG)
   assert.equal(parse('GET /'.padEnd(200, 'a'), small).code, errors.URI_TOO_LONG)
-  assert.equal(parse(`${'\r\n'.repeat(100)}GET / HTTP/1.0\r\n\r\n`, small).code, errors.DONE)
+  assert.equal(parse(`${'\r\n'.repeat(60)}GET / HTTP/1.0\r\n\r\n`, small).code, errors.DONE)
+  assert.equal(parse('\r\n'.repeat(65), small).code, errors.INVALID_REQUEST)
   assert.equal(errors.REQUEST_ERRORS[errors.URI_TOO_LONG]!.status, 414)
 })
 

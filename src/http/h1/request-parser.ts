@@ -11,6 +11,7 @@ import {
   DONE,
   FIELD_TOO_LONG,
   INVALID_FIELD,
+  INVALID_REQUEST,
   INVALID_TARGET_HOST,
   NEED_MORE,
   REQUEST_ERRORS,
@@ -147,13 +148,15 @@ export class RequestParser {
     const { line, limits } = this
     const code = line.parse(buffer, start, end)
     const first = limits.firstBufferSize
-    // Leading empty lines do not count: nginx starts its buffer anew after them.
-    const length = line.empty ? 0 : line.at - line.start
-    if ((code === NEED_MORE || code === DONE) && length > first && length > limits.bufferSize) return URI_TOO_LONG
+    const roomiest = Math.max(first, limits.bufferSize)
+    // Empty lines before the request are not part of its line. nginx takes any number of them; here they have a limit,
+    // because the caller keeps them.
+    if (line.empty) return line.at > roomiest ? INVALID_REQUEST : NEED_MORE
+    if ((code === NEED_MORE || code === DONE) && line.at - line.start > roomiest) return URI_TOO_LONG
     if (code !== DONE || line.major === 0) return code
     this.#inFields = true
     if (line.at <= first) this.lines.reset(line.at, first, limits.bufferCount)
-    else this.lines.reset(line.at, line.start + Math.max(first, limits.bufferSize), limits.bufferCount - 1)
+    else this.lines.reset(line.at, line.start + roomiest, limits.bufferCount - 1)
     return NEED_MORE
   }
 
