@@ -8,7 +8,7 @@ import { formatHttpDate } from './http-date.ts'
 export interface TimeSource {
   /** Milliseconds since the epoch. */
   wall(): number
-  /** Milliseconds that never go back. */
+  /** Milliseconds that never go back, counted from the same moment in every thread of the process. */
   monotonic(): number
   /** Minutes that local time is ahead of UTC at a moment. */
   offsetMinutes(wallMs: number): number

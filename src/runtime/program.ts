@@ -1,8 +1,10 @@
 /** From a loaded configuration to what processes and workers run: the addresses, zones, logs and folders it needs. */
 import type { Diagnostics } from '../config/diagnostics.ts'
-import type { Config } from '../config/load.ts'
-import type { Position, Statement } from '../config/source.ts'
+import type { Config, ConfigModule } from '../config/load.ts'
+import type { Position } from '../config/source.ts'
 import type { ErrorLog } from '../log/error-log.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import { compileHttp, type HttpTree } from './http-tree.ts'
 
 /** One address to listen on. */
 export interface ListenSpec {
@@ -25,35 +27,38 @@ export interface ZoneSpec {
   readonly tag: string
 }
 
-/** What a configuration asks for beyond itself. */
+/** What a configuration asks for beyond itself, and the trees that serve it. */
 export interface Program {
   readonly config: Config
   readonly listens: readonly ListenSpec[]
   readonly zones: readonly ZoneSpec[]
   readonly logFiles: readonly string[]
   readonly tempPaths: readonly string[]
+  readonly http: HttpTree | undefined
 }
 
 /** What compiling may use. */
 export interface ProgramEnv {
   readonly diagnostics: Diagnostics
+  readonly modules: readonly ConfigModule[]
   readonly role: 'master' | 'engine' | 'worker'
   readonly zones: ReadonlyMap<string, SharedArrayBuffer>
   readonly log: ErrorLog
+  readonly files: LogFiles
   readonly workerId: number
 }
 
 /** Compiles a configuration; problems go to the diagnostics, and then there is no program. */
 export function compileProgram(config: Config, env: ProgramEnv): Program | undefined {
-  const listens = config.statements.flatMap(listensOf)
-  return env.diagnostics.failed ? undefined : { config, listens, zones: [], logFiles: [], tempPaths: [] }
-}
-
-function listensOf(statement: Statement): ListenSpec[] {
-  if (statement.name.text !== 'listen') return (statement.block ?? []).flatMap(listensOf)
-  const text = statement.args[0]!.text
-  const base = { backlog: 511, reuseport: false, ipv6only: true, at: statement.end }
-  if (text.startsWith('unix:')) return [{ ...base, key: text, kind: 'unix', host: '', port: 0, path: text.slice(5) }]
-  const [host, port] = text.includes(':') ? text.split(':') : ['0.0.0.0', text]
-  return [{ ...base, key: `${host}:${port}`, kind: 'tcp', host: host!, port: Number(port), path: '' }]
+  const http = compileHttp(config, env.modules, env)
+  if (env.diagnostics.failed) return undefined
+  const builder = http?.builder
+  return {
+    config,
+    listens: (http?.endpoints ?? []).map((endpoint) => endpoint.spec),
+    zones: [...(builder?.zones.values() ?? [])],
+    logFiles: [...(builder?.logPaths ?? [])],
+    tempPaths: [...(builder?.tempPaths ?? [])],
+    http,
+  }
 }

@@ -1,20 +1,37 @@
-/** One worker's serving side: the current program, its listeners and its connections. */
-import { ERROR, type ErrorLog } from '../log/error-log.ts'
-import { Listener } from '../net/listener.ts'
-import { Wire, type WireOwner } from '../net/wire.ts'
+/**
+ * One worker's serving side: the current program, its listeners and its connections. A reload swaps the virtual servers
+ * under the listeners; connections, pools and requests under way stay.
+ */
+import { H1Connection } from '../http/h1/connection.ts'
+import { HttpListener, type WorkerCounters } from '../http/listener.ts'
+import { clock } from '../lib/clock.ts'
+import { CRIT, type ErrorLog } from '../log/error-log.ts'
+import { beginEvent, flushWires } from '../net/flush.ts'
+import { type AcceptedHandle, Listener } from '../net/listener.ts'
+import { Wire } from '../net/wire.ts'
+import type { EndpointPlan } from './endpoints.ts'
 import type { Program } from './program.ts'
 
 /** What a worker gets from the thread that it runs in. */
 export interface WorkerEnv {
   readonly workerId: number
   readonly log: ErrorLog
+  /** `worker_connections`: accepting rests while that many are open. */
+  readonly connectionsMax: number
+}
+
+interface Seat {
+  readonly socket: Listener
+  readonly listener: HttpListener
 }
 
 /** Serves a program; `install` swaps to another one without closing anything. */
 export class WorkerRuntime {
+  readonly counters: WorkerCounters = { accepted: 0, handled: 0, requests: 0, active: 0 }
   readonly #env: WorkerEnv
-  readonly #listeners = new Map<string, Listener>()
-  readonly #connections = new Set<Connection>()
+  readonly #seats = new Map<string, Seat>()
+  /** Listeners that no longer accept but still have connections. */
+  readonly #leaving = new Set<HttpListener>()
   #program: Program | undefined
   #done: (() => void) | undefined
 
@@ -23,71 +40,95 @@ export class WorkerRuntime {
   }
 
   install(program: Program): void {
+    const before = this.#program
     this.#program = program
+    for (const endpoint of program.http?.endpoints ?? []) {
+      const seat = this.#seats.get(endpoint.spec.key)
+      if (seat === undefined) continue
+      seat.listener.servers = endpoint.servers
+      seat.listener.byAddress = endpoint.byAddress
+    }
+    for (const run of before?.http?.builder.exitHooks ?? []) run()
   }
 
   listen(key: string, fd: number): void {
-    const spec = this.#program?.listens.find((listen) => listen.key === key)
-    const owner = {
-      onAccept: (handle: { close(): void }) => {
-        this.#connections.add(new Connection(new Wire(handle), (c) => this.#gone(c)))
+    const endpoint = this.#program?.http?.endpoints.find((e) => e.spec.key === key)
+    if (endpoint === undefined) return
+    const listener = this.#httpListener(endpoint)
+    const socket = new Listener(
+      {
+        onAccept: (handle) => this.#accept(listener, handle, endpoint.soKeepalive),
+        onAcceptError: (errno) => this.#env.log.write(CRIT, `accept4() failed (${-errno})`),
       },
-      onAcceptError: (errno: number) => this.#env.log.write(ERROR, `accept4() failed (${errno})`),
+      fd,
+      endpoint.spec.backlog,
+    )
+    this.#seats.set(key, { socket, listener })
+  }
+
+  #httpListener({ spec, servers, byAddress }: EndpointPlan): HttpListener {
+    const wildcard = spec.host === '0.0.0.0' || spec.host === '::'
+    const end = { address: wildcard ? '' : spec.host, port: spec.port, unixPath: spec.path }
+    const listener = new HttpListener(spec.key, end, this.counters, servers)
+    listener.byAddress = byAddress
+    listener.onEmpty = () => this.#emptied(listener)
+    return listener
+  }
+
+  #accept(listener: HttpListener, handle: AcceptedHandle, soKeepalive: EndpointPlan['soKeepalive']): void {
+    const { counters } = this
+    counters.accepted++
+    if (counters.active >= this.#env.connectionsMax) {
+      this.#env.log.write(2, `${this.#env.connectionsMax} worker_connections are not enough`)
+      handle.close()
+      return
     }
-    this.#listeners.set(key, new Listener(owner, fd, spec?.backlog ?? 511))
+    counters.handled++
+    clock.update()
+    beginEvent()
+    const wire = new Wire(handle)
+    if (soKeepalive !== undefined && soKeepalive !== 'off') {
+      wire.setKeepAlive(soKeepalive === 'on' ? 0 : soKeepalive.idleSeconds)
+    }
+    new H1Connection(wire, listener).start()
+    flushWires()
   }
 
   unlisten(key: string): void {
-    this.#listeners.get(key)?.close()
-    this.#listeners.delete(key)
+    const seat = this.#seats.get(key)
+    if (seat === undefined) return
+    this.#seats.delete(key)
+    seat.socket.close()
+    if (seat.listener.connections.size === 0) return
+    this.#leaving.add(seat.listener)
+    seat.listener.shutDown()
   }
 
-  reopenLogs(): void {}
+  reopenLogs(): void {
+    for (const run of this.#program?.http?.builder.reopenHooks ?? []) run()
+  }
 
+  /** Accepts no more; calls `done` once when the last connection is gone. Without `graceful` connections close now. */
   stop(graceful: boolean, done: () => void): void {
-    for (const key of [...this.#listeners.keys()]) this.unlisten(key)
     this.#done = done
-    for (const c of this.#connections) if (!graceful || c.idle) c.wire.destroy()
-    if (this.#connections.size === 0) done()
+    for (const key of [...this.#seats.keys()]) this.unlisten(key)
+    if (!graceful) {
+      for (const listener of [...this.#leaving]) for (const connection of [...listener.connections]) connection.close()
+    }
+    this.#checkDone()
   }
 
-  #gone(connection: Connection): void {
-    this.#connections.delete(connection)
-    if (this.#connections.size === 0) this.#done?.()
-  }
-}
-
-/** Answers every request head with the same page. */
-class Connection implements WireOwner {
-  readonly wire: Wire
-  readonly #gone: (connection: Connection) => void
-  #text = ''
-
-  constructor(wire: Wire, gone: (connection: Connection) => void) {
-    this.wire = wire
-    this.#gone = gone
-    wire.owner = this
+  #emptied(listener: HttpListener): void {
+    this.#leaving.delete(listener)
+    this.#checkDone()
   }
 
-  get idle(): boolean {
-    return this.#text === ''
-  }
-
-  onBytes(buffer: Buffer, size: number): void {
-    this.#text += buffer.latin1Slice(0, size)
-    if (!/\r?\n\r?\n/.test(this.#text)) return
-    this.#text = ''
-    this.wire.write('HTTP/1.1 200 OK\r\nServer: viaduct\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n')
-    this.wire.end()
-  }
-
-  onDrain(): void {}
-
-  onEnd(): void {
-    this.wire.destroy()
-  }
-
-  onClose(): void {
-    this.#gone(this)
+  #checkDone(): void {
+    if (this.#leaving.size > 0) return
+    const done = this.#done
+    if (done === undefined) return
+    this.#done = undefined
+    for (const run of this.#program?.http?.builder.exitHooks ?? []) run()
+    done()
   }
 }

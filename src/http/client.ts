@@ -1,0 +1,95 @@
+/**
+ * What is known of the client's connection: set when it is accepted, read by variables, logs and access rules.
+ * `realip` and the PROXY protocol replace the address for the requests that follow.
+ */
+import { clock } from '../lib/clock.ts'
+import { parseIp } from '../lib/ip.ts'
+import type { Wire } from '../net/wire.ts'
+
+/** What a listener tells about the connections that it accepts. */
+export interface LocalEnd {
+  /** Address of the socket when it is bound to one; empty for wildcards: then it is asked of the connection. */
+  readonly address: string
+  readonly port: number
+  readonly unixPath: string
+}
+
+export class Client {
+  /** `$connection`: unique in this worker process. */
+  readonly id: number
+  readonly wire: Wire
+  /** Text without port; `unix:` for unix sockets. */
+  address: string
+  secure = false
+  /** `debug_connection` holds for this address. */
+  debug = false
+  /** The current request came before the last one was answered. */
+  pipelined = false
+  /** When the connection was accepted, monotonic milliseconds. */
+  readonly startMs = clock.monotonic
+  /** `$connection_requests`. */
+  requests = 0
+  /** From the PROXY protocol; empty without it. */
+  proxyAddress = ''
+  proxyPort = 0
+  proxyServerAddress = ''
+  proxyServerPort = 0
+  readonly #local: LocalEnd
+  #port = -1
+  #binary = ''
+  #serverAddress = ''
+
+  constructor(id: number, wire: Wire, local: LocalEnd) {
+    this.id = id
+    this.wire = wire
+    this.#local = local
+    this.address = local.unixPath === '' ? withoutMapping(wire.socket.remoteAddress ?? '') : 'unix:'
+  }
+
+  get port(): number {
+    if (this.#port < 0) this.#port = this.wire.socket.remotePort ?? 0
+    return this.#port
+  }
+  set port(port: number) {
+    this.#port = port
+  }
+
+  /** The address as bytes, one char each (`$binary_remote_addr`). */
+  get binaryAddress(): string {
+    if (this.#binary === '') this.#binary = parseIp(this.address) ?? this.address
+    return this.#binary
+  }
+
+  /** Replaces the client's address, as `realip` does. */
+  setAddress(address: string, port: number): void {
+    this.address = address
+    this.#port = port
+    this.#binary = ''
+  }
+
+  /** `$server_addr`. */
+  get serverAddress(): string {
+    if (this.#serverAddress === '') {
+      const { address, unixPath } = this.#local
+      if (unixPath !== '') this.#serverAddress = 'unix:' + unixPath
+      else this.#serverAddress = address === '' ? withoutMapping(this.wire.socket.localAddress ?? '') : address
+    }
+    return this.#serverAddress
+  }
+
+  /** `$server_port`; 0 for unix sockets. */
+  get serverPort(): number {
+    return this.#local.port
+  }
+
+  /** The server's address as a URL's host. */
+  serverHost(): string {
+    const address = this.serverAddress
+    return address.includes(':') && !address.startsWith('unix:') ? `[${address}]` : address
+  }
+}
+
+/** An IPv4 client of a dual-stack socket is told in IPv4's own form. */
+function withoutMapping(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}

@@ -1,0 +1,657 @@
+/**
+ * One HTTP/1 client connection: cuts the byte stream into requests, serves one at a time, frames the responses, and
+ * decides what follows: another request, a lingering close, or the end.
+ *
+ *   HEAD -> (BODY) -> BUSY -> HEAD ...      BUSY: the request works, its body is read or not wanted yet
+ *                        \-> DRAINING       the response is out, the rest of the request body is still being dropped
+ *                        \-> LINGERING -> closed
+ */
+import { clock } from '../../lib/clock.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
+import type { Wire, WireOwner } from '../../net/wire.ts'
+import { BodySink, LAST, STABLE } from '../body.ts'
+import { Client } from '../client.ts'
+import type { HttpListener } from '../listener.ts'
+import { methodName } from '../method.ts'
+import { type Carrier, Request, type Tunnel } from '../request.ts'
+import { NEED_MORE, DONE as PARSED, REQUEST_ERRORS } from '../request-errors.ts'
+import { normalizeUri, type UriParts } from '../uri.ts'
+import { ChunkedDecoder, type ChunkSink, MALFORMED } from './chunked.ts'
+import { RequestParser } from './request-parser.ts'
+import { serializeHead } from './serializer.ts'
+
+const HEAD = 0
+const BODY = 1
+const BUSY = 2
+const DRAINING = 3
+const LINGERING = 4
+const TUNNEL = 5
+const CLOSED = 6
+
+const HEADER_TIMEOUT = 1
+const KEEPALIVE_TIMEOUT = 2
+const BODY_TIMEOUT = 3
+const SEND_TIMEOUT = 4
+const LINGERING_TIMEOUT = 5
+
+/** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
+const EARLY_BYTES_MAX = 65536
+/** Responses up to this size are complete, for the log, when they are handed over. */
+const HANDED_OVER_MAX = 65536
+
+const NO_BYTES = Buffer.alloc(0)
+const target: UriParts = { uri: '', args: '' }
+
+const LOG_INFO = 7
+
+export class H1Connection extends BodySink implements WireOwner, TimerOwner, Carrier, ChunkSink {
+  readonly client: Client
+  readonly wire: Wire
+  readonly #listener: HttpListener
+  readonly #parser: RequestParser
+  readonly #request: Request
+  readonly #timer = new Timer(this)
+  readonly #startedMs = clock.monotonic
+  #state = HEAD
+  /** Bytes that came but are not consumed: a head in parts, a pipelined request, an early body. */
+  #rest: Buffer = NO_BYTES
+  #paused = false
+  /** True while `#consume` runs: a request that ends inside it must not start another round. */
+  #consuming = false
+  #decoder: ChunkedDecoder | undefined
+  #bodyRemaining = 0
+  #bodyWanted = false
+  #chunkedOut = false
+  /** Body bytes that Content-Length still promises, or -1 when it promised nothing. */
+  #promised = -1
+  #awaitingDrain = false
+  #ended = false
+  #lingerUntil = 0
+  #tunnel: Tunnel | undefined
+
+  constructor(wire: Wire, listener: HttpListener) {
+    super()
+    this.wire = wire
+    this.#listener = listener
+    this.client = new Client(listener.nextConnectionId(), wire, listener)
+    this.#parser = new RequestParser(listener.limits)
+    this.#request = new Request(this)
+    this.#request.headers = this.#parser.headers
+    this.#request.facts = this.#parser.facts
+    wire.owner = this
+    listener.opened(this)
+  }
+
+  /** Begins to read. */
+  start(): void {
+    this.#arm(HEADER_TIMEOUT, this.#listener.defaultServer.connection.client_header_timeout)
+    this.wire.resume()
+  }
+
+  // ---- bytes in ------------------------------------------------------------------------------
+
+  onBytes(buffer: Buffer, size: number): void {
+    if (this.#state === LINGERING) return this.#linger()
+    if (this.#state === TUNNEL) return this.#tunnel!.onClientBytes(buffer, 0, size)
+    if (this.#state === CLOSED) return
+    if (this.#rest.length === 0) {
+      const at = this.#consume(buffer, 0, size)
+      if (at < size) this.#keep(buffer.subarray(at, size))
+      return
+    }
+    const joined = Buffer.concat([this.#rest, buffer.subarray(0, size)])
+    this.#rest = NO_BYTES
+    const at = this.#consume(joined, 0, joined.length)
+    if (at < joined.length) this.#keep(at === 0 ? joined : joined.subarray(at), at === 0)
+  }
+
+  /** Keeps what could not be used yet. `owned`: the bytes are ours already. */
+  #keep(bytes: Buffer, owned = false): void {
+    if (this.#state === CLOSED || this.#state === LINGERING) return
+    if (this.#state === TUNNEL) {
+      this.#tunnel!.onClientBytes(bytes, 0, bytes.length)
+      return
+    }
+    this.#rest = owned ? bytes : Buffer.from(bytes)
+    if (this.#state !== HEAD && this.#rest.length >= EARLY_BYTES_MAX) this.#pause()
+  }
+
+  #pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.wire.pause()
+  }
+
+  #unpause(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.wire.resume()
+  }
+
+  /** Uses as much of `buffer[at, end)` as the state takes; returns where it stopped. */
+  #consume(buffer: Buffer, start: number, end: number): number {
+    let at = start
+    this.#consuming = true
+    while (at < end) {
+      const before = at
+      const state = this.#state
+      if (state === HEAD) at = this.#head(buffer, at, end)
+      else if (state === BODY || state === DRAINING) at = this.#body(buffer, at, end)
+      else break
+      if (at === before && state === this.#state) break
+    }
+    this.#consuming = false
+    return at
+  }
+
+  /** Works off what was kept, after the state has changed. */
+  #resumeInput(): void {
+    if (this.#consuming) return
+    this.#unpause()
+    const rest = this.#rest
+    if (rest.length === 0) return
+    this.#rest = NO_BYTES
+    const at = this.#consume(rest, 0, rest.length)
+    if (at < rest.length) this.#keep(at === 0 ? rest : rest.subarray(at), true)
+  }
+
+  #head(buffer: Buffer, at: number, end: number): number {
+    const parser = this.#parser
+    if (this.#timer.purpose === KEEPALIVE_TIMEOUT) {
+      this.#request.startMs = clock.now
+      this.#request.startMonotonic = clock.monotonic
+      this.#arm(HEADER_TIMEOUT, this.#listener.defaultServer.connection.client_header_timeout)
+    }
+    const code = parser.parse(buffer, at, end)
+    if (code === NEED_MORE) return at
+    const after = at + parser.headLength
+    this.#begin(code)
+    return code === PARSED ? after : end
+  }
+
+  // ---- a request -----------------------------------------------------------------------------
+
+  #begin(code: number): void {
+    const parser = this.#parser
+    const r = this.#request
+    const { line, facts } = parser
+    this.client.requests++
+    r.begin(clock.now, clock.monotonic)
+    r.requestLine = parser.requestLine
+    r.requestLength = parser.headLength
+    r.version = line.major * 10 + line.minor
+    r.methodBit = line.method
+    this.#state = BUSY
+    this.#ended = false
+    this.#promised = -1
+    this.#chunkedOut = false
+    this.#decoder = undefined
+    this.#bodyRemaining = 0
+    this.#timer.purpose = 0
+    if (code !== PARSED) return this.#refuse(code)
+    r.method = methodName(line.method) || parser.method
+    r.unparsedUri = parser.target
+    if (line.major === 0) return this.#refuse09()
+    r.host = facts.host
+    r.contentLength = facts.contentLength
+    r.chunked = facts.chunked
+    r.expectContinue = facts.expectContinue
+    r.keepAlive = this.#mayKeepAlive(parser.keepAlive)
+    r.server = this.#listener.serversFor(this.client).find(r.host, r)
+    r.location = r.server.base
+    if (!normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) {
+      r.logError(LOG_INFO, 'client sent invalid request')
+      r.keepAlive = false
+      return r.finish(400)
+    }
+    r.uri = target.uri
+    r.args = target.args
+    const connect = parser.checkConnect(r.server.allowsConnect)
+    if (connect !== PARSED) {
+      r.logError(LOG_INFO, REQUEST_ERRORS[connect]!.logMessage)
+      return r.finish(REQUEST_ERRORS[connect]!.status)
+    }
+    this.#bodyRemaining = facts.chunked ? -1 : Math.max(0, facts.contentLength)
+    r.start(r.server)
+  }
+
+  #refuse(code: number): void {
+    const r = this.#request
+    r.server = this.#listener.defaultServer
+    r.location = r.server.base
+    r.keepAlive = false
+    r.method = methodName(r.methodBit)
+    if (this.#parser.line.major === 0) r.version = 11
+    r.malformed = true
+    r.logError(LOG_INFO, this.#parser.logMessage())
+    r.finish(REQUEST_ERRORS[code]!.status)
+  }
+
+  /** HTTP/0.9 is answered without a head, as nginx does. */
+  #refuse09(): void {
+    const r = this.#request
+    r.version = 9
+    r.keepAlive = false
+    r.server = this.#listener.serversFor(this.client).find('', r)
+    r.location = r.server.base
+    if (!normalizeUri(r.unparsedUri, true, target)) return r.finish(400)
+    r.uri = target.uri
+    r.args = target.args
+    r.start(r.server)
+  }
+
+  #mayKeepAlive(asked: boolean): boolean {
+    if (!asked || this.#listener.closing) return false
+    const { core } = this.#request.location ?? this.#listener.defaultServer.base
+    return core.keepalive_timeout.timeoutMs > 0 || core.keepalive_min_timeout > 0
+  }
+
+  // ---- the request body ----------------------------------------------------------------------
+
+  startBody(r: Request): void {
+    if (this.#bodyRemaining === 0) {
+      r.requestBody!.onEnd()
+      return
+    }
+    if (this.#bodyRemaining < 0 && this.#decoder === undefined) this.#decoder = new ChunkedDecoder()
+    if (r.expectContinue && this.#rest.length === 0 && !r.headSent) {
+      r.expectContinue = false
+      if (r.version === 11) this.wire.write('HTTP/1.1 100 Continue\r\n\r\n')
+    }
+    this.#bodyWanted = true
+    if (this.#state === BUSY) this.#state = BODY
+    this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
+    this.#resumeInput()
+  }
+
+  pauseBody(): void {
+    this.#bodyWanted = false
+    this.#pause()
+    this.#timer.purpose = 0
+  }
+
+  resumeBody(): void {
+    this.#bodyWanted = true
+    this.#arm(BODY_TIMEOUT, this.#request.location.core.client_body_timeout)
+    this.#resumeInput()
+  }
+
+  #body(buffer: Buffer, at: number, end: number): number {
+    if (!this.#bodyWanted) return at
+    const r = this.#request
+    let stop: number
+    if (this.#decoder !== undefined) {
+      stop = this.#decoder.decode(buffer, at, end, this)
+      if (stop === MALFORMED) return this.#badBody(end)
+      if (this.#decoder.finished) this.#bodyRemaining = 0
+    } else {
+      stop = Math.min(end, at + this.#bodyRemaining)
+      this.#bodyRemaining -= stop - at
+      r.requestBody!.onBytes(buffer, at, stop)
+    }
+    r.requestLength += stop - at
+    if (this.#bodyRemaining === 0) this.#bodyDone()
+    else if (this.#state === BODY) this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
+    else if (this.#state === DRAINING) this.#armLinger()
+    return stop
+  }
+
+  onBody(input: Uint8Array, start: number, end: number): void {
+    this.#request.requestBody!.onBytes(input, start, end)
+  }
+
+  onTrailer(input: Uint8Array, start: number, end: number): void {
+    const body = this.#request.requestBody!
+    body.trailers += (input as Buffer).latin1Slice(start, end)
+  }
+
+  #bodyDone(): void {
+    const r = this.#request
+    if (this.#state === DRAINING) {
+      this.#next()
+      return
+    }
+    this.#state = BUSY
+    this.#timer.purpose = 0
+    r.requestBody!.onEnd()
+  }
+
+  #badBody(end: number): number {
+    const r = this.#request
+    this.#bodyRemaining = 0
+    r.keepAlive = false
+    if (this.#state === DRAINING) {
+      this.close()
+      return end
+    }
+    this.#state = BUSY
+    r.logError(LOG_INFO, 'client sent invalid chunked body')
+    r.bodyFailed(400)
+    return end
+  }
+
+  // ---- the response --------------------------------------------------------------------------
+
+  get full(): boolean {
+    return this.wire.full
+  }
+
+  get pendingBytes(): number {
+    return this.wire.pendingBytes
+  }
+
+  sendHead(r: Request): void {
+    const { out } = r
+    if (!this.#staysAlive(r)) r.keepAlive = false
+    this.#promised = -1
+    if (!r.headerOnly) {
+      if (out.contentLength >= 0) this.#promised = out.contentLength
+      else if (out.status !== 101) this.#frameUnknownLength(r)
+    }
+    r.body = this
+    if (r.version < 10) return
+    const head = serializeHead(r, this.#chunkedOut)
+    r.bytesSent += head.length
+    r.headLength = head.length
+    this.wire.write(head)
+  }
+
+  #staysAlive(r: Request): boolean {
+    if (!r.keepAlive) return false
+    const { core } = r.location
+    if (this.client.requests >= core.keepalive_requests) return false
+    if (core.keepalive_timeout.timeoutMs === 0 && core.keepalive_min_timeout === 0) return false
+    return clock.monotonic - this.#startedMs < core.keepalive_time && !this.#listener.closing
+  }
+
+  #frameUnknownLength(r: Request): void {
+    if (r.version >= 11 && r.location.core.chunked_transfer_encoding) this.#chunkedOut = r.out.chunked = true
+    else r.keepAlive = false
+  }
+
+  sendInterim(r: Request, status: number, lines: string): void {
+    if (r.version >= 11) this.wire.write(`HTTP/1.1 ${status} Early Hints\r\n${lines}\r\n`)
+  }
+
+  write(bytes: Uint8Array, flags: number): boolean {
+    const r = this.#request
+    if (this.#ended || this.#state === CLOSED) return true
+    const size = r.headerOnly ? 0 : bytes.length
+    if (size > 0) this.#writeBody(r, bytes, size, (flags & STABLE) !== 0)
+    if ((flags & LAST) !== 0) this.#finishBody(r)
+    if (!this.wire.full) return true
+    if (!this.#ended) this.#arm(SEND_TIMEOUT, r.location.core.send_timeout)
+    return false
+  }
+
+  #writeBody(r: Request, bytes: Uint8Array, size: number, stable: boolean): void {
+    const { wire } = this
+    const before = wire.bytesWritten
+    if (this.#chunkedOut) {
+      wire.write(size.toString(16) + '\r\n')
+      wire.writeBytes(bytes, stable)
+      wire.write('\r\n')
+    } else if (this.#promised >= 0 && size > this.#promised) {
+      // More than was promised would be read as the next response.
+      wire.writeBytes(bytes.subarray(0, this.#promised), stable)
+      this.#promised = 0
+    } else {
+      wire.writeBytes(bytes, stable)
+      if (this.#promised > 0) this.#promised -= size
+    }
+    r.bytesSent += wire.bytesWritten - before
+  }
+
+  #finishBody(r: Request): void {
+    if (this.#chunkedOut) {
+      const tail = '0\r\n' + (r.out.trailers?.() ?? '') + '\r\n'
+      this.wire.write(tail)
+      r.bytesSent += tail.length
+    } else if (this.#promised > 0) {
+      // Less than was promised: only closing tells the client.
+      r.keepAlive = false
+    }
+    this.#ended = true
+    if (this.wire.pendingBytes <= HANDED_OVER_MAX) {
+      r.end()
+      return
+    }
+    this.#awaitingDrain = true
+    this.#arm(SEND_TIMEOUT, r.location.core.send_timeout)
+  }
+
+  /** The body cannot be completed: what was sent must not look complete. */
+  override abort(): void {
+    this.#request.keepAlive = false
+    this.#promised = -1
+  }
+
+  onDrain(): void {
+    if (this.#state === TUNNEL) return this.#tunnel!.onClientDrain()
+    if (this.#state === CLOSED) return
+    if (this.#awaitingDrain) {
+      if (this.wire.pendingBytes > 0) return
+      this.#awaitingDrain = false
+      this.#timer.purpose = 0
+      this.#request.end()
+      return
+    }
+    if (this.#timer.purpose === SEND_TIMEOUT) this.#timer.purpose = 0
+    this.#request.producer?.onDrain()
+  }
+
+  /** Ends the connection and the request without another byte. */
+  abortRequest(r: Request): void {
+    r.keepAlive = false
+    this.close()
+  }
+
+  /** The response is out: log, then next request, lingering or close. */
+  requestEnded(r: Request): void {
+    const { logSteps } = r.location
+    for (let i = 0; i < logSteps.length; i++) {
+      const step = logSteps[i]!
+      step.run(r, step.conf as never)
+    }
+    this.#listener.counters.requests++
+    r.requestBody?.release()
+    if (this.#state === CLOSED || this.#state === TUNNEL) return
+    if (r.aborted) return this.close()
+    if (this.#bodyRemaining !== 0) return this.#bodyLeft(r)
+    if (r.keepAlive) return this.#next()
+    if (this.#wantsLingering(r)) return this.#startLinger(r)
+    this.#endOutput()
+  }
+
+  /** The response is out, but the client still sends a body nobody wants. */
+  #bodyLeft(r: Request): void {
+    r.ensureBody().discard()
+    const { core } = r.location
+    this.#lingerUntil = clock.monotonic + core.lingering_time
+    if (!r.keepAlive || core.lingering_close === 'off') {
+      if (core.lingering_close === 'off') this.#endOutput()
+      else this.#startLinger(r)
+      return
+    }
+    if (this.#bodyRemaining < 0 && this.#decoder === undefined) this.#decoder = new ChunkedDecoder()
+    this.#state = DRAINING
+    this.#bodyWanted = true
+    this.#armLinger()
+    this.#resumeInput()
+  }
+
+  #wantsLingering(r: Request): boolean {
+    const { lingering_close } = r.location.core
+    if (lingering_close === 'off') return false
+    return lingering_close === 'always' || this.#rest.length > 0 || r.malformed
+  }
+
+  #startLinger(r: Request): void {
+    this.#state = LINGERING
+    this.#rest = NO_BYTES
+    this.#lingerUntil = clock.monotonic + r.location.core.lingering_time
+    this.wire.end()
+    this.#unpause()
+    this.#armLinger()
+  }
+
+  #linger(): void {
+    this.#armLinger()
+  }
+
+  #armLinger(): void {
+    const { core } = this.#request.location
+    const left = this.#lingerUntil - clock.monotonic
+    if (left <= 0) return this.close()
+    this.#arm(LINGERING_TIMEOUT, Math.min(left, core.lingering_timeout))
+  }
+
+  #endOutput(): void {
+    this.#state = CLOSED
+    cancelTimer(this.#timer)
+    this.#listener.closed(this)
+    this.wire.closeAfterFlush()
+  }
+
+  #next(): void {
+    const r = this.#request
+    const { core } = r.location
+    const timeout = core.keepalive_timeout.timeoutMs || core.keepalive_min_timeout
+    if (this.#listener.closing && this.#rest.length === 0) return this.#endOutput()
+    this.#state = HEAD
+    this.#bodyWanted = false
+    this.#parser.reset()
+    this.#parser.limits = this.#listener.limits
+    r.reset()
+    if (this.client.requests === 1 && core.tcp_nodelay) this.wire.setNoDelay()
+    this.#arm(KEEPALIVE_TIMEOUT, timeout)
+    this.#resumeInput()
+  }
+
+  // ---- tunnels -------------------------------------------------------------------------------
+
+  /** Hands the connection over after 101 or CONNECT; bytes that came early follow at once. */
+  startTunnel(tunnel: Tunnel): void {
+    this.#state = TUNNEL
+    this.#tunnel = tunnel
+    this.#timer.purpose = 0
+    const rest = this.#rest
+    this.#rest = NO_BYTES
+    this.#unpause()
+    if (rest.length > 0) tunnel.onClientBytes(rest, 0, rest.length)
+  }
+
+  // ---- the end -------------------------------------------------------------------------------
+
+  /** True when the connection waits for a request and may be closed without loss. */
+  get idle(): boolean {
+    return this.#state === HEAD && this.#rest.length === 0
+  }
+
+  /** Closes at once; a request under way is told. */
+  close(): void {
+    if (this.#state === CLOSED) return
+    const state = this.#state
+    this.#state = CLOSED
+    cancelTimer(this.#timer)
+    this.#listener.closed(this)
+    this.wire.destroy()
+    this.#tellRequest(state, 499)
+  }
+
+  #tellRequest(state: number, status: number): void {
+    if (state === TUNNEL) {
+      this.#tunnel!.onClientClose()
+      return
+    }
+    if (state === BUSY || state === BODY) this.#request.abort(status)
+  }
+
+  onEnd(): void {
+    switch (this.#state) {
+      case TUNNEL:
+        this.#tunnel!.onClientEnd()
+        return
+      case HEAD:
+        if (this.#rest.length > 0) this.#logClosedEarly()
+        this.close()
+        return
+      case BUSY:
+        this.#request.clientEnded()
+        return
+      case BODY:
+        this.#request.logError(LOG_INFO, 'client prematurely closed connection')
+        this.close()
+        return
+      default:
+        this.close()
+    }
+  }
+
+  #logClosedEarly(): void {
+    const r = this.#request
+    r.server = this.#listener.defaultServer
+    r.location = r.server.base
+    r.logError(LOG_INFO, 'client prematurely closed connection')
+  }
+
+  onClose(_error: string | undefined): void {
+    if (this.#state === CLOSED) return
+    const state = this.#state
+    this.#state = CLOSED
+    cancelTimer(this.#timer)
+    this.#listener.closed(this)
+    this.#tellRequest(state, 499)
+  }
+
+  #arm(purpose: number, ms: number): void {
+    this.#timer.purpose = purpose
+    setTimer(this.#timer, ms)
+  }
+
+  onTimeout(timer: Timer): void {
+    const r = this.#request
+    switch (timer.purpose) {
+      case KEEPALIVE_TIMEOUT:
+      case LINGERING_TIMEOUT:
+        this.close()
+        return
+      case HEADER_TIMEOUT:
+        this.#headerTimedOut()
+        return
+      case BODY_TIMEOUT:
+        r.logError(LOG_INFO, 'client timed out')
+        this.#timeOut(408)
+        return
+      case SEND_TIMEOUT:
+        r.logError(LOG_INFO, 'client timed out')
+        this.#timeOut(408)
+        return
+    }
+  }
+
+  #headerTimedOut(): void {
+    if (this.#rest.length === 0) {
+      this.close()
+      return
+    }
+    const r = this.#request
+    r.server = this.#listener.defaultServer
+    r.location = r.server.base
+    r.logError(LOG_INFO, 'client timed out')
+    r.begin(clock.now, clock.monotonic)
+    this.#state = BUSY
+    this.#timeOut(408)
+  }
+
+  #timeOut(status: number): void {
+    const state = this.#state
+    const { core } = this.#request.location
+    this.#state = CLOSED
+    cancelTimer(this.#timer)
+    this.#listener.closed(this)
+    if (core.reset_timedout_connection) this.wire.reset()
+    else this.wire.destroy()
+    this.#tellRequest(state, status)
+  }
+}

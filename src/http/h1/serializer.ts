@@ -1,0 +1,77 @@
+/**
+ * Writes HTTP/1.1 response heads, in the order in which nginx writes its fields. A reply to HTTP/1.0 says HTTP/1.1 too,
+ * as nginx does.
+ */
+import { clock } from '../../lib/clock.ts'
+import { formatHttpDate } from '../../lib/http-date.ts'
+import type { Request } from '../request.ts'
+import { statusText } from '../status.ts'
+
+/** What the head says about how the body is framed and what becomes of the connection. */
+export interface Framing {
+  readonly chunked: boolean
+  readonly upgrade: boolean
+}
+
+/** The head as text, blank line included. */
+export function serializeHead(r: Request, chunked: boolean): string {
+  const { out, location } = r
+  const { status } = out
+  let head = 'HTTP/1.1 ' + (out.statusText === '' ? statusText(status) : out.statusText) + '\r\n'
+  head += out.server === undefined ? location.serverField : 'Server: ' + out.server + '\r\n'
+  head += out.date === undefined ? dateField() : 'Date: ' + out.date + '\r\n'
+  if (out.contentType !== '') {
+    head += 'Content-Type: ' + out.contentType + (out.charset === '' ? '\r\n' : '; charset=' + out.charset + '\r\n')
+  }
+  if (out.contentLength >= 0 && status !== 204) head += 'Content-Length: ' + out.contentLength + '\r\n'
+  if (out.lastModified >= 0) head += 'Last-Modified: ' + formatHttpDate(out.lastModified) + '\r\n'
+  if (out.location !== '') head += 'Location: ' + absoluteLocation(r) + '\r\n'
+  if (chunked) head += 'Transfer-Encoding: chunked\r\n'
+  head += connectionFields(r, status)
+  if (out.varyEncoding) head += 'Vary: Accept-Encoding\r\n'
+  return head + listedFields(r) + '\r\n'
+}
+
+/** Fields from the list, common to all protocols in order and spelling. */
+function listedFields(r: Request): string {
+  const { out } = r
+  let fields = ''
+  if (out.etag !== '') fields += 'ETag: ' + out.etag + '\r\n'
+  fields += out.lines
+  if (out.contentEncoding !== '') fields += 'Content-Encoding: ' + out.contentEncoding + '\r\n'
+  const { names, values } = out
+  for (let i = 0; i < names.length; i++) fields += names[i]! + ': ' + values[i]! + '\r\n'
+  if (out.acceptRanges) fields += 'Accept-Ranges: bytes\r\n'
+  return fields
+}
+
+function connectionFields(r: Request, status: number): string {
+  if (status === 101) return 'Connection: upgrade\r\n'
+  if (!r.keepAlive) return 'Connection: close\r\n'
+  const { headerSeconds } = r.location.core.keepalive_timeout
+  if (headerSeconds === 0) return 'Connection: keep-alive\r\n'
+  return 'Connection: keep-alive\r\nKeep-Alive: timeout=' + headerSeconds + '\r\n'
+}
+
+let dateSecond = -1
+let dateLine = ''
+
+function dateField(): string {
+  if (clock.seconds !== dateSecond) {
+    dateSecond = clock.seconds
+    dateLine = 'Date: ' + clock.httpDate + '\r\n'
+  }
+  return dateLine
+}
+
+/** A Location that the server made from a path becomes absolute, as `absolute_redirect` asks. */
+export function absoluteLocation(r: Request): string {
+  const { out, location } = r
+  const { core } = location
+  if (!out.location.startsWith('/') || !core.absolute_redirect) return out.location
+  const host = core.server_name_in_redirect ? r.server.name : r.host === '' ? r.client.serverHost() : r.host
+  const defaultPort = r.client.secure ? 443 : 80
+  const port = core.port_in_redirect && r.client.serverPort !== defaultPort ? r.client.serverPort : 0
+  out.location = `${r.scheme}://${host}${port === 0 ? '' : ':' + port}${out.location}`
+  return out.location
+}

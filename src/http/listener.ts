@@ -1,0 +1,148 @@
+/**
+ * One listening address of a worker: accepts connections and knows which server answers which host. The listener
+ * outlives reloads; its virtual servers are replaced in place, so that open connections follow.
+ */
+import type { Client } from './client.ts'
+import type { H1Connection } from './h1/connection.ts'
+import type { RequestLimits } from './h1/request-parser.ts'
+import type { CapturePattern, ServerConf } from './location.ts'
+import type { Request } from './request.ts'
+
+/** Counters of one worker, shown by `stub_status` and the API. */
+export interface WorkerCounters {
+  accepted: number
+  handled: number
+  requests: number
+  active: number
+}
+
+/** The servers of one address by name (ngx_http_find_virtual_server). */
+export class VirtualServers {
+  readonly defaultServer: ServerConf
+  readonly limits: RequestLimits
+  readonly #exact = new Map<string, ServerConf>()
+  /** `*.example.com` by its `.example.com`. */
+  readonly #suffixes = new Map<string, ServerConf>()
+  /** `www.*` by its `www.`. */
+  readonly #prefixes = new Map<string, ServerConf>()
+  readonly #regexes: { readonly regex: CapturePattern; readonly server: ServerConf }[] = []
+  readonly #single: boolean
+
+  constructor(defaultServer: ServerConf, limits: RequestLimits, names: readonly ServerNameEntry[]) {
+    this.defaultServer = defaultServer
+    this.limits = limits
+    for (const entry of names) this.#add(entry)
+    this.#single = this.#regexes.length === 0 && names.every((n) => n.server === defaultServer)
+  }
+
+  #add({ kind, name, regex, server }: ServerNameEntry): void {
+    if (regex !== undefined) this.#regexes.push({ regex, server })
+    else if (kind === 'suffix') this.#suffixes.set(name, server)
+    else if (kind === 'prefix') this.#prefixes.set(name, server)
+    else this.#exact.set(name, server)
+  }
+
+  /** The server for a host (lower case, no port); captures of a regular expression are set on `r`. */
+  find(host: string, r: Request): ServerConf {
+    if (this.#single || host === '') return (host === '' ? this.#exact.get('') : undefined) ?? this.defaultServer
+    return this.#exact.get(host) ?? this.#wildcard(host) ?? this.#regex(host, r) ?? this.defaultServer
+  }
+
+  #wildcard(host: string): ServerConf | undefined {
+    if (this.#suffixes.size > 0) {
+      for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+        const server = this.#suffixes.get(host.slice(dot))
+        if (server !== undefined && dot > 0) return server
+      }
+    }
+    if (this.#prefixes.size > 0) {
+      for (let dot = host.lastIndexOf('.'); dot > 0; dot = host.lastIndexOf('.', dot - 1)) {
+        const server = this.#prefixes.get(host.slice(0, dot + 1))
+        if (server !== undefined) return server
+      }
+    }
+    return undefined
+  }
+
+  #regex(host: string, r: Request): ServerConf | undefined {
+    for (const { regex, server } of this.#regexes) if (r.match(regex, host)) return server
+    return undefined
+  }
+}
+
+/** One name of one server on one address. */
+export interface ServerNameEntry {
+  readonly kind: 'exact' | 'prefix' | 'suffix' | 'regex'
+  readonly name: string
+  readonly regex: CapturePattern | undefined
+  readonly server: ServerConf
+}
+
+let connectionIds = 0
+
+/** One address that a worker accepts on. */
+export class HttpListener {
+  readonly key: string
+  /** Bound address, empty for a wildcard. */
+  readonly address: string
+  readonly port: number
+  readonly unixPath: string
+  readonly counters: WorkerCounters
+  readonly connections = new Set<H1Connection>()
+  servers: VirtualServers
+  /** Addresses that share this wildcard socket. */
+  byAddress: ReadonlyMap<string, VirtualServers> = new Map()
+  /** Called when the last connection is gone. */
+  onEmpty: () => void = () => {}
+  /** The worker is leaving or the address was removed: no request is added to a connection. */
+  closing = false
+
+  constructor(
+    key: string,
+    end: { readonly address: string; readonly port: number; readonly unixPath: string },
+    counters: WorkerCounters,
+    servers: VirtualServers,
+  ) {
+    this.key = key
+    this.address = end.address
+    this.port = end.port
+    this.unixPath = end.unixPath
+    this.counters = counters
+    this.servers = servers
+  }
+
+  get defaultServer(): ServerConf {
+    return this.servers.defaultServer
+  }
+
+  get limits(): RequestLimits {
+    return this.servers.limits
+  }
+
+  nextConnectionId(): number {
+    return ++connectionIds
+  }
+
+  /** The servers for a connection: they may depend on the address that it came to. */
+  serversFor(client: Client): VirtualServers {
+    return this.byAddress.size === 0 ? this.servers : (this.byAddress.get(client.serverAddress) ?? this.servers)
+  }
+
+  opened(connection: H1Connection): void {
+    this.connections.add(connection)
+    this.counters.active++
+  }
+
+  /** Idempotent: a connection may end in several ways at once. */
+  closed(connection: H1Connection): void {
+    if (!this.connections.delete(connection)) return
+    this.counters.active--
+    if (this.connections.size === 0) this.onEmpty()
+  }
+
+  /** Accepts no more work: idle connections close now, busy ones after their request. */
+  shutDown(): void {
+    this.closing = true
+    for (const connection of [...this.connections]) if (connection.idle) connection.close()
+  }
+}

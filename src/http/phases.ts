@@ -1,0 +1,65 @@
+/** Steps that the compiler puts between those of the modules: what nginx's phase checkers do. */
+import type { Step } from './plan.ts'
+import type { Request } from './request.ts'
+import { ALLOWED, NEXT, type Verdict } from './verdict.ts'
+
+const LOG_ERROR = 4
+
+/** After the rewrite rules of a location: look again if they changed the URI, else go on where they left. */
+export function afterRewrite(r: Request): Verdict {
+  if (!r.uriChanged) {
+    r.goto(r.location.steps, 0)
+    return NEXT
+  }
+  if (--r.uriChanges <= 0) {
+    r.logError(LOG_ERROR, `rewrite or internal redirection cycle while processing "${r.uri}"`)
+    return 500
+  }
+  r.location = r.server.base
+  r.goto(r.server.startSteps, r.server.findAt)
+  return NEXT
+}
+
+/** Wraps access steps: with `satisfy all` each must let pass, with `any` the first that allows ends the phase. */
+export function accessSteps(steps: readonly Step[], satisfy: 'all' | 'any'): Step[] {
+  if (steps.length === 0) return []
+  const run = satisfy === 'all' ? mustPass : mayPass
+  const wrapped = steps.map((step): Step => ({ run: run as Step['run'], conf: step }))
+  const decide: Step = { run: decideAny as Step['run'], conf: undefined }
+  return satisfy === 'all' ? wrapped : [...wrapped, decide]
+}
+
+function mustPass(r: Request, step: Step): Verdict {
+  const verdict = step.run(r, step.conf as never)
+  return verdict === ALLOWED ? NEXT : verdict
+}
+
+/** The request's `access` is 0 while undecided, ALLOWED, or the status of the last refusal. */
+function mayPass(r: Request, step: Step): Verdict {
+  if (r.access === ALLOWED) return NEXT
+  const verdict = step.run(r, step.conf as never)
+  if (verdict === ALLOWED) {
+    r.access = ALLOWED
+    return NEXT
+  }
+  if (verdict !== 401 && verdict !== 403) return verdict
+  // A challenge says more than a refusal.
+  if (r.access !== 401) r.access = verdict
+  return NEXT
+}
+
+function decideAny(r: Request): Verdict {
+  if (r.access === 0 || r.access === ALLOWED) return NEXT
+  if (r.access === 403) r.logError(LOG_ERROR, 'access forbidden by rule')
+  return r.access
+}
+
+/** No module had content. */
+export const contentMissing: Step = {
+  run: (r: Request) => {
+    if (!r.uri.endsWith('/')) return 404
+    r.logError(LOG_ERROR, `directory index of "${r.location.root(r)}" is forbidden`)
+    return 403
+  },
+  conf: undefined,
+}

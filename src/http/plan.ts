@@ -1,0 +1,91 @@
+/**
+ * What a location does, decided when the configuration loads: one flat list of steps for the phases, one of header
+ * filters and one for the log. A module that is off is in none of them.
+ */
+import type { Template } from '../value/template.ts'
+import type { Request } from './request.ts'
+import type { Verdict } from './verdict.ts'
+
+export type Handler<C> = (r: Request, conf: C) => Verdict
+/** Changes the response head before it is sent, and may put a filter in front of `r.body`. */
+export type HeaderFilter<C> = (r: Request, conf: C) => void
+
+export interface Step {
+  readonly run: Handler<never>
+  readonly conf: unknown
+}
+export interface FilterStep {
+  readonly run: HeaderFilter<never>
+  readonly conf: unknown
+}
+
+/** The value of a compiled template; never undefined: an unknown value is the empty string. */
+export type Text = (r: Request) => string
+/** A variable's value; undefined is nginx's "not found". */
+export type Getter = (r: Request) => string | undefined
+
+/** The phases in the order in which they run. */
+export const PHASES = ['postread', 'rewrite', 'preaccess', 'access', 'precontent', 'content'] as const
+export type Phase = (typeof PHASES)[number]
+
+/** Collects the steps of one location while modules attach to it. */
+export class Plan {
+  readonly phases: { readonly [P in Phase]: Step[] } = {
+    postread: [],
+    rewrite: [],
+    preaccess: [],
+    access: [],
+    precontent: [],
+    content: [],
+  }
+  readonly headerFilters: FilterStep[] = []
+  readonly logSteps: FilterStep[] = []
+  /** The one handler that owns the location (`proxy_pass`): when set, no content step runs. */
+  handler: Step | undefined
+  /** True when a request for the location's name without its last slash is redirected (`proxy_pass` and its kin). */
+  autoRedirect = false
+
+  #add<C>(phase: Phase, run: Handler<C>, conf: C): void {
+    this.phases[phase].push({ run: run as Handler<never>, conf })
+  }
+  /** Runs first, once, at server level: `realip`. */
+  postread<C>(run: Handler<C>, conf: C): void {
+    this.#add('postread', run, conf)
+  }
+  /** Runs for server and location rewrite rules; sees each round of `rewrite`. */
+  rewrite<C>(run: Handler<C>, conf: C): void {
+    this.#add('rewrite', run, conf)
+  }
+  /** Runs before access control: limits. */
+  preaccess<C>(run: Handler<C>, conf: C): void {
+    this.#add('preaccess', run, conf)
+  }
+  /** Runs under `satisfy`: NEXT neither allows nor denies, ALLOWED allows, 401 and 403 deny. */
+  access<C>(run: Handler<C>, conf: C): void {
+    this.#add('access', run, conf)
+  }
+  /** Runs before content: `try_files`, `mirror`. */
+  precontent<C>(run: Handler<C>, conf: C): void {
+    this.#add('precontent', run, conf)
+  }
+  /** One of the candidates that answer in turn: index, autoindex, static. */
+  content<C>(run: Handler<C>, conf: C): void {
+    this.#add('content', run, conf)
+  }
+  /** Makes `run` the owner of the location's content. */
+  own<C>(run: Handler<C>, conf: C): void {
+    this.handler = { run: run as Handler<never>, conf }
+  }
+  headerFilter<C>(run: HeaderFilter<C>, conf: C): void {
+    this.headerFilters.push({ run: run as HeaderFilter<never>, conf })
+  }
+  log<C>(run: HeaderFilter<C>, conf: C): void {
+    this.logSteps.push({ run: run as HeaderFilter<never>, conf })
+  }
+}
+
+/** Turns templates and names of the configuration into functions; given to modules when they attach. */
+export interface Compiler {
+  text(template: Template): Text
+  variable(name: string): Getter
+}

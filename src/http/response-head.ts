@@ -1,0 +1,102 @@
+/**
+ * The head of a response until it is written: the fields that the engine itself reads or computes as numbers and texts
+ * of their own, the rest as names and values in order, and what a back end sent as verbatim lines.
+ */
+import type { HeaderTable } from './header-table.ts'
+
+/** Nothing known, as `contentLength` and `lastModified`. */
+export const UNKNOWN = -1
+
+export class ResponseHead {
+  status = 0
+  /** Status code and reason as the back end wrote them, when they are to be passed on: `200 OK`. */
+  statusText = ''
+  /** Without charset, which filters may add. */
+  contentType = ''
+  charset = ''
+  /** In bytes, or UNKNOWN: then the body is chunked or ends with the connection. */
+  contentLength = UNKNOWN
+  /** Seconds since the epoch, or UNKNOWN. */
+  lastModified = UNKNOWN
+  location = ''
+  etag = ''
+  /** Values that replace the server's own, when a back end's are passed on. */
+  server: string | undefined
+  date: string | undefined
+  contentEncoding = ''
+  /** The carrier frames the body in chunks. */
+  chunked = false
+  /** Ranges may be served from this body. */
+  allowRanges = false
+  /** `Accept-Ranges: bytes` is due. */
+  acceptRanges = false
+  /** `Vary: Accept-Encoding` is due. */
+  varyEncoding = false
+  /** Lines of the back end's head, each ended by CRLF, to be sent as they are. */
+  lines = ''
+  /** Where `lines` came from, for `$sent_http_*`. */
+  source: HeaderTable | undefined
+  readonly names: string[] = []
+  readonly values: string[] = []
+  /** Trailer fields, computed when the body ends. */
+  trailers: (() => string) | undefined
+
+  reset(): void {
+    this.status = 0
+    this.statusText = ''
+    this.contentType = ''
+    this.charset = ''
+    this.contentLength = UNKNOWN
+    this.lastModified = UNKNOWN
+    this.location = ''
+    this.etag = ''
+    this.server = undefined
+    this.date = undefined
+    this.contentEncoding = ''
+    this.chunked = false
+    this.allowRanges = false
+    this.acceptRanges = false
+    this.varyEncoding = false
+    this.lines = ''
+    this.source = undefined
+    this.names.length = 0
+    this.values.length = 0
+    this.trailers = undefined
+  }
+
+  /** Adds a field; `name` as it is to be written. */
+  add(name: string, value: string): void {
+    this.names.push(name)
+    this.values.push(value)
+  }
+
+  /** Forgets what describes the body that was meant to be sent, before an error page takes its place. */
+  clearBody(): void {
+    this.contentType = ''
+    this.charset = ''
+    this.contentLength = UNKNOWN
+    this.lastModified = UNKNOWN
+    this.etag = ''
+    this.contentEncoding = ''
+    this.allowRanges = false
+    this.acceptRanges = false
+  }
+
+  /** The value of an added field, by its lower-case name. */
+  get(lowerName: string): string | undefined {
+    for (let i = 0; i < this.names.length; i++) {
+      if (this.names[i]!.length === lowerName.length && this.names[i]!.toLowerCase() === lowerName)
+        return this.values[i]
+    }
+    return undefined
+  }
+
+  /** Removes every added field of that lower-case name. */
+  remove(lowerName: string): void {
+    for (let i = this.names.length - 1; i >= 0; i--) {
+      if (this.names[i]!.toLowerCase() !== lowerName) continue
+      this.names.splice(i, 1)
+      this.values.splice(i, 1)
+    }
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Which servers answer on which socket, and by which names (ngx_http_add_listen, ngx_http_optimize_servers): servers
+ * with the same address share it; an address whose port also has a wildcard socket shares that socket.
+ */
+import type { Scope } from '../config/scope.ts'
+import type { Position } from '../config/source.ts'
+import { core, structure } from '../http/core-directives.ts'
+import type { Listen, ServerName } from '../http/core-readers.ts'
+import type { RequestLimits } from '../http/h1/request-parser.ts'
+import { type ServerNameEntry, VirtualServers } from '../http/listener.ts'
+import type { LocationConf, ServerConf } from '../http/location.ts'
+import type { ListenSpec } from './program.ts'
+import type { TreeBuilder } from './tree-builder.ts'
+
+/** One socket with its servers: `byAddress` holds addresses that share a wildcard socket. */
+export interface EndpointPlan {
+  readonly spec: ListenSpec
+  readonly servers: VirtualServers
+  readonly byAddress: ReadonlyMap<string, VirtualServers>
+  readonly soKeepalive: Listen['soKeepalive']
+}
+
+interface CompiledServer {
+  readonly server: ServerConf
+  readonly scope: Scope
+}
+
+/** All servers of one address while it is collected. */
+interface AddressGroup {
+  readonly listen: Listen
+  options: Listen | undefined
+  defaultServer: CompiledServer
+  explicitDefault: boolean
+  readonly members: { readonly server: CompiledServer; readonly names: readonly ServerName[] }[]
+}
+
+const IMPLICIT_PORT = process.getuid?.() === 0 ? 80 : 8000
+
+/** Groups the servers by address and checks them against each other. */
+export function planEndpoints(servers: readonly CompiledServer[], builder: TreeBuilder): EndpointPlan[] {
+  const groups = new Map<string, AddressGroup>()
+  for (const server of servers) collect(server, groups, builder)
+  const virtual = new Map<string, VirtualServers>()
+  for (const [key, group] of groups) virtual.set(key, virtualServers(key, group, builder))
+  const plans: EndpointPlan[] = []
+  for (const [key, group] of groups) {
+    if (wildcardOf(group, groups) !== undefined) continue
+    const byAddress = new Map<string, VirtualServers>()
+    for (const [other, member] of groups) {
+      if (wildcardOf(member, groups) === key && member.listen.address.kind === 'tcp') {
+        byAddress.set(member.listen.address.host, virtual.get(other)!)
+      }
+    }
+    plans.push({
+      spec: specOf(key, group),
+      servers: virtual.get(key)!,
+      byAddress,
+      soKeepalive: group.options?.soKeepalive,
+    })
+  }
+  return plans
+}
+
+function collect(server: CompiledServer, groups: Map<string, AddressGroup>, builder: TreeBuilder): void {
+  const { listen, server_name } = server.scope.resolve(structure)
+  const names = server_name.flat()
+  const seen = new Set<string>()
+  for (const item of listen.length > 0 ? listen : [implicitListen(server.scope.at)]) {
+    if (refused(item, builder)) continue
+    if (seen.has(item.key)) {
+      builder.fail(`a duplicate listen ${item.key}`, item.at)
+      continue
+    }
+    seen.add(item.key)
+    const group = groups.get(item.key)
+    if (group === undefined) {
+      groups.set(item.key, {
+        listen: item,
+        options: item.set ? item : undefined,
+        defaultServer: server,
+        explicitDefault: item.defaultServer,
+        members: [{ server, names }],
+      })
+      continue
+    }
+    join(group, item, server, builder)
+    group.members.push({ server, names })
+  }
+}
+
+function join(group: AddressGroup, item: Listen, server: CompiledServer, builder: TreeBuilder): void {
+  if (item.set) {
+    if (group.options !== undefined) builder.fail(`duplicate listen options for ${item.key}`, item.at)
+    group.options = item
+  }
+  if (!item.defaultServer) return
+  if (group.explicitDefault) builder.fail(`a duplicate default server for ${item.key}`, item.at)
+  group.explicitDefault = true
+  group.defaultServer = server
+}
+
+/** Protocols that are parsed but not spoken yet. */
+function refused(item: Listen, builder: TreeBuilder): boolean {
+  const parameter = item.ssl
+    ? 'ssl'
+    : item.quic
+      ? 'quic'
+      : item.proxyProtocol
+        ? 'proxy_protocol'
+        : item.http2
+          ? 'http2'
+          : ''
+  if (parameter === '') return false
+  builder.fail(`the "${parameter}" parameter of the "listen" directive is not supported yet by Viaduct`, item.at)
+  return true
+}
+
+function implicitListen(at: Position): Listen {
+  return {
+    address: { kind: 'tcp', host: '0.0.0.0', port: IMPLICIT_PORT, hasPort: true, family: 4 },
+    key: `0.0.0.0:${IMPLICIT_PORT}`,
+    defaultServer: false,
+    set: false,
+    backlog: 511,
+    reuseport: false,
+    ipv6only: true,
+    deferred: false,
+    soKeepalive: undefined,
+    ssl: false,
+    http2: false,
+    quic: false,
+    proxyProtocol: false,
+    at,
+  }
+}
+
+/** The key of the wildcard socket that an address shares, or undefined when it has a socket of its own. */
+function wildcardOf(group: AddressGroup, groups: ReadonlyMap<string, AddressGroup>): string | undefined {
+  const { address } = group.listen
+  if (address.kind !== 'tcp' || group.options !== undefined) return undefined
+  const key = address.family === 6 ? `[::]:${address.port}` : `0.0.0.0:${address.port}`
+  return key !== group.listen.key && groups.has(key) ? key : undefined
+}
+
+function specOf(key: string, group: AddressGroup): ListenSpec {
+  const { address, at } = group.listen
+  const options = group.options ?? group.listen
+  const { backlog, reuseport, ipv6only } = options
+  const tcp = address.kind === 'tcp' ? address : undefined
+  return {
+    key,
+    kind: address.kind,
+    host: tcp?.host ?? '',
+    port: tcp?.port ?? 0,
+    path: address.kind === 'unix' ? address.path : '',
+    backlog,
+    reuseport,
+    ipv6only,
+    at,
+  }
+}
+
+function virtualServers(key: string, group: AddressGroup, builder: TreeBuilder): VirtualServers {
+  const entries: ServerNameEntry[] = []
+  const seen = new Set<string>()
+  for (const { server, names } of group.members) {
+    for (const name of names.length > 0 ? names : [UNNAMED]) {
+      for (const entry of entriesOf(name, server.server, builder)) {
+        const id = `${entry.kind}:${entry.name}`
+        if (entry.kind !== 'regex' && seen.has(id)) {
+          builder.warn(`conflicting server name "${name.text}" on ${key}, ignored`)
+          continue
+        }
+        seen.add(id)
+        entries.push(entry)
+      }
+    }
+  }
+  return new VirtualServers(group.defaultServer.server, limitsOf(group.defaultServer.server.base), entries)
+}
+
+const UNNAMED: Pick<ServerName & { kind: 'exact' }, 'kind' | 'name' | 'text'> = { kind: 'exact', name: '', text: '' }
+
+function entriesOf(name: ServerName | typeof UNNAMED, server: ServerConf, builder: TreeBuilder): ServerNameEntry[] {
+  if (name.kind === 'regex') return [{ kind: 'regex', name: name.text, regex: builder.pattern(name.pattern), server }]
+  const entry = { regex: undefined, server }
+  if (name.kind !== 'dot') return [{ ...entry, kind: name.kind, name: name.name }]
+  return [
+    { ...entry, kind: 'exact', name: name.name },
+    { ...entry, kind: 'suffix', name: '.' + name.name },
+  ]
+}
+
+function limitsOf(base: LocationConf): RequestLimits {
+  const conf = base.scope.resolve(core)
+  return {
+    underscores: conf.underscores_in_headers,
+    dropInvalid: conf.ignore_invalid_headers,
+    upstream: false,
+    countMax: conf.max_headers,
+    bufferSize: conf.large_client_header_buffers.size,
+    firstBufferSize: conf.client_header_buffer_size,
+    bufferCount: conf.large_client_header_buffers.count,
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Compiles the `http` block: settings in, servers and locations with their plans out. Runs in the master (to find every
+ * mistake before anything is replaced), in the engine (to make zones) and in each worker (to serve).
+ */
+import type { Config, ConfigModule } from '../config/load.ts'
+import type { Scope } from '../config/scope.ts'
+import { core, structure } from '../http/core-directives.ts'
+import { findLocation } from '../http/find-location.ts'
+import { LocationConf, LocationTree, ServerConf } from '../http/location.ts'
+import { type AttachContext, type HttpModule, isHttpModule } from '../http/module.ts'
+import { accessSteps, afterRewrite, contentMissing } from '../http/phases.ts'
+import { Plan, type Step } from '../http/plan.ts'
+import { type EndpointPlan, planEndpoints } from './endpoints.ts'
+import { TreeBuilder, type TreeEnv } from './tree-builder.ts'
+
+/** A compiled http block. */
+export interface HttpTree {
+  readonly endpoints: readonly EndpointPlan[]
+  readonly builder: TreeBuilder
+}
+
+/** Compiles; problems go to the environment's diagnostics. Undefined when there is no `http` block. */
+export function compileHttp(config: Config, modules: readonly ConfigModule[], env: TreeEnv): HttpTree | undefined {
+  const [http] = config.main.resolve(structure).http
+  if (http === undefined) return undefined
+  return new HttpCompiler(http.scope as Scope, modules.filter(isHttpModule), env).compile()
+}
+
+/** Contexts whose blocks belong to the location tree. */
+const TREE_CONTEXTS: ReadonlySet<string> = new Set(['http', 'server', 'server_if', 'location', 'if', 'limit_except'])
+
+class HttpCompiler {
+  readonly #scope: Scope
+  readonly #modules: readonly HttpModule[]
+  readonly #builder: TreeBuilder
+
+  constructor(scope: Scope, modules: readonly HttpModule[], env: TreeEnv) {
+    this.#scope = scope
+    this.#modules = modules
+    this.#builder = new TreeBuilder(env)
+  }
+
+  compile(): HttpTree {
+    const { variables } = this.#builder
+    for (const module of this.#modules) {
+      if (module.variables !== undefined) variables.builtin(module.variables)
+      for (const [prefix, make] of Object.entries(module.prefixes ?? {})) variables.prefix(prefix, make)
+    }
+    for (const module of this.#modules) {
+      module.init?.(this.#scope.resolve(module.directives), this.#builder, this.#scope)
+    }
+    this.#declare(this.#scope)
+    const servers = this.#scope.resolve(structure).server.map((block) => ({
+      server: this.#server(block.scope as Scope),
+      scope: block.scope as Scope,
+    }))
+    this.#builder.finish()
+    return { endpoints: planEndpoints(servers, this.#builder), builder: this.#builder }
+  }
+
+  #declare(scope: Scope): void {
+    for (const module of this.#modules) {
+      module.declare?.(scope.resolve(module.directives), this.#builder, scope)
+    }
+    const { location } = scope.resolve(structure)
+    for (const block of location) if (block.args.pattern !== undefined) this.#builder.pattern(block.args.pattern)
+    for (const name of scope.resolve(structure).server_name.flat()) {
+      if (name.kind === 'regex') this.#builder.pattern(name.pattern)
+    }
+    for (const child of scope.children) if (TREE_CONTEXTS.has(child.context)) this.#declare(child)
+  }
+
+  #server(scope: Scope): ServerConf {
+    const names = scope.resolve(structure).server_name.flat()
+    const base = new LocationConf('', scope.resolve(core), scope)
+    const server = new ServerConf(names[0]?.text ?? '', base)
+    base.server = server
+    const plan = this.#attach(base, server)
+    const find: Step = { run: findLocation as Step['run'], conf: server }
+    server.startSteps = [...plan.phases.postread, ...plan.phases.rewrite, find]
+    server.rewriteAt = plan.phases.postread.length
+    server.findAt = server.startSteps.length - 1
+    server.locations = this.#locations(scope, server, undefined)
+    return server
+  }
+
+  #locations(scope: Scope, server: ServerConf, parent: LocationConf | undefined): LocationTree {
+    const list: LocationConf[] = []
+    const names = new Set<string>()
+    for (const { args: head, scope: inner, at } of scope.resolve(structure).location) {
+      const key = `${head.kind === 'exact' ? '=' : head.kind === 'regex' ? '~' : ''} ${head.name}`
+      if (head.kind !== 'regex' && names.has(key)) this.#builder.fail(`duplicate location "${head.name}"`, at)
+      names.add(key)
+      const location = new LocationConf(head.name, inner.resolve(core), inner as Scope)
+      location.exact = head.kind === 'exact'
+      location.noRegex = head.kind === 'noregex'
+      if (head.pattern !== undefined) location.regex = this.#builder.pattern(head.pattern)
+      if (parent !== undefined) this.#checkNested(parent, location, head.kind, at)
+      location.server = server
+      location.outer = parent
+      this.#compileLocation(location, server)
+      location.inner = this.#locations(inner as Scope, server, location)
+      if (head.kind === 'named') server.named.set(head.name, location)
+      else list.push(location)
+    }
+    return new LocationTree(list)
+  }
+
+  #checkNested(parent: LocationConf, location: LocationConf, kind: string, at: Scope['at']): void {
+    const place = `location "${location.name}"`
+    if (parent.exact) this.#builder.fail(`${place} cannot be inside the exact location "${parent.name}"`, at)
+    else if (parent.name.startsWith('@')) {
+      this.#builder.fail(`${place} cannot be inside the named location "${parent.name}"`, at)
+    } else if (kind === 'named') {
+      this.#builder.fail(`named ${place} can be on the server level only`, at)
+    } else if (kind !== 'regex' && parent.regex === undefined && !location.name.startsWith(parent.name)) {
+      this.#builder.fail(`${place} is outside location "${parent.name}"`, at)
+    }
+  }
+
+  #compileLocation(location: LocationConf, server: ServerConf): void {
+    const plan = this.#attach(location, server)
+    const { rewrite, preaccess, access, precontent, content } = plan.phases
+    if (rewrite.length > 0) location.rewriteSteps = [...rewrite, { run: afterRewrite as Step['run'], conf: undefined }]
+    const answer = plan.handler === undefined ? [...content, contentMissing] : [plan.handler]
+    location.steps = [...preaccess, ...accessSteps(access, location.core.satisfy), ...precontent, ...answer]
+    location.autoRedirect = plan.autoRedirect
+  }
+
+  #attach(location: LocationConf, server: ServerConf): Plan {
+    const plan = new Plan()
+    const context: AttachContext = Object.assign(Object.create(this.#builder) as TreeBuilder, {
+      location,
+      server,
+      scope: location.scope,
+      pseudo: (scope: Scope) => this.#pseudo(scope, location, server),
+    })
+    for (const module of this.#modules) {
+      module.attach?.(location.scope.resolve(module.directives), plan, context)
+    }
+    location.headerFilters = plan.headerFilters
+    location.logSteps = plan.logSteps
+    return plan
+  }
+
+  /** An `if` or `limit_except` block: the settings of its place with some changed. */
+  #pseudo(scope: Scope, outer: LocationConf, server: ServerConf): LocationConf {
+    const location = new LocationConf(outer.name, scope.resolve(core), scope)
+    location.pseudo = true
+    location.outer = outer
+    location.exact = outer.exact
+    location.noRegex = outer.noRegex
+    location.regex = outer.regex
+    location.server = server
+    this.#compileLocation(location, server)
+    return location
+  }
+}

@@ -1,0 +1,155 @@
+/** The services that modules use while a tree is built, and what the build leaves behind: zones, files, folders, hooks. */
+import type { Diagnostics } from '../config/diagnostics.ts'
+import type { Position } from '../config/source.ts'
+import type { CapturePattern } from '../http/location.ts'
+import type { Role, TreeContext } from '../http/module.ts'
+import type { Text } from '../http/plan.ts'
+import type { Request } from '../http/request.ts'
+import type { ErrorLog } from '../log/error-log.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import type { Pattern } from '../value/regex.ts'
+import type { Template } from '../value/template.ts'
+import { compileTemplate, type Getter, type Setter, VariableTable } from '../value/variables.ts'
+
+/** What a build may use. */
+export interface TreeEnv {
+  readonly diagnostics: Diagnostics
+  readonly role: Role
+  readonly workerId: number
+  readonly log: ErrorLog
+  readonly files: LogFiles
+  /** Buffers of the zones by name; empty in the master. */
+  readonly zones: ReadonlyMap<string, SharedArrayBuffer>
+}
+
+/** A shared zone that the configuration asks for. */
+export interface ZoneRequest {
+  readonly name: string
+  readonly size: number
+  readonly tag: string
+}
+
+export class TreeBuilder implements TreeContext {
+  readonly variables = new VariableTable<Request>()
+  readonly role: Role
+  readonly workerId: number
+  readonly log: ErrorLog
+  readonly files: LogFiles
+  readonly zones = new Map<string, ZoneRequest>()
+  readonly logPaths = new Set<string>()
+  readonly tempPaths = new Set<string>()
+  readonly reopenHooks: (() => void)[] = []
+  readonly exitHooks: (() => void)[] = []
+  readonly #env: TreeEnv
+  readonly #shared = new Map<string, unknown>()
+  readonly #patterns = new Map<Pattern, CapturePattern>()
+  readonly #afterAttach: (() => void)[] = []
+
+  constructor(env: TreeEnv) {
+    this.#env = env
+    this.role = env.role
+    this.workerId = env.workerId
+    this.log = env.log
+    this.files = env.files
+    // Modules get objects that inherit from this one, and private fields are not inherited.
+    for (const name of BOUND) Object.defineProperty(this, name, { value: this[name].bind(this) })
+  }
+
+  fail(message: string, at?: Position): void {
+    this.#env.diagnostics.emerg(message, at)
+  }
+
+  warn(message: string, at?: Position): void {
+    this.#env.diagnostics.warn(message, at)
+  }
+
+  text(template: Template): Text {
+    return compileTemplate(template, this.variables, (name) => this.#unknown(name))
+  }
+
+  variable(name: string): Getter<Request> {
+    const getter = this.variables.find(name)
+    if (getter === undefined) this.#unknown(name)
+    return getter ?? (() => undefined)
+  }
+
+  #unknown(name: string): void {
+    this.fail(`unknown "${name}" variable`)
+  }
+
+  setter(name: string): Setter<Request> {
+    return this.variables.settable(name)
+  }
+
+  pattern(pattern: Pattern): CapturePattern {
+    const known = this.#patterns.get(pattern)
+    if (known !== undefined) return known
+    const slots: [number, number][] = []
+    pattern.names.forEach((name, group) => {
+      if (group > 0 && name !== '') slots.push([group, this.variables.slotOf(name)])
+    })
+    const made: CapturePattern = { pattern, slots }
+    this.#patterns.set(pattern, made)
+    return made
+  }
+
+  logFile(path: string): void {
+    this.logPaths.add(path)
+  }
+
+  tempPath(path: string): void {
+    this.tempPaths.add(path)
+  }
+
+  zone(name: string, size: number, tag: string, at?: Position): SharedArrayBuffer | undefined {
+    const known = this.zones.get(name)
+    if (known === undefined) this.zones.set(name, { name, size, tag })
+    else if (known.tag !== tag) {
+      this.fail(`the shared memory zone "${name}" is already declared for a different use`, at)
+    } else if (size !== known.size && size > 0 && known.size > 0) {
+      this.fail(
+        `the size ${size} of shared memory zone "${name}" conflicts with already declared size ${known.size}`,
+        at,
+      )
+    }
+    return this.#env.zones.get(name)
+  }
+
+  shared<T>(key: string, make: () => T): T {
+    if (!this.#shared.has(key)) this.#shared.set(key, make())
+    return this.#shared.get(key) as T // whoever uses the key made the value
+  }
+
+  afterAttach(run: () => void): void {
+    this.#afterAttach.push(run)
+  }
+
+  onReopen(run: () => void): void {
+    this.reopenHooks.push(run)
+  }
+
+  onExit(run: () => void): void {
+    this.exitHooks.push(run)
+  }
+
+  /** All locations are attached. */
+  finish(): void {
+    for (const run of this.#afterAttach) run()
+  }
+}
+
+const BOUND = [
+  'fail',
+  'warn',
+  'text',
+  'variable',
+  'setter',
+  'pattern',
+  'logFile',
+  'tempPath',
+  'zone',
+  'shared',
+  'afterAttach',
+  'onReopen',
+  'onExit',
+] as const

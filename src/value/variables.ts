@@ -1,0 +1,160 @@
+/**
+ * The variables of one configuration tree: built-in ones with their getters, families by prefix (`http_`, `arg_`), and
+ * those that the configuration makes (`set`, `map`, named captures), which live in numbered slots of the request.
+ *
+ * Names have no case, as in nginx. Generic in what a getter reads from (`R`), since http requests and stream sessions have a table each.
+ */
+import type { Template } from './template.ts'
+
+/** A variable's value; undefined is nginx's "not found". */
+export type Getter<R> = (r: R) => string | undefined
+
+/** What `set` and named captures write to. */
+export type Setter<R> = (r: R, value: string) => void
+
+export interface Variable<R> {
+  readonly get: Getter<R>
+  /** For built-in variables that `set` may change (`$args`, `$limit_rate`). */
+  readonly set?: Setter<R>
+}
+
+export type Variables<R> = Readonly<Record<string, Getter<R> | Variable<R>>>
+
+/** Where slot variables live; requests and sessions have it. */
+export interface HasSlots {
+  /** One value per slot of the tree; undefined until it was set or computed. */
+  readonly vars: (string | undefined)[]
+  /** Captures of the last regular expression that matched. */
+  captures: ArrayLike<string | undefined> | undefined
+}
+
+interface Definition<R> {
+  get: Getter<R> | undefined
+  set: Setter<R> | undefined
+  /** The slot of a variable that the configuration makes, or -1. */
+  slot: number
+}
+
+/** The names of one tree; filled while modules declare, read while they attach. */
+export class VariableTable<R extends HasSlots> {
+  readonly #names = new Map<string, Definition<R>>()
+  readonly #prefixes: { readonly prefix: string; readonly make: (rest: string) => Getter<R> }[] = []
+  #slots = 0
+
+  /** How many slots a request of this tree needs. */
+  get slotCount(): number {
+    return this.#slots
+  }
+
+  /** Adds the built-in variables of a module. */
+  builtin(variables: Variables<R>): void {
+    for (const [name, variable] of Object.entries(variables)) {
+      const { get, set } = typeof variable === 'function' ? { get: variable, set: undefined } : variable
+      this.#names.set(name, { get, set, slot: -1 })
+    }
+  }
+
+  /** Adds a family of variables: `make` gets what follows the prefix. */
+  prefix(prefix: string, make: (rest: string) => Getter<R>): void {
+    this.#prefixes.push({ prefix, make })
+  }
+
+  /** Makes (or finds) a variable that the configuration sets; returns how to write it. */
+  settable(text: string): Setter<R> {
+    const name = text.toLowerCase()
+    const known = this.#names.get(name)
+    if (known?.set !== undefined) return known.set
+    if (known !== undefined && known.slot >= 0) return slotSetter(known.slot)
+    const slot = this.#slots++
+    // `set` may hide a built-in getter only where nginx allows it; until the slot is written the old value shows.
+    const before = known?.get
+    const get: Getter<R> = before === undefined ? (r) => r.vars[slot] : (r) => r.vars[slot] ?? before(r)
+    this.#names.set(name, { get, set: undefined, slot })
+    return slotSetter(slot)
+  }
+
+  /** The slot behind a variable that named captures write. */
+  slotOf(text: string): number {
+    const name = text.toLowerCase()
+    const known = this.#names.get(name)
+    if (known !== undefined && known.slot >= 0) return known.slot
+    this.settable(name)
+    return this.#names.get(name)!.slot
+  }
+
+  /** Makes a variable that is computed once per request, when first asked for (`map`, `geo`); `volatile`: every time. */
+  computed(text: string, compute: Getter<R>, volatile: boolean): void {
+    const name = text.toLowerCase()
+    if (volatile) {
+      this.#names.set(name, { get: compute, set: undefined, slot: -1 })
+      return
+    }
+    const slot = this.#slots++
+    const get: Getter<R> = (r) => {
+      const value = r.vars[slot]
+      if (value !== undefined) return value
+      const fresh = compute(r)
+      r.vars[slot] = fresh
+      return fresh
+    }
+    this.#names.set(name, { get, set: undefined, slot })
+  }
+
+  has(name: string): boolean {
+    return this.find(name) !== undefined
+  }
+
+  /** The getter of a variable, or undefined: nginx's `unknown "x" variable`. */
+  find(text: string): Getter<R> | undefined {
+    const name = text.toLowerCase()
+    const known = this.#names.get(name)?.get
+    if (known !== undefined) return known
+    const family = this.#prefixes.find((p) => name.startsWith(p.prefix))
+    if (family === undefined) return undefined
+    const get = family.make(name.slice(family.prefix.length))
+    this.#names.set(name, { get, set: undefined, slot: -1 })
+    return get
+  }
+
+  /** Every name that can be listed, for completion and suggestions. */
+  names(): string[] {
+    return [...this.#names.keys()]
+  }
+}
+
+function slotSetter<R extends HasSlots>(slot: number): Setter<R> {
+  return (r, value) => {
+    r.vars[slot] = value
+  }
+}
+
+/** Compiles `template`; `unknown` is told the name of a variable that does not exist. */
+export function compileTemplate<R extends HasSlots>(
+  template: Template,
+  table: VariableTable<R>,
+  unknown: (name: string) => void,
+): (r: R) => string {
+  const { constant } = template
+  if (constant !== undefined) return () => constant
+  const parts = template.parts.map((part): string | Getter<R> => {
+    if (typeof part === 'string') return part
+    if ('capture' in part) return captureGetter(part.capture)
+    const getter = table.find(part.variable)
+    if (getter === undefined) unknown(part.variable)
+    return getter ?? (() => undefined)
+  })
+  const [only] = parts
+  if (parts.length === 1 && typeof only === 'function') return (r) => only(r) ?? ''
+  return (r) => {
+    let text = ''
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i]!
+      text += typeof part === 'string' ? part : (part(r) ?? '')
+    }
+    return text
+  }
+}
+
+function captureGetter<R extends HasSlots>(index: number): Getter<R> {
+  return (r) => r.captures?.[index]
+}
