@@ -129,6 +129,8 @@ export class Request implements LogContext {
   // What is answered.
   headSent = false
   body!: BodySink
+  /** Filters that the header filters asked for, to be put in front of the carrier's sink. */
+  readonly #bodyFilters: ((next: BodySink) => BodySink)[] = []
   producer: Producer | undefined
   /** The back end being asked, for error messages: `http://127.0.0.1:8000/x`. */
   upstreamAddress = ''
@@ -351,6 +353,19 @@ export class Request implements LogContext {
       }
     }
     this.carrier.sendHead(this)
+    const filters = this.#bodyFilters
+    if (filters.length === 0) return
+    // The last to ask stands nearest to the client.
+    if (!this.headerOnly) for (let i = filters.length - 1; i >= 0; i--) this.body = filters[i]!(this.body)
+    filters.length = 0
+  }
+
+  /**
+   * Puts a filter into the body's way; called by header filters. `make` gets the sink behind it. The filter of the module
+   * that runs first is nearest to the producer. One closure per filtered response, never per plain one.
+   */
+  addBodyFilter(make: (next: BodySink) => BodySink): void {
+    this.#bodyFilters.push(make)
   }
 
   /** The body was written to its last byte and handed to the carrier, or the response was given up. */
