@@ -1,0 +1,58 @@
+/**
+ * The records of limit_conn: how many connections or requests each key has now, over all threads. A record lives while
+ * its number is above zero, so nothing ever expires.
+ */
+import { assert } from '../lib/assert.ts'
+import { type Handle, NO_RECORD, Table } from './table.ts'
+import type { Zone } from './zone.ts'
+
+/** Longest key that nginx counts. */
+export const CONN_KEY_SIZE_MAX = 255
+
+export class ConnRecords {
+  /** After an `acquire` that failed: true when the zone was full, false when the key was at its limit. */
+  full = false
+  readonly #table: Table
+
+  constructor(zone: Zone) {
+    this.#table = new Table(zone)
+  }
+
+  /** Counts one more for `key` and returns what `release` wants; NO_RECORD when there may not be one more. */
+  acquire(key: string, limit: number): Handle {
+    const table = this.#table
+    table.enter()
+    let record = table.find(key)
+    this.full = false
+    if (record === NO_RECORD) {
+      record = table.insert(key)
+      this.full = record === NO_RECORD
+    } else if (table.integer(record) >= limit) {
+      record = NO_RECORD
+    }
+    if (record !== NO_RECORD) table.setInteger(record, table.integer(record) + 1)
+    table.leave()
+    return record
+  }
+
+  /** Counts one less. Each result of `acquire` is released once. */
+  release(record: Handle): void {
+    assert(record !== NO_RECORD, 'only what was acquired is released')
+    const table = this.#table
+    table.enter()
+    const left = table.integer(record) - 1
+    if (left > 0) table.setInteger(record, left)
+    else table.remove(record)
+    table.leave()
+  }
+
+  /** How many `key` has now. */
+  count(key: string): number {
+    const table = this.#table
+    table.enter()
+    const record = table.find(key)
+    const count = record === NO_RECORD ? 0 : table.integer(record)
+    table.leave()
+    return count
+  }
+}

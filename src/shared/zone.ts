@@ -1,0 +1,70 @@
+/**
+ * A shared-memory zone: one SharedArrayBuffer, handed to every thread and, by name and size, from one configuration to
+ * the next. Its first words say what it is, so that a thread which attaches to something else finds out at once.
+ *
+ *     words  0 magic   1 version   2 size in bytes   3 kind   4-7 lock   8... for the structure inside
+ */
+
+import { assert } from '../lib/assert.ts'
+import { crc32 } from '../lib/crc32.ts'
+import { Lock } from './lock.ts'
+
+const MAGIC = 0x76696164
+/** Changes with every layout in this folder. */
+const VERSION = 1
+const LOCK_AT = 4
+/** Where the structure inside begins, in words. */
+export const ZONE_HEADER_WORDS = 8
+/** Smaller zones are refused, as in nginx (eight pages). */
+export const ZONE_SIZE_MIN = 8 * 4096
+
+export class Zone {
+  readonly name: string
+  /** What threads exchange; `Zone.attach` makes a zone of it again. */
+  readonly buffer: SharedArrayBuffer
+  readonly lock: Lock
+  /** The memory as integers, for the structures of this folder only. */
+  readonly words: Int32Array
+
+  private constructor(name: string, buffer: SharedArrayBuffer) {
+    this.name = name
+    this.buffer = buffer
+    this.words = new Int32Array(buffer)
+    this.lock = new Lock(this.words, LOCK_AT)
+  }
+
+  /** Bytes of memory; what was asked for, rounded down to cells of 64. */
+  get size(): number {
+    return this.buffer.byteLength
+  }
+
+  /** Makes an empty zone. `kind` names its use (`limit_req` ...): zones of different kinds are never confused. */
+  static create(name: string, size: number, kind: string): Zone {
+    assert(size >= ZONE_SIZE_MIN, 'a zone has at least eight pages')
+    const zone = new Zone(name, new SharedArrayBuffer(size - (size % 64)))
+    zone.words.set([MAGIC, VERSION, zone.size, kindOf(kind)])
+    return zone
+  }
+
+  /** Attaches to another thread's zone; undefined when the memory is not a zone of this kind. */
+  static attach(name: string, buffer: SharedArrayBuffer, kind: string): Zone | undefined {
+    if (buffer.byteLength < ZONE_SIZE_MIN || buffer.byteLength % 64 !== 0) return undefined
+    const zone = new Zone(name, buffer)
+    const [magic, version, size, found] = zone.words
+    const known = magic === MAGIC && version === VERSION && size === buffer.byteLength && found === kindOf(kind)
+    return known ? zone : undefined
+  }
+}
+
+/** Lets go of what a thread held when it ended; `buffers` may hold anything, what is not a zone is left alone. */
+export function releaseThread(buffers: Iterable<SharedArrayBuffer>, deadThreadId: number): void {
+  for (const buffer of buffers) {
+    if (buffer.byteLength < ZONE_SIZE_MIN) continue
+    const words = new Int32Array(buffer)
+    if (words[0] === MAGIC && words[1] === VERSION) new Lock(words, LOCK_AT).release(deadThreadId)
+  }
+}
+
+function kindOf(kind: string): number {
+  return crc32(kind) | 0
+}
