@@ -81,6 +81,7 @@ export class Configuration {
         role: 'master',
         zones: new Map(),
         workerId: -1,
+        files,
         openLog: (loaded) => openMainLog(loaded, origin.errorLog, files),
       })
       const settings = program && masterSettings(config, defaultPid, diagnostics)

@@ -11,6 +11,9 @@ import { becomeUser, setPriority } from './rights.ts'
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
 import { ZoneStore } from './zone-store.ts'
 
+/** Deaths of worker threads before the first has served. */
+const DEATHS_MAX = 3
+
 type Configure = Extract<ToEngine, { type: 'configure' }>
 
 /** Runs the engine until it is told to stop or its master is gone; resolves when the process may end. */
@@ -43,6 +46,7 @@ class Engine implements SlotOwner {
   #ready = 0
   #stopping = false
   #reopening = 0
+  #deaths = 0
 
   constructor(send: (message: FromEngine) => void, ended: () => void) {
     this.#send = send
@@ -98,10 +102,20 @@ class Engine implements SlotOwner {
       this.#log('alert', `worker process ${slot.tid} exited with code ${code}`)
       this.#log('alert', `worker process ${slot.tid}: ${error.replaceAll(/\s*\n\s*/g, ' | ')}`)
     }
-    if (!slot.stopping) return
+    if (!slot.stopping) {
+      this.#died(error)
+      return
+    }
     this.#alive.delete(slot)
     if (this.#slots.get(slot.index) === slot) this.#slots.delete(slot.index)
     if (this.#stopping && this.#alive.size === 0) this.#ended()
+  }
+
+  /** A worker that never gets as far as to serve makes the start fail instead of being replaced for ever. */
+  #died(error: string | undefined): void {
+    if (this.#ready > 0 || ++this.#deaths < DEATHS_MAX) return
+    const { generation = 0 } = this.#current ?? {}
+    this.#send({ type: 'failed', generation, errors: [`worker process cannot start: ${error ?? ''}`] })
   }
 
   /** Opens the log files anew, in every thread. */

@@ -7,6 +7,7 @@ import type { SourceReader } from '../config/include.ts'
 import { type Config, type ConfigModule, loadConfig } from '../config/load.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import { NULL_LOG } from '../log/error-log.ts'
+import type { LogFiles } from '../log/log-files.ts'
 import { eventsBlocks } from '../modules/core/events.ts'
 import { compileProgram, type Program } from '../runtime/program.ts'
 
@@ -24,6 +25,7 @@ export interface ProgramSetting {
   readonly role: 'master' | 'engine' | 'worker'
   readonly zones: ReadonlyMap<string, SharedArrayBuffer>
   readonly workerId: number
+  readonly files: LogFiles
   /** Makes the log of the main context once the configuration is read. */
   openLog(config: Config): ErrorLog
 }
@@ -50,7 +52,7 @@ export function loadProgram(
   if (!diagnostics.failed && !hasEvents) diagnostics.emerg('no "events" section in configuration')
   if (diagnostics.failed) return { config, diagnostics, program: undefined, log: NULL_LOG }
   const log = setting.openLog(config)
-  const { role, zones, workerId } = setting
-  const program = compileProgram(config, { diagnostics, role, zones, log, workerId })
+  const { role, zones, workerId, files } = setting
+  const program = compileProgram(config, { diagnostics, modules, role, zones, log, files, workerId })
   return { config, diagnostics, program: diagnostics.failed ? undefined : program, log }
 }

@@ -5,9 +5,10 @@
 import { setTimeout } from 'node:timers'
 import { formatMessage } from '../config/format.ts'
 import type { SourceReader } from '../config/include.ts'
-import type { ConfigModule } from '../config/load.ts'
+import type { Config, ConfigModule } from '../config/load.ts'
 import { ERROR, type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { type ConfigOrigin, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
@@ -42,13 +43,14 @@ export class WorkerSeat {
       role: 'worker',
       zones,
       workerId,
+      files,
       openLog: (config) => openMainLog(config, origin.errorLog, files),
     })
     if (program === undefined) {
       return diagnostics.all.filter((found) => found.level === 'emerg').map(formatMessage)
     }
     this.#log = log
-    this.#runtime ??= new WorkerRuntime({ workerId, log })
+    this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax: connectionsMaxOf(program.config) })
     this.#runtime.install(program)
     const keys = new Set(program.listens.map((listen) => listen.key))
     for (const key of this.#listening) {
@@ -96,4 +98,9 @@ export class WorkerSeat {
   complain(message: string): void {
     this.#log.write(ERROR, message)
   }
+}
+
+function connectionsMaxOf(config: Config): number {
+  const [events] = config.main.resolve(eventsBlocks).events
+  return events?.scope.resolve(eventsDirectives).worker_connections ?? 512
 }
