@@ -60,8 +60,8 @@ export class Table {
   constructor(zone: Zone) {
     this.#zone = zone
     this.#words = zone.words
-    this.#floats = new Float64Array(zone.buffer)
-    this.#bytes = new Uint8Array(zone.buffer)
+    this.#floats = new Float64Array(zone.buffer, 0, zone.size / 8)
+    this.#bytes = new Uint8Array(zone.buffer, 0, zone.size)
     this.#layOut()
     this.#seed = this.#words[SEED]!
     this.#bucketMask = this.#words[BUCKET_MASK]!

@@ -1,6 +1,7 @@
 /**
  * A shared-memory zone: one SharedArrayBuffer, handed to every thread and, by name and size, from one configuration to
- * the next. Its first words say what it is, so that a thread which attaches to something else finds out at once.
+ * the next. Its first words say what it is, so that a thread which attaches to something else finds out at once. Memory
+ * that is still blank becomes a zone by attaching to it; threads that do so at the same time write the same words.
  *
  *     words  0 magic   1 version   2 size in bytes   3 kind   4-7 lock   8... for the structure inside
  */
@@ -29,30 +30,38 @@ export class Zone {
   private constructor(name: string, buffer: SharedArrayBuffer) {
     this.name = name
     this.buffer = buffer
-    this.words = new Int32Array(buffer)
+    this.words = new Int32Array(buffer, 0, usableSize(buffer.byteLength) / 4)
     this.lock = new Lock(this.words, LOCK_AT)
   }
 
-  /** Bytes of memory; what was asked for, rounded down to cells of 64. */
+  /** Bytes of memory in use: what was asked for, rounded down to cells of 64. */
   get size(): number {
-    return this.buffer.byteLength
+    return this.words.length * 4
   }
 
   /** Makes an empty zone. `kind` names its use (`limit_req` ...): zones of different kinds are never confused. */
   static create(name: string, size: number, kind: string): Zone {
     assert(size >= ZONE_SIZE_MIN, 'a zone has at least eight pages')
-    const zone = new Zone(name, new SharedArrayBuffer(size - (size % 64)))
-    zone.words.set([MAGIC, VERSION, zone.size, kindOf(kind)])
+    const zone = new Zone(name, new SharedArrayBuffer(size))
+    zone.#begin(kind)
     return zone
   }
 
-  /** Attaches to another thread's zone; undefined when the memory is not a zone of this kind. */
+  /** Attaches to another thread's zone, or to blank memory; undefined when the memory is something else. */
   static attach(name: string, buffer: SharedArrayBuffer, kind: string): Zone | undefined {
-    if (buffer.byteLength < ZONE_SIZE_MIN || buffer.byteLength % 64 !== 0) return undefined
+    if (buffer.byteLength < ZONE_SIZE_MIN) return undefined
     const zone = new Zone(name, buffer)
     const [magic, version, size, found] = zone.words
-    const known = magic === MAGIC && version === VERSION && size === buffer.byteLength && found === kindOf(kind)
-    return known ? zone : undefined
+    if (magic === 0) zone.#begin(kind)
+    else if (magic !== MAGIC || version !== VERSION || size !== zone.size || found !== kindOf(kind)) return undefined
+    return zone
+  }
+
+  #begin(kind: string): void {
+    this.words[1] = VERSION
+    this.words[2] = this.size
+    this.words[3] = kindOf(kind)
+    Atomics.store(this.words, 0, MAGIC)
   }
 }
 
@@ -60,9 +69,13 @@ export class Zone {
 export function releaseThread(buffers: Iterable<SharedArrayBuffer>, deadThreadId: number): void {
   for (const buffer of buffers) {
     if (buffer.byteLength < ZONE_SIZE_MIN) continue
-    const words = new Int32Array(buffer)
+    const words = new Int32Array(buffer, 0, ZONE_HEADER_WORDS)
     if (words[0] === MAGIC && words[1] === VERSION) new Lock(words, LOCK_AT).release(deadThreadId)
   }
+}
+
+function usableSize(size: number): number {
+  return size - (size % 64)
 }
 
 function kindOf(kind: string): number {

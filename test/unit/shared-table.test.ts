@@ -22,9 +22,19 @@ test('a zone is recognised by its kind, and nothing else is', () => {
   assert.equal(zone.size, ZONE_SIZE_MIN)
   assert.equal(Zone.attach('one', zone.buffer, 'limit_req')?.name, 'one')
   assert.equal(Zone.attach('one', zone.buffer, 'limit_conn'), undefined)
-  assert.equal(Zone.attach('one', new SharedArrayBuffer(ZONE_SIZE_MIN), 'limit_req'), undefined)
+  const other = new SharedArrayBuffer(ZONE_SIZE_MIN)
+  new Int32Array(other)[0] = 1
+  assert.equal(Zone.attach('one', other, 'limit_req'), undefined)
   assert.equal(Zone.attach('one', new SharedArrayBuffer(64), 'limit_req'), undefined)
   assert.throws(() => Zone.create('small', 4096, 'limit_req'))
+})
+
+test('blank memory becomes a zone by attaching', () => {
+  const buffer = new SharedArrayBuffer(ZONE_SIZE_MIN + 33)
+  const table = new Table(Zone.attach('one', buffer, 'test')!)
+  const record = table.insert('key')
+  assert.equal(new Table(Zone.attach('one', buffer, 'test')!).find('key'), record)
+  assert.equal(Zone.attach('one', buffer, 'other'), undefined)
 })
 
 test('what one table writes, another on the same memory reads', () => {
