@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers'
 import { formatMessage } from '../config/format.ts'
 import type { SourceReader } from '../config/include.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
-import { ERROR, type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
+import { type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
@@ -92,11 +92,6 @@ export class WorkerSeat {
     }
     this.#runtime.stop(graceful, ended)
     if (graceful && timeoutMs > 0) setTimeout(() => this.#runtime!.stop(false, ended), timeoutMs)
-  }
-
-  /** Logs what the system refused. */
-  complain(message: string): void {
-    this.#log.write(ERROR, message)
   }
 }
 
