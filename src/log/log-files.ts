@@ -21,8 +21,8 @@ export interface Flushable {
 /** One file opened for appending. It never throws; a lost line is a lost line. */
 export class LogFile {
   readonly path: string
-  /** Set by a buffered access log: flushed before the descriptor changes and at exit. */
-  buffer: Flushable | undefined = undefined
+  /** Buffered access logs of this file: flushed before the descriptor changes and at exit. */
+  readonly buffers = new Set<Flushable>()
   #fd: number
   #diskFullSecond = 0
 
@@ -35,11 +35,17 @@ export class LogFile {
     return this.#fd
   }
 
-  /** Appends whole lines with one system call; returns LOG_OK or the errno. After ENOSPC it rests for a second. */
-  write(lines: string | Uint8Array): string {
+  /** Appends whole lines of any text with one system call; returns LOG_OK or the errno. */
+  write(lines: string): string {
+    return this.append(bytesOf(lines))
+  }
+
+  /** Appends bytes or a binary string with one system call. After ENOSPC it rests for a second. */
+  append(bytes: string | Uint8Array): string {
     if (clock.seconds === this.#diskFullSecond) return LOG_OK
     try {
-      writeSync(this.#fd, typeof lines === 'string' ? bytesOf(lines) : lines)
+      if (typeof bytes === 'string') writeSync(this.#fd, bytes, null, 'latin1')
+      else writeSync(this.#fd, bytes)
       return LOG_OK
     } catch (error) {
       const code = errnoCode(error)
@@ -50,8 +56,13 @@ export class LogFile {
 
   /** Writes what is buffered to the old descriptor and goes on with the new one. Only `LogFiles` calls it. */
   swap(fd: number): void {
-    this.buffer?.flush()
+    this.flush()
     this.#fd = fd
+  }
+
+  /** Writes out what its buffers hold. */
+  flush(): void {
+    for (const buffer of this.buffers) buffer.flush()
   }
 }
 
@@ -120,7 +131,7 @@ export class LogFiles {
   keepOnly(paths: ReadonlySet<string>): void {
     for (const [path, file] of this.#files) {
       if (paths.has(path)) continue
-      file.buffer?.flush()
+      file.flush()
       this.#files.delete(path)
       if (!this.#adopted.delete(path)) this.#retired.push(file.fd)
     }
@@ -128,7 +139,7 @@ export class LogFiles {
 
   /** Writes out what buffered logs hold: at exit, and before descriptors change hands. */
   flush(): void {
-    for (const file of this.#files.values()) file.buffer?.flush()
+    for (const file of this.#files.values()) file.flush()
   }
 
   /** Flushes and closes everything that this thread opened. */

@@ -125,11 +125,12 @@ test('reopen goes on in a new file after a rename, flushing buffers into the old
     const files = new LogFiles()
     const path = join(folder, 'access.log')
     const file = files.open(path)
-    file.buffer = { flush: () => file.write('late\n') }
+    const buffer = { flush: () => void file.write('late\n') }
+    file.buffers.add(buffer)
     file.write('old\n')
     renameSync(path, path + '.1')
     assert.deepEqual(files.reopen(), [])
-    file.buffer = undefined
+    file.buffers.delete(buffer)
     file.write('new\n')
     files.closeRetired()
     assert.equal(readFileSync(path + '.1', 'latin1'), 'old\nlate\n')
