@@ -2,7 +2,7 @@
  * What a worker does, whatever it runs in: compile a configuration, swap to it, accept on the sockets it is given, end.
  * A worker thread has one seat; with `master_process off` the only process has one.
  */
-import { setTimeout } from 'node:timers'
+import { setImmediate, setTimeout } from 'node:timers'
 import { formatMessage } from '../config/format.ts'
 import type { SourceReader } from '../config/include.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
@@ -12,6 +12,9 @@ import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { type ConfigOrigin, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
+
+/** How often a worker that ends looks whether its last output has left. */
+const WRITTEN_POLL_MS = 5
 
 /** What the seat of one worker is made of. */
 export interface SeatOptions {
@@ -27,6 +30,7 @@ export class WorkerSeat {
   #runtime: WorkerRuntime | undefined
   #log: ErrorLog = NULL_LOG
   #stopped = false
+  #ended = false
 
   constructor(options: SeatOptions) {
     this.#options = options
@@ -80,22 +84,41 @@ export class WorkerSeat {
     if (graceful && !this.#stopped) this.#log.write(NOTICE, 'gracefully shutting down')
     this.#stopped = true
     this.#listening.clear()
-    const ended = (): void => {
-      this.#log.write(NOTICE, 'exiting')
-      this.#log.write(NOTICE, 'exit')
-      this.#options.files.flush()
-      done()
+    const closed = (): void => {
+      if (graceful) whenWritten(() => this.#end(done))
+      else this.#end(done)
     }
     if (this.#runtime === undefined) {
-      ended()
+      closed()
       return
     }
-    this.#runtime.stop(graceful, ended)
-    if (graceful && timeoutMs > 0) setTimeout(() => this.#runtime!.stop(false, ended), timeoutMs)
+    this.#runtime.stop(graceful, closed)
+    if (graceful && timeoutMs > 0) setTimeout(() => this.stop(false, 0, done), timeoutMs)
+  }
+
+  #end(done: () => void): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#log.write(NOTICE, 'exiting')
+    this.#log.write(NOTICE, 'exit')
+    this.#options.files.flush()
+    done()
   }
 }
 
 function connectionsMaxOf(config: Config): number {
   const [events] = config.main.resolve(eventsBlocks).events
   return events?.scope.resolve(eventsDirectives).worker_connections ?? 512
+}
+
+/**
+ * Calls back when no output waits in this thread: a closed connection may still have some, both from the event that
+ * closed it and, to a slow peer, from before.
+ */
+function whenWritten(done: () => void): void {
+  setImmediate(() => {
+    const writing = process.getActiveResourcesInfo().some((name) => /(Write|Shutdown)Wrap$/.test(name))
+    if (writing) setTimeout(() => whenWritten(done), WRITTEN_POLL_MS)
+    else done()
+  })
 }
