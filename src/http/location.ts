@@ -7,6 +7,7 @@ import type { ErrorLog } from '../log/error-log.ts'
 import type { Pattern } from '../value/regex.ts'
 import type { CoreConf } from './core-directives.ts'
 import type { CompiledErrorPage } from './error-pages.ts'
+import { type FileAccess, PLAIN_ACCESS } from './open-file.ts'
 import type { FilterStep, Step, Text } from './plan.ts'
 import type { Request } from './request.ts'
 
@@ -53,6 +54,8 @@ export class LocationConf {
   /** Media type by extension. */
   types: ReadonlyMap<string, string> = new Map()
   defaultType: Text = () => ''
+  /** How its files are reached. */
+  fileAccess: FileAccess = PLAIN_ACCESS
 
   constructor(name: string, core: CoreConf, scope: Scope) {
     this.name = name

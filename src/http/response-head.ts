@@ -4,6 +4,13 @@
  */
 import type { HeaderTable } from './header-table.ts'
 
+/** A piece of a body: `text` first, then the bytes from `start` to before `end` of the whole. */
+export interface BodyPart {
+  readonly text: string
+  readonly start: number
+  readonly end: number
+}
+
 /** Nothing known, as `contentLength` and `lastModified`. */
 export const UNKNOWN = -1
 
@@ -28,6 +35,12 @@ export class ResponseHead {
   chunked = false
   /** Ranges may be served from this body. */
   allowRanges = false
+  /** Whoever makes the body obeys `parts` and `replacement`, so that filters need not cut it themselves. */
+  seekable = false
+  /** What to send of a seekable body, in this order. */
+  parts: readonly BodyPart[] | undefined
+  /** What to send in place of a seekable body. */
+  replacement: Uint8Array | undefined
   /** `Accept-Ranges: bytes` is due. */
   acceptRanges = false
   /** `Vary: Accept-Encoding` is due. */
@@ -55,6 +68,9 @@ export class ResponseHead {
     this.contentEncoding = ''
     this.chunked = false
     this.allowRanges = false
+    this.seekable = false
+    this.parts = undefined
+    this.replacement = undefined
     this.acceptRanges = false
     this.varyEncoding = false
     this.lines = ''
@@ -79,6 +95,9 @@ export class ResponseHead {
     this.etag = ''
     this.contentEncoding = ''
     this.allowRanges = false
+    this.seekable = false
+    this.parts = undefined
+    this.replacement = undefined
     this.acceptRanges = false
   }
 
@@ -91,12 +110,24 @@ export class ResponseHead {
     return undefined
   }
 
-  /** Removes every added field of that lower-case name. */
+  /** Removes every field of that lower-case name, added or passed on. */
   remove(lowerName: string): void {
+    if (this.lines !== '') this.lines = withoutField(this.lines, lowerName)
     for (let i = this.names.length - 1; i >= 0; i--) {
       if (this.names[i]!.toLowerCase() !== lowerName) continue
       this.names.splice(i, 1)
       this.values.splice(i, 1)
     }
   }
+}
+
+/** Verbatim lines without those of one field. */
+function withoutField(lines: string, lowerName: string): string {
+  const start = lowerName + ':'
+  if (!lines.toLowerCase().includes(start)) return lines
+  let kept = ''
+  for (const line of lines.split('\r\n')) {
+    if (line !== '' && !line.toLowerCase().startsWith(start)) kept += line + '\r\n'
+  }
+  return kept
 }

@@ -1,0 +1,83 @@
+/**
+ * Content of small files in the memory of this thread, bounded in total. It only saves reading: whether an entry is
+ * still true is for its user to find out. Forgetting is a clock: what was used since the last round is spared once.
+ *
+ * It belongs to the thread and not to a configuration, so that a reload leaves it warm.
+ */
+import type { FileEntry } from './file-entry.ts'
+
+/** What an entry costs beyond its content. */
+const ENTRY_WEIGHT = 512
+
+export class FileMemory {
+  /** Most bytes; 0 turns it off. */
+  sizeMax: number
+  #size = 0
+  readonly #entries = new Map<string, FileEntry>()
+
+  constructor(sizeMax: number) {
+    this.sizeMax = sizeMax
+  }
+
+  /** Bytes held. */
+  get size(): number {
+    return this.#size
+  }
+
+  get(path: string): FileEntry | undefined {
+    const entry = this.#entries.get(path)
+    if (entry !== undefined) entry.recent = true
+    return entry
+  }
+
+  /** Remembers an entry with content in place of what was known of its path. */
+  put(entry: FileEntry): void {
+    const known = this.#entries.get(entry.path)
+    if (known === entry) return
+    if (known !== undefined) this.#forget(known)
+    entry.weight = ENTRY_WEIGHT + (entry.content?.length ?? 0)
+    this.#entries.set(entry.path, entry)
+    this.#size += entry.weight
+    this.#trim()
+  }
+
+  /** Remembers another form of an entry's content; an entry that is not remembered itself keeps it for its own life. */
+  putVariant(entry: FileEntry, name: string, bytes: Buffer): void {
+    entry.variants ??= new Map()
+    entry.variants.set(name, bytes)
+    if (this.#entries.get(entry.path) !== entry) return
+    entry.weight += bytes.length
+    this.#size += bytes.length
+    this.#trim()
+  }
+
+  delete(path: string): void {
+    const entry = this.#entries.get(path)
+    if (entry !== undefined) this.#forget(entry)
+  }
+
+  #forget(entry: FileEntry): void {
+    this.#entries.delete(entry.path)
+    this.#size -= entry.weight
+    entry.weight = 0
+    entry.content = undefined
+    entry.variants = undefined
+  }
+
+  #trim(): void {
+    while (this.#size > this.sizeMax) {
+      const [oldest] = this.#entries.values()
+      if (oldest === undefined) return
+      if (oldest.recent) {
+        oldest.recent = false
+        this.#entries.delete(oldest.path)
+        this.#entries.set(oldest.path, oldest)
+      } else {
+        this.#forget(oldest)
+      }
+    }
+  }
+}
+
+/** The memory of this thread. */
+export const fileMemory = new FileMemory(32 * 1048576)

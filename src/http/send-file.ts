@@ -1,0 +1,133 @@
+/**
+ * Sends a file as the response body: from memory in one piece, or from its descriptor piece by piece as fast as the
+ * client takes it. Header filters may choose parts of it (`out.parts`) or another form (`out.replacement`).
+ */
+
+import { errnoText } from '../lib/errno.ts'
+import { readOpen } from '../lib/file-status.ts'
+import { ALERT, CRIT } from '../log/error-log.ts'
+import { LAST, NO_BYTES, type Producer, STABLE } from './body.ts'
+import type { FileEntry } from './file-entry.ts'
+import { defineSlot, type Request } from './request.ts'
+import type { BodyPart } from './response-head.ts'
+
+/** Bytes read at once. */
+const PIECE_SIZE = 65536
+
+/** The file that is being served, for filters that keep other forms of it. */
+export const servedFile = defineSlot<FileEntry>()
+
+/** Sends head and body; `entry` was opened, and is released when all is sent. */
+export function sendFile(r: Request, entry: FileEntry): void {
+  const { out } = r
+  out.seekable = true
+  // Filters may make the memory forget what is being sent.
+  const { content } = entry
+  r.set(servedFile, entry)
+  r.sendHead()
+  if (r.headerOnly || out.replacement !== undefined || content !== undefined) {
+    entry.release()
+    if (r.headerOnly) r.body.write(NO_BYTES, LAST)
+    else if (out.replacement !== undefined) r.body.write(out.replacement, LAST | STABLE)
+    else if (out.parts === undefined) r.body.write(content!, LAST | STABLE)
+    else sendParts(r, content!, out.parts)
+    return
+  }
+  const whole = [{ text: '', start: 0, end: entry.size }]
+  new FileProducer(r, entry, out.parts ?? whole).start()
+}
+
+function sendParts(r: Request, content: Buffer, parts: readonly BodyPart[]): void {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]!
+    if (part.text !== '') r.body.write(Buffer.from(part.text, 'latin1'), 0)
+    r.body.write(content.subarray(part.start, part.end), i === parts.length - 1 ? LAST | STABLE : STABLE)
+  }
+}
+
+/** Reads an open file (or parts of it) into the body of a response. */
+export class FileProducer implements Producer {
+  readonly #r: Request
+  readonly #entry: FileEntry
+  readonly #parts: readonly BodyPart[]
+  #index = 0
+  #at = 0
+
+  constructor(r: Request, entry: FileEntry, parts: readonly BodyPart[]) {
+    this.#r = r
+    this.#entry = entry
+    this.#parts = parts
+  }
+
+  start(): void {
+    this.#r.producer = this
+    this.#beginPart()
+    this.#pump()
+  }
+
+  onDrain(): void {
+    this.#pump()
+  }
+
+  onAbort(): void {
+    this.#entry.release()
+  }
+
+  #beginPart(): void {
+    const part = this.#parts[this.#index]!
+    this.#at = part.start
+    if (part.text !== '') this.#r.body.write(Buffer.from(part.text, 'latin1'), 0)
+  }
+
+  #pump(): void {
+    const r = this.#r
+    while (r.producer === this) {
+      const part = this.#parts[this.#index]!
+      if (this.#at < part.end) {
+        if (!this.#piece(part.end)) return
+      } else if (this.#index + 1 < this.#parts.length) {
+        this.#index++
+        this.#beginPart()
+      } else {
+        this.#finish()
+        return
+      }
+    }
+  }
+
+  /** Sends one piece; false when there is nothing more to do now. */
+  #piece(end: number): boolean {
+    // A buffer of its own per piece goes to the socket without a copy.
+    const size = Math.min(PIECE_SIZE, end - this.#at)
+    const bytes = Buffer.allocUnsafeSlow(size)
+    const count = readOpen(this.#entry.fd, bytes, size, this.#at)
+    if (typeof count === 'string' || count === 0) {
+      this.#fail(count)
+      return false
+    }
+    this.#at += count
+    const last = this.#at === end && this.#index === this.#parts.length - 1
+    if (last) this.#release()
+    return this.#r.body.write(count === size ? bytes : bytes.subarray(0, count), last ? LAST | STABLE : STABLE) && !last
+  }
+
+  #release(): void {
+    this.#r.producer = undefined
+    this.#entry.release()
+  }
+
+  #finish(): void {
+    this.#release()
+    this.#r.body.write(NO_BYTES, LAST)
+  }
+
+  /** The file ends before its time: only closing tells the client. */
+  #fail(error: string | 0): void {
+    const r = this.#r
+    const { path } = this.#entry
+    if (error === 0) r.logError(ALERT, `pread() read only ${this.#at} of ${this.#entry.size} from "${path}"`)
+    else r.logError(CRIT, `pread() "${path}" failed ${errnoText(error)}`)
+    this.#release()
+    r.carrier.abortRequest(r)
+  }
+}
