@@ -1,4 +1,5 @@
 /** Steps that the compiler puts between those of the modules: what nginx's phase checkers do. */
+import { filePath } from './file-path.ts'
 import type { Step } from './plan.ts'
 import type { Request } from './request.ts'
 import { ALLOWED, NEXT, type Verdict } from './verdict.ts'
@@ -58,7 +59,7 @@ function decideAny(r: Request): Verdict {
 export const contentMissing: Step = {
   run: (r: Request) => {
     if (!r.uri.endsWith('/')) return 404
-    r.logError(LOG_ERROR, `directory index of "${r.location.root(r)}" is forbidden`)
+    r.logError(LOG_ERROR, `directory index of "${filePath(r)}" is forbidden`)
     return 403
   },
   conf: undefined,

@@ -4,6 +4,21 @@ import { errorLogModule } from './core/error-log.ts'
 import { eventsModule } from './core/events.ts'
 import { mainModule } from './core/main.ts'
 import { coreModule } from './http/core.ts'
+import { headersModule } from './http/headers.ts'
+import { indexModule } from './http/index-file.ts'
+import { openFileCacheModule } from './http/open-file-cache.ts'
+import { rewriteModule, serverIfModule } from './http/rewrite.ts'
+import { staticModule } from './http/static.ts'
 
-export const modules: readonly ConfigModule[] = [mainModule, eventsModule, coreModule]
+export const modules: readonly ConfigModule[] = [
+  mainModule,
+  eventsModule,
+  coreModule,
+  rewriteModule,
+  serverIfModule,
+  openFileCacheModule,
+  indexModule,
+  staticModule,
+  headersModule,
+]
 void errorLogModule

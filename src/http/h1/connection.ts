@@ -336,6 +336,10 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     return this.wire.full
   }
 
+  get closing(): boolean {
+    return this.#listener.closing
+  }
+
   get pendingBytes(): number {
     return this.wire.pendingBytes
   }
@@ -345,6 +349,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     if (!this.#staysAlive(r)) r.keepAlive = false
     this.#promised = -1
     if (!r.headerOnly) {
+      // Trailers need chunks, even when the length is known.
+      if (out.trailers !== undefined && r.version >= 11 && out.status !== 101) out.contentLength = -1
       if (out.contentLength >= 0) this.#promised = out.contentLength
       else if (out.status !== 101) this.#frameUnknownLength(r)
     }
@@ -454,7 +460,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
       step.run(r, step.conf as never)
     }
     this.#listener.counters.requests++
-    r.requestBody?.release()
+    r.cleanUp()
     if (this.#state === CLOSED || this.#state === TUNNEL) return
     if (r.aborted) return this.close()
     if (this.#bodyRemaining !== 0) return this.#bodyLeft(r)

@@ -1,0 +1,110 @@
+/** Static files: what is sent for files, folders and what is neither, and how files that change are noticed. */
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdirSync, renameSync, statSync, symlinkSync, utimesSync } from 'node:fs'
+import { test } from 'node:test'
+import { startViaduct } from '../harness/server.ts'
+
+const CONF = `
+http {
+  types { text/html html; image/png png; }
+  default_type application/octet-stream;
+  server {
+    listen 127.0.0.1:%%PORT_0%%;
+    root %%DIR%%/www;
+    location /alias/ { alias %%DIR%%/www/dir/; }
+    location /cached/ { alias %%DIR%%/www/; open_file_cache max=10 inactive=1h; open_file_cache_valid 1h; }
+    location /links/ { disable_symlinks on from=$document_root; }
+  }
+}`
+
+const FILES = {
+  'www/a.html': 'hello',
+  'www/dir/index.html': 'index of dir',
+  'www/none/x.png': 'png',
+  'www/noextension': '?',
+  'www/empty.html': '',
+}
+
+test('files have their length, type, validators', async () => {
+  await using server = await startViaduct(CONF, { files: FILES })
+  utimesSync(server.prefix.path('www/a.html'), 1000000000, 1000000000)
+  const response = await fetch(server.url('/a.html'))
+  assert.equal(await response.text(), 'hello')
+  assert.equal(response.headers.get('content-type'), 'text/html')
+  assert.equal(response.headers.get('content-length'), '5')
+  assert.equal(response.headers.get('etag'), '"3b9aca00-5"')
+  assert.equal(response.headers.get('last-modified'), 'Sun, 09 Sep 2001 01:46:40 GMT')
+  const head = await fetch(server.url('/a.html'), { method: 'HEAD' })
+  assert.equal(head.headers.get('content-length'), '5')
+  assert.equal((await fetch(server.url('/noextension'))).headers.get('content-type'), 'application/octet-stream')
+  const empty = await fetch(server.url('/empty.html'))
+  assert.equal(await empty.text(), '')
+  assert.equal(empty.headers.get('content-length'), '0')
+})
+
+test('folders lead to their slash and then to their index', async () => {
+  await using server = await startViaduct(CONF, { files: FILES })
+  const redirect = await fetch(server.url('/dir?a=b'), { redirect: 'manual' })
+  assert.equal(redirect.status, 301)
+  assert.equal(redirect.headers.get('location'), server.url('/dir/?a=b'))
+  assert.equal(await (await fetch(server.url('/dir/'))).text(), 'index of dir')
+  assert.equal(await (await fetch(server.url('/alias/'))).text(), 'index of dir')
+  assert.equal((await fetch(server.url('/none/'))).status, 403)
+  assert.equal((await fetch(server.url('/nothing/'))).status, 404)
+  assert.match(server.errorLog(), /\[error\] .*directory index of ".*\/www\/none\/" is forbidden, client:/)
+  assert.match(
+    server.errorLog(),
+    /\[error\] .*"\/.*\/www\/nothing" is not found \(2: No such file or directory\), client:/,
+  )
+})
+
+test('what is no file is refused with the reason in the log', async () => {
+  await using server = await startViaduct(CONF, { files: FILES })
+  assert.equal((await fetch(server.url('/missing'))).status, 404)
+  assert.equal((await fetch(server.url('/a.html/x'))).status, 404)
+  assert.equal((await fetch(server.url('/a.html'), { method: 'POST', body: 'x' })).status, 405)
+  assert.equal((await fetch(server.url('/a.html'), { method: 'DELETE' })).status, 405)
+  assert.match(server.errorLog(), /open\(\) "\/.*\/www\/missing" failed \(2: No such file or directory\), client:/)
+  assert.match(server.errorLog(), /open\(\) "\/.*\/www\/a.html\/x" failed \(20: Not a directory\), client:/)
+})
+
+test('a changed file is seen at once, and by open_file_cache when it looks again', async () => {
+  await using server = await startViaduct(CONF, { files: FILES })
+  const file = server.prefix.path('www/a.html')
+  // Old enough for its content to be remembered.
+  utimesSync(file, 1000000000, 1000000000)
+  const get = async (uri: string) => (await fetch(server.url(uri))).text()
+  assert.equal(await get('/cached/a.html'), 'hello')
+  for (const text of ['hello', 'HELLO', 'world']) {
+    server.prefix.write('www/next.html', text)
+    utimesSync(server.prefix.path('www/next.html'), 1000000000, 1000000000)
+    renameSync(server.prefix.path('www/next.html'), file)
+    assert.equal(await get('/a.html'), text)
+    assert.equal(await get('/a.html'), text)
+    assert.equal(await get('/cached/a.html'), 'hello')
+  }
+})
+
+test('large files arrive whole, many at a time', async () => {
+  const content = randomBytes(5_000_001)
+  const hash = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex')
+  await using server = await startViaduct(CONF, { files: { 'www/big.png': content } })
+  const all = Array.from({ length: 8 }, (_, i) => fetch(server.url(i % 2 === 0 ? '/big.png' : '/cached/big.png')))
+  for (const response of await Promise.all(all)) {
+    assert.equal(hash(new Uint8Array(await response.arrayBuffer())), hash(content))
+  }
+})
+
+test('disable_symlinks refuses links behind its trusted part', async () => {
+  await using server = await startViaduct(CONF, { files: { ...FILES, 'www/links/real.html': 'real' } })
+  const links = server.prefix.path('www/links')
+  symlinkSync('real.html', `${links}/link.html`)
+  mkdirSync(`${links}/folder`)
+  symlinkSync('folder', `${links}/other`)
+  assert.ok(statSync(`${links}/link.html`).isFile())
+  assert.equal((await fetch(server.url('/links/real.html'))).status, 200)
+  assert.equal((await fetch(server.url('/links/link.html'))).status, 403)
+  assert.equal((await fetch(server.url('/links/other/'))).status, 403)
+  assert.match(server.errorLog(), /openat\(\) ".*\/links\/link.html" failed \(40: Too many levels of symbolic links\)/)
+})
