@@ -1,7 +1,4 @@
 /** Entry of every process: an engine when a master started it as one, otherwise what the command line says. */
-import { enableCompileCache } from './process/compile-cache.ts'
-
-enableCompileCache()
 process.exit(await run())
 
 async function run(): Promise<number> {

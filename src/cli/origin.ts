@@ -8,7 +8,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fullName } from '../config/include.ts'
 import type { ConfigOrigin } from '../process/load-program.ts'
 import type { Options } from './options.ts'
 
@@ -33,7 +32,7 @@ export function originOf(options: Options): Origin {
       prefix,
       globals,
       errorLog: logPath(options.errorLog, prefix, logsIn(prefix)),
-      defaultPid: fullName('nginx.pid', logsIn(prefix)),
+      defaultPid: `${logsIn(prefix)}nginx.pid`,
     }
   }
   const conf = options.conf === undefined ? defaultConf() : path.resolve(options.conf)
@@ -75,4 +74,9 @@ function logPath(given: string | undefined, prefix: string, logs: string): strin
 
 function folder(name: string): string {
   return name.endsWith('/') ? name : `${name}/`
+}
+
+/** As nginx: an absolute path stays, another is appended without normalising. */
+function fullName(name: string, prefix: string): string {
+  return name.startsWith('/') ? name : prefix + name
 }

@@ -1,94 +1,30 @@
 /**
- * Starts the server: loads the configuration, goes into the background when it says so, and becomes the master (or, with
- * `master_process off`, the only process). Resolves with the exit status when the server has ended.
+ * Starting the server. An engine takes as long to start as the configuration to load, so where one will be needed it is
+ * started first, before anything that takes time is even imported.
  */
 import fs from 'node:fs'
-import os from 'node:os'
-import { NOTICE } from '../log/error-log.ts'
-import type { Applied, Configuration } from '../process/configuration.ts'
-import { inBackground, startInBackground, tellParent } from '../process/daemon.ts'
+import { inBackground } from '../process/daemon.ts'
 import { EngineLink } from '../process/engine-link.ts'
-import { mainLogPaths } from '../process/main-log.ts'
-import { Master } from '../process/master.ts'
-import { SocketBook } from '../process/socket-book.ts'
 import { takeInherited } from '../process/upgrade.ts'
-import { boot, showOnStderr } from './boot.ts'
-import { NGINX_VERSION } from './features.ts'
 import type { Options } from './options.ts'
 import { originOf } from './origin.ts'
 
-/** Starts and runs the server. */
+/** Starts and runs the server; resolves with the exit status when it has ended. */
 export async function start(options: Options): Promise<number> {
   const inherited = takeInherited()
   const background = inBackground()
-  const show = background ? (line: string) => tellParent({ type: 'line', line }) : showOnStderr
   const engine = background || inherited || staysInForeground(options) ? new EngineLink() : undefined
-  const { configuration } = boot(options, show, inherited !== undefined)
-  const loaded = configuration.load()
-  if (loaded === undefined) {
-    engine?.kill()
-    return 1
-  }
-  if (loaded.settings.daemon && !background && inherited === undefined) {
-    engine?.kill()
-    return startInBackground(stderrOf(loaded, configuration.origin.errorLog))
-  }
-  const sockets = new SocketBook()
-  if (inherited !== undefined) {
-    loaded.log.write(NOTICE, `using inherited sockets from "${inherited.text}"`)
-    for (const { key, kind, fd } of inherited.sockets) {
-      const error = sockets.adopt(key, kind, fd)
-      if (error !== undefined) configuration.report('emerg', error)
-    }
-  }
-  if (!(await configuration.apply(loaded, sockets))) {
-    engine?.kill()
-    return 1
-  }
-  logSystem(loaded)
-  const daemonized = background || inherited !== undefined
-  return serve(configuration, sockets, engine, daemonized)
+  const { serve } = await import('./serve.ts')
+  return serve(options, { background, inherited, engine })
 }
 
-async function serve(
-  configuration: Configuration,
-  sockets: SocketBook,
-  ahead: EngineLink | undefined,
-  daemonized: boolean,
-): Promise<number> {
-  const onListening = (): void => {
-    configuration.closeConsole()
-    tellParent({ type: 'listening' })
-  }
-  if (!configuration.current.settings.master) {
-    ahead?.kill()
-    const { SingleProcess } = await import('../process/single-process.ts')
-    return new SingleProcess({ configuration, sockets, onListening }).run()
-  }
-  const engine = ahead ?? new EngineLink()
-  return new Master({ configuration, sockets, engine, daemonized, onListening }).run()
-}
-
-/** A guess by the text, before the configuration is read: it only decides whether the engine is started ahead. */
-function staysInForeground(options: Options): boolean {
+/** A guess by the text, before the configuration is read: being wrong costs time and nothing else. */
+function staysInForeground({ globals, ...options }: Options): boolean {
   const off = /^\s*daemon\s+off\s*;/m
-  if (off.test(options.globals)) return true
+  if (off.test(globals)) return true
   try {
-    return off.test(fs.readFileSync(originOf(options).path, 'latin1'))
+    return off.test(fs.readFileSync(originOf({ globals, ...options }).path, 'latin1'))
   } catch {
     return false
   }
-}
-
-/** The file that takes the background process's standard error: its error log, unless that is standard error itself. */
-function stderrOf({ program }: Applied, defaultLog: string): string | undefined {
-  return mainLogPaths(program.config, defaultLog)[0]
-}
-
-/** What nginx notes at every start; tools look for the version here. */
-function logSystem({ log }: Applied): void {
-  log.write(NOTICE, 'using the "epoll" event method')
-  log.write(NOTICE, `nginx/${NGINX_VERSION}`)
-  log.write(NOTICE, `built by Viaduct on Node ${process.versions.node}`)
-  log.write(NOTICE, `OS: ${os.type()} ${os.release()}`)
 }

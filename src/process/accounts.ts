@@ -10,18 +10,22 @@ export interface Account {
 
 /** Returns a user's ids, or undefined when there is no such user. */
 export function findUser(name: string): Account | undefined {
-  const fields = lookUp('passwd', name)
+  const fields = find(readFile('/etc/passwd'), name) ?? find(getent('passwd', name), name)
   return fields === undefined ? undefined : { uid: Number(fields[2]), gid: Number(fields[3]) }
 }
 
-/** Returns a group's id, or undefined when there is no such group. */
-export function findGroup(name: string): number | undefined {
-  const fields = lookUp('group', name)
-  return fields === undefined ? undefined : Number(fields[2])
-}
-
-function lookUp(database: 'passwd' | 'group', name: string): string[] | undefined {
-  return find(readFile(`/etc/${database}`), name) ?? find(getent(database, name), name)
+/** Returns the id of the first of these groups that exists, or undefined when none does. */
+export function findGroup(names: readonly string[]): number | undefined {
+  const local = readFile('/etc/group')
+  for (const name of names) {
+    const fields = find(local, name)
+    if (fields !== undefined) return Number(fields[2])
+  }
+  for (const name of names) {
+    const fields = find(getent('group', name), name)
+    if (fields !== undefined) return Number(fields[2])
+  }
+  return undefined
 }
 
 function find(text: string, name: string): string[] | undefined {

@@ -6,6 +6,7 @@
 import { errnoText } from '../lib/errno.ts'
 import { LogFiles } from '../log/log-files.ts'
 import type { BoundSocket } from '../net/listener.ts'
+import { releaseThread } from '../shared/zone.ts'
 import type { EngineSettings, FromEngine, FromWorker, ToEngine } from './messages.ts'
 import { becomeUser, setPriority } from './rights.ts'
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
@@ -43,6 +44,8 @@ class Engine implements SlotOwner {
   /** Descriptors belong to the threads; the objects are kept because closing them would close the numbers. */
   readonly #handles: BoundSocket[] = []
   #current: Configure | undefined
+  /** A first configuration that waits for its threads. */
+  #first: Configure | undefined
   #ready = 0
   #stopping = false
   #reopening = 0
@@ -76,6 +79,7 @@ class Engine implements SlotOwner {
   onStarted(slot: WorkerSlot): void {
     this.#log('notice', `start worker process ${slot.tid}`)
     if (this.#current !== undefined) this.#install(slot, this.#current)
+    else this.#applyFirst()
   }
 
   onMessage(slot: WorkerSlot, message: FromWorker): void {
@@ -97,6 +101,7 @@ class Engine implements SlotOwner {
   }
 
   onExit(slot: WorkerSlot, code: number, error: string | undefined): void {
+    releaseThread(this.#zones.buffers.values(), slot.threadId)
     if (error === undefined) this.#log('notice', `worker process ${slot.tid} exited with code ${code}`)
     else {
       this.#log('alert', `worker process ${slot.tid} exited with code ${code}`)
@@ -114,7 +119,7 @@ class Engine implements SlotOwner {
   /** A worker that never gets as far as to serve makes the start fail instead of being replaced for ever. */
   #died(error: string | undefined): void {
     if (this.#ready > 0 || ++this.#deaths < DEATHS_MAX) return
-    const { generation = 0 } = this.#current ?? {}
+    const { generation = 0 } = this.#current ?? this.#first ?? {}
     this.#send({ type: 'failed', generation, errors: [`worker process cannot start: ${error ?? ''}`] })
   }
 
@@ -135,20 +140,41 @@ class Engine implements SlotOwner {
     if (this.#alive.size === 0) this.#ended()
   }
 
+  /**
+   * Takes a configuration. The first one waits until its threads have started: rights are dropped with it, and code
+   * loads faster with them, from a cache that belongs to the master's user.
+   */
   #configure(message: Configure): void {
+    const { workers } = message.settings
+    for (let index = 0; index < workers; index++) {
+      const slot = this.#slots.get(index)
+      if (slot === undefined || slot.stopping) this.#open(index)
+    }
+    if (this.#current !== undefined) this.#apply(message)
+    else {
+      this.#first = message
+      this.#applyFirst()
+    }
+  }
+
+  #applyFirst(): void {
+    const message = this.#first
+    if (message === undefined) return
+    for (let index = 0; index < message.settings.workers; index++) if (this.#slots.get(index)!.tid === 0) return
+    this.#first = undefined
+    this.#openLogs(message.settings.logFiles)
+    this.#settleProcess(message.settings)
+    this.#apply(message)
+  }
+
+  #apply(message: Configure): void {
     const { settings } = message
-    const first = this.#current === undefined
     this.#current = message
     this.#zones.settle(settings.zones)
     this.#openLogs(settings.logFiles)
-    if (first) this.#settleProcess(settings)
     for (const slot of this.#slots.values()) {
       if (slot.index < settings.workers) this.#install(slot, message)
       else slot.post({ type: 'stop', graceful: true, timeoutMs: settings.shutdownTimeoutMs })
-    }
-    for (let index = 0; index < settings.workers; index++) {
-      const slot = this.#slots.get(index)
-      if (slot === undefined || slot.stopping) this.#open(index)
     }
   }
 

@@ -80,7 +80,7 @@ function findIdentity(config: Config, diagnostics: Diagnostics): Identity | unde
     return undefined
   }
   const groups = given === undefined ? DEFAULT_GROUPS : [given.group]
-  const gid = groups.map(findGroup).find((id) => id !== undefined)
+  const gid = findGroup(groups)
   if (gid === undefined) {
     diagnostics.emerg(`getgrnam("${groups[0]}") failed`, at)
     return undefined

@@ -28,14 +28,20 @@ export function startNewBinary(book: SocketBook): ChildProcess {
 }
 
 /** One inherited socket. */
-export interface Inherited {
+interface Inherited {
   readonly fd: number
   readonly kind: Listen['kind']
   readonly key: string
 }
 
-/** Returns the sockets that an older master left to this one, or undefined when there was none; asked once. */
-export function takeInherited(): { readonly text: string; readonly sockets: readonly Inherited[] } | undefined {
+/** What an older master left to this one; `text` is how it said so. */
+export interface Inheritance {
+  readonly text: string
+  readonly sockets: readonly Inherited[]
+}
+
+/** Returns what an older master left to this one, or undefined when there was none; asked once. */
+export function takeInherited(): Inheritance | undefined {
   const text = process.env[VARIABLE]
   if (text === undefined) return undefined
   delete process.env[VARIABLE]

@@ -28,6 +28,8 @@ export class WorkerSlot {
   readonly given = new Set<string>()
   /** Keys of those that it accepts on. */
   readonly listening = new Set<string>()
+  /** Node's number of the thread, which locks in shared memory carry. */
+  threadId = 0
   /** Generation that the thread runs; 0 before the first. */
   installed = 0
   stopping = false
@@ -36,6 +38,8 @@ export class WorkerSlot {
   #startedAt = 0
   #delayMs = 0
   #error: string | undefined
+  /** False between two threads. */
+  #running = true
 
   constructor(index: number, owner: SlotOwner) {
     this.index = index
@@ -45,7 +49,8 @@ export class WorkerSlot {
 
   post(message: ToWorker): void {
     if (message.type === 'stop') this.stopping = true
-    this.#worker.postMessage(message)
+    if (this.#running) this.#worker.postMessage(message)
+    else if (message.type === 'stop') this.#owner.onExit(this, 0, undefined)
   }
 
   /** Ends a thread that has stopped, or that will not. */
@@ -60,9 +65,11 @@ export class WorkerSlot {
     this.given.clear()
     this.listening.clear()
     this.#error = undefined
+    this.#running = true
     this.#startedAt = performance.now()
     const workerData: WorkerData = { slot: this.index }
     const worker = new Worker(ENTRY, { workerData, name: `worker ${this.index}` })
+    this.threadId = worker.threadId
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', (error: unknown) => {
       this.#error = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -81,6 +88,7 @@ export class WorkerSlot {
   }
 
   #exited(code: number): void {
+    this.#running = false
     if (this.stopping) {
       this.#owner.onExit(this, 0, undefined)
       return

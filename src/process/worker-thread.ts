@@ -3,6 +3,7 @@
  * thread may be started ahead of its configuration.
  */
 import { readlinkSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { snapshotReader } from '../config/include.ts'
 import { assert } from '../lib/assert.ts'
@@ -45,6 +46,8 @@ port.on('message', (message: ToWorker) => {
 })
 
 send({ type: 'started', tid: systemThreadId() })
+// Written now, because at the end the process may have no right to.
+flushCompileCache()
 
 /** The kernel's number of this thread, which log lines carry; Node's own stands in where there is no /proc. */
 function systemThreadId(): number {
