@@ -6,9 +6,10 @@
  */
 import { assert } from '../lib/assert.ts'
 import type { LogContext } from '../log/error-log.ts'
-import type { BodySink, Producer } from './body.ts'
+import { BodySink, LAST, type Producer } from './body.ts'
 import type { Client } from './client.ts'
 import { answerStatus } from './error-pages.ts'
+import type { Exchange } from './exchange/exchange.ts'
 import { type HeaderTable, hashName } from './header-table.ts'
 import type { CapturePattern, LocationConf, ServerConf } from './location.ts'
 import { HEAD } from './method.ts'
@@ -42,6 +43,8 @@ export interface Carrier {
   startTunnel?(tunnel: Tunnel): void
   /** Bytes that the client has not taken yet. */
   readonly pendingBytes: number
+  /** The worker is leaving: nothing is kept open for later. */
+  readonly closing: boolean
 }
 
 /** Takes over the bytes of a connection. Bytes are borrowed until `onClientBytes` returns. */
@@ -106,6 +109,10 @@ export class Request implements LogContext {
   requestLength = 0
   /** `$request_uri` may be passed to a back end as it came: nothing rewrote it. */
   uriUnchanged = true
+  /** The name of the location is still the beginning of the URI: `rewrite ... break` makes that untrue. */
+  locationMatches = true
+  /** The URI still begins with the name of its location: a rewrite with `break` changes that. */
+  locationValid = true
   /** Set by a redirect inside the server: `internal` locations may then be used. */
   internal = false
 
@@ -134,6 +141,8 @@ export class Request implements LogContext {
   producer: Producer | undefined
   /** The back end being asked, for error messages: `http://127.0.0.1:8000/x`. */
   upstreamAddress = ''
+  /** The conversation with the back ends, from the first attempt until the request is logged. */
+  exchange: Exchange | undefined
   ended = false
   aborted = false
   /** The body went out to its last byte. */
@@ -148,6 +157,8 @@ export class Request implements LogContext {
   headLength = 0
   /** `$limit_rate` when set, in bytes per second; -1: what the location says. */
   limitRate = -1
+  /** A header filter wants this status to be answered in place of the response (412, 416); else 0. */
+  refusal = 0
   /** Per-request replacement of a body filter's decision. */
   filtersOff = false
 
@@ -179,6 +190,8 @@ export class Request implements LogContext {
     this.headerOnly = false
     this.requestLength = 0
     this.uriUnchanged = true
+    this.locationMatches = true
+    this.locationValid = true
     this.internal = false
     this.#steps = []
     this.#at = 0
@@ -194,12 +207,14 @@ export class Request implements LogContext {
     this.headSent = false
     this.producer = undefined
     this.upstreamAddress = ''
+    this.exchange = undefined
     this.ended = false
     this.aborted = false
     this.completed = false
     this.bytesSent = 0
     this.headLength = 0
     this.limitRate = -1
+    this.refusal = 0
     this.filtersOff = false
     this.startMs = 0
     this.startMonotonic = 0
@@ -305,6 +320,7 @@ export class Request implements LogContext {
     this.uri = uri
     this.args = args
     this.uriUnchanged = false
+    this.locationMatches = true
     this.internal = true
     this.location = this.server.base
     this.#slots.length = 0
@@ -350,6 +366,10 @@ export class Request implements LogContext {
       for (let i = 0; i < headerFilters.length; i++) {
         const filter = headerFilters[i]!
         filter.run(this, filter.conf as never)
+        if (this.refusal !== 0) {
+          this.body = new RefusedBody(this)
+          return
+        }
       }
     }
     this.carrier.sendHead(this)
@@ -368,12 +388,39 @@ export class Request implements LogContext {
     this.#bodyFilters.push(make)
   }
 
+  /** The response that a header filter refused is over: answers with the filter's status instead. */
+  answerRefusal(): void {
+    const status = this.refusal
+    this.refusal = 0
+    this.headSent = false
+    this.producer = undefined
+    this.#bodyFilters.length = 0
+    answerStatus(this, status)
+  }
+
   /** The body was written to its last byte and handed to the carrier, or the response was given up. */
   end(): void {
     if (this.ended) return
     this.ended = true
     this.producer = undefined
     this.carrier.requestEnded(this)
+  }
+
+  /** The body cannot be completed: the client is cut off so that it does not take what it has for everything. */
+  breakOff(): void {
+    if (this.ended) return
+    this.keepAlive = false
+    this.body.abort()
+    this.carrier.abortRequest(this)
+    this.end()
+  }
+
+  /** The request is logged: gives back what it held. */
+  cleanUp(): void {
+    this.requestBody?.release()
+    const { exchange } = this
+    this.exchange = undefined
+    exchange?.release()
   }
 
   /** The client is gone or broke the protocol: stop whoever works for this request, then log it. */
@@ -471,6 +518,21 @@ export class Request implements LogContext {
   /** Writes to the error log of the location; `level` is a number of log/error-log.ts. */
   logError(level: number, message: string): void {
     this.location.log.write(level, message, this)
+  }
+}
+
+/** Swallows the body of a refused response; who makes it need not know. */
+class RefusedBody extends BodySink {
+  readonly #r: Request
+
+  constructor(r: Request) {
+    super()
+    this.#r = r
+  }
+
+  write(_bytes: Uint8Array, flags: number): boolean {
+    if ((flags & LAST) !== 0 && !this.#r.ended) this.#r.answerRefusal()
+    return true
   }
 }
 

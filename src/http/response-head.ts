@@ -33,8 +33,12 @@ export class ResponseHead {
   contentEncoding = ''
   /** The carrier frames the body in chunks. */
   chunked = false
+  /** A back end has answered the client's conditions itself: If-Modified-Since and its kin are not looked at. */
+  conditionsOff = false
   /** Ranges may be served from this body. */
   allowRanges = false
+  /** At most one range of it, because it comes piece by piece from a back end. */
+  singleRange = false
   /** Whoever makes the body obeys `parts` and `replacement`, so that filters need not cut it themselves. */
   seekable = false
   /** What to send of a seekable body, in this order. */
@@ -67,7 +71,9 @@ export class ResponseHead {
     this.date = undefined
     this.contentEncoding = ''
     this.chunked = false
+    this.conditionsOff = false
     this.allowRanges = false
+    this.singleRange = false
     this.seekable = false
     this.parts = undefined
     this.replacement = undefined

@@ -25,9 +25,9 @@ export function sendFile(r: Request, entry: FileEntry): void {
   const { content } = entry
   r.set(servedFile, entry)
   r.sendHead()
-  if (r.headerOnly || out.replacement !== undefined || content !== undefined) {
+  if (r.headerOnly || r.refusal !== 0 || out.replacement !== undefined || content !== undefined) {
     entry.release()
-    if (r.headerOnly) r.body.write(NO_BYTES, LAST)
+    if (r.headerOnly || r.refusal !== 0) r.body.write(NO_BYTES, LAST)
     else if (out.replacement !== undefined) r.body.write(out.replacement, LAST | STABLE)
     else if (out.parts === undefined) r.body.write(content!, LAST | STABLE)
     else sendParts(r, content!, out.parts)
