@@ -33,6 +33,21 @@ test('QUIT closes idle connections at once', async () => {
   await idle.rest()
 })
 
+test('QUIT lets a slow client have all of a large response', async () => {
+  const big = Buffer.alloc(30_000_000, 'x')
+  await using server = await startViaduct(CONF, { files: { 'html/big': big } })
+  using slow = await server.connect()
+  slow.socket.pause()
+  slow.write('GET /big HTTP/1.0\r\n\r\n')
+  await server.until('the connection is accepted', async () => (await server.raw('GET / HTTP/1.0\n\n')) !== '')
+  server.signal('SIGQUIT')
+  await server.until('no new connections', async () => !(await server.listens()))
+  slow.socket.resume()
+  const answer = await slow.rest()
+  assert.equal(answer.length - answer.indexOf('\r\n\r\n') - 4, big.length)
+  assert.deepEqual(await server.ended, { code: 0, signal: null })
+})
+
 test('worker_shutdown_timeout ends what does not end by itself', async () => {
   await using server = await startViaduct(`worker_shutdown_timeout 50ms; ${CONF}`)
   using open = await server.connect()

@@ -29,6 +29,8 @@ const LOG_SHOWN_MAX = 3000
 export interface StartOptions {
   /** Files to create in the folder before the start; placeholders are replaced in them too. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>
+  /** Does what else is needed in the folder before the start. */
+  readonly prepare?: (dir: string) => void
   /** Further words of the command line. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -268,6 +270,7 @@ export class Server {
 /** Starts a server and resolves when it listens. */
 export async function startViaduct(conf: string, options: StartOptions = {}): Promise<Server> {
   const prefix = await Prefix.create(withDefaults(conf), options.files)
+  options.prepare?.(prefix.dir)
   if (options.uid !== undefined) fs.chownSync(prefix.dir, options.uid, options.uid)
   const server = new Server(prefix, options)
   const deadline = performance.now() + START_TIMEOUT_MS

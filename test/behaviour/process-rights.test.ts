@@ -1,0 +1,100 @@
+/** Rights: who the engine runs as, what it may still do, and limits that its master sets. Most of it needs root. */
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import http from 'node:http'
+import { test } from 'node:test'
+import { type Server, startViaduct, withDefaults } from '../harness/server.ts'
+
+const HTTP = 'http { server { listen 127.0.0.1:%%PORT_0%%; } }'
+const NOBODY = 65534
+
+const asRoot = process.geteuid?.() === 0 ? test : (): void => {}
+
+asRoot('the engine runs as nobody unless told otherwise, with that group alone', async () => {
+  await using server = await startViaduct(HTTP)
+  const status = statusOf(enginePid(server))
+  assert.match(status, new RegExp(`^Uid:\t${NOBODY}\t${NOBODY}\t${NOBODY}\t${NOBODY}$`, 'm'))
+  assert.match(status, new RegExp(`^Gid:\t${NOBODY}\t${NOBODY}\t${NOBODY}\t${NOBODY}$`, 'm'))
+  assert.match(status, new RegExp(`^Groups:\t${NOBODY} *$`, 'm'))
+})
+
+asRoot('a change of user replaces the engine, without a gap', async () => {
+  await using server = await startViaduct(HTTP)
+  const before = enginePid(server)
+  server.prefix.write('nginx.conf', withDefaults(`user daemon; ${HTTP}`))
+  server.signal('SIGHUP')
+  let answers = 0
+  await server.until('the old engine is gone', async () => {
+    assert.match(await server.raw('GET / HTTP/1.0\n\n'), /^HTTP\/1.1 /)
+    answers++
+    return new RegExp(`worker process ${before} exited with code 0\n`).test(server.errorLog())
+  })
+  assert.ok(answers > 0)
+  assert.match(statusOf(enginePid(server)), /^Uid:\t1\t1\t1\t1$/m)
+})
+
+asRoot('logs that only root may create are written after a reload and after USR1', async () => {
+  await using server = await startViaduct(HTTP)
+  await server.reload(`error_log %%DIR%%/error.log debug; error_log %%DIR%%/logs/second.log debug; ${HTTP}`)
+  await server.raw('GET / HTTP/1.0\n\n')
+  server.signal('SIGUSR1')
+  await server.until('workers write', () =>
+    /reopening logs\n.*reopening logs\n/.test(server.prefix.read('logs/second.log')),
+  )
+  fs.renameSync(`${server.dir}/logs/second.log`, `${server.dir}/logs/third.log`)
+  server.signal('SIGUSR1')
+  await server.until('a new file', () => fs.existsSync(`${server.dir}/logs/second.log`))
+  await server.stop()
+  assert.match(server.prefix.read('logs/second.log'), /: gracefully shutting down\n/)
+})
+
+asRoot('a folder that the workers may not enter does not keep them from logs opened at the start', async () => {
+  await using server = await startViaduct(`error_log %%DIR%%/private/error.log debug; ${HTTP}`, {
+    files: { 'private/.keep': '' },
+    prepare: (dir) => fs.chmodSync(`${dir}/private`, 0o700),
+  })
+  await server.stop()
+  assert.match(server.prefix.read('private/error.log'), /: gracefully shutting down\n/)
+})
+
+asRoot("worker_rlimit_nofile, worker_priority, working_directory and env are the engine's", async () => {
+  const conf = 'worker_rlimit_nofile 777; worker_priority 5; working_directory /tmp; env ANSWER=42;'
+  await using server = await startViaduct(`${conf} ${HTTP}`)
+  const pid = enginePid(server)
+  assert.match(fs.readFileSync(`/proc/${pid}/limits`, 'latin1'), /^Max open files +777 +777 /m)
+  assert.equal(fs.readlinkSync(`/proc/${pid}/cwd`), '/tmp')
+  const stat = fs
+    .readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  assert.equal(stat[16], '5')
+})
+
+test('a unix socket can be connected to by everybody, and its file goes with the server', async () => {
+  await using server = await startViaduct('http { server { listen unix:%%DIR%%/http.sock; } }')
+  const path = `${server.dir}/http.sock`
+  assert.equal(fs.statSync(path).mode & 0o777, 0o666)
+  const status = await new Promise((resolve, reject) => {
+    http.get({ socketPath: path, path: '/' }, (response) => resolve(response.resume().statusCode)).on('error', reject)
+  })
+  assert.equal(typeof status, 'number')
+  await server.stop('SIGTERM')
+  assert.equal(fs.existsSync(path), false)
+})
+
+test('a socket file that is in the way refuses the start', async () => {
+  await using server = await startViaduct('http { server { listen unix:%%DIR%%/http.sock; } }')
+  const path = `${server.dir}/http.sock`
+  const conf = `http { server { listen unix:${path}; } }`
+  await assert.rejects(startViaduct(conf), /bind\(\) to unix:.*http.sock failed \(98: Address already in use\)/)
+  assert.equal(fs.existsSync(path), true)
+})
+
+function enginePid(server: Server): number {
+  const children = fs.readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'latin1')
+  return Number(children.trim().split(' ').at(-1))
+}
+
+function statusOf(pid: number): string {
+  return fs.readFileSync(`/proc/${pid}/status`, 'latin1')
+}
