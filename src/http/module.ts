@@ -40,6 +40,8 @@ export interface TreeContext {
   setter(name: string): Setter<Request>
   /** Binds the named captures of a pattern to variables. */
   pattern(pattern: Pattern): CapturePattern
+  /** A path that is relative to the `-p` prefix, made absolute. */
+  prefixed(path: string): string
   /** Names a file that workers will write to, so that the master creates it and hands it down. */
   logFile(path: string): void
   /** Names a folder for temporary files, to be created by the master. */

@@ -76,6 +76,8 @@ class HttpCompiler {
     const server = new ServerConf(names[0]?.text ?? '', base)
     base.server = server
     const plan = this.#attach(base, server)
+    // A request that no location is for is served by the settings of the server.
+    base.steps = answerSteps(plan, base)
     const find: Step = { run: findLocation as Step['run'], conf: server }
     server.startSteps = [...plan.phases.postread, ...plan.phases.rewrite, find]
     server.rewriteAt = plan.phases.postread.length
@@ -120,10 +122,9 @@ class HttpCompiler {
 
   #compileLocation(location: LocationConf, server: ServerConf): void {
     const plan = this.#attach(location, server)
-    const { rewrite, preaccess, access, precontent, content } = plan.phases
+    const { rewrite } = plan.phases
     if (rewrite.length > 0) location.rewriteSteps = [...rewrite, { run: afterRewrite as Step['run'], conf: undefined }]
-    const answer = plan.handler === undefined ? [...content, contentMissing] : [plan.handler]
-    location.steps = [...preaccess, ...accessSteps(access, location.core.satisfy), ...precontent, ...answer]
+    location.steps = answerSteps(plan, location)
     location.autoRedirect = plan.autoRedirect
   }
 
@@ -155,4 +156,11 @@ class HttpCompiler {
     this.#compileLocation(location, server)
     return location
   }
+}
+
+/** What follows the rewrite rules. */
+function answerSteps(plan: Plan, location: LocationConf): Step[] {
+  const { preaccess, access, precontent, content } = plan.phases
+  const answer = plan.handler === undefined ? [...content, contentMissing] : [plan.handler]
+  return [...preaccess, ...accessSteps(access, location.core.satisfy), ...precontent, ...answer]
 }

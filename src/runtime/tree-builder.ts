@@ -1,5 +1,6 @@
 /** The services that modules use while a tree is built, and what the build leaves behind: zones, files, folders, hooks. */
 import type { Diagnostics } from '../config/diagnostics.ts'
+import { fullName } from '../config/include.ts'
 import type { Position } from '../config/source.ts'
 import type { CapturePattern } from '../http/location.ts'
 import type { Role, TreeContext } from '../http/module.ts'
@@ -16,6 +17,7 @@ export interface TreeEnv {
   readonly diagnostics: Diagnostics
   readonly role: Role
   readonly workerId: number
+  readonly prefix: string
   readonly log: ErrorLog
   readonly files: LogFiles
   /** Buffers of the zones by name; empty in the master. */
@@ -93,6 +95,10 @@ export class TreeBuilder implements TreeContext {
     return made
   }
 
+  prefixed(path: string): string {
+    return fullName(path, this.#env.prefix)
+  }
+
   logFile(path: string): void {
     this.logPaths.add(path)
   }
@@ -145,6 +151,7 @@ const BOUND = [
   'variable',
   'setter',
   'pattern',
+  'prefixed',
   'logFile',
   'tempPath',
   'zone',

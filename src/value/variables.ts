@@ -16,6 +16,8 @@ export interface Variable<R> {
   readonly get: Getter<R>
   /** For built-in variables that `set` may change (`$args`, `$limit_rate`). */
   readonly set?: Setter<R>
+  /** `set` may give it another value, which hides the built-in one. */
+  readonly changeable?: true
 }
 
 export type Variables<R> = Readonly<Record<string, Getter<R> | Variable<R>>>
@@ -31,6 +33,8 @@ export interface HasSlots {
 interface Definition<R> {
   get: Getter<R> | undefined
   set: Setter<R> | undefined
+  /** A built-in variable that `set` must leave alone. */
+  fixed?: boolean
   /** The slot of a variable that the configuration makes, or -1. */
   slot: number
 }
@@ -49,8 +53,8 @@ export class VariableTable<R extends HasSlots> {
   /** Adds the built-in variables of a module. */
   builtin(variables: Variables<R>): void {
     for (const [name, variable] of Object.entries(variables)) {
-      const { get, set } = typeof variable === 'function' ? { get: variable, set: undefined } : variable
-      this.#names.set(name, { get, set, slot: -1 })
+      const { get, set, changeable } = typeof variable === 'function' ? { get: variable } : variable
+      this.#names.set(name, { get, set, slot: -1, fixed: set === undefined && changeable !== true })
     }
   }
 
@@ -59,15 +63,23 @@ export class VariableTable<R extends HasSlots> {
     this.#prefixes.push({ prefix, make })
   }
 
-  /** Makes (or finds) a variable that the configuration sets; returns how to write it. */
-  settable(text: string): Setter<R> {
+  /** Tells whether a name is that of a built-in variable which no directive may set. */
+  isFixed(text: string): boolean {
+    return this.#names.get(text.toLowerCase())?.fixed === true
+  }
+
+  /**
+   * Makes (or finds) a variable that the configuration sets; returns how to write it. `unset` gives the value of a new
+   * variable that nothing was written to.
+   */
+  settable(text: string, unset?: Getter<R>): Setter<R> {
     const name = text.toLowerCase()
     const known = this.#names.get(name)
     if (known?.set !== undefined) return known.set
     if (known !== undefined && known.slot >= 0) return slotSetter(known.slot)
     const slot = this.#slots++
     // `set` may hide a built-in getter only where nginx allows it; until the slot is written the old value shows.
-    const before = known?.get
+    const before = known?.get ?? this.#family(name) ?? unset
     const get: Getter<R> = before === undefined ? (r) => r.vars[slot] : (r) => r.vars[slot] ?? before(r)
     this.#names.set(name, { get, set: undefined, slot })
     return slotSetter(slot)
@@ -89,7 +101,8 @@ export class VariableTable<R extends HasSlots> {
       this.#names.set(name, { get: compute, set: undefined, slot: -1 })
       return
     }
-    const slot = this.#slots++
+    const known = this.#names.get(name)?.slot ?? -1
+    const slot = known >= 0 ? known : this.#slots++
     const get: Getter<R> = (r) => {
       const value = r.vars[slot]
       if (value !== undefined) return value
@@ -109,11 +122,14 @@ export class VariableTable<R extends HasSlots> {
     const name = text.toLowerCase()
     const known = this.#names.get(name)?.get
     if (known !== undefined) return known
-    const family = this.#prefixes.find((p) => name.startsWith(p.prefix))
-    if (family === undefined) return undefined
-    const get = family.make(name.slice(family.prefix.length))
-    this.#names.set(name, { get, set: undefined, slot: -1 })
+    const get = this.#family(name)
+    if (get !== undefined) this.#names.set(name, { get, set: undefined, slot: -1 })
     return get
+  }
+
+  #family(name: string): Getter<R> | undefined {
+    const family = this.#prefixes.find((p) => name.startsWith(p.prefix))
+    return family?.make(name.slice(family.prefix.length))
   }
 
   /** Every name that can be listed, for completion and suggestions. */

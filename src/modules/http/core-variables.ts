@@ -9,6 +9,7 @@ import { defineSlot, type Request } from '../../http/request.ts'
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
 import { randomId } from '../../lib/random.ts'
+import { secondsText } from '../../lib/seconds.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
 import { NGINX_VERSION } from '../../version.ts'
 
@@ -17,13 +18,6 @@ const PID = String(process.pid)
 const requestIds = defineSlot<string>()
 const AUTHORIZATION = hashName('authorization')
 const COOKIE = hashName('cookie')
-
-/** Seconds with milliseconds: `1.042`. */
-export function secondsText(ms: number): string {
-  const whole = Math.floor(ms / 1000)
-  const rest = ms - whole * 1000
-  return whole + (rest < 10 ? '.00' : rest < 100 ? '.0' : '.') + rest
-}
 
 const notEmpty = (value: string): string | undefined => (value === '' ? undefined : value)
 

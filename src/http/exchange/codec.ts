@@ -1,0 +1,50 @@
+/**
+ * How one protocol speaks to a back end: what it sends for a request, and how it reads what comes back. The exchange
+ * knows nothing of the protocol; HTTP/1, FastCGI, uwsgi, SCGI and memcached are codecs.
+ */
+import type { HeaderTable } from '../header-table.ts'
+import type { Request } from '../request.ts'
+
+/** `parseHead`: more bytes are needed. */
+export const HEAD_MORE = 0
+/** `parseHead`: the head is complete; `headLength` bytes were used. */
+export const HEAD_DONE = 1
+/** `parseHead`: not a valid head; `problem` says why. */
+export const HEAD_INVALID = 2
+/** `parseHead`: an interim response (1xx) was read; go on with what follows it. */
+export const HEAD_INTERIM = 3
+
+/** `decodeBody`: the framing is broken. */
+export const BODY_BROKEN = -1
+
+/** Receives decoded body bytes; they are borrowed. */
+export interface BodyReceiver {
+  onBody(bytes: Uint8Array, start: number, end: number): void
+}
+
+/** One conversation; reused for the next by `begin`. */
+export interface Codec {
+  /** Fields of the response, valid from HEAD_DONE to `begin`. */
+  readonly headers: HeaderTable
+  readonly status: number
+  /** Code and reason as the back end wrote them, or empty. */
+  readonly statusText: string
+  readonly headLength: number
+  /** Length of the body when the back end said it, or -1. */
+  readonly contentLength: number
+  readonly problem: string
+  /** True once the last byte of the body was decoded. */
+  readonly bodyDone: boolean
+  /** A body that ends with the connection is complete when the connection ends. */
+  readonly endsWithConnection: boolean
+  /** The connection may serve another request after this response. */
+  readonly keepAlive: boolean
+  /** The response is 101 and the connection is no longer HTTP. */
+  readonly upgraded: boolean
+
+  /** Makes ready for a response to `r`; its head may have `headMax` bytes. */
+  begin(r: Request, headMax: number): void
+  parseHead(buffer: Buffer, start: number, end: number): number
+  /** Decodes body bytes; returns where it stopped (bytes behind belong to nobody), or BODY_BROKEN. */
+  decodeBody(buffer: Buffer, start: number, end: number, to: BodyReceiver): number
+}

@@ -1,0 +1,50 @@
+/** What a module that passes requests to back ends decides at load: how to find the group, what to send, what to hide. */
+
+import type { PeerGroup } from '../../upstream/group.ts'
+import type { ConnectOptions } from '../../upstream/pool.ts'
+import type { TempPath } from '../core-directives.ts'
+import type { Request } from '../request.ts'
+import type { Exchange } from './exchange.ts'
+import type { TransportConf } from './transport-directives.ts'
+
+/** Fields of `X-Accel-*` and their like that are to have no effect, as bits. */
+export const IGNORE_REDIRECT = 1
+export const IGNORE_LIMIT_RATE = 2
+export const IGNORE_BUFFERING = 4
+export const IGNORE_CHARSET = 8
+
+/** The bits of an `ignore_headers` list. */
+export function ignoreMask(names: readonly string[]): number {
+  let mask = 0
+  for (const name of names) {
+    if (name === 'X-Accel-Redirect') mask |= IGNORE_REDIRECT
+    else if (name === 'X-Accel-Limit-Rate') mask |= IGNORE_LIMIT_RATE
+    else if (name === 'X-Accel-Buffering') mask |= IGNORE_BUFFERING
+    else if (name === 'X-Accel-Charset') mask |= IGNORE_CHARSET
+  }
+  return mask
+}
+
+export interface ExchangeConf {
+  readonly transport: TransportConf
+  readonly nextMask: number
+  /** `http://`, for messages. */
+  readonly scheme: string
+  /** Sends the client's body along. */
+  readonly passBody: boolean
+  /** The head contains a body of its own (`proxy_set_body`). */
+  readonly ownBody: boolean
+  readonly tempPath: TempPath
+  readonly ignore: number
+  /** Hashes of lower-case names that the client does not get, each with its names. */
+  readonly hidden: ReadonlyMap<number, readonly string[]>
+  /** The group to ask, or a status when there is none. */
+  resolve(r: Request): PeerGroup | number
+  /** The key of hash balancers. */
+  key(r: Request): string
+  /** The request as text, head and own body; sets `exchange.uri`. Empty: it cannot be made (500). */
+  request(r: Request, exchange: Exchange): string
+  connectOptions(r: Request): ConnectOptions
+  /** `proxy_redirect`: a replacement for a Location or Refresh, or undefined. */
+  rewriteRedirect(r: Request, value: string): string | undefined
+}

@@ -1,0 +1,222 @@
+/**
+ * From the head of a back end to the head for the client: what is hidden, what the engine understands, what is passed
+ * on as it came. Runs of lines that are passed on unchanged are copied as one slice of text.
+ */
+import { parseHttpDate } from '../../lib/http-date.ts'
+import { redirectToNamed } from '../error-pages.ts'
+import { type HeaderTable, hashName } from '../header-table.ts'
+import { GET, HEAD } from '../method.ts'
+import type { Request } from '../request.ts'
+import { normalizeUri, type UriParts } from '../uri.ts'
+import { NEXT } from '../verdict.ts'
+import type { Codec } from './codec.ts'
+import { type ExchangeConf, IGNORE_BUFFERING, IGNORE_CHARSET, IGNORE_LIMIT_RATE, IGNORE_REDIRECT } from './conf.ts'
+import type { Exchange } from './exchange.ts'
+
+const CONTENT_TYPE = 1
+const CONTENT_LENGTH = 2
+const LAST_MODIFIED = 3
+const ETAG = 4
+const SERVER = 5
+const DATE = 6
+const LOCATION = 7
+const REFRESH = 8
+const DROPPED = 9
+const CONTENT_ENCODING = 10
+const ACCEL_LIMIT_RATE = 11
+const ACCEL_BUFFERING = 12
+const ACCEL_CHARSET = 13
+const UPGRADE = 14
+
+/** Names that mean something here; the rest is copied. */
+const KINDS: ReadonlyMap<number, { readonly name: string; readonly kind: number }> = new Map(
+  (
+    [
+      ['content-type', CONTENT_TYPE],
+      ['content-length', CONTENT_LENGTH],
+      ['last-modified', LAST_MODIFIED],
+      ['etag', ETAG],
+      ['server', SERVER],
+      ['date', DATE],
+      ['location', LOCATION],
+      ['refresh', REFRESH],
+      ['connection', DROPPED],
+      ['keep-alive', DROPPED],
+      ['transfer-encoding', DROPPED],
+      ['content-encoding', CONTENT_ENCODING],
+      ['x-accel-limit-rate', ACCEL_LIMIT_RATE],
+      ['x-accel-buffering', ACCEL_BUFFERING],
+      ['x-accel-charset', ACCEL_CHARSET],
+      ['upgrade', UPGRADE],
+    ] as const
+  ).map(([name, kind]) => [hashName(name), { name, kind }]),
+)
+
+const ACCEL_REDIRECT = hashName('x-accel-redirect')
+const WWW_AUTHENTICATE = hashName('www-authenticate')
+const parts: UriParts = { uri: '', args: '' }
+
+/** Tells whether a field is not for the client. */
+function isHidden(conf: ExchangeConf, table: HeaderTable, index: number): boolean {
+  const names = conf.hidden.get(table.hash(index))
+  if (names === undefined) return false
+  for (const name of names) if (table.nameIs(index, name)) return true
+  return false
+}
+
+/** Fills `r.out` from the back end's head. */
+export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exchange): void {
+  const { codec } = exchange
+  const { out } = r
+  const table = codec.headers
+  out.status = codec.status
+  out.statusText = codec.statusText
+  out.contentLength = codec.contentLength
+  out.source = table
+  const { text } = table
+  let lines = ''
+  let runStart = 0
+  let runEnd = 0
+  for (let i = 0; i < table.count; i++) {
+    if (table.hidden(i)) continue
+    const known = KINDS.get(table.hash(i))
+    const hidden = isHidden(conf, table, i)
+    if (known !== undefined && table.nameIs(i, known.name)) {
+      if (applyKnown(r, conf, exchange, known.kind, i, hidden)) continue
+    }
+    if (hidden) continue
+    if (!table.canonical(i)) {
+      if (runEnd > runStart) lines += text.slice(runStart, runEnd)
+      runStart = runEnd = 0
+      lines += table.name(i) + ': ' + table.value(i) + '\r\n'
+    } else if (table.lineStart(i) === runEnd) runEnd = table.lineEnd(i)
+    else {
+      if (runEnd > runStart) lines += text.slice(runStart, runEnd)
+      runStart = table.lineStart(i)
+      runEnd = table.lineEnd(i)
+    }
+  }
+  out.lines = runEnd > runStart ? lines + text.slice(runStart, runEnd) : lines
+  if (conf.transport.force_ranges) out.allowRanges = true
+}
+
+/** Takes one field that has a meaning; false: it is to be copied like the others. */
+function applyKnown(
+  r: Request,
+  conf: ExchangeConf,
+  exchange: Exchange,
+  kind: number,
+  index: number,
+  hidden: boolean,
+): boolean {
+  const { out } = r
+  const table = exchange.codec.headers
+  switch (kind) {
+    case CONTENT_LENGTH:
+    case DROPPED:
+      return true
+    case CONTENT_TYPE:
+      if (!hidden) out.contentType = table.value(index)
+      return true
+    case LAST_MODIFIED:
+      return hidden || applyLastModified(r, table.value(index))
+    case ETAG:
+      if (!hidden) out.etag = table.value(index)
+      return true
+    case CONTENT_ENCODING:
+      if (!hidden) out.contentEncoding = table.value(index)
+      return true
+    case SERVER:
+      if (!hidden) out.server = table.value(index)
+      return true
+    case DATE:
+      if (!hidden) out.date = table.value(index)
+      return true
+    case UPGRADE:
+      if (exchange.codec.upgraded && !hidden) out.add('Upgrade', table.value(index))
+      return true
+    case LOCATION:
+    case REFRESH:
+      if (!hidden) applyRedirect(r, conf, table, index)
+      return true
+    default:
+      applyAccel(r, conf, exchange, kind, table.value(index))
+      return false
+  }
+}
+
+function applyLastModified(r: Request, value: string): boolean {
+  const seconds = parseHttpDate(value)
+  if (seconds < 0) return false
+  r.out.lastModified = seconds
+  return true
+}
+
+function applyRedirect(r: Request, conf: ExchangeConf, table: HeaderTable, index: number): void {
+  const value = table.value(index)
+  r.out.add(table.name(index), conf.rewriteRedirect(r, value) ?? value)
+}
+
+function applyAccel(r: Request, conf: ExchangeConf, exchange: Exchange, kind: number, value: string): void {
+  if (kind === ACCEL_LIMIT_RATE && (conf.ignore & IGNORE_LIMIT_RATE) === 0) {
+    const rate = /^\d+$/.test(value) ? Number(value) : -1
+    if (rate >= 0) r.limitRate = rate
+  } else if (kind === ACCEL_BUFFERING && (conf.ignore & IGNORE_BUFFERING) === 0) {
+    const word = value.toLowerCase()
+    if (word === 'no') exchange.buffering = false
+    else if (word === 'yes') exchange.buffering = true
+  } else if (kind === ACCEL_CHARSET && (conf.ignore & IGNORE_CHARSET) === 0) r.out.charset = value
+}
+
+/** The status that `error_page` is to answer instead of the back end, or 0. */
+export function interceptStatus(r: Request, conf: ExchangeConf, codec: Codec): number {
+  if (!conf.transport.intercept_errors || codec.status < 300) return 0
+  for (const page of r.location.errorPages) {
+    if (!page.conf.statuses.includes(codec.status)) continue
+    if (codec.status === 401) copyChallenges(r, codec.headers)
+    return codec.status
+  }
+  return 0
+}
+
+function copyChallenges(r: Request, table: HeaderTable): void {
+  for (let i = table.find(WWW_AUTHENTICATE, 'www-authenticate'); i >= 0; ) {
+    r.out.add(table.name(i), table.value(i))
+    i = table.find(WWW_AUTHENTICATE, 'www-authenticate', i + 1)
+  }
+}
+
+/** What survives an X-Accel-Redirect (ngx_http_upstream_headers_in's "redirect" column). */
+const KEPT = ['content-type', 'set-cookie', 'content-disposition', 'cache-control', 'expires', 'accept-ranges']
+
+/** `X-Accel-Redirect`: how to go on instead of passing the response on, or undefined when there is none. */
+export function redirectedByBackEnd(r: Request, conf: ExchangeConf, codec: Codec): (() => void) | undefined {
+  if ((conf.ignore & IGNORE_REDIRECT) !== 0) return undefined
+  const target = codec.headers.valueOf(ACCEL_REDIRECT, 'x-accel-redirect')
+  if (target === undefined || target === '') return undefined
+  for (const name of KEPT) keepField(r, codec.headers, name)
+  return () => followAccel(r, target)
+}
+
+function keepField(r: Request, table: HeaderTable, name: string): void {
+  const hash = hashName(name)
+  for (let i = table.find(hash, name); i >= 0; i = table.find(hash, name, i + 1)) {
+    if (name === 'content-type') r.out.contentType = table.value(i)
+    else r.out.add(table.name(i), table.value(i))
+  }
+}
+
+function followAccel(r: Request, target: string): void {
+  let verdict: number
+  if (target.startsWith('@')) verdict = redirectToNamed(r, target)
+  else if (!normalizeUri(target, r.server.connection.merge_slashes, parts)) verdict = 404
+  else {
+    if (r.methodBit !== HEAD) {
+      r.methodBit = GET
+      r.method = 'GET'
+    }
+    verdict = r.redirectTo(parts.uri, parts.args)
+  }
+  if (verdict === NEXT) r.run()
+  else r.finish(verdict)
+}

@@ -1,0 +1,177 @@
+/**
+ * What every protocol to a back end has in common: time-outs, buffering, failover, header rules. Declared once and
+ * mounted as `proxy_*`, `fastcgi_*`, `uwsgi_*`, `scgi_*`, `memcached_*` (nginx declares them again per protocol).
+ */
+import { bits, flag, milliseconds, number, offset, size, sizeList, text } from '../../config/args.ts'
+import { type Args, type ConfOf, type Context, directive, directives } from '../../config/directive.ts'
+import { readTemplate, type Template, template } from '../../value/template.ts'
+import { prefixPathLevels } from '../core-directives.ts'
+
+const HSL: readonly Context[] = ['http', 'server', 'location']
+
+export const transport = {
+  connect_timeout: directive({ in: HSL, args: milliseconds, default: '60s', doc: 'Time to connect to a back end.' }),
+  send_timeout: directive({
+    in: HSL,
+    args: milliseconds,
+    default: '60s',
+    doc: 'Longest time between two writes of a request to a back end.',
+  }),
+  read_timeout: directive({
+    in: HSL,
+    args: milliseconds,
+    default: '60s',
+    doc: 'Longest time between two reads of a response from a back end.',
+  }),
+  buffering: directive({
+    in: HSL,
+    args: flag,
+    default: 'on',
+    doc: 'Reads a response as fast as the back end sends it; off: as fast as the client takes it.',
+  }),
+  request_buffering: directive({
+    in: HSL,
+    args: flag,
+    default: 'on',
+    doc: 'Reads the whole request body before a back end is asked.',
+  }),
+  buffer_size: directive({ in: HSL, args: size, default: '4k', doc: 'Largest head of a response.' }),
+  buffers: directive({
+    in: HSL,
+    args: sizeList,
+    default: '8 4k',
+    doc: 'Memory for a response that the client takes slowly.',
+  }),
+  busy_buffers_size: directive({
+    in: HSL,
+    args: size,
+    doc: 'Buffers that may be busy sending.',
+    withoutEffect: 'What is being sent is bounded by the buffers as a whole.',
+  }),
+  max_temp_file_size: directive({
+    in: HSL,
+    args: offset,
+    default: '1024m',
+    doc: 'Largest temporary file for a response that does not fit into the buffers; 0: none.',
+  }),
+  temp_file_write_size: directive({
+    in: HSL,
+    args: size,
+    doc: 'Bytes written to a temporary file at once.',
+    withoutEffect: 'Bytes are written as they come.',
+  }),
+  temp_path: directive({
+    in: HSL,
+    args: prefixPathLevels(),
+    doc: 'Folder for responses that do not fit into the buffers.',
+  }),
+  next_upstream: directive({
+    in: HSL,
+    args: bits(
+      'error',
+      'timeout',
+      'denied',
+      'invalid_header',
+      'non_idempotent',
+      'http_500',
+      'http_502',
+      'http_503',
+      'http_504',
+      'http_403',
+      'http_404',
+      'http_429',
+      'off',
+    ),
+    default: 'error timeout',
+    doc: 'When a request is passed to the next server.',
+  }),
+  next_upstream_tries: directive({ in: HSL, args: number('number'), default: '0', doc: 'Most servers tried; 0: all.' }),
+  next_upstream_timeout: directive({
+    in: HSL,
+    args: milliseconds,
+    default: '0',
+    doc: 'Time during which the next server may be tried; 0: any.',
+  }),
+  ignore_client_abort: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Goes on with the back end when the client has left.',
+  }),
+  intercept_errors: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Lets error_page answer for statuses of 300 and more that a back end sent.',
+  }),
+  pass_request_headers: directive({ in: HSL, args: flag, default: 'on', doc: 'Passes the fields of the request.' }),
+  pass_request_body: directive({ in: HSL, args: flag, default: 'on', doc: 'Passes the body of the request.' }),
+  hide_header: directives({ in: HSL, args: text('field'), doc: 'A field of the response that clients do not get.' }),
+  pass_header: directives({
+    in: HSL,
+    args: text('field'),
+    doc: 'A field that clients get although it is hidden by default.',
+  }),
+  ignore_headers: directive({
+    in: HSL,
+    args: bits(
+      'X-Accel-Redirect',
+      'X-Accel-Expires',
+      'X-Accel-Limit-Rate',
+      'X-Accel-Buffering',
+      'X-Accel-Charset',
+      'Expires',
+      'Cache-Control',
+      'Set-Cookie',
+      'Vary',
+    ),
+    doc: 'Fields of the response that have no effect here.',
+  }),
+  limit_rate: directive({
+    in: HSL,
+    args: template('rate'),
+    default: '0',
+    doc: 'Bytes per second that are read of a response; 0: no limit.',
+  }),
+  socket_keepalive: directive({ in: HSL, args: flag, default: 'off', doc: 'Sets SO_KEEPALIVE on connections.' }),
+  bind: directive({ in: HSL, args: bindAddress(), doc: 'Local address of connections to back ends.' }),
+  send_lowat: directive({
+    in: HSL,
+    args: size,
+    default: '0',
+    doc: 'Send low-water mark.',
+    withoutEffect: 'It works on FreeBSD alone.',
+  }),
+  force_ranges: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Serves ranges from responses whether or not the back end does.',
+  }),
+}
+
+/** `proxy_bind address`: undefined for `off`. */
+function bindAddress(): Args<Template | undefined> {
+  return {
+    syntax: 'address [transparent] | off',
+    min: 1,
+    max: 2,
+    read([address, transparent], at) {
+      if (transparent !== undefined) {
+        if (transparent.text !== 'transparent') at.fail(`invalid parameter "${transparent.text}"`, transparent)
+        at.fail('transparent proxying is not supported yet by Viaduct', transparent)
+      }
+      return address!.text === 'off' ? undefined : readTemplate(address!, at)
+    },
+  }
+}
+
+export type TransportConf = ConfOf<typeof transport>
+export type { Template }
+
+/** The settings of a family without its prefix, as one object whose properties are all of the same form. */
+export function transportConf(prefix: string, conf: object): TransportConf {
+  const given = conf as Readonly<Record<string, unknown>>
+  // The directives of the family are exactly these, read by these readers.
+  return Object.fromEntries(Object.keys(transport).map((name) => [name, given[`${prefix}_${name}`]])) as TransportConf
+}

@@ -1,0 +1,84 @@
+/**
+ * Two wires joined after 101 (or an answer to CONNECT): bytes pass both ways, each side waits for the other, and an end
+ * on one side ends both once what it sent has been passed on (ngx_http_upstream_process_upgraded).
+ */
+import { clock } from '../../lib/clock.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
+import type { Wire, WireOwner } from '../../net/wire.ts'
+import type { Tunnel } from '../request.ts'
+
+/** Who hears of the tunnel's end. */
+export interface TunnelOwner {
+  onTunnelEnd(): void
+  /** Bytes from the back end were passed on. */
+  onTunnelBytes(count: number): void
+}
+
+export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
+  readonly #client: Wire
+  readonly #peer: Wire
+  readonly #owner: TunnelOwner
+  readonly #readTimeoutMs: number
+  readonly #timer = new Timer(this)
+  #ended = false
+
+  constructor(client: Wire, peer: Wire, owner: TunnelOwner, readTimeoutMs: number) {
+    this.#client = client
+    this.#peer = peer
+    this.#owner = owner
+    this.#readTimeoutMs = readTimeoutMs
+    peer.owner = this
+    this.#alive()
+  }
+
+  #alive(): void {
+    setTimer(this.#timer, this.#readTimeoutMs)
+  }
+
+  // From the back end.
+  onBytes(buffer: Buffer, size: number): void {
+    this.#alive()
+    this.#owner.onTunnelBytes(size)
+    this.#client.writeBytes(buffer.subarray(0, size), false)
+    if (this.#client.full) this.#peer.pause()
+  }
+  onDrain(): void {
+    this.#client.resume()
+  }
+  onEnd(): void {
+    this.#end()
+  }
+  onClose(): void {
+    this.#end()
+  }
+
+  // From the client.
+  onClientBytes(buffer: Buffer, start: number, end: number): void {
+    this.#alive()
+    this.#peer.writeBytes(buffer.subarray(start, end), false)
+    if (this.#peer.full) this.#client.pause()
+  }
+  onClientDrain(): void {
+    this.#peer.resume()
+  }
+  onClientEnd(): void {
+    this.#end()
+  }
+  onClientClose(): void {
+    this.#end()
+  }
+
+  onTimeout(): void {
+    clock.update()
+    this.#end()
+  }
+
+  /** Ends both sides after what was written has left. */
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    cancelTimer(this.#timer)
+    this.#peer.closeAfterFlush()
+    this.#owner.onTunnelEnd()
+  }
+}

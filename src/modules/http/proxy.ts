@@ -1,0 +1,126 @@
+/**
+ * ngx_http_proxy_module: passes requests to HTTP back ends. What is sent is compiled when the configuration loads: the
+ * fields that are set, those of the client that are passed on, and how the URI is made. The conversation itself is the
+ * exchange's (http/exchange/).
+ */
+import { type ConfOf, family } from '../../config/directive.ts'
+import { type ExchangeConf, ignoreMask } from '../../http/exchange/conf.ts'
+import { takeExchange } from '../../http/exchange/exchange.ts'
+import { failureMask } from '../../http/exchange/failure.ts'
+import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
+import { hashName } from '../../http/header-table.ts'
+import { type AttachContext, httpModule } from '../../http/module.ts'
+import type { Plan } from '../../http/plan.ts'
+import type { Request } from '../../http/request.ts'
+import type { Verdict } from '../../http/verdict.ts'
+import type { ConnectOptions } from '../../upstream/pool.ts'
+import { UpstreamRegistry } from '../../upstream/registry.ts'
+import { proxyDirectives } from './proxy-directives.ts'
+import { compileRedirects } from './proxy-redirect.ts'
+import { compileRequest, forwardedFor } from './proxy-request.ts'
+import { compileTarget, type ProxyTarget } from './proxy-target.ts'
+
+const own = family('proxy', transport)
+const allDirectives = { ...proxyDirectives, ...own }
+type Conf = ConfOf<typeof allDirectives>
+
+/** Fields of a response that clients do not get unless `proxy_pass_header` says so. */
+const HIDDEN = [
+  'date',
+  'server',
+  'x-pad',
+  'x-accel-expires',
+  'x-accel-redirect',
+  'x-accel-limit-rate',
+  'x-accel-buffering',
+  'x-accel-charset',
+]
+
+export const proxyModule = httpModule({
+  name: 'http_proxy',
+  doc: 'Passes requests to another server.',
+  directives: allDirectives,
+  variables: {
+    proxy_host: (r) => r.exchange?.targetHost || undefined,
+    proxy_port: (r) => r.exchange?.targetPort || undefined,
+    proxy_add_x_forwarded_for: (r) => forwardedFor(r),
+    proxy_internal_body_length: (r) => r.exchange?.bodyLengthText(),
+    proxy_internal_chunked: (r) => (r.exchange?.chunkedRequest === true ? 'chunked' : ''),
+  },
+  attach(conf, plan, at) {
+    if (conf.proxy_temp_path !== undefined) at.tempPath(conf.proxy_temp_path.path)
+    if (conf.proxy_pass !== undefined) attachProxy(conf, plan, at)
+  },
+})
+
+function attachProxy(conf: Conf, plan: Plan, at: AttachContext): void {
+  const { location } = at
+  const registry = at.shared('upstreams', () => new UpstreamRegistry())
+  const target = compileTarget(conf.proxy_pass!, location, registry, at)
+  if (target === undefined) return
+  const exchangeConf = compileExchange(conf, target, at)
+  plan.own(passRequest, exchangeConf)
+  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
+}
+
+/** The location's content handler. */
+function passRequest(r: Request, conf: ExchangeConf): Verdict {
+  let { exchange } = r
+  if (exchange === undefined) {
+    exchange = takeExchange(r, conf)
+    r.exchange = exchange
+  } else exchange.restart(r, conf)
+  return exchange.start()
+}
+
+function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): ExchangeConf {
+  const settings = transportConf('proxy', conf)
+  const { bind } = settings
+  const localAddress = bind === undefined ? undefined : at.text(bind)
+  const setBody = conf.proxy_set_body === undefined ? undefined : at.text(conf.proxy_set_body)
+  const { socket_keepalive } = settings
+  const plain: ConnectOptions = { keepAlive: socket_keepalive }
+  const rewrite = compileRedirects(conf.proxy_redirect, target, at)
+  const limitRate = at.text(settings.limit_rate)
+  const request = compileRequest(conf, target, setBody, at)
+  return {
+    transport: settings,
+    nextMask: failureMask(settings.next_upstream),
+    scheme: target.scheme,
+    passBody: settings.pass_request_body && setBody === undefined,
+    ownBody: setBody !== undefined,
+    tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
+    ignore: ignoreMask(settings.ignore_headers ?? []),
+    hidden: hiddenFields(settings.hide_header, settings.pass_header),
+    resolve: target.resolve,
+    key: () => '',
+    request: (r, exchange) => {
+      exchange.rate = rateOf(limitRate(r))
+      return request(r, exchange)
+    },
+    connectOptions: (r) => {
+      const address = localAddress?.(r)
+      return address === undefined || address === '' ? plain : { ...plain, localAddress: address }
+    },
+    rewriteRedirect: rewrite,
+  }
+}
+
+function rateOf(text: string): number {
+  const match = /^(\d+)([km]?)$/i.exec(text)
+  if (match === null) return 0
+  const unit = match[2]!.toLowerCase()
+  return Number(match[1]) * (unit === 'k' ? 1024 : unit === 'm' ? 1048576 : 1)
+}
+
+/** Names that are hidden, by hash. */
+function hiddenFields(hide: readonly string[], pass: readonly string[]): ReadonlyMap<number, readonly string[]> {
+  const passed = new Set(pass.map((name) => name.toLowerCase()))
+  const names = new Set([...HIDDEN.filter((name) => !passed.has(name)), ...hide.map((name) => name.toLowerCase())])
+  const map = new Map<number, string[]>()
+  for (const name of names) {
+    const hash = hashName(name)
+    map.set(hash, [...(map.get(hash) ?? []), name])
+  }
+  return map
+}

@@ -1,0 +1,215 @@
+/** ngx_http_upstream_module: groups of servers, and the `$upstream_*` variables that tell what was asked of them. */
+import { milliseconds, number, raw, text } from '../../config/args.ts'
+import { mapped } from '../../config/combine.ts'
+import { block, directive, directives, type ReadContext, type ScopeView } from '../../config/directive.ts'
+import type { Word } from '../../config/source.ts'
+import { parseNumber, parseSeconds } from '../../config/units.ts'
+import { type Attempt, timeText } from '../../http/exchange/attempts.ts'
+import { httpModule, type TreeContext } from '../../http/module.ts'
+import type { Request } from '../../http/request.ts'
+import { type Address, parseAddress } from '../../lib/address.ts'
+import { RoundRobin } from '../../upstream/balancers/round-robin.ts'
+import { PeerGroup } from '../../upstream/group.ts'
+import { Peer, type PeerAddress, type PeerOptions, peerCells } from '../../upstream/peer.ts'
+import type { PoolOptions } from '../../upstream/pool.ts'
+import { PEER_DEFAULTS, peerAddresses, UpstreamRegistry } from '../../upstream/registry.ts'
+import type { Getter, Variables } from '../../value/variables.ts'
+
+/** One `server` line of a group. */
+interface ServerLine {
+  readonly address: Address
+  readonly text: string
+  readonly backup: boolean
+  readonly options: PeerOptions
+  readonly at: Word
+}
+
+type Draft = { -readonly [K in keyof PeerOptions]: PeerOptions[K] } & { backup: boolean }
+
+/** Parameters that belong to parts that are not there yet. */
+const LATER: ReadonlySet<string> = new Set(['resolve', 'service', 'route', 'drain', 'slow_start'])
+
+const serverLine = mapped(raw('address [parameters]', { min: 1 }), ([first, ...parameters], _, at): ServerLine => {
+  const address = parseAddress(first!.text, 80)
+  if ('error' in address) return at.fail(`${address.error} in upstream "${first!.text}"`, first)
+  const draft: Draft = { ...PEER_DEFAULTS, backup: false }
+  for (const word of parameters) readParameter(draft, word, at)
+  const { backup, ...options } = draft
+  return { address, text: first!.text, backup, options, at: first! }
+})
+
+function readParameter(draft: Draft, word: Word, at: ReadContext): void {
+  const equals = word.text.indexOf('=')
+  const name = equals < 0 ? word.text : word.text.slice(0, equals)
+  const value = equals < 0 ? undefined : word.text.slice(equals + 1)
+  if (LATER.has(name)) at.fail(`the "${name}" parameter of "server" is not supported yet by Viaduct`, word)
+  if (!setParameter(draft, name, value)) at.fail(`invalid parameter "${word.text}"`, word)
+}
+
+function setParameter(draft: Draft, name: string, value: string | undefined): boolean {
+  if (value === undefined) {
+    if (name === 'backup') draft.backup = true
+    else if (name === 'down') draft.down = true
+    else return false
+    return true
+  }
+  const count = parseNumber(value)
+  if (name === 'fail_timeout') {
+    const seconds = parseSeconds(value)
+    if (seconds === undefined) return false
+    draft.failTimeoutS = seconds
+    return true
+  }
+  if (count === undefined) return false
+  if (name === 'weight') {
+    draft.weight = count
+    return count > 0
+  }
+  if (name === 'max_fails') draft.maxFails = count
+  else if (name === 'max_conns') draft.maxConns = count
+  else return false
+  return true
+}
+
+/** `keepalive connections [local]`. */
+const keepalive = mapped(raw('connections [local]', { min: 1, max: 2 }), ([count, local], _, at) => {
+  const max = parseNumber(count!.text)
+  if (max === undefined) return at.fail(`invalid value "${count!.text}" in "keepalive" directive`, count)
+  if (local !== undefined && local.text !== 'local') return at.fail(`invalid parameter "${local.text}"`, local)
+  return { max, local: local !== undefined }
+})
+
+/** The directives inside `upstream`. */
+const groupDirectives = {
+  server: directives({ in: ['upstream'], args: serverLine, doc: 'A server of the group.' }),
+  keepalive: directive({
+    in: ['upstream'],
+    args: keepalive,
+    default: '32 local',
+    doc: 'Idle connections to the group that each worker keeps; `local`: each location keeps its own.',
+  }),
+  keepalive_requests: directive({
+    in: ['upstream'],
+    args: number('number'),
+    default: '1000',
+    doc: 'Most requests over one connection.',
+  }),
+  keepalive_time: directive({
+    in: ['upstream'],
+    args: milliseconds,
+    default: '1h',
+    doc: 'Longest life of a connection.',
+  }),
+  keepalive_timeout: directive({
+    in: ['upstream'],
+    args: milliseconds,
+    default: '60s',
+    doc: 'How long an idle connection is kept.',
+  }),
+}
+
+const outer = {
+  upstream: block({ in: ['http'], args: text('name'), opens: 'upstream', doc: 'A group of servers.' }),
+}
+
+/** The groups of a tree; made by the first who asks. */
+export const UPSTREAMS = 'upstreams'
+
+export const upstreamModule = httpModule({
+  name: 'http_upstream',
+  doc: 'Groups of back ends.',
+  directives: { ...outer, ...groupDirectives },
+  variables: variables(),
+  prefixes: {
+    upstream_http_: (rest) => (r) => upstreamField(r, rest),
+    upstream_cookie_: (rest) => (r) => upstreamCookie(r, rest),
+  },
+  init(conf, tree) {
+    const registry = tree.shared(UPSTREAMS, () => new UpstreamRegistry())
+    for (const { args: name, scope, at } of conf.upstream) {
+      const group = makeGroup(name, scope, tree)
+      if (group !== undefined && !registry.add(group)) tree.fail(`duplicate upstream "${name}"`, at)
+    }
+    tree.onExit(() => registry.close())
+  },
+})
+
+function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup | undefined {
+  const conf = scope.resolve(groupDirectives)
+  const found: { readonly line: ServerLine; readonly address: PeerAddress }[] = []
+  for (const line of conf.server) {
+    const addresses = peerAddresses(line.address)
+    if (addresses.length === 0) tree.fail(`host not found in upstream "${line.text}"`, line.at)
+    for (const address of addresses) found.push({ line, address })
+  }
+  if (found.length === 0) return undefined
+  const cells = peerCells(found.length)
+  const peers = found.map(({ line, address }, i) => ({
+    backup: line.backup,
+    peer: new Peer(address, line.options, line.text, cells, i),
+  }))
+  const primaries = peers.filter((p) => !p.backup).map((p) => p.peer)
+  const backups = peers.filter((p) => p.backup).map((p) => p.peer)
+  if (primaries.length === 0) {
+    tree.fail('no servers are inside upstream', scope.at)
+    return undefined
+  }
+  return new PeerGroup(name, primaries, backups, (list) => new RoundRobin(list), poolOptions(conf))
+}
+
+function poolOptions(conf: {
+  readonly keepalive: { readonly max: number; readonly local: boolean }
+  readonly keepalive_requests: number
+  readonly keepalive_time: number
+  readonly keepalive_timeout: number
+}): PoolOptions | undefined {
+  const { max, local } = conf.keepalive
+  if (max === 0) return undefined
+  return {
+    max,
+    local,
+    requestsMax: conf.keepalive_requests,
+    timeMs: conf.keepalive_time,
+    timeoutMs: conf.keepalive_timeout,
+  }
+}
+
+function variables(): Variables<Request> {
+  const joined =
+    (value: (attempt: Attempt) => string): Getter<Request> =>
+    (r) =>
+      r.exchange?.attempts.join(value)
+  return {
+    upstream_addr: joined((a) => a.address),
+    upstream_status: joined((a) => (a.status === 0 ? '-' : String(a.status))),
+    upstream_connect_time: joined((a) => timeText(a.connectMs)),
+    upstream_header_time: joined((a) => timeText(a.headerMs)),
+    upstream_response_time: joined((a) => timeText(a.responseMs)),
+    upstream_response_length: joined((a) => String(a.responseLength)),
+    upstream_bytes_received: joined((a) => String(a.bytesReceived)),
+    upstream_bytes_sent: joined((a) => String(a.bytesSent)),
+    upstream_cache_status: () => undefined,
+  }
+}
+
+function upstreamField(r: Request, name: string): string | undefined {
+  const headers = r.exchange?.codec.headers
+  if (headers === undefined) return undefined
+  let found: string | undefined
+  for (let i = headers.findVariable(name); i >= 0; i = headers.findVariable(name, i + 1)) {
+    found = found === undefined ? headers.value(i) : `${found}, ${headers.value(i)}`
+  }
+  return found
+}
+
+/** The value of a cookie that the back end set. */
+function upstreamCookie(r: Request, name: string): string | undefined {
+  const headers = r.exchange?.codec.headers
+  if (headers === undefined) return undefined
+  for (let i = headers.findVariable('set_cookie'); i >= 0; i = headers.findVariable('set_cookie', i + 1)) {
+    const [pair] = headers.value(i).split(';', 1)
+    const equals = pair!.indexOf('=')
+    if (equals > 0 && pair!.slice(0, equals).trim().toLowerCase() === name) return pair!.slice(equals + 1)
+  }
+  return undefined
+}

@@ -1,0 +1,128 @@
+/**
+ * An upstream group: primary servers, backups, the balancer over each, and the connections kept open to them. A request
+ * walks through a group by a `Selection`, which remembers what it tried.
+ */
+import { clock } from '../lib/clock.ts'
+import type { LogContext } from '../log/error-log.ts'
+import { type ErrorLog, WARN } from '../log/error-log.ts'
+import type { Peer } from './peer.ts'
+import { ConnectionPool, type PoolOptions } from './pool.ts'
+
+/** An algorithm over one set of peers. */
+export interface Balancer {
+  /** The peer for a request, not one of those tried; undefined when none is available. */
+  pick(key: string, tried: ReadonlySet<Peer> | undefined, nowS: number): Peer | undefined
+}
+
+/** Made per set of peers (primaries, backups). */
+export type BalancerFactory = (peers: readonly Peer[]) => Balancer
+
+export class PeerGroup {
+  readonly name: string
+  readonly peers: readonly Peer[]
+  readonly backups: readonly Peer[]
+  readonly pool: ConnectionPool | undefined
+  readonly #primary: Balancer
+  readonly #backup: Balancer | undefined
+  /** One server and no backup: it is asked whatever it did before (nginx's single-server rule). */
+  readonly single: boolean
+
+  constructor(
+    name: string,
+    peers: readonly Peer[],
+    backups: readonly Peer[],
+    make: BalancerFactory,
+    pool: PoolOptions | undefined,
+  ) {
+    this.name = name
+    this.peers = peers
+    this.backups = backups
+    this.single = peers.length === 1 && backups.length === 0
+    this.#primary = make(peers)
+    this.#backup = backups.length > 0 ? make(backups) : undefined
+    this.pool = pool === undefined ? undefined : new ConnectionPool(pool)
+  }
+
+  /** How many servers a request may try. */
+  get triesMax(): number {
+    return this.peers.filter(up).length + this.backups.filter(up).length
+  }
+
+  pick(selection: Selection, key: string): Peer | undefined {
+    const nowS = Math.floor(clock.monotonic / 1000) + 1
+    if (this.single) {
+      const peer = this.peers[0]!
+      const { down, maxConns } = peer.options
+      return down || (maxConns > 0 && peer.conns >= maxConns) ? undefined : peer
+    }
+    if (!selection.inBackup) {
+      const peer = this.#primary.pick(key, selection.tried, nowS)
+      if (peer !== undefined || this.#backup === undefined) return peer
+      selection.inBackup = true
+    }
+    return this.#backup!.pick(key, selection.tried, nowS)
+  }
+}
+
+const up = (peer: Peer): boolean => !peer.options.down
+
+/** One request's way through a group; reused, hence `begin`. */
+export class Selection {
+  group!: PeerGroup
+  /** The peer in use; its `conns` counts this request. */
+  peer: Peer | undefined
+  tried: Set<Peer> | undefined
+  inBackup = false
+  triesLeft = 0
+  #several = false
+
+  begin(group: PeerGroup, triesMax: number): void {
+    this.group = group
+    this.peer = undefined
+    this.tried = undefined
+    this.inBackup = false
+    this.#several = !group.single
+    const tries = this.#several ? group.triesMax : 1
+    this.triesLeft = triesMax > 0 ? Math.min(triesMax, tries) : tries
+  }
+
+  /** Takes the next peer; undefined: nginx's `no live upstreams`. */
+  next(key: string): Peer | undefined {
+    const peer = this.group.pick(this, key)
+    this.peer = peer
+    if (peer === undefined) return undefined
+    peer.conns++
+    if (this.#several) {
+      this.tried ??= new Set()
+      this.tried.add(peer)
+    }
+    return peer
+  }
+
+  /** The attempt is over. A failed one counts against the peer (ngx_http_upstream_free_round_robin_peer). */
+  done(failed: boolean, log: ErrorLog, context: LogContext): void {
+    const { peer } = this
+    if (peer === undefined) return
+    this.peer = undefined
+    peer.conns--
+    if (!this.#several) {
+      peer.fails = 0
+      this.triesLeft = 0
+      return
+    }
+    if (failed) this.#fail(peer, log, context)
+    else if (peer.accessed < peer.checked) peer.fails = 0
+    if (this.triesLeft > 0) this.triesLeft--
+  }
+
+  #fail(peer: Peer, log: ErrorLog, context: LogContext): void {
+    const { maxFails, weight } = peer.options
+    const nowS = Math.floor(clock.monotonic / 1000) + 1
+    peer.fails++
+    peer.accessed = nowS
+    peer.checked = nowS
+    if (maxFails === 0) return
+    peer.effectiveWeight = Math.max(0, peer.effectiveWeight - Math.floor(weight / maxFails))
+    if (peer.fails >= maxFails) log.write(WARN, 'upstream server temporarily disabled', context)
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * One server of an upstream group: its address, its limits, and its state. The state is a row of numbers in a buffer, so
+ * that it can be private to a worker or shared by all of them through the same class.
+ *
+ *   | conns | fails | effective weight | current weight | checked | accessed | selected |   seconds are monotonic
+ */
+
+const CONNS = 0
+const FAILS = 1
+const EFFECTIVE = 2
+const CURRENT = 3
+const CHECKED = 4
+const ACCESSED = 5
+const ROW = 8
+
+/** What a `server` line says. */
+export interface PeerOptions {
+  readonly weight: number
+  /** Most connections at once; 0: no limit. */
+  readonly maxConns: number
+  /** Failures within `failTimeoutS` that make the server unavailable; 0 turns the count off. */
+  readonly maxFails: number
+  readonly failTimeoutS: number
+  readonly down: boolean
+}
+
+/** Where connections to a peer go. */
+export interface PeerAddress {
+  /** `127.0.0.1:8000`, `[::1]:8000` or `unix:/path`: what `$upstream_addr` tells. */
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly path: string
+}
+
+/** Memory for the state of `count` peers. */
+export function peerCells(count: number): Int32Array {
+  return new Int32Array(count * ROW)
+}
+
+export class Peer {
+  readonly address: PeerAddress
+  readonly options: PeerOptions
+  /** The host as it was written, for `$upstream_last_server_name`. */
+  readonly server: string
+  readonly #cells: Int32Array
+  readonly #row: number
+
+  constructor(address: PeerAddress, options: PeerOptions, server: string, cells: Int32Array, index: number) {
+    this.address = address
+    this.options = options
+    this.server = server
+    this.#cells = cells
+    this.#row = index * ROW
+    this.effectiveWeight = options.weight
+  }
+
+  get conns(): number {
+    return this.#cells[this.#row + CONNS]!
+  }
+  set conns(value: number) {
+    this.#cells[this.#row + CONNS] = value
+  }
+  get fails(): number {
+    return this.#cells[this.#row + FAILS]!
+  }
+  set fails(value: number) {
+    this.#cells[this.#row + FAILS] = value
+  }
+  get effectiveWeight(): number {
+    return this.#cells[this.#row + EFFECTIVE]!
+  }
+  set effectiveWeight(value: number) {
+    this.#cells[this.#row + EFFECTIVE] = value
+  }
+  get currentWeight(): number {
+    return this.#cells[this.#row + CURRENT]!
+  }
+  set currentWeight(value: number) {
+    this.#cells[this.#row + CURRENT] = value
+  }
+  get checked(): number {
+    return this.#cells[this.#row + CHECKED]!
+  }
+  set checked(value: number) {
+    this.#cells[this.#row + CHECKED] = value
+  }
+  get accessed(): number {
+    return this.#cells[this.#row + ACCESSED]!
+  }
+  set accessed(value: number) {
+    this.#cells[this.#row + ACCESSED] = value
+  }
+
+  /** May a request be sent to it at this second? */
+  available(nowS: number): boolean {
+    const { down, maxFails, failTimeoutS, maxConns } = this.options
+    if (down) return false
+    if (maxFails > 0 && this.fails >= maxFails && nowS - this.checked <= failTimeoutS) return false
+    return maxConns === 0 || this.conns < maxConns
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Connections to peers: opened here, kept here while nobody uses them (ngx_http_upstream_keepalive_module). The newest
+ * idle connection is used first; the oldest goes when there are too many. One that gets bytes or an end while idle is
+ * dropped: nothing it could say belongs to a request.
+ */
+import type net from 'node:net'
+import { clock } from '../lib/clock.ts'
+import { beginEvent, flushWires } from '../net/flush.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
+import { Wire, type WireOwner } from '../net/wire.ts'
+import type { Peer } from './peer.ts'
+
+/** `keepalive` and its companions. */
+export interface PoolOptions {
+  /** Most idle connections of one worker. */
+  readonly max: number
+  /** Connections are reused only for the location that opened them. */
+  readonly local: boolean
+  readonly requestsMax: number
+  readonly timeMs: number
+  readonly timeoutMs: number
+}
+
+/** How a connection is opened. */
+export interface ConnectOptions {
+  readonly localAddress?: string
+  readonly keepAlive: boolean
+}
+
+/** Hears when a connection is open. */
+export interface ConnectUser {
+  onConnect(): void
+}
+
+/** A connection to a peer; its wire belongs to the exchange that uses it, or to the pool. */
+export class PeerConnection implements WireOwner, TimerOwner {
+  readonly wire: Wire
+  readonly peer: Peer
+  readonly startMs = clock.monotonic
+  requests = 0
+  /** Who may use it again, when the pool is local. */
+  tag: unknown
+  connected = false
+  user: ConnectUser | undefined
+  #pool: ConnectionPool | undefined
+  readonly #timer = new Timer(this)
+
+  constructor(peer: Peer, options: ConnectOptions) {
+    this.peer = peer
+    this.wire = new Wire(undefined)
+    const { address } = peer
+    const { localAddress, keepAlive } = options
+    this.wire.socket.once('connect', () => {
+      clock.update()
+      beginEvent()
+      this.connected = true
+      this.user?.onConnect()
+      flushWires()
+    })
+    if (address.path !== '') this.wire.socket.connect(address.path)
+    else {
+      this.wire.socket.connect({
+        host: address.host,
+        port: address.port,
+        noDelay: true,
+        ...(keepAlive ? { keepAlive: true } : {}),
+        ...(localAddress === undefined ? {} : { localAddress }),
+      } as net.TcpSocketConnectOpts)
+    }
+  }
+
+  /** The pool takes it over until `wake`. */
+  sleep(pool: ConnectionPool, timeoutMs: number): void {
+    this.#pool = pool
+    this.user = undefined
+    this.wire.owner = this
+    setTimer(this.#timer, timeoutMs)
+  }
+
+  /** Leaves the pool for another request. */
+  wake(): void {
+    this.#pool = undefined
+    this.#timer.purpose = 0
+  }
+
+  onBytes(): void {
+    this.#drop()
+  }
+  onDrain(): void {}
+  onEnd(): void {
+    this.#drop()
+  }
+  onClose(): void {
+    this.#drop()
+  }
+  onTimeout(): void {
+    if (this.#pool !== undefined) this.#drop()
+  }
+
+  #drop(): void {
+    const pool = this.#pool
+    if (pool === undefined) return
+    this.#pool = undefined
+    pool.forget(this)
+    this.close()
+  }
+
+  close(): void {
+    cancelTimer(this.#timer)
+    this.wire.destroy()
+  }
+}
+
+/** The idle connections of one group in one worker. */
+export class ConnectionPool {
+  readonly options: PoolOptions
+  readonly #idle: PeerConnection[] = []
+  #closed = false
+
+  constructor(options: PoolOptions) {
+    this.options = options
+  }
+
+  get idleCount(): number {
+    return this.#idle.length
+  }
+
+  /** The newest idle connection to `peer`, if there is one. */
+  take(peer: Peer, tag: unknown): PeerConnection | undefined {
+    const idle = this.#idle
+    for (let i = idle.length - 1; i >= 0; i--) {
+      const connection = idle[i]!
+      if (connection.peer.address.name !== peer.address.name) continue
+      if (this.options.local && connection.tag !== tag) continue
+      if (i === idle.length - 1) idle.pop()
+      else idle.splice(i, 1)
+      connection.wake()
+      return connection
+    }
+    return undefined
+  }
+
+  /** Keeps a connection, or closes it when it has served its time. */
+  give(connection: PeerConnection, tag: unknown): void {
+    const { max, requestsMax, timeMs, timeoutMs } = this.options
+    if (
+      this.#closed ||
+      connection.wire.closed ||
+      connection.requests >= requestsMax ||
+      clock.monotonic - connection.startMs > timeMs
+    ) {
+      connection.close()
+      return
+    }
+    if (this.#idle.length >= max) {
+      const oldest = this.#idle.shift()
+      oldest?.wake()
+      oldest?.close()
+      if (max === 0) {
+        connection.close()
+        return
+      }
+    }
+    connection.tag = tag
+    connection.sleep(this, timeoutMs)
+    this.#idle.push(connection)
+  }
+
+  forget(connection: PeerConnection): void {
+    const at = this.#idle.indexOf(connection)
+    if (at >= 0) this.#idle.splice(at, 1)
+  }
+
+  /** Closes every idle connection: the worker ends, or the group is gone. */
+  close(): void {
+    this.#closed = true
+    for (const connection of this.#idle.splice(0)) {
+      connection.wake()
+      connection.close()
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** The upstream groups of one tree by name, and those that come into being by being named in an address. */
+import { type Address, formatAddress } from '../lib/address.ts'
+import { resolveHost } from '../lib/resolve-host.ts'
+import { RoundRobin } from './balancers/round-robin.ts'
+import { PeerGroup } from './group.ts'
+import { Peer, type PeerAddress, type PeerOptions, peerCells } from './peer.ts'
+
+const IMPLICIT_MAX = 4096
+
+/** What a `server` line without parameters means. */
+export const PEER_DEFAULTS: PeerOptions = { weight: 1, maxConns: 0, maxFails: 1, failTimeoutS: 10, down: false }
+
+export class UpstreamRegistry {
+  readonly #named = new Map<string, PeerGroup>()
+  readonly #implicit = new Map<string, PeerGroup>()
+
+  /** Adds an `upstream` block; false when the name is taken. */
+  add(group: PeerGroup): boolean {
+    if (this.#named.has(group.name)) return false
+    this.#named.set(group.name, group)
+    return true
+  }
+
+  find(name: string): PeerGroup | undefined {
+    return this.#named.get(name)
+  }
+
+  get groups(): Iterable<PeerGroup> {
+    return this.#named.values()
+  }
+
+  /** The group behind an address that is no upstream's name; undefined when its host does not resolve. */
+  implicit(address: Address, name: string): PeerGroup | undefined {
+    const key = formatAddress(address)
+    const known = this.#implicit.get(key)
+    if (known !== undefined) return known
+    const addresses = peerAddresses(address)
+    if (addresses.length === 0) return undefined
+    const cells = peerCells(addresses.length)
+    const peers = addresses.map((to, i) => new Peer(to, PEER_DEFAULTS, key, cells, i))
+    const group = new PeerGroup(name, peers, [], (list) => new RoundRobin(list), undefined)
+    // Addresses made of variables could be without end: then the oldest goes.
+    if (this.#implicit.size >= IMPLICIT_MAX) this.#implicit.delete(this.#implicit.keys().next().value!)
+    this.#implicit.set(key, group)
+    return group
+  }
+
+  /** Closes what idles. */
+  close(): void {
+    for (const group of this.#named.values()) group.pool?.close()
+  }
+}
+
+/** Where an address leads: one entry for each of its host's addresses. */
+export function peerAddresses(address: Address): readonly PeerAddress[] {
+  if (address.kind === 'unix') return [{ name: `unix:${address.path}`, host: '', port: 0, path: address.path }]
+  return resolveHost(address.host).map((host) => ({
+    name: host.includes(':') ? `[${host}]:${address.port}` : `${host}:${address.port}`,
+    host,
+    port: address.port,
+    path: '',
+  }))
+}
