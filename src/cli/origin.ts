@@ -6,6 +6,7 @@
  * folder works from anywhere.
  */
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ConfigOrigin } from '../process/load-program.ts'
@@ -47,6 +48,11 @@ export function originOf(options: Options): Origin {
     }
   }
   const prefix = folder(path.dirname(conf))
+  // What is installed with the program is not to be written to.
+  if (conf === PACKAGE_CONF) {
+    const defaultPid = path.join(os.tmpdir(), 'viaduct.pid')
+    return { path: conf, prefix, globals, errorLog: logPath(options.errorLog ?? 'stderr', prefix, prefix), defaultPid }
+  }
   const logs = logsIn(prefix)
   return {
     path: conf,

@@ -59,7 +59,7 @@ export class EngineLink {
 
   /** False between two engines. */
   get alive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null
+    return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
   send(message: ToEngine): void {
@@ -92,7 +92,10 @@ export class EngineLink {
       if (this.#owner === undefined) this.#kept.push(message)
       else this.#owner.onEngineMessage(this, message)
     })
-    child.on('error', () => {})
+    // A process that could not be started has no exit.
+    child.on('error', () => {
+      if (child.pid === undefined) this.#exited({ pid: 0, code: 1, signal: null, number: 0 })
+    })
     child.on('exit', (code, signal) =>
       this.#exited({ pid: child.pid ?? 0, code, signal, number: signal === null ? 0 : constants.signals[signal] }),
     )

@@ -48,7 +48,6 @@ class Engine implements SlotOwner {
   #first: Configure | undefined
   #ready = 0
   #stopping = false
-  #reopening = 0
   #deaths = 0
 
   constructor(send: (message: FromEngine) => void, ended: () => void) {
@@ -92,7 +91,8 @@ class Engine implements SlotOwner {
         this.#send({ type: 'failed', generation: message.generation, errors: message.errors })
         break
       case 'reopened':
-        if (--this.#reopening === 0) this.#files.closeRetired()
+        slot.reopens--
+        this.#closeRetired()
         break
       case 'stopped':
         slot.terminate()
@@ -112,6 +112,7 @@ class Engine implements SlotOwner {
       return
     }
     this.#alive.delete(slot)
+    this.#closeRetired()
     if (this.#slots.get(slot.index) === slot) this.#slots.delete(slot.index)
     if (this.#stopping && this.#alive.size === 0) this.#ended()
   }
@@ -128,8 +129,16 @@ class Engine implements SlotOwner {
     for (const { path, error } of this.#files.reopen())
       this.#log('alert', `open() "${path}" failed ${errnoText(error)}`)
     const logs = this.#files.descriptors()
-    this.#reopening = this.#alive.size
-    for (const slot of this.#alive) slot.post({ type: 'reopen', logs })
+    for (const slot of this.#alive) {
+      slot.reopens++
+      slot.post({ type: 'reopen', logs })
+    }
+  }
+
+  /** Closes the old files once no thread can write to them any more. */
+  #closeRetired(): void {
+    for (const slot of this.#alive) if (slot.reopens > 0) return
+    this.#files.closeRetired()
   }
 
   /** Ends every worker, at once or when its last connection is gone; may be called again to hurry. */

@@ -56,6 +56,9 @@ export class Master implements EngineOwner {
 
   run(): Promise<number> {
     onMasterSignals((signal) => this.#signal(signal))
+    process.on('uncaughtExceptionMonitor', (error) =>
+      this.#log(ALERT, `master process: ${error.stack ?? error.message}`),
+    )
     this.#log(NOTICE, 'start worker processes')
     return new Promise((resolve) => {
       this.#exit = resolve
@@ -125,7 +128,7 @@ export class Master implements EngineOwner {
   /** Every worker runs the generation and accepts on all its sockets. */
   #ready(generation: number): void {
     const { program, settings } = this.#applied
-    this.#sockets.settle(program.listens, settings.workers, this.#configuration.report)
+    this.#sockets.settle(program.listens, settings.workers, this.#configuration.report, this.#ownsSocketFiles())
     if (this.#started) {
       // What waits for nginx's old workers to be gone looks for these words.
       if (generation > 1)

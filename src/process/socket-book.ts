@@ -1,6 +1,6 @@
 /**
  * The listening sockets that the master holds. A TCP address has one SO_REUSEPORT socket per worker thread (threads
- * that share one take connections very unevenly); unix and UDP addresses have one that all share. Sockets stay open
+ * that share one take connections very unevenly); a unix address, and a UDP one without `reuseport`, has one for all. Sockets stay open
  * over reloads and over the death of the engine, so no connection attempt is ever refused in between.
  */
 import fs from 'node:fs'
@@ -17,6 +17,8 @@ const SOCKET_FILE_MODE = 0o666
 /** One address to listen on. */
 export interface Listen extends BindAddress {
   readonly key: string
+  /** As the configuration says; TCP addresses are shared between sockets in any case. */
+  readonly reuseport: boolean
 }
 
 /** Takes the lines that nginx would log while it opens sockets. */
@@ -61,12 +63,13 @@ export class SocketBook {
     return this.#abandon(opened)
   }
 
-  /** Closes every socket that `listens` and `workers` do not ask for. */
-  settle(listens: readonly Listen[], workers: number, report: Report): void {
-    const wanted = new Set(listens.map((listen) => listen.key))
+  /** Closes every socket that `listens` and `workers` do not ask for; socket files go unless another master uses them. */
+  settle(listens: readonly Listen[], workers: number, report: Report, removeFiles: boolean): void {
+    const wanted = new Map(listens.map((listen) => [listen.key, listen]))
     for (const [key, held] of this.#held) {
-      if (!wanted.has(key)) this.#drop(key, report)
-      else for (const socket of held.sockets.splice(slotCount(held.listen.kind, workers))) socket.close()
+      const listen = wanted.get(key)
+      if (listen === undefined) this.#drop(key, report, removeFiles)
+      else for (const socket of held.sockets.splice(slotCount(listen, workers))) socket.close()
     }
   }
 
@@ -113,20 +116,20 @@ export class SocketBook {
 
   #lacks(listen: Listen, workers: number): boolean {
     const held = this.#held.get(listen.key)
-    return held === undefined || held.sockets.length < slotCount(listen.kind, workers)
+    return held === undefined || held.sockets.length < slotCount(listen, workers)
   }
 
   #bind(listen: Listen, workers: number): number {
     const held = this.#held.get(listen.key)
-    const count = slotCount(listen.kind, workers)
-    if (held === undefined && listen.kind === 'tcp') {
+    const count = slotCount(listen, workers)
+    if (held === undefined && !isShared(listen)) {
       // Sharing would hide that another server of the same user listens here.
       const errno = probe(listen)
       if (errno !== 0) return errno
     }
     const sockets = held?.sockets ?? []
     while (sockets.length < count) {
-      const socket = bindSocket(listen, listen.kind === 'tcp')
+      const socket = bindSocket(listen, !isShared(listen))
       if (typeof socket === 'number') {
         if (held === undefined) for (const other of sockets) other.close()
         return socket
@@ -172,8 +175,12 @@ function probe(listen: Listen): number {
   return 0
 }
 
-function slotCount(kind: Listen['kind'], workers: number): number {
-  return kind === 'tcp' ? workers : 1
+function slotCount(listen: Listen, workers: number): number {
+  return isShared(listen) ? 1 : workers
+}
+
+function isShared({ kind, reuseport }: Listen): boolean {
+  return kind === 'unix' || (kind === 'udp' && !reuseport)
 }
 
 function removeFile(path: string, report: Report): void {

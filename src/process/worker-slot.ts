@@ -32,6 +32,8 @@ export class WorkerSlot {
   threadId = 0
   /** Generation that the thread runs; 0 before the first. */
   installed = 0
+  /** Times that it was told to open its logs anew and has not done so yet. */
+  reopens = 0
   stopping = false
   readonly #owner: SlotOwner
   #worker: Worker
@@ -62,6 +64,7 @@ export class WorkerSlot {
   #start(): Worker {
     this.tid = 0
     this.installed = 0
+    this.reopens = 0
     this.given.clear()
     this.listening.clear()
     this.#error = undefined
