@@ -4,8 +4,11 @@ import { errorLogModule } from './core/error-log.ts'
 import { eventsModule } from './core/events.ts'
 import { mainModule } from './core/main.ts'
 import { coreModule } from './http/core.ts'
+import { gzipModule } from './http/gzip.ts'
+import { gzipStaticModule } from './http/gzip-static.ts'
 import { headersModule } from './http/headers.ts'
 import { indexModule } from './http/index-file.ts'
+import { logModule } from './http/log.ts'
 import { notModifiedModule } from './http/not-modified.ts'
 import { openFileCacheModule } from './http/open-file-cache.ts'
 import { proxyModule } from './http/proxy.ts'
@@ -18,15 +21,18 @@ export const modules: readonly ConfigModule[] = [
   mainModule,
   eventsModule,
   coreModule,
+  logModule,
   upstreamModule,
   rewriteModule,
   serverIfModule,
   openFileCacheModule,
   indexModule,
+  gzipStaticModule,
   staticModule,
   proxyModule,
   notModifiedModule,
   headersModule,
+  gzipModule,
   rangeModule,
 ]
 void errorLogModule
