@@ -67,6 +67,9 @@ class Engine implements SlotOwner {
         this.#handles.push(handle)
         this.#slots.get(message.slot)?.post({ type: 'listen', key: message.key, fd: handle.fd })
         break
+      case 'settled':
+        if (message.generation === this.#current?.generation) this.#stopSurplus(this.#current.settings)
+        break
       case 'reopen':
         this.reopen()
         break
@@ -181,9 +184,16 @@ class Engine implements SlotOwner {
     this.#current = message
     this.#zones.settle(settings.zones)
     this.#openLogs(settings.logFiles)
+    for (const slot of this.#slots.values()) if (slot.index < settings.workers) this.#install(slot, message)
+  }
+
+  /**
+   * Ends the threads that a smaller number of workers leaves over. Not before the master has let go of their sockets:
+   * connections would go on to arrive there, with nobody to accept them.
+   */
+  #stopSurplus({ workers, shutdownTimeoutMs: timeoutMs }: EngineSettings): void {
     for (const slot of this.#slots.values()) {
-      if (slot.index < settings.workers) this.#install(slot, message)
-      else slot.post({ type: 'stop', graceful: true, timeoutMs: settings.shutdownTimeoutMs })
+      if (slot.index >= workers && !slot.stopping) slot.post({ type: 'stop', graceful: true, timeoutMs })
     }
   }
 

@@ -112,7 +112,7 @@ export class Master implements EngineOwner {
         if (!this.#started) this.#fail()
         break
       case 'ready':
-        if (message.generation === this.#generation) this.#ready(message.generation)
+        if (message.generation === this.#generation) this.#ready(link, message.generation)
     }
   }
 
@@ -126,9 +126,10 @@ export class Master implements EngineOwner {
   }
 
   /** Every worker runs the generation and accepts on all its sockets. */
-  #ready(generation: number): void {
+  #ready(link: EngineLink, generation: number): void {
     const { program, settings } = this.#applied
     this.#sockets.settle(program.listens, settings.workers, this.#configuration.report, this.#ownsSocketFiles())
+    link.send({ type: 'settled', generation })
     if (this.#started) {
       // What waits for nginx's old workers to be gone looks for these words.
       if (generation > 1)

@@ -7,6 +7,7 @@
  *       | <---------------- want  | <---------------- installed |
  *       | socket (+ handle) ----> | listen ------------------> |
  *       | <--------------- ready  | <---------------- listening |
+ *       | settled --------------> | stop (surplus threads) ---> |
  */
 import type { SourceSnapshot } from '../config/include.ts'
 import type { EnvVariable } from '../modules/core/main.ts'
@@ -55,6 +56,8 @@ export type ToEngine =
       readonly settings: EngineSettings
     }
   | { readonly type: 'socket'; readonly slot: number; readonly key: string }
+  /** The master no longer holds sockets that the configuration does not ask for: surplus threads may go. */
+  | { readonly type: 'settled'; readonly generation: number }
   | { readonly type: 'reopen' }
   | { readonly type: 'stop'; readonly graceful: boolean }
 
