@@ -1,0 +1,99 @@
+/** The conditions of `if`, compiled. */
+import type { CapturePattern } from '../../http/location.ts'
+import type { AttachContext } from '../../http/module.ts'
+import type { Getter, Text } from '../../http/plan.ts'
+import type { Request } from '../../http/request.ts'
+import { errnoText } from '../../lib/errno.ts'
+import { fileKind } from '../../lib/file-test.ts'
+import { CRIT } from '../../log/error-log.ts'
+import type { Condition, FileTest } from './rewrite-args.ts'
+import { matchAndTell, scriptText, type Test } from './rewrite-program.ts'
+
+/** Compiles a condition; `log` is `rewrite_log`. */
+export function compileCondition(condition: Condition, log: boolean, at: AttachContext): Test {
+  switch (condition.kind) {
+    case 'true':
+      return new TrueTest(at.variable(condition.variable))
+    case 'equal':
+      return new EqualTest(at.variable(condition.variable), scriptText(condition.value, at), condition.negated)
+    case 'regex':
+      return new RegexTest(at.variable(condition.variable), at.pattern(condition.pattern), condition.negated, log)
+    case 'file':
+      return new FileCondition(condition.test, scriptText(condition.path, at), condition.negated)
+  }
+}
+
+class TrueTest implements Test {
+  readonly #get: Getter
+
+  constructor(get: Getter) {
+    this.#get = get
+  }
+
+  holds(r: Request): boolean {
+    const value = this.#get(r)
+    return value !== undefined && value !== '' && value !== '0'
+  }
+}
+
+class EqualTest implements Test {
+  readonly #get: Getter
+  readonly #value: Text
+  readonly #negated: boolean
+
+  constructor(get: Getter, value: Text, negated: boolean) {
+    this.#get = get
+    this.#value = value
+    this.#negated = negated
+  }
+
+  holds(r: Request): boolean {
+    return ((this.#get(r) ?? '') === this.#value(r)) !== this.#negated
+  }
+}
+
+class RegexTest implements Test {
+  readonly #get: Getter
+  readonly #pattern: CapturePattern
+  readonly #negated: boolean
+  readonly #log: boolean
+
+  constructor(get: Getter, pattern: CapturePattern, negated: boolean, log: boolean) {
+    this.#get = get
+    this.#pattern = pattern
+    this.#negated = negated
+    this.#log = log
+  }
+
+  holds(r: Request): boolean {
+    return matchAndTell(r, this.#pattern, this.#get(r) ?? '', this.#log) !== this.#negated
+  }
+}
+
+class FileCondition implements Test {
+  readonly #test: FileTest
+  readonly #path: Text
+  readonly #negated: boolean
+
+  constructor(test: FileTest, path: Text, negated: boolean) {
+    this.#test = test
+    this.#path = path
+    this.#negated = negated
+  }
+
+  holds(r: Request): boolean {
+    const path = this.#path(r)
+    const kind = fileKind(path)
+    if (kind.failure !== '') r.logError(CRIT, `stat() "${path}" failed ${errnoText(kind.failure)}`)
+    switch (this.#test) {
+      case 'f':
+        return kind.file !== this.#negated
+      case 'd':
+        return kind.directory !== this.#negated
+      case 'e':
+        return (kind.file || kind.directory) !== this.#negated
+      case 'x':
+        return kind.executable !== this.#negated
+    }
+  }
+}
