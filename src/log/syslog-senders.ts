@@ -1,0 +1,184 @@
+/**
+ * How syslog messages leave the process. Each server has one sender per thread, shared by all logs and kept over reloads.
+ *
+ * UDP is a connected socket, so that sending is one immediate system call. The system log on this machine, `/dev/log`, is
+ * a UNIX datagram socket, which Node can neither open nor be given: those messages go through the pipe of a small helper
+ * process (Perl, which Debian and its like always have, or Python), which ends with its pipe. Where there is neither,
+ * the configuration is refused.
+ *
+ * `node:dgram` belongs to net/, which stands above this folder: it is loaded here, when first needed, because the log has
+ * to work before and below everything else.
+ */
+import type { ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:dgram'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { clock } from '../lib/clock.ts'
+
+/** Messages kept while a socket is being connected. */
+const QUEUE_COUNT_MAX = 1000
+/** Bytes that a slow helper may leave unread before messages are dropped. */
+const PIPE_SIZE_MAX = 1024 * 1024
+
+/** Each reads lines and sends them as datagrams, connecting again once when the other end has been restarted. */
+const RELAYS: readonly { readonly program: string; readonly args: readonly string[] }[] = [
+  {
+    program: 'perl',
+    args: [
+      '-MSocket',
+      '-e',
+      'my $to = pack_sockaddr_un(shift); my $s; while (<STDIN>) { chomp; for my $try (0, 1) { unless ($s) { ' +
+        'socket($s, PF_UNIX, SOCK_DGRAM, 0) && connect($s, $to) or do { undef $s; last } } ' +
+        'last if defined send($s, $_, 0); undef $s } }',
+    ],
+  },
+  {
+    program: 'python3',
+    args: [
+      '-c',
+      'import socket, sys\ns = None\nfor line in sys.stdin.buffer:\n for again in (0, 1):\n  try:\n' +
+        '   if s is None:\n    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n    s.connect(sys.argv[1])\n' +
+        '   s.send(line[:-1])\n   break\n  except OSError:\n   s = None\n',
+    ],
+  },
+]
+
+/** Where messages go: `port` is 0 for a UNIX datagram socket, and `host` then its path. */
+export interface SyslogServer {
+  readonly host: string
+  readonly port: number
+}
+
+/** Sends whole messages; never waits, never throws, and may lose some. */
+export interface SyslogSender {
+  send(message: Buffer): void
+}
+
+const senders = new Map<string, SyslogSender>()
+
+/** Returns the sender of this thread for a server. */
+export function senderFor(server: SyslogServer): SyslogSender {
+  const key = `${server.host} ${server.port}`
+  let sender = senders.get(key)
+  if (sender === undefined) {
+    sender = server.port === 0 ? new RelaySender(server.host) : new UdpSender(server)
+    senders.set(key, sender)
+  }
+  return sender
+}
+
+/** Tells why UNIX datagram sockets cannot be used on this machine; undefined when they can. */
+export function relayProblem(): string | undefined {
+  return findRelay() === undefined ? 'unix datagram sockets need perl or python3, which was not found,' : undefined
+}
+
+class UdpSender implements SyslogSender {
+  readonly #server: SyslogServer
+  #socket: Socket | undefined = undefined
+  #queue: Buffer[] | undefined = undefined
+  #failedSecond = 0
+
+  constructor(server: SyslogServer) {
+    this.#server = server
+  }
+
+  send(message: Buffer): void {
+    if (this.#socket === undefined && clock.seconds !== this.#failedSecond) this.#connect()
+    if (this.#queue !== undefined) {
+      if (this.#queue.length < QUEUE_COUNT_MAX) this.#queue.push(message)
+    } else {
+      // The callback takes the error of a server that is away (its port unreachable); the next message tries again.
+      this.#socket?.send(message, ignore)
+    }
+  }
+
+  #connect(): void {
+    const { host, port } = this.#server
+    const socket = process.getBuiltinModule('node:dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4')
+    this.#socket = socket
+    this.#queue = []
+    socket.unref()
+    socket.on('error', () => {
+      // An unreachable port is reported between messages too; a socket that never connected is of no use.
+      if (this.#queue !== undefined) this.#drop(socket)
+    })
+    socket.connect(port, host, (error?: unknown) => {
+      if (error instanceof Error) return this.#drop(socket)
+      const waiting = this.#queue ?? []
+      this.#queue = undefined
+      for (const message of waiting) socket.send(message, ignore)
+    })
+  }
+
+  #drop(socket: Socket): void {
+    this.#queue = undefined
+    if (this.#socket !== socket) return
+    this.#socket = undefined
+    this.#failedSecond = clock.seconds
+    socket.close()
+  }
+}
+
+class RelaySender implements SyslogSender {
+  readonly #path: string
+  #child: ChildProcess | undefined = undefined
+  #startedSecond = 0
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  send(message: Buffer): void {
+    if (this.#child === undefined && clock.seconds !== this.#startedSecond) this.#start()
+    const pipe = this.#child?.stdin
+    if (!pipe || pipe.writableLength > PIPE_SIZE_MAX) return
+    // Lines frame the messages in the pipe, so a line feed inside of one becomes a blank.
+    const line = Buffer.alloc(message.length + 1, 0x0a)
+    for (let i = 0; i < message.length; i++) line[i] = message[i] === 0x0a ? 0x20 : message[i]!
+    pipe.write(line)
+  }
+
+  #start(): void {
+    this.#startedSecond = clock.seconds
+    const relay = findRelay()
+    if (relay === undefined) return
+    // Its own session: signals to the terminal's group must not end it before the last messages.
+    const child = process
+      .getBuiltinModule('node:child_process')
+      .spawn(relay.program, [...relay.args, this.#path], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+    this.#child = child
+    const gone = (): void => {
+      if (this.#child === child) this.#child = undefined
+    }
+    child.on('error', gone)
+    child.on('exit', gone)
+    child.stdin.on('error', gone)
+    child.unref()
+    unrefPipe(child.stdin)
+  }
+}
+
+function unrefPipe(pipe: object): void {
+  if ('unref' in pipe && typeof pipe.unref === 'function') pipe.unref()
+}
+
+function ignore(): void {}
+
+function findRelay(): { readonly program: string; readonly args: readonly string[] } | undefined {
+  for (const { program, args } of RELAYS) {
+    for (const folder of (process.env['PATH'] || '/usr/bin:/bin').split(delimiter)) {
+      const path = join(folder, program)
+      if (isExecutable(path)) return { program: path, args }
+    }
+  }
+  return undefined
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
