@@ -95,11 +95,16 @@ function symlinkError(r: Request, access: FileAccess, path: string): FileEntry |
 /** Logs why a file cannot be served and gives the status to answer with, by nginx's rules. */
 export function fileFailure(r: Request, entry: FileEntry): number {
   const { error } = entry
-  const missing = error === 'ENOENT' || error === 'ENOTDIR' || error === 'ENAMETOOLONG'
+  const missing = isMissing(entry)
   if (missing && !r.location.core.log_not_found) return 404
   const refused = error === 'EACCES' || error === 'EMLINK' || error === 'ELOOP'
   r.logError(missing || refused ? ERROR : CRIT, failureText(entry))
   return missing ? 404 : refused ? 403 : 500
+}
+
+/** Tells whether there is just no such file. */
+export function isMissing({ error }: FileEntry): boolean {
+  return error === 'ENOENT' || error === 'ENOTDIR' || error === 'ENAMETOOLONG'
 }
 
 /** `open() "/path" failed (2: No such file or directory)`. */

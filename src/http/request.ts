@@ -388,6 +388,11 @@ export class Request implements LogContext {
     this.#bodyFilters.push(make)
   }
 
+  /** A header filter has asked to change the body. */
+  get filtered(): boolean {
+    return this.#bodyFilters.length > 0
+  }
+
   /** The response that a header filter refused is over: answers with the filter's status instead. */
   answerRefusal(): void {
     const status = this.refusal

@@ -116,6 +116,29 @@ export class ResponseHead {
     return undefined
   }
 
+  /** The value of a field that was added or passed on, by its lower-case name; several values are joined. */
+  field(lowerName: string): string | undefined {
+    const added = this.get(lowerName)
+    if (added !== undefined || this.lines === '') return added
+    const values: string[] = []
+    for (const line of this.lines.split('\r\n')) {
+      const colon = lowerName.length
+      if (line.charAt(colon) === ':' && line.slice(0, colon).toLowerCase() === lowerName) {
+        values.push(line.slice(colon + 1).trim())
+      }
+    }
+    return values.length === 0 ? undefined : values.join(', ')
+  }
+
+  /** The body becomes another one: what was true of the original's bytes is taken back, and its tag made weak. */
+  transform(): void {
+    this.contentLength = UNKNOWN
+    this.allowRanges = false
+    this.acceptRanges = false
+    this.seekable = false
+    if (this.etag !== '' && !this.etag.startsWith('W/')) this.etag = this.etag.startsWith('"') ? 'W/' + this.etag : ''
+  }
+
   /** Removes every field of that lower-case name, added or passed on. */
   remove(lowerName: string): void {
     if (this.lines !== '') this.lines = withoutField(this.lines, lowerName)

@@ -4,6 +4,7 @@ import { errorLogModule } from './core/error-log.ts'
 import { eventsModule } from './core/events.ts'
 import { mainModule } from './core/main.ts'
 import { coreModule } from './http/core.ts'
+import { gunzipModule } from './http/gunzip.ts'
 import { gzipModule } from './http/gzip.ts'
 import { gzipStaticModule } from './http/gzip-static.ts'
 import { headersModule } from './http/headers.ts'
@@ -32,6 +33,7 @@ export const modules: readonly ConfigModule[] = [
   proxyModule,
   notModifiedModule,
   headersModule,
+  gunzipModule,
   gzipModule,
   rangeModule,
 ]
