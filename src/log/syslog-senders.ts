@@ -49,9 +49,12 @@ export interface SyslogServer {
   readonly port: number
 }
 
+/** Hears why a message could not be sent. */
+type OnFailure = (error: unknown) => void
+
 /** Sends whole messages; never waits, never throws, and may lose some. */
 export interface SyslogSender {
-  send(message: Buffer): void
+  send(message: Buffer, onFailure: OnFailure): void
 }
 
 const senders = new Map<string, SyslogSender>()
@@ -76,19 +79,24 @@ class UdpSender implements SyslogSender {
   readonly #server: SyslogServer
   #socket: Socket | undefined = undefined
   #queue: Buffer[] | undefined = undefined
+  #onFailure: OnFailure = ignore
+  readonly #onSent = (error: unknown): void => {
+    if (error instanceof Error) this.#onFailure(error)
+  }
   #failedSecond = 0
 
   constructor(server: SyslogServer) {
     this.#server = server
   }
 
-  send(message: Buffer): void {
+  send(message: Buffer, onFailure: OnFailure): void {
+    this.#onFailure = onFailure
     if (this.#socket === undefined && clock.seconds !== this.#failedSecond) this.#connect()
     if (this.#queue !== undefined) {
       if (this.#queue.length < QUEUE_COUNT_MAX) this.#queue.push(message)
     } else {
-      // The callback takes the error of a server that is away (its port unreachable); the next message tries again.
-      this.#socket?.send(message, ignore)
+      // The port of a server that is away is reported for a later message, which is lost too; the next tries again.
+      this.#socket?.send(message, this.#onSent)
     }
   }
 
@@ -98,24 +106,27 @@ class UdpSender implements SyslogSender {
     this.#socket = socket
     this.#queue = []
     socket.unref()
-    socket.on('error', () => {
-      // An unreachable port is reported between messages too; a socket that never connected is of no use.
-      if (this.#queue !== undefined) this.#drop(socket)
-    })
+    // An unreachable port is reported between messages too; a socket that never connected is of no use.
+    socket.on('error', (error) => this.#fail(socket, error))
     socket.connect(port, host, (error?: unknown) => {
-      if (error instanceof Error) return this.#drop(socket)
+      if (error instanceof Error) {
+        this.#fail(socket, error)
+        return
+      }
       const waiting = this.#queue ?? []
       this.#queue = undefined
-      for (const message of waiting) socket.send(message, ignore)
+      for (const message of waiting) socket.send(message, this.#onSent)
     })
   }
 
-  #drop(socket: Socket): void {
-    this.#queue = undefined
+  #fail(socket: Socket, error: Error): void {
     if (this.#socket !== socket) return
-    this.#socket = undefined
-    this.#failedSecond = clock.seconds
-    socket.close()
+    if (this.#queue !== undefined) {
+      this.#queue = this.#socket = undefined
+      this.#failedSecond = clock.seconds
+      socket.close()
+    }
+    this.#onFailure(error)
   }
 }
 
@@ -128,8 +139,8 @@ class RelaySender implements SyslogSender {
     this.#path = path
   }
 
-  send(message: Buffer): void {
-    if (this.#child === undefined && clock.seconds !== this.#startedSecond) this.#start()
+  send(message: Buffer, onFailure: OnFailure): void {
+    if (this.#child === undefined && clock.seconds !== this.#startedSecond) this.#start(onFailure)
     const pipe = this.#child?.stdin
     if (!pipe || pipe.writableLength > PIPE_SIZE_MAX) return
     // Lines frame the messages in the pipe, so a line feed inside of one becomes a blank.
@@ -138,10 +149,13 @@ class RelaySender implements SyslogSender {
     pipe.write(line)
   }
 
-  #start(): void {
+  #start(onFailure: OnFailure): void {
     this.#startedSecond = clock.seconds
     const relay = findRelay()
-    if (relay === undefined) return
+    if (relay === undefined) {
+      onFailure('ENOENT')
+      return
+    }
     // Its own session: signals to the terminal's group must not end it before the last messages.
     const child = process
       .getBuiltinModule('node:child_process')
@@ -150,7 +164,10 @@ class RelaySender implements SyslogSender {
     const gone = (): void => {
       if (this.#child === child) this.#child = undefined
     }
-    child.on('error', gone)
+    child.on('error', (error) => {
+      gone()
+      onFailure(error)
+    })
     child.on('exit', gone)
     child.stdin.on('error', gone)
     child.unref()

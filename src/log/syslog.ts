@@ -7,8 +7,9 @@
 import { hostname } from 'node:os'
 import { bytesOf } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
+import { errnoText } from '../lib/errno.ts'
 import type { AccessLog } from './access-log.ts'
-import type { LogTarget } from './error-log.ts'
+import { ERROR, type ErrorLog, type LogTarget } from './error-log.ts'
 import { relayProblem, type SyslogSender, type SyslogServer, senderFor } from './syslog-senders.ts'
 
 const FACILITIES =
@@ -23,6 +24,8 @@ const TAG_SIZE_MAX = 32
 const UNIX_PATH_SIZE_MAX = 107
 /** As in nginx: a longer message is cut. */
 const MESSAGE_SIZE_MAX = 2048
+/** A server that is away is complained about at most this often: the complaint may be a message to it again. */
+const COMPLAINT_SECONDS = 60
 
 /** The parameters after `syslog:`, read. */
 export interface SyslogSpec {
@@ -56,9 +59,14 @@ export class SyslogLog implements LogTarget, AccessLog {
   readonly #spec: SyslogSpec
   readonly #sender: SyslogSender
   readonly #origin: string
+  readonly #log: ErrorLog | undefined
+  readonly #onFailure = (error: unknown): void => this.#complain(error)
+  #complainedSecond = Number.NEGATIVE_INFINITY
 
-  constructor(spec: SyslogSpec) {
+  /** `log` hears of messages that could not be sent. */
+  constructor(spec: SyslogSpec, log?: ErrorLog) {
     this.#spec = spec
+    this.#log = log
     this.#sender = senderFor(spec.server)
     this.#origin = (spec.hostname ? hostname().toLowerCase() + ' ' : '') + spec.tag + ': '
   }
@@ -79,7 +87,15 @@ export class SyslogLog implements LogTarget, AccessLog {
     const priority = this.#spec.facility * 8 + severity
     const text = line.endsWith('\n') ? line.slice(0, -1) : line
     const message = bytesOf(`<${priority}>${clock.syslogTime} ${this.#origin}${text}`)
-    this.#sender.send(message.subarray(0, MESSAGE_SIZE_MAX))
+    this.#sender.send(message.subarray(0, MESSAGE_SIZE_MAX), this.#onFailure)
+  }
+
+  #complain(error: unknown): void {
+    if (this.#log === undefined || clock.seconds - this.#complainedSecond < COMPLAINT_SECONDS) return
+    this.#complainedSecond = clock.seconds
+    const { host, port } = this.#spec.server
+    const server = port === 0 ? `unix:${host}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
+    this.#log.write(ERROR, `send() failed ${errnoText(error)} while logging to syslog, server: ${server}`)
   }
 }
 

@@ -132,6 +132,32 @@ async function lineOf(child: ChildProcess): Promise<string> {
   return String((await once(child.stdout!, 'data'))[0])
 }
 
+test('a failed message is complained about, once', async () => {
+  const { socket, port } = await udpServer()
+  socket.close()
+  await once(socket, 'close')
+  const { promise, resolve } = Promise.withResolvers<string>()
+  let count = 0
+  const errors = new ErrorLog([
+    {
+      level: ERROR,
+      target: {
+        writeLine: (_, line) => {
+          count++
+          resolve(line)
+        },
+      },
+    },
+  ])
+  const log = new SyslogLog(parsed(`syslog:server=127.0.0.1:${port}`), errors)
+  // Referenced, so that the test waits for the socket, which does not keep a process running by itself.
+  const waiting = setInterval(() => log.write('lost\n'), 1)
+  const complaint = `send\\(\\) failed \\(111: Connection refused\\) while logging to syslog, server: 127.0.0.1:${port}\n$`
+  assert.match(await promise, new RegExp(complaint))
+  clearInterval(waiting)
+  assert.equal(count, 1)
+})
+
 test('a UNIX datagram socket is reached through a helper, or refused', async () => {
   if (relayProblem() !== undefined) {
     assert.match(String(parseSyslog('syslog:server=unix:/dev/log')), /need perl or python3/)
