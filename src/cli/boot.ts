@@ -23,7 +23,16 @@ export function boot(options: Options, showLine: (line: string) => void, inherit
   // A log on stderr shows the same lines already.
   const console = origin.errorLog === 'stderr' ? undefined : showLine
   const { defaultPid } = origin
-  const configuration = new Configuration({ origin, defaultPid, modules, files, bootLog, console, inherited })
+  const configuration = new Configuration({
+    origin,
+    defaultPid,
+    modules,
+    files,
+    bootLog,
+    console,
+    pretty: process.stderr.isTTY,
+    inherited,
+  })
   return { origin, files, configuration, bootLog }
 }
 

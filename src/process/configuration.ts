@@ -2,16 +2,18 @@
  * The configuration that holds in a master, and how another one takes its place: loaded, checked, its sockets opened,
  * its folders made — and only then current. Until then nothing of the old one has changed.
  */
+import type { Diagnostics } from '../config/diagnostics.ts'
+import { formatMessage, formatPretty } from '../config/format.ts'
 import { diskReader } from '../config/include.ts'
-import type { ConfigModule } from '../config/load.ts'
+import type { Config, ConfigModule } from '../config/load.ts'
 import { errnoText } from '../lib/errno.ts'
-import { type ErrorLog, LEVEL_NAMES, levelOf } from '../log/error-log.ts'
+import { type ErrorLog, levelOf } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { Program } from '../runtime/program.ts'
 import { type ConfigOrigin, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
 import { createFolders, giveLogs } from './paths.ts'
-import { linesOf, logFilesOf, type MasterSettings, masterSettings } from './settings.ts'
+import { logFilesOf, type MasterSettings, masterSettings } from './settings.ts'
 import type { SocketBook } from './socket-book.ts'
 
 /** A configuration that holds. */
@@ -32,6 +34,8 @@ export interface ConfigurationOptions {
   readonly bootLog: ErrorLog
   /** Where start-up problems are also shown, as `[level] message`; undefined when nobody looks any more. */
   console: ((line: string) => void) | undefined
+  /** Show the lines of the configuration that problems are about, for a person at a terminal. */
+  readonly pretty: boolean
   readonly inherited: boolean
 }
 
@@ -48,6 +52,10 @@ export class Configuration {
     return this.#options.origin
   }
 
+  get modules(): readonly ConfigModule[] {
+    return this.#options.modules
+  }
+
   /** True when the sockets came from an older master. */
   get inherited(): boolean {
     return this.#options.inherited
@@ -61,10 +69,23 @@ export class Configuration {
 
   /** Logs a problem, and shows it while the program starts. */
   readonly report = (level: 'emerg' | 'alert' | 'error' | 'warn' | 'notice', message: string): void => {
-    const number = levelOf(level)!
+    this.#log(level, message)
+    if (level !== 'notice') this.#options.console?.(`[${level}] ${message}`)
+  }
+
+  #log(level: string, message: string): void {
     const log = this.#applied?.log ?? this.#options.bootLog
-    log.write(number, message)
-    if (level !== 'notice') this.#options.console?.(`[${LEVEL_NAMES[number]}] ${message}`)
+    log.write(levelOf(level)!, message)
+  }
+
+  #reportAll({ files }: Config, { all }: Diagnostics): void {
+    const textOf = (path: string): string | undefined => files.find((file) => file.path === path)?.text
+    for (const found of all) {
+      const message = formatMessage(found)
+      this.#log(found.level, message)
+      if (found.level === 'notice') continue
+      this.#options.console?.(this.#options.pretty ? formatPretty(found, textOf) : `[${found.level}] ${message}`)
+    }
   }
 
   /** Ends the showing of problems: whoever started the program has been told that it runs. */
@@ -85,7 +106,7 @@ export class Configuration {
         openLog: (loaded) => openMainLog(loaded, origin.errorLog, files),
       })
       const settings = program && masterSettings(config, defaultPid, diagnostics)
-      for (const { level, text } of linesOf(diagnostics)) this.report(level, text)
+      this.#reportAll(config, diagnostics)
       return settings === undefined || diagnostics.failed ? undefined : { program: program!, settings, log }
     } catch (error) {
       logError = error

@@ -1,7 +1,6 @@
 /** What a compiled configuration means for processes: the engine's settings, the pid file, accounts and limits. */
 
 import type { Diagnostics } from '../config/diagnostics.ts'
-import { formatMessage } from '../config/format.ts'
 import { fullName } from '../config/include.ts'
 import type { Config } from '../config/load.ts'
 import { type Affinity, mainDirectives } from '../modules/core/main.ts'
@@ -86,11 +85,4 @@ function findIdentity(config: Config, diagnostics: Diagnostics): Identity | unde
     return undefined
   }
   return { user, uid: account.uid, gid }
-}
-
-/** Returns the diagnostics' lines by level, as the error log takes them. */
-export function linesOf(
-  diagnostics: Diagnostics,
-): { readonly level: 'emerg' | 'warn' | 'notice'; readonly text: string }[] {
-  return diagnostics.all.map((found) => ({ level: found.level, text: formatMessage(found) }))
 }

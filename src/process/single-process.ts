@@ -2,7 +2,6 @@
 import { snapshotReader } from '../config/include.ts'
 import { NOTICE } from '../log/error-log.ts'
 import { LogFiles } from '../log/log-files.ts'
-import { modules } from '../modules/index.ts'
 import type { Configuration } from './configuration.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { engineSettings } from './settings.ts'
@@ -30,7 +29,7 @@ export class SingleProcess {
 
   constructor(options: SingleOptions) {
     this.#options = options
-    this.#seat = new WorkerSeat({ id: 0, modules, files: this.#files })
+    this.#seat = new WorkerSeat({ id: 0, modules: options.configuration.modules, files: this.#files })
     process.title = 'viaduct'
   }
 
