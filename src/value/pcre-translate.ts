@@ -10,13 +10,13 @@
  */
 import { ANY_BYTE, type ByteSet, literalByte, NOT_NEWLINE, readClass, readTypeEscape } from './pcre-class.ts'
 import { Cursor, type PatternFailure } from './pcre-cursor.ts'
+import { type Options, setOptions, startOptions } from './pcre-options.ts'
 import { Output } from './pcre-output.ts'
+import { type GroupReference, readG, readK, readName } from './pcre-reference.ts'
 
 const NOT_REPEATABLE = 'quantifier does not follow a repeatable item'
 const NO_SUCH_GROUP = 'reference to non-existent subpattern'
 const OUTSIDE_CLASS = 'POSIX named classes are supported only within a class'
-const NAME_SYNTAX = 'syntax error in subpattern name (missing terminator?)'
-const NAME_SIZE_MAX = 32
 const REPEAT_MAX = 65535
 const DEPTH_MAX = 250
 /** One character of more than one byte, for patterns that begin with `(*UTF8)`. */
@@ -37,17 +37,6 @@ export interface Translation {
   readonly failure: PatternFailure | undefined
 }
 
-/** Options in force at a place; a group gets a copy. */
-interface Options {
-  i: boolean
-  m: boolean
-  s: boolean
-  x: boolean
-  xx: boolean
-  n: boolean
-  U: boolean
-}
-
 /** Translates `text` (a binary string). The result with a `failure` has no usable source. */
 export function translatePattern(text: string, options: { caseless: boolean; multiline?: boolean }): Translation {
   return new Translator(text, options.caseless, options.multiline === true).run()
@@ -65,7 +54,7 @@ class Translator {
 
   constructor(text: string, caseless: boolean, multiline: boolean) {
     this.#cursor = new Cursor(text)
-    this.#options = { i: caseless, m: multiline, s: false, x: false, xx: false, n: false, U: false }
+    this.#options = startOptions(caseless, multiline)
   }
 
   run(): Translation {
@@ -239,8 +228,7 @@ class Translator {
     }
     if (c === 'N') return cursor.eat('N') ? this.#emit(this.#utf ? this.#beyondAscii(NOT_NEWLINE) : '[^\\n]') : NOTHING
     if (c >= '1' && c <= '9') return this.#digits()
-    if (c === 'g') return this.#referenceByG()
-    if (c === 'k') return this.#referenceByK()
+    if (c === 'g' || c === 'k') return this.#reference(c === 'g' ? readG(cursor, this.#count) : readK(cursor))
     if (/[pPX]/.test(c)) {
       cursor.fail(`\\${c} is not supported`, cursor.at + 1)
       return NOTHING
@@ -279,33 +267,8 @@ class Translator {
     return this.#emit(this.#literal(cursor.octal()))
   }
 
-  #referenceByG(): number {
-    const cursor = this.#cursor
-    const found = cursor.match(/g(?:\{([-+]?\d+)\}|([-+]?\d+)|\{([A-Za-z_]\w*)\})/y)
-    if (found === undefined) {
-      if (/^g[<']/.test(cursor.text.slice(cursor.at))) cursor.fail('a subroutine call (\\g<...>) is not supported')
-      else
-        cursor.fail(
-          '\\g is not followed by a braced, angle-bracketed, or quoted name/number or by a plain number',
-          cursor.at + 1,
-        )
-      return NOTHING
-    }
-    if (found[3] !== undefined) return this.#refer(found[3], cursor.at - 1)
-    const digits = found[1] ?? found[2]!
-    const relative = digits[0] === '-' ? this.#count + 1 : digits[0] === '+' ? this.#count : 0
-    return this.#refer(relative + Number(digits), cursor.at - 1)
-  }
-
-  #referenceByK(): number {
-    const cursor = this.#cursor
-    const found = cursor.match(/k(?:\{(\w+)\}|<(\w+)>|'(\w+)')/y)
-    if (found === undefined) {
-      cursor.fail('\\k is not followed by a braced, angle-bracketed, or quoted name', cursor.at + 1)
-      return NOTHING
-    }
-    const name = found[1] ?? found[2] ?? found[3]!
-    return this.#refer(name, cursor.at - 1 - name.length)
+  #reference(found: GroupReference | undefined): number {
+    return found === undefined ? NOTHING : this.#refer(found.target, found.at)
   }
 
   #refer(target: number | string, at: number): number {
@@ -353,7 +316,7 @@ class Translator {
     if (cursor.eat('<')) return this.#namedGroup('>')
     if (cursor.eat('=')) {
       const at = cursor.at
-      const name = this.#name(')')
+      const name = readName(cursor, ')')
       return name === undefined ? NOTHING : this.#refer(name, at)
     }
     if (cursor.peek() === '>') cursor.fail('recursion and subroutine calls (?P>...) are not supported')
@@ -362,19 +325,8 @@ class Translator {
     return NOTHING
   }
 
-  #name(terminator: string): string | undefined {
-    const cursor = this.#cursor
-    const name = cursor.match(/\w*/y)![0]
-    if (name === '') cursor.fail('subpattern name expected')
-    else if (/^\d/.test(name)) cursor.fail('subpattern name must start with a non-digit', cursor.at - name.length)
-    else if (name.length > NAME_SIZE_MAX) cursor.fail('subpattern name is too long (maximum 32 code units)', cursor.at)
-    else if (!cursor.eat(terminator)) cursor.fail(NAME_SYNTAX)
-    else return name
-    return undefined
-  }
-
   #namedGroup(terminator: string): number {
-    const name = this.#name(terminator)
+    const name = readName(this.#cursor, terminator)
     if (name === undefined) return NOTHING
     const known = this.#names.indexOf(name)
     if (known > 0 && known !== this.#count + 1) {
@@ -509,19 +461,3 @@ const ANCHOR = 3
 
 const SIMPLE: Readonly<Record<string, string>> = { R: '(?:\\r\\n|[\\n-\\f\\x85]|\\r(?!\\n))', C: '[^]' }
 const ASSERTIONS: Readonly<Record<string, string>> = { b: '\\b', B: '\\B', A: '^', G: '^', z: '$', Z: SUBJECT_END }
-
-function setOptions(options: Options, on: string, off: string): void {
-  if (on.startsWith('^')) options.i = options.m = options.s = options.x = options.xx = options.n = false
-  for (const letter of on) setOption(options, letter, true)
-  if (on.includes('xx')) options.xx = true
-  for (const letter of off) setOption(options, letter, false)
-}
-
-function setOption(options: Options, letter: string, value: boolean): void {
-  if (letter === 'x') {
-    options.x = value
-    options.xx = false
-  } else if (letter === 'i' || letter === 'm' || letter === 's' || letter === 'n' || letter === 'U') {
-    options[letter] = value
-  }
-}
