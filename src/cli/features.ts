@@ -7,7 +7,14 @@
 export const NGINX_VERSION = '1.31.5'
 
 /** Optional parts of nginx that work, as its configure script names them. */
-export const WITH: readonly string[] = ['--with-compat', '--with-debug', '--with-threads']
+export const WITH: readonly string[] = [
+  '--with-compat',
+  '--with-debug',
+  '--with-threads',
+  '--with-http_gunzip_module',
+  '--with-http_gzip_static_module',
+  '--with-http_random_index_module',
+]
 
 /** Parts that nginx has by default and that do not work here. */
 export const WITHOUT: readonly string[] = [
@@ -17,7 +24,6 @@ export const WITHOUT: readonly string[] = [
   '--without-http_userid_module',
   '--without-http_access_module',
   '--without-http_auth_basic_module',
-  '--without-http_autoindex_module',
   '--without-http_geo_module',
   '--without-http_map_module',
   '--without-http_referer_module',
@@ -39,7 +45,6 @@ export const WITHOUT: readonly string[] = [
   '--without-http_upstream_sticky_module',
   '--without-http_split_clients_module',
   '--without-http_tunnel_module',
-  '--without-http_gzip_module',
   '--without-http-cache',
   '--without-mail_pop3_module',
   '--without-mail_imap_module',

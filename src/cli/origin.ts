@@ -47,12 +47,8 @@ export function originOf(options: Options): Origin {
       defaultPid: SYSTEM_PID,
     }
   }
-  const prefix = folder(path.dirname(conf))
   // What is installed with the program is not to be written to.
-  if (conf === PACKAGE_CONF) {
-    const defaultPid = path.join(os.tmpdir(), 'viaduct.pid')
-    return { path: conf, prefix, globals, errorLog: logPath(options.errorLog ?? 'stderr', prefix, prefix), defaultPid }
-  }
+  const prefix = conf === PACKAGE_CONF ? makeHome() : folder(path.dirname(conf))
   const logs = logsIn(prefix)
   return {
     path: conf,
@@ -66,6 +62,17 @@ export function originOf(options: Options): Origin {
 /** Returns the configuration file that is used when none is named. */
 export function defaultConf(): string {
   return fs.existsSync(SYSTEM_CONF) ? SYSTEM_CONF : PACKAGE_CONF
+}
+
+/** The prefix of the configuration that comes with the program: a folder of the user's own. */
+function makeHome(): string {
+  const home = path.join(os.homedir(), '.viaduct')
+  try {
+    fs.mkdirSync(home, { mode: 0o755 })
+  } catch {
+    // It is there, or what is to be written into it says why not.
+  }
+  return folder(home)
 }
 
 /** A prefix without `logs` keeps its pid file and log in itself. */

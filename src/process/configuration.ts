@@ -2,6 +2,7 @@
  * The configuration that holds in a master, and how another one takes its place: loaded, checked, its sockets opened,
  * its folders made — and only then current. Until then nothing of the old one has changed.
  */
+import fs from 'node:fs'
 import type { Diagnostics } from '../config/diagnostics.ts'
 import { formatMessage, formatPretty } from '../config/format.ts'
 import { diskReader } from '../config/include.ts'
@@ -150,6 +151,7 @@ export class Configuration {
   }
 
   #openLogs(paths: readonly string[]): boolean {
+    this.#makeLogFolder(paths)
     for (const path of paths) {
       try {
         this.#options.files.open(path)
@@ -159,5 +161,16 @@ export class Configuration {
       }
     }
     return true
+  }
+
+  /** Makes `logs` in the prefix, where logs are by default: installing nginx does that, and nothing is installed here. */
+  #makeLogFolder(paths: readonly string[]): void {
+    const folder = `${this.origin.prefix}logs`
+    if (!paths.some((path) => path.startsWith(`${folder}/`))) return
+    try {
+      fs.mkdirSync(folder)
+    } catch {
+      // It is there, or opening the log says why it cannot be.
+    }
   }
 }

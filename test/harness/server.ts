@@ -69,7 +69,6 @@ export class Prefix {
     const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-test-'))
     // Workers of a server started by root run as nobody.
     fs.chmodSync(dir, 0o755)
-    fs.mkdirSync(path.join(dir, 'logs'))
     const texts = [conf, ...Object.values(files).filter((text) => typeof text === 'string')]
     const numbers = texts.flatMap((text) => [...text.matchAll(/%%PORT_(\d+)%%/g)].map((match) => Number(match[1])))
     const prefix = new Prefix(dir, await freePorts(Math.max(0, ...numbers) + 1))
