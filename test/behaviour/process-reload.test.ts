@@ -20,6 +20,7 @@ test('a reload closes removed listeners; their open connections live on', async 
   await using server = await startViaduct(TWO)
   using open = await server.connect(1)
   open.write('GET / HTTP/1.0\r\n')
+  await server.until('the connection is accepted', async () => (await server.raw('GET / HTTP/1.0\n\n', 1)) !== '')
   await server.reload(`${ONE} # %%PORT_2%%`)
   await server.until('the listener is closed', async () => !(await server.listens(1)))
   open.write('\r\n')

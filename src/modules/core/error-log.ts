@@ -9,11 +9,14 @@ import { fullName } from '../../config/include.ts'
 import type { Word } from '../../config/source.ts'
 import { DEBUG, ERROR, ErrorLog, fileTarget, type LogSink, levelOf } from '../../log/error-log.ts'
 import { type LogFiles, STDERR_FILE } from '../../log/log-files.ts'
+import { parseSyslog, SyslogLog, type SyslogSpec } from '../../log/syslog.ts'
 
-/** One `error_log`: an absolute path, `stderr` or `memory:...`, and the highest level that goes there. */
+/** One `error_log`: an absolute path, `stderr`, `memory:...` or `syslog:...`, and the highest level that goes there. */
 export interface ErrorLogSpec {
   readonly target: string
   readonly level: number
+  /** The parameters of a `syslog:` target. */
+  readonly syslog?: SyslogSpec
 }
 
 /** The directive, for the module that belongs to each context to resolve. */
@@ -23,7 +26,10 @@ export const errorLogDirectives = {
     args: mapped(raw('file [level]', { min: 1 }), ([target, ...levels], _, at): ErrorLogSpec => {
       const level = readLevel(levels, at)
       const { text } = target!
-      if (text.startsWith('syslog:')) return at.fail('"syslog" is not supported yet by Viaduct', target)
+      if (text.startsWith('syslog:')) {
+        const syslog = parseSyslog(text)
+        return typeof syslog === 'string' ? at.fail(syslog, target) : { target: text, level, syslog }
+      }
       return { target: text === 'stderr' || text.startsWith('memory:') ? text : fullName(text, at.prefix), level }
     }),
     doc: 'Sets where messages about problems go, and which.',
@@ -41,8 +47,9 @@ export function errorLogPaths(specs: readonly ErrorLogSpec[]): string[] {
 /** Opens the targets of a list. Throws what opening a file throws. */
 export function openErrorLog(specs: readonly ErrorLogSpec[], files: LogFiles): ErrorLog {
   const sinks: LogSink[] = []
-  for (const { target, level } of specs) {
-    if (target === 'stderr') sinks.push({ level, target: fileTarget(STDERR_FILE) })
+  for (const { target, level, syslog } of specs) {
+    if (syslog !== undefined) sinks.push({ level, target: new SyslogLog(syslog) })
+    else if (target === 'stderr') sinks.push({ level, target: fileTarget(STDERR_FILE) })
     else if (target.startsWith('/')) sinks.push({ level, target: fileTarget(files.open(target)) })
   }
   return new ErrorLog(sinks)
