@@ -87,11 +87,10 @@ export class RequestBody {
     if (this.#mode === DISCARDED) return true
     const max = this.#r.location.core.client_max_body_size
     if (max > 0 && this.received > max) return this.#tooLarge()
-    if (this.#mode === STREAMED) {
-      this.#consumer?.onBodyBytes(bytes, start, end)
-      return true
-    }
-    return this.#keep(bytes, start, end)
+    if (this.#mode === BUFFERED) return this.#keep(bytes, start, end)
+    this.#remember(bytes, start, end)
+    this.#consumer?.onBodyBytes(bytes, start, end)
+    return true
   }
 
   /** The carrier has delivered the last byte. */
@@ -135,6 +134,19 @@ export class RequestBody {
       if (!this.#spill()) return this.#refuse(500)
     }
     return this.#append(bytes, start, end)
+  }
+
+  /** A streamed body that fits into memory is what `$request_body` tells. */
+  #remember(bytes: Uint8Array, start: number, end: number): void {
+    const size = this.#used + end - start
+    if (size !== this.received || size > this.#r.location.core.client_body_buffer_size) {
+      this.memory = EMPTY
+      this.#used = 0
+      return
+    }
+    this.#grow(size)
+    this.memory.set(bytes.subarray(start, end), this.#used)
+    this.#used = size
   }
 
   #grow(size: number): void {

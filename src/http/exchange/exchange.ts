@@ -265,11 +265,11 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     this.#connection!.requests++
     this.#attempt!.bytesSent = wire.bytesWritten
     wire.write(this.#head)
-    const body = r.requestBody
-    if (body === undefined || !conf.passBody || this.conf.ownBody) {
+    if (!conf.passBody || (r.contentLength <= 0 && !r.chunked)) {
       this.#sent()
       return
     }
+    const body = r.ensureBody()
     if (!body.complete) {
       if (!body.streaming) body.stream(this)
       this.#arm(SEND_TIMEOUT, conf.transport.send_timeout)

@@ -240,9 +240,9 @@ function variableWriter(path: Text, cache: OpenLogFileCache | undefined, at: Att
 
 /** Compiles a format to a function that makes the line, line feed included. */
 function compileFormat(format: Format, at: AttachContext): Text {
-  const { escape } = format
-  const encode = escape === 'json' ? escapeJson : escape === 'none' ? unchanged : escapeDefault
-  const missing = escape === 'default' ? '-' : ''
+  const { escape: kind } = format
+  const encode = kind === 'json' ? escapeJson : kind === 'none' ? unchanged : escapeDefault
+  const missing = kind === 'default' ? '-' : ''
   const parts = format.template.parts.map((part): string | Getter<Request> => {
     if (typeof part === 'string') return part
     return 'capture' in part ? (r) => r.captures?.[part.capture] : at.variable(part.variable)
