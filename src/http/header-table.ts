@@ -187,6 +187,13 @@ export class HeaderTable {
     return values
   }
 
+  /** Gives the values of all fields of that name, in order. */
+  values(hash: number, name: string): string[] {
+    const values: string[] = []
+    for (let i = this.find(hash, name); i >= 0; i = this.find(hash, name, i + 1)) values.push(this.value(i))
+    return values
+  }
+
   /**
    * Finds the first field at or after `from` that a variable such as `$http_x_y` means: `name` is in lower case with
    * `_` for `-`, and a field written with either matches (nginx's ngx_http_variable_unknown_header).

@@ -14,6 +14,8 @@ import { type Verdict, WAIT } from './verdict.ts'
 /** Takes a streamed body. Bytes are borrowed until `onBodyBytes` returns. */
 export interface BodyConsumer {
   onBodyBytes(bytes: Uint8Array, start: number, end: number): void
+  /** The bytes of one read have been delivered; more may come later. */
+  onBodyPause(): void
   onBodyEnd(): void
 }
 
@@ -91,6 +93,11 @@ export class RequestBody {
     this.#remember(bytes, start, end)
     this.#consumer?.onBodyBytes(bytes, start, end)
     return true
+  }
+
+  /** The carrier has delivered all it has for now. */
+  onPause(): void {
+    if (this.#mode === STREAMED) this.#consumer?.onBodyPause()
   }
 
   /** The carrier has delivered the last byte. */

@@ -104,6 +104,7 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   /** Length of the body that is sent, or -1 when it is chunked or there is none. */
   #bodyLength = -1
   #chunked = false
+  #batch = ''
   /** `X-Accel-Buffering: no` and its like have been heard. */
   buffering = true
   rate = 0
@@ -121,6 +122,7 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     this.#requestSent = false
     this.#bodySent = false
     this.#fileAt = 0
+    this.#batch = ''
     this.#partial = NO_HEAD
     this.#spool = undefined
     this.#clientFull = false
@@ -312,20 +314,34 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   onBodyBytes(bytes: Uint8Array, start: number, end: number): void {
     const wire = this.#connection?.wire
     if (wire === undefined || this.#state === FINISHED) return
-    if (this.#chunked) {
-      wire.write((end - start).toString(16) + '\r\n')
-      wire.writeBytes(bytes.subarray(start, end), false)
-      wire.write('\r\n')
-    } else wire.writeBytes(bytes.subarray(start, end), false)
+    // The pieces of one read leave as one chunk.
+    if (this.#chunked) this.#batch += (bytes as Buffer).latin1Slice(start, end)
+    else wire.writeBytes(bytes.subarray(start, end), false)
+  }
+
+  onBodyPause(): void {
+    const wire = this.#connection?.wire
+    if (wire === undefined || this.#state === FINISHED) return
+    this.#sendBatch()
     if (!wire.full) return
     this.r.carrier.pauseBody()
     this.#arm(SEND_TIMEOUT, this.conf.transport.send_timeout)
   }
 
+  #sendBatch(): void {
+    const batch = this.#batch
+    if (batch === '') return
+    this.#batch = ''
+    this.#connection!.wire.write(batch.length.toString(16) + '\r\n' + batch + '\r\n')
+  }
+
   onBodyEnd(): void {
     const wire = this.#connection?.wire
     if (wire === undefined || this.#state === FINISHED) return
-    if (this.#chunked) wire.write('0\r\n\r\n')
+    if (this.#chunked) {
+      this.#sendBatch()
+      wire.write('0\r\n\r\n')
+    }
     this.#sent()
   }
 
@@ -672,7 +688,10 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     const { pool } = this.#group
     if (reusable && pool !== undefined && this.#bodySent && this.codec.keepAlive && !this.r.carrier.closing) {
       pool.give(connection, this.conf)
-    } else connection.close()
+    } else {
+      connection.wire.owner = IGNORE
+      connection.close()
+    }
   }
 
   #closePeer(): void {

@@ -291,7 +291,10 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     }
     r.requestLength += stop - at
     if (this.#bodyRemaining === 0) this.#bodyDone()
-    else if (this.#state === BODY) this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
+    else if (this.#state === BODY) {
+      this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
+      r.requestBody!.onPause()
+    }
     else if (this.#state === DRAINING) this.#armLinger()
     return stop
   }
