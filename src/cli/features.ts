@@ -18,14 +18,11 @@ export const WITH: readonly string[] = [
 
 /** Parts that nginx has by default and that do not work here. */
 export const WITHOUT: readonly string[] = [
-  '--without-http_charset_module',
   '--without-http_ssi_module',
   '--without-http_mirror_module',
   '--without-http_userid_module',
   '--without-http_access_module',
   '--without-http_auth_basic_module',
-  '--without-http_geo_module',
-  '--without-http_map_module',
   '--without-http_referer_module',
   '--without-http_fastcgi_module',
   '--without-http_uwsgi_module',
@@ -43,7 +40,6 @@ export const WITHOUT: readonly string[] = [
   '--without-http_upstream_random_module',
   '--without-http_upstream_zone_module',
   '--without-http_upstream_sticky_module',
-  '--without-http_split_clients_module',
   '--without-http_tunnel_module',
   '--without-http-cache',
   '--without-mail_pop3_module',

@@ -21,6 +21,8 @@ export class ResponseHead {
   /** Without charset, which filters may add. */
   contentType = ''
   charset = ''
+  /** The charset that a back end asks for, whatever `charset` says (X-Accel-Charset). */
+  overrideCharset = ''
   /** In bytes, or UNKNOWN: then the body is chunked or ends with the connection. */
   contentLength = UNKNOWN
   /** Seconds since the epoch, or UNKNOWN. */
@@ -63,6 +65,7 @@ export class ResponseHead {
     this.statusText = ''
     this.contentType = ''
     this.charset = ''
+    this.overrideCharset = ''
     this.contentLength = UNKNOWN
     this.lastModified = UNKNOWN
     this.location = ''
@@ -130,11 +133,17 @@ export class ResponseHead {
     return values.length === 0 ? undefined : values.join(', ')
   }
 
+  /** Ranges of this body are not to be had. */
+  clearRanges(): void {
+    this.allowRanges = false
+    this.acceptRanges = false
+    if (this.lines !== '') this.remove('accept-ranges')
+  }
+
   /** The body becomes another one: what was true of the original's bytes is taken back, and its tag made weak. */
   transform(): void {
     this.contentLength = UNKNOWN
-    this.allowRanges = false
-    this.acceptRanges = false
+    this.clearRanges()
     this.seekable = false
     if (this.etag !== '' && !this.etag.startsWith('W/')) this.etag = this.etag.startsWith('"') ? 'W/' + this.etag : ''
   }

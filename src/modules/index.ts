@@ -3,18 +3,25 @@ import type { ConfigModule } from '../config/load.ts'
 import { errorLogModule } from './core/error-log.ts'
 import { eventsModule } from './core/events.ts'
 import { mainModule } from './core/main.ts'
+import { autoindexModule } from './http/autoindex.ts'
+import { charsetModule } from './http/charset.ts'
 import { coreModule } from './http/core.ts'
+import { geoModule } from './http/geo.ts'
 import { gunzipModule } from './http/gunzip.ts'
 import { gzipModule } from './http/gzip.ts'
 import { gzipStaticModule } from './http/gzip-static.ts'
 import { headersModule } from './http/headers.ts'
 import { indexModule } from './http/index-file.ts'
+import { limitRateModule } from './http/limit-rate.ts'
 import { logModule } from './http/log.ts'
+import { mapModule } from './http/map.ts'
 import { notModifiedModule } from './http/not-modified.ts'
 import { openFileCacheModule } from './http/open-file-cache.ts'
 import { proxyModule } from './http/proxy.ts'
+import { randomIndexModule } from './http/random-index.ts'
 import { rangeModule } from './http/range.ts'
 import { rewriteModule, serverIfModule } from './http/rewrite.ts'
+import { splitClientsModule } from './http/split-clients.ts'
 import { staticModule } from './http/static.ts'
 import { upstreamModule } from './http/upstream.ts'
 
@@ -24,17 +31,24 @@ export const modules: readonly ConfigModule[] = [
   coreModule,
   logModule,
   upstreamModule,
+  geoModule,
+  mapModule,
+  splitClientsModule,
   rewriteModule,
   serverIfModule,
   openFileCacheModule,
+  randomIndexModule,
   indexModule,
+  autoindexModule,
   gzipStaticModule,
   staticModule,
   proxyModule,
   notModifiedModule,
   headersModule,
   gunzipModule,
+  charsetModule,
   gzipModule,
   rangeModule,
+  limitRateModule,
 ]
 void errorLogModule

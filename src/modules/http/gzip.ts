@@ -107,7 +107,7 @@ export const gzipModule = httpModule({
 function compress(r: Request, conf: GzipConf): void {
   const { out } = r
   const { status } = out
-  if ((status !== 200 && status !== 403 && status !== 404) || r.headerOnly || out.contentEncoding !== '') return
+  if ((status !== 200 && status !== 403 && status !== 404) || out.contentEncoding !== '') return
   if (out.contentLength !== UNKNOWN && out.contentLength < conf.minLength) return
   if (!conf.types.has(out.contentType)) return
   noteVary(r, conf.rules)

@@ -39,8 +39,7 @@ function testConditions(r: Request): void {
   out.statusText = ''
   out.contentType = ''
   out.contentLength = UNKNOWN
-  out.allowRanges = false
-  out.acceptRanges = false
+  out.clearRanges()
   out.contentEncoding = ''
   r.headerOnly = true
 }

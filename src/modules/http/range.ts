@@ -33,7 +33,7 @@ function cutRanges(r: Request, { max }: { readonly max: number | undefined }): v
   if (!out.allowRanges || out.status !== 200 || out.contentLength === UNKNOWN || r.version < 10 || r !== r.main) return
   const field = r.headers.valueOf(RANGE, 'range')
   if (field === undefined || field.length < FIELD_LENGTH_MIN || !isByteRange(field) || !ifRangeHolds(r)) {
-    out.acceptRanges = true
+    offerRanges(r)
     return
   }
   const ranges = parseByteRanges(field, out.contentLength, out.singleRange ? 1 : max)
@@ -44,12 +44,18 @@ function cutRanges(r: Request, { max }: { readonly max: number | undefined }): v
     out.status = 416
     r.refusal = 416
   } else if (ranges === IGNORED || (ranges.length > 1 && !out.seekable && out.contentLength > COLLECTED_SIZE_MAX)) {
-    out.acceptRanges = true
+    offerRanges(r)
   } else {
     out.status = 206
     out.statusText = ''
     sendRanges(r, ranges.length === 1 ? singlePart(r, ranges[0]!) : multipart(r, ranges))
   }
+}
+
+/** Says once that ranges may be asked for, whoever has said so before. */
+function offerRanges({ out }: Request): void {
+  if (out.lines !== '') out.remove('accept-ranges')
+  out.acceptRanges = true
 }
 
 function isByteRange(field: string): boolean {

@@ -1,0 +1,135 @@
+/**
+ * limit_rate and limit_rate_after (ngx_http_core_module; nginx has them in its write filter): holds a response back to
+ * so many bytes per second. The arithmetic is nginx's: whole seconds since the request began give what may be out by
+ * now, and each write is followed by the pause that it has used up.
+ */
+import { parseOffset } from '../../config/units.ts'
+import { type BodySink, LAST, STABLE } from '../../http/body.ts'
+import { HoldingFilter } from '../../http/holding-filter.ts'
+import { httpModule } from '../../http/module.ts'
+import type { Text } from '../../http/plan.ts'
+import type { Request } from '../../http/request.ts'
+import { clock } from '../../lib/clock.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
+
+interface RateConf {
+  /** Undefined when it is 0. */
+  readonly rate: Text | undefined
+  readonly after: Text
+}
+
+/** The module list's entry; it stands last, so that its filter is the one nearest to the client. */
+export const limitRateModule = httpModule({
+  name: 'http_limit_rate',
+  doc: 'Limits the rate of responses.',
+  directives: {},
+  attach(_conf, plan, at) {
+    const { limit_rate, limit_rate_after } = at.location.core
+    for (const value of [limit_rate, limit_rate_after]) {
+      if (value.constant !== undefined && parseOffset(value.constant) === undefined) {
+        at.fail(`"${value === limit_rate ? 'limit_rate' : 'limit_rate_after'}" directive invalid value`, value.at)
+      }
+    }
+    const rate = limit_rate.constant !== undefined && parseOffset(limit_rate.constant) === 0 ? undefined : limit_rate
+    plan.headerFilter(limitRate, { rate: rate && at.text(rate), after: at.text(limit_rate_after) })
+  },
+})
+
+function limitRate(r: Request, conf: RateConf): void {
+  if (r.limitRate === 0 || (conf.rate === undefined && r.limitRate < 0) || r.headerOnly || r !== r.main) return
+  const rate = r.limitRate > 0 ? r.limitRate : (parseOffset(conf.rate!(r)) ?? 0)
+  if (rate === 0) return
+  const after = parseOffset(conf.after(r)) ?? 0
+  r.addBodyFilter((next) => new LimitedBody(next, r, rate, after))
+}
+
+class LimitedBody extends HoldingFilter implements TimerOwner {
+  readonly #rate: number
+  readonly #after: number
+  readonly #timer = new Timer(this)
+  readonly #startSeconds: number
+  /** Bytes out, the head included once the first bytes follow it. */
+  #sent = 0
+  #held: Uint8Array | undefined
+  #heldFlags = 0
+  /** The pause of the last write is not over. */
+  #delayed = false
+  /** The client takes no more for now. */
+  #full = false
+
+  constructor(next: BodySink, r: Request, rate: number, after: number) {
+    super(next, r)
+    this.#rate = rate
+    this.#after = after
+    this.#startSeconds = Math.floor(r.startMs / 1000)
+  }
+
+  write(bytes: Uint8Array, flags: number): boolean {
+    this.#held = bytes
+    this.#heldFlags = flags
+    if (this.#send()) return !this.#full || this.stall()
+    if ((flags & STABLE) === 0) this.#held = Buffer.from(this.#held as Uint8Array)
+    return this.stall()
+  }
+
+  /** Sends what may be sent now; true when nothing is held any more. */
+  #send(): boolean {
+    while (this.#held !== undefined && !this.#delayed && !this.#full) {
+      const held = this.#held
+      const limit = this.#rate * (clock.seconds - this.#startSeconds + 1) - (this.#sent - this.#after)
+      if (held.length > 0 && limit <= 0) {
+        this.#pause(Math.floor((-limit * 1000) / this.#rate) + 1)
+        return false
+      }
+      this.#pass(held, Math.min(limit, held.length))
+    }
+    return this.#held === undefined
+  }
+
+  #pass(held: Uint8Array, size: number): void {
+    const before = this.#sent
+    if (before === 0) this.#sent = this.r.headLength
+    this.#sent += size
+    const flags = this.#heldFlags
+    if (size === held.length) {
+      this.#held = undefined
+      if ((flags & LAST) !== 0) {
+        this.drop()
+        this.step()
+      }
+      this.#full = !this.next.write(held, flags)
+      if ((flags & LAST) !== 0) return
+    } else {
+      this.#held = held.subarray(size)
+      this.#full = !this.next.write(held.subarray(0, size), flags & STABLE)
+    }
+    const used = Math.max(0, this.#sent - this.#after) - Math.max(0, before - this.#after)
+    const delay = Math.floor((used * 1000) / this.#rate)
+    if (delay > 0) this.#pause(delay)
+  }
+
+  #pause(ms: number): void {
+    this.#delayed = true
+    setTimer(this.#timer, ms)
+  }
+
+  onTimeout(): void {
+    this.#delayed = false
+    this.#goOn()
+  }
+
+  onDrain(): void {
+    this.#full = false
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.r.ended || !this.#send() || this.#full) return
+    this.step()?.onDrain()
+  }
+
+  protected drop(): void {
+    this.#held = undefined
+    cancelTimer(this.#timer)
+  }
+}
