@@ -47,6 +47,8 @@ export interface AcceptedHandle {
   getsockname?(out: { address?: string; family?: string; port?: number }): number
 }
 
+// Node offers no other way to bind without listening or receiving, which the master must not do. The second one warns
+// (DEP0112, disabled by the launcher): a public datagram socket would take datagrams away from the workers.
 const bindStream = (net as unknown as { _createServerHandle: BindStream })._createServerHandle
 const bindDatagram = (dgram as unknown as { _createSocketHandle: BindDatagram })._createSocketHandle
 type BindStream = (

@@ -118,7 +118,8 @@ export class Master implements EngineOwner {
 
   onEngineEnd(link: EngineLink, { pid, code, signal, number }: EngineEnd): void {
     const expected = this.#stopping || this.#noAccepting || link !== this.#engine
-    if (signal === null) this.#log(expected ? NOTICE : ALERT, `worker process ${pid} exited with code ${code}`)
+    if (signal === null)
+      this.#log(expected || code === 0 ? NOTICE : ALERT, `worker process ${pid} exited with code ${code}`)
     else this.#log(ALERT, `worker process ${pid} exited on signal ${number}`)
     if (link === this.#retiring) this.#retiring = undefined
     if (this.#stopping && link === this.#engine) this.#finish(0)
