@@ -28,3 +28,15 @@ function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
   return true
 }
+
+const UPPER = /[A-Z]/
+
+/** Lowers `A` to `Z` only: bytes above 0x7f are no letters in a binary string, and String's own method changes them. */
+export function lowerAscii(text: string): string {
+  return UPPER.test(text) ? text.replace(UPPER_RUNS, lowerRun) : text
+}
+const UPPER_RUNS = /[A-Z]+/g
+
+function lowerRun(run: string): string {
+  return run.toLowerCase()
+}

@@ -1,0 +1,170 @@
+/**
+ * ngx_http_map_module: a variable whose value depends on another text. Keys without variables stand in one table,
+ * regular expressions are tried in order after it. Texts are compiled when all variables are known.
+ */
+import { number } from '../../config/args.ts'
+import { type Args, type BlockValue, block, directive, type Entry } from '../../config/directive.ts'
+import type { Word } from '../../config/source.ts'
+import type { CapturePattern } from '../../http/location.ts'
+import { httpModule, type TreeContext } from '../../http/module.ts'
+import type { Text } from '../../http/plan.ts'
+import type { Request } from '../../http/request.ts'
+import { toBinary } from '../../lib/bytes.ts'
+import { HostTable } from '../../lib/host-table.ts'
+import { compilePattern, type Pattern } from '../../value/regex.ts'
+import { literal, readTemplate, type Template } from '../../value/template.ts'
+
+interface MapHead {
+  readonly source: Template
+  readonly variable: string
+}
+
+const head: Args<MapHead> = {
+  syntax: 'string $variable',
+  min: 2,
+  max: 2,
+  read([source, name], at) {
+    const template = readTemplate(source!, at)
+    if (!name!.text.startsWith('$')) at.fail(`invalid variable name "${name!.text}"`, name)
+    return { source: template, variable: name!.text.slice(1) }
+  },
+}
+
+type MapEntry =
+  | { readonly kind: 'hostnames' }
+  | { readonly kind: 'volatile' }
+  | { readonly kind: 'default'; readonly value: Template }
+  | { readonly kind: 'key'; readonly key: string; readonly value: Template }
+  | { readonly kind: 'regex'; readonly pattern: Pattern; readonly value: Template }
+
+const entry: Args<MapEntry> = {
+  syntax: 'value result',
+  min: 1,
+  max: Number.POSITIVE_INFINITY,
+  read(words, at) {
+    const [key, result] = words as [Word, Word?]
+    if (words.length === 1 && (key.text === 'hostnames' || key.text === 'volatile')) return { kind: key.text }
+    if (result === undefined || words.length !== 2) return at.fail('invalid number of the map parameters')
+    const value = readTemplate(result, at)
+    const { text } = key
+    if (text === 'default') return { kind: 'default', value }
+    if (!text.startsWith('~'))
+      return { kind: 'key', key: toBinary(text.startsWith('\\') ? text.slice(1) : text), value }
+    const caseless = text.startsWith('~*')
+    const pattern = compilePattern(text.slice(caseless ? 2 : 1), { caseless }, (message) => at.fail(message, key))
+    return { kind: 'regex', pattern, value }
+  },
+}
+
+const hash = { withoutEffect: 'Viaduct sizes its tables itself.' }
+
+const directives = {
+  map: block({
+    in: ['http'],
+    args: head,
+    opens: 'map',
+    entry,
+    doc: 'Makes a variable whose value depends on a text: the block lists texts with what they stand for.',
+  }),
+  map_hash_max_size: directive({
+    in: ['http'],
+    args: number('size'),
+    default: '2048',
+    doc: 'Table of a map.',
+    ...hash,
+  }),
+  map_hash_bucket_size: directive({
+    in: ['http'],
+    args: number('size'),
+    default: '64',
+    doc: 'Table of a map.',
+    ...hash,
+  }),
+}
+
+/** The module list's entry. */
+export const mapModule = httpModule({
+  name: 'http_map',
+  doc: 'Variables that depend on other texts.',
+  directives,
+  init(conf, tree) {
+    for (const map of conf.map) declareMap(map, tree)
+  },
+})
+
+type MapBlock = BlockValue<MapHead, MapEntry>
+
+function declareMap({ args, entries, close }: MapBlock, tree: TreeContext): void {
+  if (tree.variables.isFixed(args.variable)) {
+    tree.fail(`the duplicate "${args.variable}" variable`, close)
+    return
+  }
+  const has = (kind: string): boolean => entries.some(({ value }) => value.kind === kind)
+  const map = new MapVariable(has('hostnames'))
+  for (const one of entries) map.add(one, tree)
+  tree.variables.computed(args.variable, (r) => map.value(r), has('volatile'))
+  tree.afterAttach(() => map.compile(args.source, tree))
+}
+
+/** A result: its template until all variables are known, then its text. */
+interface Result {
+  readonly template: Template
+  text: Text
+}
+
+const unset: Text = () => ''
+
+class MapVariable {
+  readonly #hostnames: boolean
+  readonly #table = new HostTable<Result>()
+  readonly #regexes: { readonly pattern: CapturePattern; readonly result: Result }[] = []
+  readonly #results: Result[] = []
+  #source: Text = unset
+  #default: Result = { template: literal(''), text: unset }
+  #hasDefault = false
+
+  constructor(hostnames: boolean) {
+    this.#hostnames = hostnames
+  }
+
+  add({ value, at }: Entry<MapEntry>, tree: TreeContext): void {
+    if (value.kind === 'hostnames' || value.kind === 'volatile') return
+    const result: Result = { template: value.value, text: unset }
+    this.#results.push(result)
+    if (value.kind === 'regex') {
+      this.#regexes.push({ pattern: tree.pattern(value.pattern), result })
+    } else if (value.kind === 'key') {
+      const added = this.#hostnames ? this.#table.add(value.key, result) : this.#table.addExact(value.key, result)
+      if (added === 'invalid') tree.fail(`invalid hostname or wildcard "${value.key}"`, at)
+      else if (added === 'conflict') tree.fail(`conflicting parameter "${value.key}"`, at)
+    } else if (this.#hasDefault) {
+      tree.fail('duplicate default map parameter', at)
+    } else {
+      this.#hasDefault = true
+      this.#default = result
+    }
+  }
+
+  compile(source: Template, tree: TreeContext): void {
+    this.#source = tree.text(source)
+    for (const result of this.#results) result.text = tree.text(result.template)
+  }
+
+  value(r: Request): string {
+    let subject = this.#source(r)
+    if (this.#hostnames && subject.endsWith('.')) subject = subject.slice(0, -1)
+    return this.#find(r, subject).text(r)
+  }
+
+  #find(r: Request, subject: string): Result {
+    const found = this.#table.find(subject)
+    if (found !== undefined) return found
+    if (subject !== '') {
+      for (let i = 0; i < this.#regexes.length; i++) {
+        const { pattern, result } = this.#regexes[i]!
+        if (r.match(pattern, subject)) return result
+      }
+    }
+    return this.#default
+  }
+}
