@@ -59,6 +59,8 @@ export class ResponseHead {
   readonly values: string[] = []
   /** Trailer fields, computed when the body ends. */
   trailers: (() => string) | undefined
+  /** The trailer fields sent, each ended by CRLF, for `$sent_trailer_*`. */
+  trailerLines = ''
 
   reset(): void {
     this.status = 0
@@ -87,6 +89,7 @@ export class ResponseHead {
     this.names.length = 0
     this.values.length = 0
     this.trailers = undefined
+    this.trailerLines = ''
   }
 
   /** Adds a field; `name` as it is to be written. */
@@ -129,6 +132,19 @@ export class ResponseHead {
       if (line.charAt(colon) === ':' && line.slice(0, colon).toLowerCase() === lowerName) {
         values.push(line.slice(colon + 1).trim())
       }
+    }
+    return values.length === 0 ? undefined : values.join(', ')
+  }
+
+  /** The value of a trailer that was sent, by its name as variables have it (`x_y` for `X-Y`). */
+  trailer(variable: string): string | undefined {
+    if (this.trailerLines === '') return undefined
+    const values: string[] = []
+    for (const line of this.trailerLines.split('\r\n')) {
+      const colon = line.indexOf(':')
+      if (colon !== variable.length) continue
+      if (line.slice(0, colon).toLowerCase().replaceAll('-', '_') === variable)
+        values.push(line.slice(colon + 1).trim())
     }
     return values.length === 0 ? undefined : values.join(', ')
   }

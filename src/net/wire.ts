@@ -62,6 +62,7 @@ export class Wire implements Corked {
     } as net.SocketConstructorOpts)
     this.socket.on('drain', () => this.#ondrain())
     this.socket.on('end', () => {
+      clock.update()
       beginEvent()
       this.owner.onEnd()
       flushWires()

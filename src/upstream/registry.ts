@@ -29,6 +29,11 @@ export class UpstreamRegistry {
     return this.#named.values()
   }
 
+  /** The group that an address has already made, if it has. */
+  findImplicit(address: Address): PeerGroup | undefined {
+    return this.#implicit.get(formatAddress(address))
+  }
+
   /** The group behind an address that is no upstream's name; undefined when its host does not resolve. */
   implicit(address: Address, name: string): PeerGroup | undefined {
     const key = formatAddress(address)

@@ -44,6 +44,8 @@ export interface ExchangeConf {
   key(r: Request): string
   /** The request as text, head and own body; sets `exchange.uri`. Empty: it cannot be made (500). */
   request(r: Request, exchange: Exchange): string
+  /** `limit_rate` in bytes per second, asked when the head of the response is there; 0: no limit. */
+  rate(r: Request): number
   connectOptions(r: Request): ConnectOptions
   /** `proxy_redirect`: a replacement for a Location or Refresh, or undefined. */
   rewriteRedirect(r: Request, value: string): string | undefined

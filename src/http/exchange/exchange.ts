@@ -53,6 +53,8 @@ const RATE_PAUSE = 4
 
 /** Methods that must not be sent twice unless `non_idempotent` says so. */
 const NON_IDEMPOTENT_METHODS = 0x8 | 0x1000 | 0x4000 // POST, LOCK, PATCH
+/** How often a response that is held back by `limit_rate` goes on. */
+const RATE_STEP_MS = 250
 const FILE_PIECE = 65536
 const NO_HEAD = Buffer.alloc(0)
 
@@ -107,8 +109,11 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   #batch = ''
   /** `X-Accel-Buffering: no` and its like have been heard. */
   buffering = true
-  rate = 0
+  #rate = 0
+  #bodyStartMs = 0
   #rateBytes = 0
+  /** Bytes that `limit_rate` keeps back. */
+  #held: Buffer = NO_HEAD
 
   begin(r: Request, conf: ExchangeConf): void {
     this.#generation++
@@ -130,7 +135,8 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     this.#inputEnd = 0
     this.#startMs = clock.monotonic
     this.#rateBytes = 0
-    this.rate = 0
+    this.#held = NO_HEAD
+    this.#rate = 0
     this.uri = ''
     this.ignoresClientAbort = conf.transport.ignore_client_abort
     this.#buffered = conf.transport.buffering
@@ -442,6 +448,8 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     }
     this.buffering = this.#buffered
     applyResponseHead(r, conf, this)
+    this.#rate = conf.rate(r)
+    this.#bodyStartMs = clock.monotonic
     if (codec.upgraded && r.facts.upgradeIndex >= 0) return this.#startTunnel()
     r.sendHead()
     if (generation !== this.#generation || r.aborted) return false
@@ -455,8 +463,9 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     return true
   }
 
-  #body(buffer: Buffer, start: number, end: number): void {
+  #body(buffer: Buffer, start: number, inputEnd: number): void {
     if (this.#state === TUNNEL) return
+    const end = this.#rate > 0 ? this.#paced(buffer, start, inputEnd) : inputEnd
     const generation = this.#generation
     const { codec } = this
     this.#inputEnd = end
@@ -473,8 +482,7 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
       this.#endClient()
       return
     }
-    this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
-    if (this.rate > 0) this.#throttle(end - start)
+    if (this.#held.length === 0) this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
   }
 
   onBody(bytes: Uint8Array, start: number, end: number): void {
@@ -551,14 +559,26 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     this.r.logError(WARN, 'upstream sent more data than specified in "Content-Length" header while reading upstream')
   }
 
-  /** Holds reading back to the rate of `limit_rate`. */
-  #throttle(bytes: number): void {
-    this.#rateBytes += bytes
-    const elapsedMs = clock.monotonic - this.#startMs
-    const excess = this.#rateBytes - this.rate * (elapsedMs / 1000 + 1)
-    if (excess <= 0) return
+  /** Keeps back what exceeds `limit_rate`; returns where the bytes that may pass end. */
+  #paced(buffer: Buffer, start: number, end: number): number {
+    const seconds = Math.floor((clock.monotonic - this.#bodyStartMs) / 1000) + 1
+    const allowed = Math.max(0, this.#rate * seconds - this.#rateBytes)
+    const size = Math.min(end - start, allowed)
+    this.#rateBytes += size
+    if (size === end - start) return end
+    this.#held = Buffer.from(buffer.subarray(start + size, end))
     this.#connection?.wire.pause()
-    this.#arm(RATE_PAUSE, Math.max(1, (excess * 1000) / this.rate))
+    this.#arm(RATE_PAUSE, RATE_STEP_MS)
+    return start + size
+  }
+
+  /** Time has passed: goes on with what was kept back, then reads on. */
+  #unpace(): void {
+    const held = this.#held
+    this.#held = NO_HEAD
+    this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
+    if (held.length > 0) this.#body(held, 0, held.length)
+    if (this.#held.length === 0 && this.#state === READ_BODY) this.#connection?.wire.resume()
   }
 
   onEnd(): void {
@@ -756,9 +776,7 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   onTimeout(timer: Timer): void {
     switch (timer.purpose) {
       case RATE_PAUSE:
-        this.#connection?.wire.resume()
-        this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
-        return
+        return this.#unpace()
       case CONNECT_TIMEOUT:
         return this.#timedOut('connecting to upstream')
       case SEND_TIMEOUT:

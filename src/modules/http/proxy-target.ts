@@ -128,6 +128,8 @@ function dynamicGroup(r: Request, url: Url, registry: UpstreamRegistry): PeerGro
   if (address.kind === 'tcp') {
     const named = registry.find(address.host)
     if (named !== undefined && !address.hasPort) return named
+    const known = registry.findImplicit(address)
+    if (known !== undefined) return known
     if (parseIp(address.host) === undefined) {
       r.logError(ERROR, `no resolver defined to resolve ${address.host}`)
       return 502

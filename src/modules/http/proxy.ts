@@ -94,10 +94,8 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
     hidden: hiddenFields(settings.hide_header, settings.pass_header),
     resolve: target.resolve,
     key: () => '',
-    request: (r, exchange) => {
-      exchange.rate = rateOf(limitRate(r))
-      return request(r, exchange)
-    },
+    request,
+    rate: (r) => rateOf(limitRate(r)),
     connectOptions: (r) => {
       const address = localAddress?.(r)
       return address === undefined || address === '' ? plain : { ...plain, localAddress: address }

@@ -202,14 +202,13 @@ function upstreamField(r: Request, name: string): string | undefined {
   return found
 }
 
-/** The value of a cookie that the back end set. */
+/** The value of a cookie that the back end set (ngx_http_parse_set_cookie_lines): only spaces may stand around it. */
 function upstreamCookie(r: Request, name: string): string | undefined {
   const headers = r.exchange?.codec.headers
   if (headers === undefined) return undefined
   for (let i = headers.findVariable('set_cookie'); i >= 0; i = headers.findVariable('set_cookie', i + 1)) {
-    const [pair] = headers.value(i).split(';', 1)
-    const equals = pair!.indexOf('=')
-    if (equals > 0 && pair!.slice(0, equals).trim().toLowerCase() === name) return pair!.slice(equals + 1)
+    const [, given, value] = /^([^=; ]+) *= *([^;]*?) *(?:;|$)/.exec(headers.value(i)) ?? []
+    if (given !== undefined && given.toLowerCase() === name) return value
   }
   return undefined
 }
