@@ -4,7 +4,7 @@ import net from 'node:net'
 /** Below the range that the system gives to outgoing connections, so that none takes a port between check and use. */
 const FIRST = 11000
 const COUNT = 21000
-const TRIES = 200
+const TRIES = 2000
 
 const taken = new Set<number>()
 
