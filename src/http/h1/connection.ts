@@ -413,7 +413,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
 
   #finishBody(r: Request): void {
     if (this.#chunkedOut) {
-      const tail = '0\r\n' + (r.out.trailers?.() ?? '') + '\r\n'
+      r.out.trailerLines = r.out.trailers?.() ?? ''
+      const tail = '0\r\n' + r.out.trailerLines + '\r\n'
       this.wire.write(tail)
       r.bytesSent += tail.length
     } else if (this.#promised > 0) {

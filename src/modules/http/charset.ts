@@ -80,6 +80,10 @@ class Recodings {
     return this.#names.has(charset.toLowerCase())
   }
 
+  get empty(): boolean {
+    return this.#pairs.size === 0
+  }
+
   add(from: string, to: string, forth: Recoding, back: Recoding): void {
     this.#pairs.set(`${from} ${to}`, forth)
     this.#pairs.set(`${to} ${from}`, back)
@@ -117,6 +121,8 @@ export const charsetModule = httpModule({
   attach(conf, plan, at) {
     const recodings = recodingsOf(at)
     const off = conf.charset.constant === 'off'
+    // Without a table nothing can be recoded for a back end or a main request either.
+    if (off && recodings.empty) return
     if (!off) checkMap(conf, recodings, at)
     plan.headerFilter(setCharset, {
       charset: off ? undefined : at.text(conf.charset),
@@ -181,7 +187,7 @@ function readLine(table: ByteTable | Utf8Table, words: readonly Word[]): string 
 function setCharset(r: Request, conf: CharsetConf): void {
   const { out } = r
   if (out.contentType === '') return
-  const present = out.charset
+  const present = out.charset === '' ? parameterOf(out.contentType) : out.charset
   const to = r === r.main ? targetOf(r, conf, present) : r.main.out.charset
   if (to === '') return
   const from = present !== '' ? present : (conf.source?.(r) ?? '')
@@ -213,10 +219,18 @@ function targetOf(r: Request, conf: CharsetConf, present: string): string {
   return conf.charset(r)
 }
 
+const PARAMETER = /\s*;\s*charset="?([^";\s]*)"?/i
+
+/** The character set that a Content-Type itself tells, or empty. */
+function parameterOf(contentType: string): string {
+  return contentType.includes(';') ? (PARAMETER.exec(contentType)?.[1] ?? '') : ''
+}
+
 /** A redirect is not labelled: old browsers took its label for the next page's. */
 function nameCharset(r: Request, charset: string): void {
   if (r !== r.main) return
   const { out } = r
+  if (out.contentType.includes(';')) out.contentType = out.contentType.replace(PARAMETER, '')
   out.charset = out.status === 301 || out.status === 302 ? '' : charset
 }
 

@@ -120,7 +120,7 @@ export const coreVariables: Variables<Request> = {
 export const corePrefixes: Readonly<Record<string, (rest: string) => Getter<Request>>> = {
   http_: (rest) => field(rest.replaceAll('_', '-'), rest),
   sent_http_: (rest) => (r) => sentField(r, rest),
-  sent_trailer_: () => () => undefined,
+  sent_trailer_: (rest) => (r) => r.out.trailer(rest),
   cookie_: (rest) => (r) => cookie(r, rest),
   arg_: (rest) => (r) => argument(r.args, rest),
   proxy_protocol_tlv_: () => () => undefined,
@@ -213,6 +213,7 @@ function keepAliveSent(r: Request): string | undefined {
 
 /** A response field by the name that its variable has; what a back end sent counts too. */
 function sentField(r: Request, name: string): string | undefined {
+  if (name === 'accept_ranges' && r.out.acceptRanges) return 'bytes'
   const { out } = r
   let found = ''
   let any = false

@@ -181,15 +181,17 @@ function addFields(r: Request, conf: HeadersConf): void {
 
 /** nginx frames a body that trailers follow in chunks, whether or not its length is known. */
 function expectTrailers(r: Request, trailers: readonly CompiledField[], safe: boolean): void {
-  const earlier = r.out.trailers
-  r.out.trailers = () => {
-    let lines = earlier?.() ?? ''
+  const { out } = r
+  const earlier = out.trailers
+  out.trailers = () => {
+    // Each may speak of those before it by `$sent_trailer_*`.
+    out.trailerLines = earlier?.() ?? ''
     for (const trailer of trailers) {
       if (!safe && !trailer.always) continue
       const value = trailer.value(r)
-      if (value !== '') lines += trailer.name + ': ' + value + '\r\n'
+      if (value !== '') out.trailerLines += trailer.name + ': ' + value + '\r\n'
     }
-    return lines
+    return out.trailerLines
   }
 }
 
