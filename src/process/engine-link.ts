@@ -11,8 +11,6 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const STABLE_MS = 5000
 const DELAY_MIN_MS = 100
 const DELAY_MAX_MS = 10000
-/** Tells a process that it is an engine. */
-export const ENGINE_ROLE = 'engine'
 
 /** How an engine ended. */
 export interface EngineEnd {
@@ -86,7 +84,7 @@ export class EngineLink {
     const child = spawn(process.execPath, [...process.execArgv, MAIN], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
-      env: { ...process.env, VIADUCT_ROLE: ENGINE_ROLE },
+      env: { ...process.env, VIADUCT_ROLE: 'engine' },
     })
     child.on('message', (message: FromEngine) => {
       if (this.#owner === undefined) this.#kept.push(message)
