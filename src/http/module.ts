@@ -46,7 +46,10 @@ export interface TreeContext {
   logFile(path: string): void
   /** Names a folder for temporary files, to be created by the master. */
   tempPath(path: string): void
-  /** Asks for a shared zone; in a worker (and the engine) its buffer is there when modules attach. */
+  /**
+   * Asks for a shared zone; in a worker (and the engine) its buffer is there when modules attach. Size 0 refers to a zone
+   * that another directive, before or after, gives its size.
+   */
   zone(name: string, size: number, tag: string, at?: Position): SharedArrayBuffer | undefined
   /** What modules share by name across the tree: one value per key, made by the first who asks. */
   shared<T>(key: string, make: () => T): T

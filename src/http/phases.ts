@@ -1,5 +1,6 @@
 /** Steps that the compiler puts between those of the modules: what nginx's phase checkers do. */
 import { filePath } from './file-path.ts'
+import { challenge } from './auth-delay.ts'
 import type { Step } from './plan.ts'
 import type { Request } from './request.ts'
 import { ALLOWED, NEXT, type Verdict } from './verdict.ts'
@@ -31,28 +32,39 @@ export function accessSteps(steps: readonly Step[], satisfy: 'all' | 'any'): Ste
 }
 
 function mustPass(r: Request, step: Step): Verdict {
+  // A subrequest is part of a request that was let in.
+  if (r !== r.main) return NEXT
   const verdict = step.run(r, step.conf as never)
-  return verdict === ALLOWED ? NEXT : verdict
+  if (verdict === ALLOWED) return NEXT
+  return asksForCredentials(verdict) ? challenge(r, verdict) : verdict
 }
 
 /** The request's `access` is 0 while undecided, ALLOWED, or the status of the last refusal. */
 function mayPass(r: Request, step: Step): Verdict {
-  if (r.access === ALLOWED) return NEXT
+  if (r.access === ALLOWED || r !== r.main) return NEXT
   const verdict = step.run(r, step.conf as never)
   if (verdict === ALLOWED) {
     r.access = ALLOWED
+    r.out.remove('www-authenticate')
+    r.out.remove('proxy-authenticate')
     return NEXT
   }
-  if (verdict !== 401 && verdict !== 403) return verdict
+  if (!asksForCredentials(verdict) && verdict !== 403) return verdict
   // A challenge says more than a refusal.
-  if (r.access !== 401) r.access = verdict
+  if (!asksForCredentials(r.access)) r.access = verdict
   return NEXT
 }
 
 function decideAny(r: Request): Verdict {
-  if (r.access === 0 || r.access === ALLOWED) return NEXT
-  if (r.access === 403) r.logError(LOG_ERROR, 'access forbidden by rule')
-  return r.access
+  const { access } = r
+  r.access = 0
+  if (access === 0 || access === ALLOWED) return NEXT
+  if (access === 403) r.logError(LOG_ERROR, 'access forbidden by rule')
+  return asksForCredentials(access) ? challenge(r, access) : access
+}
+
+function asksForCredentials(verdict: Verdict): boolean {
+  return verdict === 401 || verdict === 407
 }
 
 /** No module had content. */

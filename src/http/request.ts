@@ -67,6 +67,30 @@ export function defineSlot<T>(): Slot<T> {
   return { index: slotsMade++ }
 }
 
+/** A small number that a module keeps with a request through internal redirects; made once per module, at load. */
+export interface Mark {
+  readonly shift: number
+  readonly mask: number
+}
+let markBits = 0
+
+/** Reserves bits for a number from 0, the value at the beginning, to `max`. */
+export function defineMark(max: number): Mark {
+  const bits = 32 - Math.clz32(max)
+  const mark = { shift: markBits, mask: (1 << bits) - 1 }
+  markBits += bits
+  assert(markBits <= 30, 'the marks of all modules fit into a small integer')
+  return mark
+}
+
+/** What somebody holds for a request, given back when the request is over and logged (nginx's pool cleanup). */
+export interface Held {
+  /** The request's own link; undefined until `Request.hold`. */
+  nextHeld: Held | undefined
+  /** Called once, whatever way the request ended. */
+  onRequestEnd(): void
+}
+
 export class Request implements LogContext {
   readonly carrier: Carrier
   readonly client: Client
@@ -77,6 +101,8 @@ export class Request implements LogContext {
   /** Values of the variables that the configuration makes; see VariableTable. */
   readonly vars: (string | undefined)[] = []
   readonly #slots: unknown[] = []
+  #marks = 0
+  #held: Held | undefined
 
   server!: ServerConf
   location!: LocationConf
@@ -120,6 +146,8 @@ export class Request implements LogContext {
   #steps: readonly Step[] = []
   #at = 0
   #waiting = false
+  /** Counts the requests that this object was. */
+  #round = 0
   /** Set by rewrite rules: the location is looked for again. */
   uriChanged = false
   uriChanges = URI_CHANGES_MAX
@@ -173,6 +201,8 @@ export class Request implements LogContext {
     this.out.reset()
     if (this.vars.length !== 0) this.vars.length = 0
     if (this.#slots.length !== 0) this.#slots.length = 0
+    this.#marks = 0
+    this.#held = undefined
     this.main = this
     this.parent = undefined
     this.method = ''
@@ -196,6 +226,7 @@ export class Request implements LogContext {
     this.#steps = []
     this.#at = 0
     this.#waiting = false
+    this.#round++
     this.uriChanged = false
     this.uriChanges = URI_CHANGES_MAX
     this.captures = undefined
@@ -234,6 +265,20 @@ export class Request implements LogContext {
   set<T>(slot: Slot<T>, value: T | undefined): void {
     while (this.#slots.length <= slot.index) this.#slots.push(undefined)
     this.#slots[slot.index] = value
+  }
+
+  mark(mark: Mark): number {
+    return (this.#marks >> mark.shift) & mark.mask
+  }
+
+  setMark(mark: Mark, value: number): void {
+    this.#marks = (this.#marks & ~(mark.mask << mark.shift)) | (value << mark.shift)
+  }
+
+  /** Tells `held` when the request is over; the last to hold is told first. For the main request only. */
+  hold(held: Held): void {
+    held.nextHeld = this.#held
+    this.#held = held
   }
 
   // ---- the walk ------------------------------------------------------------------------------
@@ -289,9 +334,31 @@ export class Request implements LogContext {
 
   /** The one door for promises: continues with what `then` answers. Errors answer 500. */
   waitFor<T>(promise: Promise<T>, then: (r: Request, result: T) => Verdict): Verdict {
+    // Meanwhile the request may end, and its object may serve another one.
+    const round = this.#round
     promise.then(
-      (result) => this.resume(then(this, result)),
-      () => this.resume(500),
+      (result) => {
+        if (round === this.#round && !this.ended) this.resume(then(this, result))
+      },
+      () => {
+        if (round === this.#round) this.resume(500)
+      },
+    )
+    return WAIT
+  }
+
+  /** As `waitFor`, for steps that must answer by themselves (access): `keep` stores the outcome, then the step runs again. */
+  waitAndRetry<T>(promise: Promise<T>, keep: (r: Request, result: T) => void): Verdict {
+    const round = this.#round
+    promise.then(
+      (result) => {
+        if (round !== this.#round || this.ended) return
+        keep(this, result)
+        this.retry()
+      },
+      () => {
+        if (round === this.#round) this.resume(500)
+      },
     )
     return WAIT
   }
@@ -426,6 +493,9 @@ export class Request implements LogContext {
     const { exchange } = this
     this.exchange = undefined
     exchange?.release()
+    let held = this.#held
+    this.#held = undefined
+    for (; held !== undefined; held = held.nextHeld) held.onRequestEnd()
   }
 
   /** The client is gone or broke the protocol: stop whoever works for this request, then log it. */

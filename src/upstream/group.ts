@@ -99,6 +99,11 @@ export class Selection {
     return peer
   }
 
+  /** What was tried may be tried again: a connection was at fault, not a peer. */
+  forgive(): void {
+    this.tried?.clear()
+  }
+
   /** The attempt is over. A failed one counts against the peer (ngx_http_upstream_free_round_robin_peer). */
   done(failed: boolean, log: ErrorLog, context: LogContext): void {
     const { peer } = this

@@ -1,9 +1,10 @@
 /**
  * One request's conversation with its upstream group: as many attempts as it takes, one peer at a time, whatever the
- * protocol (a Codec speaks it).
+ * protocol (a Codec speaks it). What goes to the peer is the RequestSender's part, what goes to the client the
+ * ResponsePump's.
  *
- *   IDLE -> CONNECT -> SEND -> HEAD -> BODY -> DONE          TUNNEL after 101
- *             \---------+--------+-> next peer, or a status
+ *   IDLE -> CONNECT -> HEAD -> BODY -> FINISHED          TUNNEL after 101
+ *             \---------+--> next peer, or a status
  *
  * Exchanges are reused. Handing the last byte to the client may end the request, and with it this exchange, before the
  * call returns: whoever may have done that compares `#generation` afterwards.
@@ -15,10 +16,9 @@ import { INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { WireOwner } from '../../net/wire.ts'
 import { type PeerGroup, Selection } from '../../upstream/group.ts'
+import type { Peer } from '../../upstream/peer.ts'
 import { type ConnectUser, PeerConnection } from '../../upstream/pool.ts'
-import { FLUSH, LAST, NO_BYTES, type Producer } from '../body.ts'
 import type { Request } from '../request.ts'
-import type { BodyConsumer } from '../request-body.ts'
 import { DONE, type Verdict } from '../verdict.ts'
 import { type Attempt, Attempts } from './attempts.ts'
 import { BODY_BROKEN, type BodyReceiver, HEAD_DONE, HEAD_INTERIM, HEAD_INVALID, HEAD_MORE } from './codec.ts'
@@ -34,17 +34,17 @@ import {
   TIMEOUT,
 } from './failure.ts'
 import { Http1Codec } from './http1.ts'
+import { RequestSender, type SenderOwner } from './request-sender.ts'
 import { applyResponseHead, interceptStatus, redirectedByBackEnd } from './response-head.ts'
-import { Spool } from './spool.ts'
+import { type PumpOwner, ResponsePump } from './response-pump.ts'
 import { type TunnelOwner, WireTunnel } from './tunnel.ts'
 
 const IDLE = 0
 const CONNECT = 1
-const SEND = 2
-const READ_HEAD = 3
-const READ_BODY = 4
-const FINISHED = 5
-const TUNNEL = 6
+const HEAD = 2
+const BODY = 3
+const FINISHED = 4
+const TUNNEL = 5
 
 const CONNECT_TIMEOUT = 1
 const SEND_TIMEOUT = 2
@@ -55,8 +55,8 @@ const RATE_PAUSE = 4
 const NON_IDEMPOTENT_METHODS = 0x8 | 0x1000 | 0x4000 // POST, LOCK, PATCH
 /** How often a response that is held back by `limit_rate` goes on. */
 const RATE_STEP_MS = 250
-const FILE_PIECE = 65536
-const NO_HEAD = Buffer.alloc(0)
+const NO_BYTES = Buffer.alloc(0)
+const IGNORE: WireOwner = { onBytes() {}, onDrain() {}, onEnd() {}, onClose() {} }
 
 const free: Exchange[] = []
 const FREE_MAX = 1024
@@ -68,9 +68,11 @@ export function takeExchange(r: Request, conf: ExchangeConf): Exchange {
   return exchange
 }
 
-export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, BodyReceiver, TunnelOwner, ConnectUser {
+export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, TunnelOwner, ConnectUser {
   readonly attempts = new Attempts()
   readonly codec = new Http1Codec()
+  readonly pump = new ResponsePump(this)
+  readonly #sender = new RequestSender(this)
   readonly #selection = new Selection()
   readonly #timer = new Timer(this)
   r!: Request
@@ -79,41 +81,26 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   #state = IDLE
   #group!: PeerGroup
   #connection: PeerConnection | undefined
+  /** The connection was idle in the pool: it may have died unnoticed. */
   #cached = false
   #attempt: Attempt | undefined
   #startMs = 0
   #newSeries = false
   /** The request as it is sent; built once, the same for every attempt. */
   #head = ''
+  /** A peer has seen some of the request. */
   #requestSent = false
-  #bodySent = false
-  #fileAt = 0
   /** Bytes of a response head that came in parts. */
-  #partial: Buffer = NO_HEAD
-  #spool: Spool | undefined
-  #clientFull = false
-  #peerDone = false
-  #buffered = true
+  #partial: Buffer = NO_BYTES
   #inputEnd = 0
-  #deciding = false
-  ignoresClientAbort = false
   /** The URI that the back end is asked for, for logs. */
   uri = ''
   /** `$proxy_host`, `$proxy_port` and the URI of `proxy_pass`, which may come from variables. */
   targetHost = ''
   targetPort = ''
   targetUri = ''
-  /** Length of the body that is sent, or -1 when it is chunked or there is none. */
+  /** Length of the body that is sent, or -1 when there is none. */
   #bodyLength = -1
-  #chunked = false
-  #batch = ''
-  /** `X-Accel-Buffering: no` and its like have been heard. */
-  buffering = true
-  #rate = 0
-  #bodyStartMs = 0
-  #rateBytes = 0
-  /** Bytes that `limit_rate` keeps back. */
-  #held: Buffer = NO_HEAD
 
   begin(r: Request, conf: ExchangeConf): void {
     this.#generation++
@@ -125,30 +112,21 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     this.#attempt = undefined
     this.#head = ''
     this.#requestSent = false
-    this.#bodySent = false
-    this.#fileAt = 0
-    this.#batch = ''
-    this.#partial = NO_HEAD
-    this.#spool = undefined
-    this.#clientFull = false
-    this.#peerDone = false
+    this.#partial = NO_BYTES
     this.#inputEnd = 0
     this.#startMs = clock.monotonic
-    this.#rateBytes = 0
-    this.#held = NO_HEAD
-    this.#rate = 0
     this.uri = ''
-    this.ignoresClientAbort = conf.transport.ignore_client_abort
-    this.#buffered = conf.transport.buffering
+    this.#bodyLength = -1
     this.#newSeries = this.attempts.count > 0
+    this.pump.begin(r, conf)
+    this.#sender.begin(r, conf.passBody && (r.contentLength > 0 || r.chunked))
   }
 
   /** The request is logged: everything goes back. */
   release(): void {
     this.#generation++
     this.#closePeer()
-    this.#spool?.close()
-    this.#spool = undefined
+    this.pump.close()
     cancelTimer(this.#timer)
     this.#state = IDLE
     this.attempts.reset()
@@ -158,7 +136,6 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   /** A new series of attempts for the same request, after an internal redirect. */
   restart(r: Request, conf: ExchangeConf): void {
     this.#closePeer()
-    this.#spool?.close()
     this.begin(r, conf)
   }
 
@@ -171,89 +148,85 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     if (typeof group === 'number') return group
     this.#group = group
     this.#selection.begin(group, conf.transport.next_upstream_tries)
-    if (r.contentLength <= 0 && !r.chunked) return this.#ready()
-    if (!conf.passBody) {
-      r.discardBody()
-      return this.#ready()
-    }
-    if (conf.transport.request_buffering) return r.readBody(onBodyRead)
-    return this.#ready()
+    if (r.contentLength <= 0 && !r.chunked) return this.bodyRead()
+    if (!conf.passBody) r.discardBody()
+    else if (conf.transport.request_buffering) return r.readBody(onBodyRead)
+    return this.bodyRead()
+  }
+
+  /** The request body is there, or will be streamed: asks the first peer. */
+  bodyRead(): Verdict {
+    const { r, conf } = this
+    this.#head = conf.request(r, this)
+    if (this.#head === '') return 500
+    r.producer = this.pump
+    return this.#tryPeer()
   }
 
   /** Decides how the request body is framed: `ownLength` is that of a body that replaces the client's, or -1. */
   frameRequest(ownLength: number, chunkedAllowed: boolean): void {
     const { r, conf } = this
     const body = r.requestBody
-    if (ownLength >= 0) this.#bodyLength = ownLength
-    else if (!conf.passBody) this.#bodyLength = r.contentLength
-    else if (body?.complete === true && (r.chunked || r.contentLength > 0)) this.#bodyLength = body.received
-    else this.#bodyLength = r.contentLength
-    this.#chunked = ownLength < 0 && conf.passBody && r.chunked && body?.complete !== true && chunkedAllowed
+    const whole = conf.passBody && body?.complete === true && (r.chunked || r.contentLength > 0)
+    this.#bodyLength = ownLength >= 0 ? ownLength : whole ? body.received : r.contentLength
+    this.#sender.chunked = ownLength < 0 && conf.passBody && r.chunked && !whole && chunkedAllowed
   }
 
   /** `$proxy_internal_body_length`. */
   bodyLengthText(): string {
-    return this.#bodyLength < 0 || this.#chunked ? '' : String(this.#bodyLength)
+    return this.#bodyLength < 0 || this.#sender.chunked ? '' : String(this.#bodyLength)
   }
 
   get chunkedRequest(): boolean {
-    return this.#chunked
-  }
-
-  /** The request body is there (or streams): asks the first peer. */
-  #ready(): Verdict {
-    const { r, conf } = this
-    r.producer = this
-    this.#head = conf.request(r, this)
-    if (this.#head === '') {
-      r.producer = undefined
-      return 500
-    }
-    return this.#tryPeer()
-  }
-
-  /** Goes on after the request body was read. */
-  bodyRead(): Verdict {
-    return this.#ready()
+    return this.#sender.chunked
   }
 
   /** Picks a peer and connects. Returns DONE, or a status when no attempt can be made. */
   #tryPeer(): Verdict {
     const { r, conf } = this
     const peer = this.#selection.next(conf.key(r))
-    if (peer === undefined) {
-      this.#attempt = this.attempts.add(this.#group.name, clock.monotonic, this.#newSeries)
-      this.#newSeries = false
-      this.#attempt.status = 502
-      this.#attempt.responseMs = 0
-      r.upstreamAddress = conf.scheme + this.#group.name + this.uri
-      r.logError(LOG_ERROR, 'no live upstreams while connecting to upstream')
-      return this.#giveUp(failureStatus(NO_PEER))
-    }
-    const { name } = peer.address
-    this.#attempt = this.attempts.add(name, clock.monotonic, this.#newSeries)
-    this.#newSeries = false
-    r.upstreamAddress = conf.scheme + name + this.uri
+    if (peer === undefined) return this.#noPeer()
+    this.#beginAttempt(peer.address.name)
     this.codec.begin(r, conf.transport.buffer_size)
-    this.#partial = NO_HEAD
-    this.#fileAt = 0
+    this.#partial = NO_BYTES
     const kept = this.#group.pool?.take(peer, conf)
-    if (kept !== undefined) {
-      this.#connection = kept
-      this.#cached = true
-      this.#attempt.connectMs = 0
-      kept.wire.owner = this
-      this.#send()
+    if (kept === undefined) {
+      this.#connect(peer)
       return DONE
     }
+    this.#connection = kept
+    this.#cached = true
+    this.#attempt!.connectMs = 0
+    kept.wire.owner = this
+    this.#send()
+    return DONE
+  }
+
+  #beginAttempt(name: string): void {
+    this.#attempt = this.attempts.add(name, clock.monotonic, this.#newSeries)
+    this.#newSeries = false
+    this.r.upstreamAddress = this.conf.scheme + name + this.uri
+  }
+
+  #noPeer(): Verdict {
+    this.#beginAttempt(this.#group.name)
+    this.#attempt!.status = 502
+    this.#attempt!.responseMs = 0
+    this.r.logError(LOG_ERROR, 'no live upstreams while connecting to upstream')
+    this.#state = FINISHED
+    this.r.producer = undefined
+    return failureStatus(NO_PEER)
+  }
+
+  #connect(peer: Peer): void {
+    const { conf } = this
     this.#cached = false
-    const connection = new PeerConnection(peer, conf.connectOptions(r))
+    const connection = new PeerConnection(peer, conf.connectOptions(this.r))
     this.#connection = connection
     connection.user = this
     connection.wire.owner = this
     this.#state = CONNECT
     this.#arm(CONNECT_TIMEOUT, conf.transport.connect_timeout)
-    return DONE
   }
 
   onConnect(): void {
@@ -266,117 +239,40 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   }
 
   #send(): void {
-    const { r, conf } = this
-    const { wire } = this.#connection!
-    this.#state = SEND
+    const connection = this.#connection!
+    this.#state = HEAD
     this.#requestSent = true
-    this.#connection!.requests++
-    this.#attempt!.bytesSent = wire.bytesWritten
-    wire.write(this.#head)
-    if (!conf.passBody || (r.contentLength <= 0 && !r.chunked)) {
-      this.#sent()
-      return
-    }
-    const body = r.ensureBody()
-    if (!body.complete) {
-      if (!body.streaming) body.stream(this)
-      this.#arm(SEND_TIMEOUT, conf.transport.send_timeout)
-      this.#state = READ_HEAD
-      return
-    }
-    if (body.file !== undefined) this.#pumpFile()
-    else {
-      const { bytes } = body
-      if (bytes.length > 0) wire.writeBytes(bytes, true)
-      this.#sent()
-    }
+    connection.requests++
+    this.#attempt!.bytesSent = connection.wire.bytesWritten
+    this.#sender.send(connection.wire, this.#head)
   }
 
-  /** Sends a request body from its file as fast as the peer takes it. */
-  #pumpFile(): void {
-    const { wire } = this.#connection!
-    const file = this.r.requestBody!.file!
-    while (this.#fileAt < file.size) {
-      if (wire.full) {
-        this.#arm(SEND_TIMEOUT, this.conf.transport.send_timeout)
-        this.#state = this.#state === SEND ? READ_HEAD : this.#state
-        return
-      }
-      const piece = Buffer.allocUnsafe(Math.min(FILE_PIECE, file.size - this.#fileAt))
-      const count = file.read(piece, this.#fileAt)
-      this.#fileAt += count
-      wire.writeBytes(piece.subarray(0, count), true)
-    }
-    this.#sent()
+  onRequestSent(): void {
+    if (this.#state === HEAD) this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
   }
 
-  /** The request has been handed over completely. */
-  #sent(): void {
-    this.#bodySent = true
-    if (this.#state === SEND) this.#state = READ_HEAD
-    this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
-  }
-
-  onBodyBytes(bytes: Uint8Array, start: number, end: number): void {
-    const wire = this.#connection?.wire
-    if (wire === undefined || this.#state === FINISHED) return
-    // The pieces of one read leave as one chunk.
-    if (this.#chunked) this.#batch += (bytes as Buffer).latin1Slice(start, end)
-    else wire.writeBytes(bytes.subarray(start, end), false)
-  }
-
-  onBodyPause(): void {
-    const wire = this.#connection?.wire
-    if (wire === undefined || this.#state === FINISHED) return
-    this.#sendBatch()
-    if (!wire.full) return
-    this.r.carrier.pauseBody()
+  onRequestStalled(): void {
     this.#arm(SEND_TIMEOUT, this.conf.transport.send_timeout)
   }
 
-  #sendBatch(): void {
-    const batch = this.#batch
-    if (batch === '') return
-    this.#batch = ''
-    this.#connection!.wire.write(batch.length.toString(16) + '\r\n' + batch + '\r\n')
+  onRequestMoving(): void {
+    this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
   }
 
-  onBodyEnd(): void {
-    const wire = this.#connection?.wire
-    if (wire === undefined || this.#state === FINISHED) return
-    if (this.#chunked) {
-      this.#sendBatch()
-      wire.write('0\r\n\r\n')
-    }
-    this.#sent()
-  }
-
-  // ---- the peer's side -----------------------------------------------------------------------
-
-  /** The peer's wire takes bytes again. */
   onDrain(): void {
-    if (this.#deciding) return
-    if (this.r.producer === this && this.#clientFull) this.#onClientDrain()
-    else this.#onPeerDrain()
+    this.#sender.onWireDrain()
   }
 
-  #onPeerDrain(): void {
-    if (this.#bodySent || this.#connection === undefined) return
-    const body = this.r.requestBody
-    if (body?.complete === true && body.file !== undefined) this.#pumpFile()
-    else if (body?.streaming === true) {
-      this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
-      this.r.carrier.resumeBody()
-    }
-  }
+  // ---- the response --------------------------------------------------------------------------
 
   onBytes(buffer: Buffer, size: number): void {
-    if (this.#state === FINISHED || this.#state === IDLE) return
-    this.#attempt!.bytesReceived += size
-    if (this.#state === READ_BODY) {
+    if (this.#state === BODY) {
+      this.#attempt!.bytesReceived += size
       this.#body(buffer, 0, size)
       return
     }
+    if (this.#state !== HEAD) return
+    this.#attempt!.bytesReceived += size
     if (this.#partial.length === 0) {
       const used = this.#readHead(buffer, 0, size)
       if (used >= 0 && used < size) this.#body(buffer, used, size)
@@ -405,181 +301,114 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
         case HEAD_INTERIM:
           at += codec.headLength
           codec.nextHead()
-          this.#partial = NO_HEAD
+          this.#partial = NO_BYTES
           continue
         default:
           assert(code === HEAD_DONE, 'the codec answers with one of its codes')
-          return this.#onHead(at + codec.headLength, end) ? at + codec.headLength : -1
+          return this.#onHead() ? at + codec.headLength : -1
       }
     }
   }
 
   /** The head is complete: retry, intercept or pass it on. True when body bytes may follow. */
-  #onHead(_bodyAt: number, _end: number): boolean {
+  #onHead(): boolean {
     const { r, conf, codec } = this
     const attempt = this.#attempt!
-    this.#partial = NO_HEAD
+    this.#partial = NO_BYTES
     attempt.status = codec.status
     attempt.headerMs = clock.monotonic - attempt.startMs
     if (codec.problem !== '') r.logError(LOG_ERROR, `${codec.problem} while reading response header from upstream`)
     const kind = statusFailure(codec.status)
     if (kind !== 0 && this.#selection.triesLeft > 1 && this.#mayRetry(kind)) {
-      this.#next(kind)
+      this.#endPeer(blamesPeer(kind))
+      this.#again()
       return false
     }
-    const intercepted = interceptStatus(r, conf, codec)
-    if (intercepted !== 0) {
-      this.#finishPeer(false)
-      this.#state = FINISHED
-      r.producer = undefined
-      r.finish(intercepted)
-      return false
-    }
+    if (this.#answeredElsewhere()) return false
     const generation = this.#generation
-    this.#deciding = true
-    const redirected = redirectedByBackEnd(r, conf, codec)
-    this.#deciding = false
-    if (redirected !== undefined) {
-      this.#finishPeer(false)
-      this.#state = FINISHED
-      r.producer = undefined
-      redirected()
-      return false
-    }
-    this.buffering = this.#buffered
     applyResponseHead(r, conf, this)
-    this.#rate = conf.rate(r)
-    this.#bodyStartMs = clock.monotonic
     if (codec.upgraded && r.facts.upgradeIndex >= 0) return this.#startTunnel()
     r.sendHead()
     if (generation !== this.#generation || r.aborted) return false
-    this.#state = READ_BODY
+    this.pump.open(conf.rate(r))
+    this.#state = BODY
     this.#arm(READ_TIMEOUT, conf.transport.read_timeout)
-    if (codec.bodyDone || r.headerOnly) {
-      this.#finishPeer(codec.bodyDone)
-      this.#endClient()
-      return false
-    }
+    if (!codec.bodyDone && !r.headerOnly) return true
+    this.#finishPeer(codec.bodyDone)
+    this.pump.end()
+    return false
+  }
+
+  /** `error_page` for a status of the back end, or its X-Accel-Redirect: the response itself is not passed on. */
+  #answeredElsewhere(): boolean {
+    const { r, conf, codec } = this
+    const intercepted = interceptStatus(r, conf, codec)
+    const redirected = intercepted === 0 ? redirectedByBackEnd(r, conf, codec) : undefined
+    if (intercepted === 0 && redirected === undefined) return false
+    this.#finishPeer(false)
+    r.producer = undefined
+    if (redirected === undefined) r.finish(intercepted)
+    else redirected()
     return true
   }
 
   #body(buffer: Buffer, start: number, inputEnd: number): void {
-    if (this.#state === TUNNEL) return
-    const end = this.#rate > 0 ? this.#paced(buffer, start, inputEnd) : inputEnd
+    if (this.#state === TUNNEL) {
+      // Bytes that came behind the 101 head.
+      this.#connection?.wire.owner.onBytes(buffer.subarray(start), inputEnd - start)
+      return
+    }
+    if (this.#state !== BODY) return
     const generation = this.#generation
     const { codec } = this
+    const end = this.pump.paced(buffer, start, inputEnd)
     this.#inputEnd = end
     const at = codec.decodeBody(buffer, start, end, this)
-    if (generation !== this.#generation || this.#state !== READ_BODY) return
+    if (generation !== this.#generation || this.#state !== BODY) return
     if (at === BODY_BROKEN) {
       this.r.logError(LOG_ERROR, 'upstream sent invalid chunked response while reading upstream')
       this.#breakOff()
-      return
-    }
-    if (codec.bodyDone) {
+    } else if (codec.bodyDone) {
       if (at < end) this.#extraData()
       this.#finishPeer(at === end)
-      this.#endClient()
-      return
-    }
-    if (this.#held.length === 0) this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
+      this.pump.end()
+    } else if (this.pump.held.length > 0) this.#arm(RATE_PAUSE, RATE_STEP_MS)
+    else this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
   }
 
   onBody(bytes: Uint8Array, start: number, end: number): void {
-    const { r, codec } = this
+    const { codec } = this
     this.#attempt!.responseLength += end - start
-    if (this.#clientFull) {
-      this.#hold(bytes as Buffer, start, end)
-      return
-    }
-    let flags = this.buffering ? 0 : FLUSH
-    if (codec.contentLength >= 0 && codec.bodyDone) {
-      // The last byte is here: the peer is free before the client is told, since that may end the request.
+    const last = codec.contentLength >= 0 && codec.bodyDone && this.pump.held.length === 0
+    if (last) {
+      // The peer is free before the client is told, since that may end the request.
       if (end < this.#inputEnd) this.#extraData()
       this.#finishPeer(end === this.#inputEnd)
-      this.#state = FINISHED
-      r.producer = undefined
-      flags = LAST
     }
-    const more = r.body.write(bytes.subarray(start, end), flags)
-    if (flags === LAST || more) return
-    this.#clientFull = true
-    if (!this.buffering) this.#connection?.wire.pause()
-  }
-
-  /** Keeps bytes that the client cannot take yet. */
-  #hold(bytes: Buffer, start: number, end: number): void {
-    const { conf, r } = this
-    let spool = this.#spool
-    if (spool === undefined) {
-      const { buffers, max_temp_file_size } = conf.transport
-      spool = new Spool(buffers.count * buffers.size, this.buffering ? max_temp_file_size : 0, conf.tempPath)
-      spool.onFile = (path) =>
-        r.logError(WARN, `an upstream response is buffered to a temporary file ${path} while reading upstream`)
-      this.#spool = spool
-    }
-    spool.push(bytes, start, end)
-    if (spool.full) this.#connection?.wire.pause()
-  }
-
-  /** The client takes bytes again: what is held goes first. */
-  #onClientDrain(): void {
-    const { r } = this
-    this.#clientFull = false
-    const spool = this.#spool
-    while (spool !== undefined && !spool.empty) {
-      const piece = spool.shift()!
-      const last = spool.empty && this.#peerDone
-      if (last) {
-        this.#state = FINISHED
-        r.producer = undefined
-      }
-      const more = r.body.write(piece, last ? LAST : 0)
-      if (last) return
-      if (!more) {
-        this.#clientFull = true
-        return
-      }
-    }
-    if (this.#peerDone) this.#endClient()
-    else this.#connection?.wire.resume()
-  }
-
-  /** Everything that the peer will send is here: ends the response when the client has taken what is held. */
-  #endClient(): void {
-    const { r } = this
-    this.#peerDone = true
-    if (this.#spool !== undefined && !this.#spool.empty) return
-    this.#state = FINISHED
-    r.producer = undefined
-    r.body.write(NO_BYTES, LAST)
+    this.pump.push(bytes, start, end, last)
   }
 
   #extraData(): void {
     this.r.logError(WARN, 'upstream sent more data than specified in "Content-Length" header while reading upstream')
   }
 
-  /** Keeps back what exceeds `limit_rate`; returns where the bytes that may pass end. */
-  #paced(buffer: Buffer, start: number, end: number): number {
-    const seconds = Math.floor((clock.monotonic - this.#bodyStartMs) / 1000) + 1
-    const allowed = Math.max(0, this.#rate * seconds - this.#rateBytes)
-    const size = Math.min(end - start, allowed)
-    this.#rateBytes += size
-    if (size === end - start) return end
-    this.#held = Buffer.from(buffer.subarray(start + size, end))
+  pausePeer(): void {
     this.#connection?.wire.pause()
-    this.#arm(RATE_PAUSE, RATE_STEP_MS)
-    return start + size
   }
 
-  /** Time has passed: goes on with what was kept back, then reads on. */
+  resumePeer(): void {
+    this.#connection?.wire.resume()
+  }
+
+  /** A pause for the rate is over: goes on with what was kept back, then reads on. */
   #unpace(): void {
-    const held = this.#held
-    this.#held = NO_HEAD
+    const held = this.pump.takeHeld()
     this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
     if (held.length > 0) this.#body(held, 0, held.length)
-    if (this.#held.length === 0 && this.#state === READ_BODY) this.#connection?.wire.resume()
+    if (this.#state === BODY && this.pump.held.length === 0 && !this.pump.stalled) this.resumePeer()
   }
+
+  // ---- ends and failures ---------------------------------------------------------------------
 
   onEnd(): void {
     this.#peerEnded('')
@@ -590,52 +419,35 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   }
 
   #peerEnded(error: string): void {
-    switch (this.#state) {
-      case CONNECT: {
-        const why = error === '' ? '' : ` ${errnoText(error)}`
-        this.r.logError(LOG_ERROR, `connect() failed${why} while connecting to upstream`)
-        this.#fail(ERROR)
-        return
-      }
-      case SEND:
-      case READ_HEAD:
-        this.#logHeadEnd(error)
-        this.#fail(ERROR)
-        return
-      case READ_BODY:
-        this.#bodyEnded(error)
-    }
-  }
-
-  #logHeadEnd(error: string): void {
-    // A kept connection may have been closed by the peer at any time: that is no error worth a line above info.
-    const level = this.#cached && this.#attempt!.bytesReceived === 0 ? INFO : LOG_ERROR
-    const message = error === '' ? 'upstream prematurely closed connection' : `recv() failed ${errnoText(error)}`
-    this.r.logError(level, `${message} while reading response header from upstream`)
+    if (this.#state === CONNECT) {
+      const why = error === '' ? '' : ` ${errnoText(error)}`
+      this.r.logError(LOG_ERROR, `connect() failed${why} while connecting to upstream`)
+      this.#fail(ERROR)
+    } else if (this.#state === HEAD) {
+      // A kept connection may be closed by the peer at any time: that is no error worth a line above info.
+      const level = this.#cached && this.#attempt!.bytesReceived === 0 ? INFO : LOG_ERROR
+      this.r.logError(level, `${endText(error)} while reading response header from upstream`)
+      this.#fail(ERROR)
+    } else if (this.#state === BODY) this.#bodyEnded(error)
   }
 
   #bodyEnded(error: string): void {
-    const { codec } = this
-    if (error === '' && codec.endsWithConnection) {
+    if (error === '' && this.codec.endsWithConnection) {
       this.#finishPeer(false)
-      this.#endClient()
+      this.pump.end()
       return
     }
-    const message = error === '' ? 'upstream prematurely closed connection' : `recv() failed ${errnoText(error)}`
-    this.r.logError(LOG_ERROR, `${message} while reading upstream`)
+    this.r.logError(LOG_ERROR, `${endText(error)} while reading upstream`)
     this.#breakOff()
   }
 
   /** The response cannot be completed: the client must notice. */
   #breakOff(): void {
-    this.#finishPeer(false)
-    this.#state = FINISHED
     const { r } = this
+    this.#finishPeer(false)
     r.producer = undefined
     r.breakOff()
   }
-
-  // ---- failures ------------------------------------------------------------------------------
 
   /** An attempt failed: the next peer, or the end. */
   #fail(kind: number): void {
@@ -643,20 +455,10 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     const stale = this.#cached && kind === ERROR && this.#attempt!.bytesReceived === 0
     if (stale) this.#selection.triesLeft++
     this.#attempt!.status = failureStatus(kind)
-    this.#endAttempt()
-    this.#selection.done(blamesPeer(kind), this.r.location.log, this.r)
-    this.#closePeer()
-    if (stale) this.#selection.tried?.clear()
+    this.#endPeer(blamesPeer(kind) && !stale)
+    if (stale) this.#selection.forgive()
     if (this.#selection.triesLeft > 0 && this.#mayRetry(kind)) this.#again()
     else this.#finishWith(failureStatus(kind))
-  }
-
-  /** A response that is not to be passed on: the next peer. */
-  #next(kind: number): void {
-    this.#endAttempt()
-    this.#selection.done(blamesPeer(kind), this.r.location.log, this.r)
-    this.#closePeer()
-    this.#again()
   }
 
   #again(): void {
@@ -675,16 +477,10 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     return limit === 0 || clock.monotonic - this.#startMs < limit
   }
 
-  #giveUp(status: number): Verdict {
-    this.#state = FINISHED
-    this.r.producer = undefined
-    return status
-  }
-
   #finishWith(status: number): void {
-    this.#state = FINISHED
-    cancelTimer(this.#timer)
     const { r } = this
+    this.#state = FINISHED
+    this.#timer.purpose = 0
     r.producer = undefined
     r.finish(status)
   }
@@ -697,28 +493,35 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     if (wire !== undefined) attempt.bytesSent = wire.bytesWritten - attempt.bytesSent
   }
 
+  /** The attempt is over without a response to pass on. */
+  #endPeer(failed: boolean): void {
+    this.#endAttempt()
+    this.#selection.done(failed, this.r.location.log, this.r)
+    this.#closePeer()
+  }
+
   /** The peer has done its part: its connection is kept when it may be. */
   #finishPeer(reusable: boolean): void {
     const connection = this.#connection
     this.#endAttempt()
+    this.#state = FINISHED
     this.#timer.purpose = 0
     this.#selection.done(false, this.r.location.log, this.r)
-    this.#connection = undefined
-    if (connection === undefined) return
     const { pool } = this.#group
-    if (reusable && pool !== undefined && this.#bodySent && this.codec.keepAlive && !this.r.carrier.closing) {
-      pool.give(connection, this.conf)
-    } else {
-      connection.wire.owner = IGNORE
-      connection.close()
-    }
+    if (reusable && pool !== undefined && this.#sender.sent && this.codec.keepAlive && !this.r.carrier.closing) {
+      this.#connection = undefined
+      this.#sender.detach()
+      if (connection !== undefined) pool.give(connection, this.conf)
+    } else this.#closePeer()
   }
 
   #closePeer(): void {
     const connection = this.#connection
+    this.#sender.detach()
     if (connection === undefined) return
     this.#connection = undefined
     connection.user = undefined
+    // The exchange may serve another request when the end of this connection is told.
     connection.wire.owner = IGNORE
     connection.close()
   }
@@ -731,14 +534,11 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     r.sendHead()
     this.#state = TUNNEL
     this.#timer.purpose = 0
-    const { wire } = this.#connection!
-    const tunnel = new WireTunnel(r.client.wire, wire, this, conf.transport.read_timeout)
+    const tunnel = new WireTunnel(r.client.wire, this.#connection!.wire, this, conf.transport.read_timeout)
     r.carrier.startTunnel!(tunnel)
-    if (this.#state !== TUNNEL) return false
     return true
   }
 
-  /** Bytes that came behind the 101 head belong to the tunnel. */
   onTunnelBytes(count: number): void {
     const attempt = this.#attempt!
     attempt.bytesReceived += count
@@ -757,14 +557,12 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
     r.end()
   }
 
-  // ---- the client's side ---------------------------------------------------------------------
+  // ---- the client and the clock --------------------------------------------------------------
 
   onAbort(): void {
     if (this.#state === FINISHED || this.#state === IDLE) return
-    this.#endAttempt()
-    this.#selection.done(false, this.r.location.log, this.r)
-    this.#closePeer()
-    cancelTimer(this.#timer)
+    this.#endPeer(false)
+    this.#timer.purpose = 0
     this.#state = FINISHED
   }
 
@@ -788,8 +586,8 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
 
   #readTimedOut(): void {
     // A client that is slow makes the back end wait: that is not the back end's time.
-    if (this.#clientFull) return this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
-    if (this.#state !== READ_BODY) return this.#timedOut('reading response header from upstream')
+    if (this.pump.stalled) return this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
+    if (this.#state !== BODY) return this.#timedOut('reading response header from upstream')
     this.r.logError(LOG_ERROR, 'upstream timed out (110: Connection timed out) while reading upstream')
     this.#breakOff()
   }
@@ -800,7 +598,9 @@ export class Exchange implements WireOwner, TimerOwner, Producer, BodyConsumer, 
   }
 }
 
-const IGNORE: WireOwner = { onBytes() {}, onDrain() {}, onEnd() {}, onClose() {} }
+function endText(error: string): string {
+  return error === '' ? 'upstream prematurely closed connection' : `recv() failed ${errnoText(error)}`
+}
 
 /** Continues an exchange when the whole request body is there. */
 function onBodyRead(r: Request): Verdict {

@@ -163,8 +163,8 @@ function applyAccel(r: Request, conf: ExchangeConf, exchange: Exchange, kind: nu
     if (rate >= 0) r.limitRate = rate
   } else if (kind === ACCEL_BUFFERING && (conf.ignore & IGNORE_BUFFERING) === 0) {
     const word = value.toLowerCase()
-    if (word === 'no') exchange.buffering = false
-    else if (word === 'yes') exchange.buffering = true
+    if (word === 'no') exchange.pump.buffering = false
+    else if (word === 'yes') exchange.pump.buffering = true
   } else if (kind === ACCEL_CHARSET && (conf.ignore & IGNORE_CHARSET) === 0) r.out.charset = value
 }
 

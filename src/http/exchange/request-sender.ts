@@ -1,0 +1,133 @@
+/**
+ * What goes to the peer: the head, then the body from memory, from its file, or as the client sends it. Back-pressure of
+ * the peer reaches the client by not reading its body.
+ */
+import type { Wire } from '../../net/wire.ts'
+import type { Request } from '../request.ts'
+import type { BodyConsumer } from '../request-body.ts'
+
+const FILE_PIECE = 65536
+
+/** Hears how sending goes. */
+export interface SenderOwner {
+  /** The last byte of the request was handed over. */
+  onRequestSent(): void
+  /** The peer takes no more for now: its send time-out runs. */
+  onRequestStalled(): void
+  /** The peer takes bytes again. */
+  onRequestMoving(): void
+}
+
+export class RequestSender implements BodyConsumer {
+  readonly #owner: SenderOwner
+  #r!: Request
+  #wire: Wire | undefined
+  /** The client's body belongs to the request. */
+  #hasBody = false
+  #fileAt = 0
+  /** The body is streamed in chunks: the pieces of one read leave as one chunk. */
+  chunked = false
+  #batch = ''
+  /** The last byte was handed over to this peer. */
+  sent = false
+
+  constructor(owner: SenderOwner) {
+    this.#owner = owner
+  }
+
+  begin(r: Request, hasBody: boolean): void {
+    this.#r = r
+    this.#wire = undefined
+    this.#hasBody = hasBody
+    this.#fileAt = 0
+    this.#batch = ''
+    this.chunked = false
+    this.sent = false
+  }
+
+  /** Sends the request to a peer; may be called again for another one. */
+  send(wire: Wire, head: string): void {
+    this.#wire = wire
+    this.#fileAt = 0
+    this.sent = false
+    wire.write(head)
+    if (!this.#hasBody) return this.#done()
+    const body = this.#r.ensureBody()
+    if (!body.complete) {
+      this.#owner.onRequestStalled()
+      if (!body.streaming) body.stream(this)
+      return
+    }
+    if (body.file !== undefined) return this.#pumpFile()
+    const { bytes } = body
+    if (bytes.length > 0) wire.writeBytes(bytes, true)
+    this.#done()
+  }
+
+  /** The peer is no longer there. */
+  detach(): void {
+    this.#wire = undefined
+  }
+
+  #done(): void {
+    this.sent = true
+    this.#owner.onRequestSent()
+  }
+
+  /** Sends a body from its file as fast as the peer takes it. */
+  #pumpFile(): void {
+    const wire = this.#wire!
+    const file = this.#r.requestBody!.file!
+    while (this.#fileAt < file.size) {
+      if (wire.full) return this.#owner.onRequestStalled()
+      const piece = Buffer.allocUnsafe(Math.min(FILE_PIECE, file.size - this.#fileAt))
+      const count = file.read(piece, this.#fileAt)
+      this.#fileAt += count
+      wire.writeBytes(piece.subarray(0, count), true)
+    }
+    this.#done()
+  }
+
+  /** The peer's wire takes bytes again. */
+  onWireDrain(): void {
+    if (this.sent || this.#wire === undefined) return
+    const body = this.#r.requestBody
+    if (body === undefined) return
+    if (body.complete && body.file !== undefined) return this.#pumpFile()
+    if (!body.streaming) return
+    this.#owner.onRequestMoving()
+    this.#r.carrier.resumeBody()
+  }
+
+  onBodyBytes(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#wire === undefined) return
+    if (this.chunked) this.#batch += (bytes as Buffer).latin1Slice(start, end)
+    else this.#wire.writeBytes(bytes.subarray(start, end), false)
+  }
+
+  onBodyPause(): void {
+    const wire = this.#wire
+    if (wire === undefined) return
+    this.#sendBatch(wire)
+    if (!wire.full) return
+    this.#r.carrier.pauseBody()
+    this.#owner.onRequestStalled()
+  }
+
+  onBodyEnd(): void {
+    const wire = this.#wire
+    if (wire === undefined) return
+    if (this.chunked) {
+      this.#sendBatch(wire)
+      wire.write('0\r\n\r\n')
+    }
+    this.#done()
+  }
+
+  #sendBatch(wire: Wire): void {
+    const batch = this.#batch
+    if (batch === '') return
+    this.#batch = ''
+    wire.write(batch.length.toString(16) + '\r\n' + batch + '\r\n')
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * What goes to the client: body bytes of the peer at once while the client takes them, else held in a spool (buffering
+ * on) or left with the peer (buffering off). The producer of the response.
+ */
+import { clock } from '../../lib/clock.ts'
+import { WARN } from '../../log/error-log.ts'
+import { FLUSH, LAST, NO_BYTES, type Producer } from '../body.ts'
+import type { Request } from '../request.ts'
+import type { ExchangeConf } from './conf.ts'
+import { Spool } from './spool.ts'
+
+/** Hears what the client does; drives the peer. */
+export interface PumpOwner {
+  pausePeer(): void
+  resumePeer(): void
+  /** The client is gone. */
+  onAbort(): void
+}
+
+const NOTHING = Buffer.alloc(0)
+
+export class ResponsePump implements Producer {
+  readonly #owner: PumpOwner
+  #r!: Request
+  #conf!: ExchangeConf
+  #spool: Spool | undefined
+  /** The client takes nothing for now. */
+  stalled = false
+  /** The peer has sent all. */
+  #complete = false
+  /** `proxy_buffering`, or what the back end said instead. */
+  buffering = true
+  ignoresClientAbort = false
+  /** `limit_rate` in bytes per second; 0: no limit. */
+  #rate = 0
+  #rateStartMs = 0
+  #rateBytes = 0
+  /** Bytes that the rate keeps back. */
+  held: Buffer = NOTHING
+
+  constructor(owner: PumpOwner) {
+    this.#owner = owner
+  }
+
+  begin(r: Request, conf: ExchangeConf): void {
+    this.#r = r
+    this.#conf = conf
+    this.close()
+    this.stalled = false
+    this.#complete = false
+    this.buffering = conf.transport.buffering
+    this.ignoresClientAbort = conf.transport.ignore_client_abort
+    this.#rate = 0
+    this.#rateBytes = 0
+    this.held = NOTHING
+  }
+
+  /** The head is out: the body may come, at most `rate` bytes a second. */
+  open(rate: number): void {
+    this.#rate = rate
+    this.#rateStartMs = clock.monotonic
+  }
+
+  close(): void {
+    this.#spool?.close()
+    this.#spool = undefined
+  }
+
+  /** Passes bytes on; with `last` nothing follows, and the request may have ended when this returns. */
+  push(bytes: Uint8Array, start: number, end: number, last: boolean): void {
+    if (this.stalled) {
+      this.#hold(bytes as Buffer, start, end)
+      if (last) this.#complete = true
+      return
+    }
+    let flags = this.buffering ? 0 : FLUSH
+    if (last) {
+      this.#r.producer = undefined
+      flags = LAST
+    }
+    const more = this.#r.body.write(bytes.subarray(start, end), flags)
+    if (last || more) return
+    this.stalled = true
+    if (!this.buffering) this.#owner.pausePeer()
+  }
+
+  /** Nothing follows; the response ends when the client has taken what is held. */
+  end(): void {
+    this.#complete = true
+    if (this.#spool !== undefined && !this.#spool.empty) return
+    this.#r.producer = undefined
+    this.#r.body.write(NO_BYTES, LAST)
+  }
+
+  #hold(bytes: Buffer, start: number, end: number): void {
+    let spool = this.#spool
+    if (spool === undefined) {
+      spool = this.#makeSpool()
+      this.#spool = spool
+    }
+    spool.push(bytes, start, end)
+    if (spool.full) this.#owner.pausePeer()
+  }
+
+  #makeSpool(): Spool {
+    const { buffers, max_temp_file_size } = this.#conf.transport
+    const fileMax = this.buffering ? max_temp_file_size : 0
+    const spool = new Spool(buffers.count * buffers.size, fileMax, this.#conf.tempPath)
+    spool.onFile = (path) =>
+      this.#r.logError(WARN, `an upstream response is buffered to a temporary file ${path} while reading upstream`)
+    return spool
+  }
+
+  /** The client takes bytes again: what is held goes first. */
+  onDrain(): void {
+    this.stalled = false
+    const r = this.#r
+    const spool = this.#spool
+    while (spool !== undefined && !spool.empty) {
+      const piece = spool.shift()!
+      const last = spool.empty && this.#complete
+      if (last) r.producer = undefined
+      const more = r.body.write(piece, last ? LAST : 0)
+      if (last) return
+      if (!more) {
+        this.stalled = true
+        return
+      }
+    }
+    if (this.#complete) this.end()
+    else if (this.held.length === 0) this.#owner.resumePeer()
+  }
+
+  onAbort(): void {
+    this.#owner.onAbort()
+  }
+
+  /** Keeps back what exceeds the rate, in `held`; returns where the bytes that may pass end. */
+  paced(buffer: Buffer, start: number, end: number): number {
+    if (this.#rate === 0) return end
+    const seconds = Math.floor((clock.monotonic - this.#rateStartMs) / 1000) + 1
+    const allowed = Math.max(0, this.#rate * seconds - this.#rateBytes)
+    const size = Math.min(end - start, allowed)
+    this.#rateBytes += size
+    if (size === end - start) return end
+    this.held = Buffer.from(buffer.subarray(start + size, end))
+    this.#owner.pausePeer()
+    return start + size
+  }
+
+  /** Takes what was kept back. */
+  takeHeld(): Buffer {
+    const { held } = this
+    this.held = NOTHING
+    return held
+  }
+}
