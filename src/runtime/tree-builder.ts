@@ -109,7 +109,7 @@ export class TreeBuilder implements TreeContext {
 
   zone(name: string, size: number, tag: string, at?: Position): SharedArrayBuffer | undefined {
     const known = this.zones.get(name)
-    if (known === undefined) this.zones.set(name, { name, size, tag })
+    if (known === undefined || (known.size === 0 && known.tag === tag)) this.zones.set(name, { name, size, tag })
     else if (known.tag !== tag) {
       this.fail(`the shared memory zone "${name}" is already declared for a different use`, at)
     } else if (size !== known.size && size > 0 && known.size > 0) {
@@ -141,6 +141,8 @@ export class TreeBuilder implements TreeContext {
   /** All locations are attached. */
   finish(): void {
     for (const run of this.#afterAttach) run()
+    for (const { name, size } of this.zones.values())
+      if (size === 0) this.fail(`zero size shared memory zone "${name}"`)
   }
 }
 

@@ -22,6 +22,8 @@ const LAST = 1
 const ONE_REQUEST = 1000
 const IDLE_MS = 60_000
 const EXPIRE_MAX = 3
+/** The time of a record that was never charged: whatever it is compared with, its bucket is empty. */
+const NEVER = -1e12
 
 export class RateRecords {
   /** Thousandths of a request over the rate, after `lookup`. */
@@ -100,9 +102,8 @@ export class RateRecords {
       record = table.insert(key)
       if (record === NO_RECORD) return RATE_ERROR
     }
-    if (!account) return this.#hold(record)
-    table.setFloat(record, LAST, now)
-    return RATE_OK
+    table.setFloat(record, LAST, account ? now : NEVER)
+    return account ? RATE_OK : this.#hold(record)
   }
 
   #hold(record: Handle): number {
