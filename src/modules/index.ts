@@ -3,6 +3,8 @@ import type { ConfigModule } from '../config/load.ts'
 import { errorLogModule } from './core/error-log.ts'
 import { eventsModule } from './core/events.ts'
 import { mainModule } from './core/main.ts'
+import { accessModule } from './http/access.ts'
+import { authBasicModule } from './http/auth-basic.ts'
 import { autoindexModule } from './http/autoindex.ts'
 import { charsetModule } from './http/charset.ts'
 import { coreModule } from './http/core.ts'
@@ -12,7 +14,9 @@ import { gzipModule } from './http/gzip.ts'
 import { gzipStaticModule } from './http/gzip-static.ts'
 import { headersModule } from './http/headers.ts'
 import { indexModule } from './http/index-file.ts'
+import { limitConnModule } from './http/limit-conn.ts'
 import { limitRateModule } from './http/limit-rate.ts'
+import { limitReqModule } from './http/limit-req.ts'
 import { logModule } from './http/log.ts'
 import { mapModule } from './http/map.ts'
 import { notModifiedModule } from './http/not-modified.ts'
@@ -23,6 +27,7 @@ import { rangeModule } from './http/range.ts'
 import { rewriteModule, serverIfModule } from './http/rewrite.ts'
 import { splitClientsModule } from './http/split-clients.ts'
 import { staticModule } from './http/static.ts'
+import { tryFilesModule } from './http/try-files.ts'
 import { upstreamModule } from './http/upstream.ts'
 
 export const modules: readonly ConfigModule[] = [
@@ -36,6 +41,11 @@ export const modules: readonly ConfigModule[] = [
   splitClientsModule,
   rewriteModule,
   serverIfModule,
+  accessModule,
+  authBasicModule,
+  tryFilesModule,
+  limitReqModule,
+  limitConnModule,
   openFileCacheModule,
   randomIndexModule,
   indexModule,
