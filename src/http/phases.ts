@@ -1,6 +1,7 @@
 /** Steps that the compiler puts between those of the modules: what nginx's phase checkers do. */
-import { filePath } from './file-path.ts'
+
 import { challenge } from './auth-delay.ts'
+import { filePath } from './file-path.ts'
 import type { Step } from './plan.ts'
 import type { Request } from './request.ts'
 import { ALLOWED, NEXT, type Verdict } from './verdict.ts'

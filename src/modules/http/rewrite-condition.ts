@@ -1,10 +1,10 @@
 /** The conditions of `if`, compiled. */
 import type { CapturePattern } from '../../http/location.ts'
 import type { AttachContext } from '../../http/module.ts'
+import { failureText, isMissing, testFile } from '../../http/open-file.ts'
 import type { Getter, Text } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
-import { errnoText } from '../../lib/errno.ts'
-import { fileKind } from '../../lib/file-test.ts'
+import { statPath } from '../../lib/file-status.ts'
 import { CRIT } from '../../log/error-log.ts'
 import type { Condition, FileTest } from './rewrite-args.ts'
 import { matchAndTell, scriptText, type Test } from './rewrite-program.ts'
@@ -83,17 +83,26 @@ class FileCondition implements Test {
 
   holds(r: Request): boolean {
     const path = this.#path(r)
-    const kind = fileKind(path)
-    if (kind.failure !== '') r.logError(CRIT, `stat() "${path}" failed ${errnoText(kind.failure)}`)
+    const entry = testFile(r, path)
+    if (entry.error !== '') {
+      if (!isMissing(entry)) r.logError(CRIT, failureText(entry))
+      return this.#negated
+    }
     switch (this.#test) {
       case 'f':
-        return kind.file !== this.#negated
+        return entry.isFile !== this.#negated
       case 'd':
-        return kind.directory !== this.#negated
+        return entry.isFolder !== this.#negated
       case 'e':
-        return (kind.file || kind.directory) !== this.#negated
+        return (entry.isFile || entry.isFolder) !== this.#negated
       case 'x':
-        return kind.executable !== this.#negated
+        return ownerExecutes(path) !== this.#negated
     }
   }
 }
+
+function ownerExecutes(path: string): boolean {
+  const stats = statPath(path)
+  return typeof stats !== 'string' && (stats.mode & OWNER_EXECUTES) !== 0
+}
+const OWNER_EXECUTES = 0o100
