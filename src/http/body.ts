@@ -13,6 +13,12 @@ export const STABLE = 2
 /** What was written so far should reach the client now (`proxy_buffering off`). */
 export const FLUSH = 4
 
+/**
+ * The bytes stay as they are until the carrier has nothing pending: it need not copy them. For anybody between, and for
+ * a carrier that does not look at this, they are merely borrowed.
+ */
+export const LENT = 8
+
 export const NO_BYTES: Uint8Array = Buffer.alloc(0)
 
 /** Takes the bytes of one response body. */

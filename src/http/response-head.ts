@@ -2,6 +2,7 @@
  * The head of a response until it is written: the fields that the engine itself reads or computes as numbers and texts
  * of their own, the rest as names and values in order, and what a back end sent as verbatim lines.
  */
+import type { FileEntry } from './file-entry.ts'
 import type { HeaderTable } from './header-table.ts'
 
 /** A piece of a body: `text` first, then the bytes from `start` to before `end` of the whole. */
@@ -43,6 +44,8 @@ export class ResponseHead {
   singleRange = false
   /** Whoever makes the body obeys `parts` and `replacement`, so that filters need not cut it themselves. */
   seekable = false
+  /** The file that is served, for filters that keep other forms of it. */
+  file: FileEntry | undefined
   /** What to send of a seekable body, in this order. */
   parts: readonly BodyPart[] | undefined
   /** What to send in place of a seekable body. */
@@ -80,6 +83,7 @@ export class ResponseHead {
     this.allowRanges = false
     this.singleRange = false
     this.seekable = false
+    this.file = undefined
     this.parts = undefined
     this.replacement = undefined
     this.acceptRanges = false
@@ -108,6 +112,7 @@ export class ResponseHead {
     this.contentEncoding = ''
     this.allowRanges = false
     this.seekable = false
+    this.file = undefined
     this.parts = undefined
     this.replacement = undefined
     this.acceptRanges = false

@@ -6,16 +6,11 @@
 import { errnoText } from '../lib/errno.ts'
 import { readOpen } from '../lib/file-status.ts'
 import { ALERT, CRIT } from '../log/error-log.ts'
-import { LAST, NO_BYTES, type Producer, STABLE } from './body.ts'
+import { LAST, LENT, NO_BYTES, type Producer, STABLE } from './body.ts'
 import type { FileEntry } from './file-entry.ts'
-import { defineSlot, type Request } from './request.ts'
+import { giveBack, giveBackLater, LENT_SIZE, lend } from './lent-buffers.ts'
+import type { Request } from './request.ts'
 import type { BodyPart } from './response-head.ts'
-
-/** Bytes read at once. */
-const PIECE_SIZE = 65536
-
-/** The file that is being served, for filters that keep other forms of it. */
-export const servedFile = defineSlot<FileEntry>()
 
 /** Sends head and body; `entry` was opened, and is released when all is sent. */
 export function sendFile(r: Request, entry: FileEntry): void {
@@ -23,7 +18,7 @@ export function sendFile(r: Request, entry: FileEntry): void {
   out.seekable = true
   // Filters may make the memory forget what is being sent.
   const { content } = entry
-  r.set(servedFile, entry)
+  out.file = entry
   r.sendHead()
   if (r.headerOnly || r.refusal !== 0 || out.replacement !== undefined || content !== undefined) {
     entry.release()
@@ -50,6 +45,8 @@ export class FileProducer implements Producer {
   readonly #r: Request
   readonly #entry: FileEntry
   readonly #parts: readonly BodyPart[]
+  /** Buffers that the client may not have taken yet. */
+  readonly #lent: Buffer[] = []
   #index = 0
   #at = 0
 
@@ -71,6 +68,7 @@ export class FileProducer implements Producer {
 
   onAbort(): void {
     this.#entry.release()
+    giveBackLater(this.#r.carrier, this.#lent)
   }
 
   #beginPart(): void {
@@ -81,6 +79,7 @@ export class FileProducer implements Producer {
 
   #pump(): void {
     const r = this.#r
+    if (r.carrier.pendingBytes === 0) giveBack(this.#lent)
     while (r.producer === this) {
       const part = this.#parts[this.#index]!
       if (this.#at < part.end) {
@@ -97,9 +96,9 @@ export class FileProducer implements Producer {
 
   /** Sends one piece; false when there is nothing more to do now. */
   #piece(end: number): boolean {
-    // A buffer of its own per piece goes to the socket without a copy.
-    const size = Math.min(PIECE_SIZE, end - this.#at)
-    const bytes = Buffer.allocUnsafeSlow(size)
+    const size = Math.min(LENT_SIZE, end - this.#at)
+    const bytes = lend()
+    this.#lent.push(bytes)
     const count = readOpen(this.#entry.fd, bytes, size, this.#at)
     if (typeof count === 'string' || count === 0) {
       this.#fail(count)
@@ -108,7 +107,10 @@ export class FileProducer implements Producer {
     this.#at += count
     const last = this.#at === end && this.#index === this.#parts.length - 1
     if (last) this.#release()
-    return this.#r.body.write(count === size ? bytes : bytes.subarray(0, count), last ? LAST | STABLE : STABLE) && !last
+    const piece = count === LENT_SIZE ? bytes : bytes.subarray(0, count)
+    const room = this.#r.body.write(piece, last ? LAST | LENT : LENT)
+    if (last) giveBackLater(this.#r.carrier, this.#lent)
+    return room && !last
   }
 
   #release(): void {

@@ -11,9 +11,19 @@ const RFC822 = /^[^, ]*, *(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d)/
 const RFC850 = /^[^, ]*, *(\d\d)-([A-Z][a-z]{2})-(\d\d) (\d\d):(\d\d):(\d\d)/
 const ASCTIME = /^[^, ]+ +([A-Z][a-z]{2}) ( ?\d|\d\d) (\d\d):(\d\d):(\d\d) (\d{4})/
 
+/** Dates formatted lately: responses tell the same few again and again (when a file changed, when it expires). */
+const RECENT = 256
+const recentSeconds = new Float64Array(RECENT).fill(-1)
+const recentTexts: string[] = new Array<string>(RECENT).fill('')
+
 /** Formats seconds since the epoch as `Tue, 10 Nov 2026 23:50:13 GMT`; times before the epoch become the epoch. */
 export function formatHttpDate(seconds: number): string {
-  return new Date(Math.max(0, seconds) * 1000).toUTCString()
+  const at = seconds & (RECENT - 1)
+  if (recentSeconds[at] === seconds && seconds >= 0) return recentTexts[at]!
+  const text = new Date(Math.max(0, seconds) * 1000).toUTCString()
+  recentSeconds[at] = seconds
+  recentTexts[at] = text
+  return text
 }
 
 /** Formats a cookie's expiry as nginx does: `Tue, 10-Nov-26 23:50:13 GMT`, with four year digits after 2037. */

@@ -9,8 +9,9 @@
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
-import { BodySink, LAST, STABLE } from '../body.ts'
+import { BodySink, LAST, LENT, STABLE } from '../body.ts'
 import { Client } from '../client.ts'
+import { debugEnd, debugHead } from '../debug-log.ts'
 import type { HttpListener } from '../listener.ts'
 import { methodName } from '../method.ts'
 import { type Carrier, Request, type Tunnel } from '../request.ts'
@@ -135,8 +136,10 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     while (at < end) {
       const before = at
       const state = this.#state
-      if (state === HEAD) at = this.#head(buffer, at, end)
-      else if (state === BODY || state === DRAINING) at = this.#body(buffer, at, end)
+      if (state === HEAD) {
+        if (at > start) this.client.pipelined = true
+        at = this.#head(buffer, at, end)
+      }      else if (state === BODY || state === DRAINING) at = this.#body(buffer, at, end)
       else break
       if (at === before && state === this.#state) break
     }
@@ -212,6 +215,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
       return r.finish(REQUEST_ERRORS[connect]!.status)
     }
     this.#bodyRemaining = facts.chunked ? -1 : Math.max(0, facts.contentLength)
+    debugHead(r)
     r.start(r.server)
   }
 
@@ -294,8 +298,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     else if (this.#state === BODY) {
       this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
       r.requestBody!.onPause()
-    }
-    else if (this.#state === DRAINING) this.#armLinger()
+    } else if (this.#state === DRAINING) this.#armLinger()
     return stop
   }
 
@@ -386,7 +389,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     const r = this.#request
     if (this.#ended || this.#state === CLOSED) return true
     const size = r.headerOnly ? 0 : bytes.length
-    if (size > 0) this.#writeBody(r, bytes, size, (flags & STABLE) !== 0)
+    if (size > 0) this.#writeBody(r, bytes, size, (flags & (STABLE | LENT)) !== 0)
     if ((flags & LAST) !== 0) this.#finishBody(r)
     if (!this.wire.full) return true
     if (!this.#ended) this.#arm(SEND_TIMEOUT, r.location.core.send_timeout)
@@ -458,6 +461,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
 
   /** The response is out: log, then next request, lingering or close. */
   requestEnded(r: Request): void {
+    debugEnd(r)
     const { logSteps } = r.location
     for (let i = 0; i < logSteps.length; i++) {
       const step = logSteps[i]!
@@ -532,6 +536,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     this.#bodyWanted = false
     this.#parser.reset()
     this.#parser.limits = this.#listener.limits
+    this.client.pipelined = this.#rest.length > 0
     r.reset()
     if (this.client.requests === 1 && core.tcp_nodelay) this.wire.setNoDelay()
     this.#arm(KEEPALIVE_TIMEOUT, timeout)

@@ -19,7 +19,6 @@ import { MimeSet, mimeTypes } from '../../http/mime-set.ts'
 import { httpModule } from '../../http/module.ts'
 import { defineSlot, type Request } from '../../http/request.ts'
 import { UNKNOWN } from '../../http/response-head.ts'
-import { servedFile } from '../../http/send-file.ts'
 import { GzipPieces, gzipWhole } from '../../lib/gzip-pieces.ts'
 
 const HSL = ['http', 'server', 'location'] as const
@@ -112,7 +111,7 @@ function compress(r: Request, conf: GzipConf): void {
   if (!conf.types.has(out.contentType)) return
   noteVary(r, conf.rules)
   if (!acceptsGzip(r, conf.rules)) return
-  const file = out.seekable && !r.filtered ? r.get(servedFile) : undefined
+  const file = out.seekable && !r.filtered ? out.file : undefined
   const original = out.contentLength
   out.transform()
   out.contentEncoding = 'gzip'
