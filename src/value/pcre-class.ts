@@ -108,6 +108,7 @@ const TYPES: Readonly<Record<string, ByteSet>> = { d: DIGIT, w: WORD, s: SPACE, 
 /** After a backslash: reads `\d \W \h ...` to its set, or returns undefined and stays. */
 export function readTypeEscape(cursor: Cursor): ByteSet | undefined {
   const letter = cursor.peek()
+  if (letter === 'p' || letter === 'P') return readProperty(cursor)
   const set = TYPES[letter.toLowerCase()]
   if (set === undefined) return undefined
   cursor.at++
@@ -115,6 +116,43 @@ export function readTypeEscape(cursor: Cursor): ByteSet | undefined {
   result.addSet(set, letter !== letter.toLowerCase())
   return result
 }
+
+/** After a backslash: `\pN`, `\p{Lu}`, `\P{^Nd}`. Without (*UTF8) PCRE takes bytes for characters of Latin-1. */
+function readProperty(cursor: Cursor): ByteSet | undefined {
+  const match = /^([pP])(?:\{\s*(\^?)\s*(\w+&?)\s*\}|(\w))/.exec(cursor.text.slice(cursor.at))
+  if (match === null) {
+    cursor.fail('malformed \\P or \\p sequence', cursor.at + 1)
+    return undefined
+  }
+  const [whole, letter, caret, braced, single] = match
+  const set = propertySet(braced ?? single!)
+  cursor.at += whole.length
+  if (set === undefined) {
+    cursor.fail('unknown property after \\P or \\p', cursor.at)
+    return undefined
+  }
+  const result = new ByteSet()
+  result.addSet(set, (letter === 'P') !== (caret === '^'))
+  return result
+}
+
+/** The bytes that have a Unicode property: a general category, a script, or one of PCRE's own. Load only, hence the `try`. */
+function propertySet(name: string): ByteSet | undefined {
+  const own = PCRE_PROPERTIES[name]
+  for (const source of own === undefined ? [name, `Script=${name}`] : [own]) {
+    try {
+      const regexp = new RegExp(`^[\\p{${source}}]$`, 'u')
+      const set = new ByteSet()
+      for (let byte = 0; byte < 256; byte++) if (regexp.test(String.fromCharCode(byte))) set.addRange(byte, byte)
+      return set
+    } catch {
+      // Not a name of this kind.
+    }
+  }
+  return undefined
+}
+
+const PCRE_PROPERTIES: Readonly<Record<string, string>> = { 'L&': 'Cased_Letter' }
 
 /** Escapes one byte for use outside of a class. */
 export function literalByte(byte: number): string {
@@ -223,7 +261,7 @@ class ClassReader {
   #badEscape(): void {
     const cursor = this.#cursor
     const c = cursor.peek()
-    if (/[pPNRX]/.test(c)) cursor.fail(`\\${c} in a character class is not supported`, cursor.at + 1)
+    if (/[NRX]/.test(c)) cursor.fail(`\\${c} in a character class is not supported`, cursor.at + 1)
     else cursor.unknownEscape()
   }
 

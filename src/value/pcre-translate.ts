@@ -197,6 +197,7 @@ class Translator {
   #escape(): number {
     const cursor = this.#cursor
     if (cursor.eat('Q')) return this.#quoted()
+    if (this.#utf && /[pP]/.test(cursor.peek())) return this.#escapeLetter()
     const set = readTypeEscape(cursor)
     if (set !== undefined) return this.#emit(this.#utf && set.has(0xff) ? this.#beyondAscii(set) : set.toString())
     const simple = SIMPLE[cursor.peek()]
@@ -230,7 +231,7 @@ class Translator {
     if (c >= '1' && c <= '9') return this.#digits()
     if (c === 'g' || c === 'k') return this.#reference(c === 'g' ? readG(cursor, this.#count) : readK(cursor))
     if (/[pPX]/.test(c)) {
-      cursor.fail(`\\${c} is not supported`, cursor.at + 1)
+      cursor.fail(`\\${c} is not supported${c === 'X' ? '' : ' with (*UTF8)'}`, cursor.at + 1)
       return NOTHING
     }
     const byte = cursor.byteEscape()

@@ -73,13 +73,21 @@ test('multiline, as sub-blocks ask for it', () => {
   assert.ok(!line.exec('ab'))
 })
 
+test('properties are those of Latin-1, as for PCRE without (*UTF8)', () => {
+  assert.ok(pattern('^\\p{N}+$').test('1\xb2'))
+  assert.ok(pattern('^[\\pL_]+$').test('aZ_\xe9'))
+  assert.ok(!pattern('^\\P{Lu}$').test('A'))
+  assert.ok(pattern('^\\p{^Lu}$').test('a'))
+})
+
 test('what has no equivalent is refused by name and place', () => {
   for (const [source, message] of [
     ['(a)(?1)', 'recursion and subroutine calls are not supported in "(a)(?1)" at "1)"'],
     ['(?R)', 'recursion and subroutine calls are not supported in "(?R)" at "R)"'],
     ['(?<n>a)(?P>n)', 'recursion and subroutine calls (?P>...) are not supported in "(?<n>a)(?P>n)" at ">n)"'],
     ['(a)(?(1)b|c)', 'conditional groups are not supported in "(a)(?(1)b|c)" at "(1)b|c)"'],
-    ['\\p{Lu}', '\\p is not supported in "\\p{Lu}" at "{Lu}"'],
+    ['(*UTF8)\\p{Lu}', '\\p is not supported with (*UTF8) in "(*UTF8)\\p{Lu}" at "{Lu}"'],
+    ['\\p{What}', 'unknown property after \\P or \\p in "\\p{What}"'],
     ['a(*SKIP)', 'the verb (*SKIP) is not supported in "a(*SKIP)"'],
     ['(?<=a++)b', 'an atomic group or possessive quantifier in a lookbehind is not supported in "(?<=a++)b" at ")b"'],
     [
