@@ -1,4 +1,5 @@
 /** The step that finds a request's location and checks what depends on it (ngx_http_core_find_config_phase). */
+import { debugLocation } from './debug-log.ts'
 import { REDIRECT, type ServerConf } from './location.ts'
 import { CONNECT } from './method.ts'
 import type { Request } from './request.ts'
@@ -16,6 +17,7 @@ export function findLocation(r: Request, server: ServerConf): Verdict {
   if (found.limitExcept !== undefined && (found.limitExcept.methods & r.methodBit) === 0) {
     r.location = found.limitExcept.location
   }
+  debugLocation(r)
   const max = r.location.core.client_max_body_size
   if (max > 0 && r.contentLength > max && r.requestBody === undefined) {
     r.logError(LOG_ERROR, `client intended to send too large body: ${r.contentLength} bytes`)

@@ -2,10 +2,14 @@
  * One worker's serving side: the current program, its listeners and its connections. A reload swaps the virtual servers
  * under the listeners; connections, pools and requests under way stay.
  */
+import type { Client } from '../http/client.ts'
 import { H1Connection } from '../http/h1/connection.ts'
 import { HttpListener, type WorkerCounters } from '../http/listener.ts'
+import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
+import { parseIp } from '../lib/ip.ts'
 import { CRIT, type ErrorLog } from '../log/error-log.ts'
+import { debugAddresses } from '../modules/core/events.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { type AcceptedHandle, Listener } from '../net/listener.ts'
 import { Wire } from '../net/wire.ts'
@@ -33,6 +37,8 @@ export class WorkerRuntime {
   /** Listeners that no longer accept but still have connections. */
   readonly #leaving = new Set<HttpListener>()
   #program: Program | undefined
+  /** Clients that everything is logged about. */
+  #debugged: readonly Cidr[] = []
   #done: (() => void) | undefined
 
   constructor(env: WorkerEnv) {
@@ -42,6 +48,7 @@ export class WorkerRuntime {
   install(program: Program): void {
     const before = this.#program
     this.#program = program
+    this.#debugged = debugAddresses(program.config)
     for (const endpoint of program.http?.endpoints ?? []) {
       const seat = this.#seats.get(endpoint.spec.key)
       if (seat === undefined) continue
@@ -90,8 +97,15 @@ export class WorkerRuntime {
     if (soKeepalive !== undefined && soKeepalive !== 'off') {
       wire.setKeepAlive(soKeepalive === 'on' ? 0 : soKeepalive.idleSeconds)
     }
-    new H1Connection(wire, listener).start()
+    const connection = new H1Connection(wire, listener)
+    if (this.#debugged.length > 0) this.#debug(connection.client)
+    connection.start()
     flushWires()
+  }
+
+  #debug(client: Client): void {
+    // The empty address stands for UNIX sockets.
+    client.debug = findCidr(this.#debugged, parseIp(client.address) ?? '') >= 0
   }
 
   unlisten(key: string): void {

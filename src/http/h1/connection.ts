@@ -139,7 +139,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
       if (state === HEAD) {
         if (at > start) this.client.pipelined = true
         at = this.#head(buffer, at, end)
-      }      else if (state === BODY || state === DRAINING) at = this.#body(buffer, at, end)
+      } else if (state === BODY || state === DRAINING) at = this.#body(buffer, at, end)
       else break
       if (at === before && state === this.#state) break
     }

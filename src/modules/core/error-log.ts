@@ -7,6 +7,7 @@ import { mapped } from '../../config/combine.ts'
 import { directives, type ReadContext } from '../../config/directive.ts'
 import { fullName } from '../../config/include.ts'
 import type { Word } from '../../config/source.ts'
+import { parseSize } from '../../config/units.ts'
 import { DEBUG, ERROR, ErrorLog, fileTarget, type LogSink, levelOf } from '../../log/error-log.ts'
 import { type LogFiles, STDERR_FILE } from '../../log/log-files.ts'
 import { parseSyslog, SyslogLog, type SyslogSpec } from '../../log/syslog.ts'
@@ -30,6 +31,7 @@ export const errorLogDirectives = {
         const syslog = parseSyslog(text)
         return typeof syslog === 'string' ? at.fail(syslog, target) : { target: text, level, syslog }
       }
+      if (text.startsWith('memory:')) checkMemory(target!, at)
       return { target: text === 'stderr' || text.startsWith('memory:') ? text : fullName(text, at.prefix), level }
     }),
     doc: 'Sets where messages about problems go, and which.',
@@ -59,6 +61,16 @@ export function openErrorLog(specs: readonly ErrorLogSpec[], files: LogFiles): E
 export function withDefaultFile(specs: readonly ErrorLogSpec[], path: string): readonly ErrorLogSpec[] {
   const hasFile = specs.some((spec) => spec.target === 'stderr' || spec.target.startsWith('/'))
   return hasFile ? specs : [...specs, { target: path, level: ERROR }]
+}
+
+/** The longest line, and what nginx writes at the buffer's beginning. */
+const MEMORY_SIZE_MIN = 2048 + 51
+
+function checkMemory(target: Word, at: ReadContext): void {
+  const text = target.text.slice('memory:'.length)
+  const size = parseSize(text)
+  if (size === undefined || size < MEMORY_SIZE_MIN + target.file.length)
+    at.fail(`invalid buffer size "${text}"`, target)
 }
 
 function readLevel(words: readonly Word[], at: ReadContext): number {

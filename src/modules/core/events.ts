@@ -1,6 +1,7 @@
 /** The `events` block: how many connections a worker may hold. The choice of an event method belongs to Node. */
 import { flag, milliseconds, none, number, word } from '../../config/args.ts'
 import { block, directive, directives } from '../../config/directive.ts'
+import type { Config } from '../../config/load.ts'
 import { type Cidr, parseCidr, UNIX_CIDR } from '../../lib/cidr.ts'
 
 /** Methods that some build of nginx has: naming another one is a mistake worth reporting. */
@@ -82,3 +83,9 @@ export const eventsBlocks = {
 
 /** The module list's entry for the `events` context. */
 export const eventsModule = { name: 'events', directives: { ...eventsBlocks, ...eventsDirectives } }
+
+/** The addresses of `debug_connection`. */
+export function debugAddresses(config: Config): readonly Cidr[] {
+  const [events] = config.main.resolve(eventsBlocks).events
+  return events?.scope.resolve(eventsDirectives).debug_connection ?? []
+}
