@@ -38,12 +38,10 @@ export class VariableLog {
 
   /** Appends one line to the file of that path, creating it if need be; failures go to `log`. */
   write(path: string, line: string, log: ErrorLog, context?: LogContext): void {
-    let fd = -1
-    let kept = false
+    const known = this.#find(path)
+    let fd = known?.fd ?? -1
     try {
-      const entry = this.#entry(path)
-      kept = entry !== undefined && entry.fd >= 0
-      fd = kept ? entry!.fd : openSync(path, 'a', 0o644)
+      if (fd < 0) fd = openSync(path, 'a', 0o644)
     } catch (error) {
       log.write(CRIT, `open() "${path}" failed ${errnoText(error)}`, context)
       return
@@ -53,7 +51,7 @@ export class VariableLog {
     } catch (error) {
       log.write(ALERT, `write() to "${path}" failed ${errnoText(error)}`, context)
     }
-    if (!kept) closeSync(fd)
+    if (fd !== known?.fd && !this.#keep(path, fd, known)) closeSync(fd)
   }
 
   /** Closes everything: when logs are reopened, and at exit. */
@@ -61,25 +59,39 @@ export class VariableLog {
     this.#open.clear()
   }
 
-  /** The cache's entry for a path, opened when it has been used often enough; undefined without a cache. */
-  #entry(path: string): OpenLog | undefined {
+  /** The cache's entry for a path, whose file may not be open; undefined when there is none. */
+  #find(path: string): OpenLog | undefined {
     const settings = this.#settings
     if (settings === undefined) return undefined
     this.#dropInactive(settings.inactiveMs)
     const now = clock.monotonic
-    let entry = this.#open.get(path)
-    if (entry !== undefined && entry.fd >= 0 && now - entry.checkedAt > settings.validMs && !this.#check(path, entry)) {
+    const entry = this.#open.get(path)
+    if (entry === undefined) return undefined
+    if (entry.fd >= 0 && now - entry.checkedAt > settings.validMs && !this.#check(path, entry)) {
       this.#open.delete(path)
-      entry = undefined
-    }
-    if (entry === undefined) {
-      entry = { fd: -1, uses: 0, usedAt: now, checkedAt: now, inode: 0, device: 0 }
-      this.#open.set(path, entry)
+      return undefined
     }
     entry.uses++
     entry.usedAt = now
-    if (entry.fd < 0 && entry.uses >= settings.minUses) open(path, entry)
     return entry
+  }
+
+  /** Remembers the use of a file that was just opened; true when it stays open. A file that cannot be is not remembered. */
+  #keep(path: string, fd: number, known: OpenLog | undefined): boolean {
+    const settings = this.#settings
+    if (settings === undefined) return false
+    let entry = known
+    if (entry === undefined) {
+      entry = { fd: -1, uses: 1, usedAt: clock.monotonic, checkedAt: clock.monotonic, inode: 0, device: 0 }
+      this.#open.set(path, entry)
+    }
+    if (entry.uses < settings.minUses) return false
+    const found = fstatSync(fd)
+    entry.fd = fd
+    entry.inode = found.ino
+    entry.device = found.dev
+    entry.checkedAt = clock.monotonic
+    return true
   }
 
   #check(path: string, entry: OpenLog): boolean {
@@ -94,14 +106,6 @@ export class VariableLog {
       this.#open.delete(path)
     }
   }
-}
-
-function open(path: string, entry: OpenLog): void {
-  entry.fd = openSync(path, 'a', 0o644)
-  const found = fstatSync(entry.fd)
-  entry.inode = found.ino
-  entry.device = found.dev
-  entry.checkedAt = clock.monotonic
 }
 
 function close(entry: OpenLog): void {
