@@ -52,6 +52,7 @@ const KINDS: ReadonlyMap<number, { readonly name: string; readonly kind: number 
   ).map(([name, kind]) => [hashName(name), { name, kind }]),
 )
 
+const ACCEL_LIMIT_RATE_NAME = hashName('x-accel-limit-rate')
 const ACCEL_REDIRECT = hashName('x-accel-redirect')
 const WWW_AUTHENTICATE = hashName('www-authenticate')
 const parts: UriParts = { uri: '', args: '' }
@@ -97,7 +98,8 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
     }
   }
   out.lines = runEnd > runStart ? lines + text.slice(runStart, runEnd) : lines
-  if (conf.transport.force_ranges) out.allowRanges = true
+  if (conf.transport.force_ranges) out.allowRanges = out.singleRange = true
+  out.conditionsOff = true
 }
 
 /** Takes one field that has a meaning; false: it is to be copied like the others. */
@@ -157,15 +159,18 @@ function applyRedirect(r: Request, conf: ExchangeConf, table: HeaderTable, index
   r.out.add(table.name(index), conf.rewriteRedirect(r, value) ?? value)
 }
 
+function applyLimitRate(r: Request, conf: ExchangeConf, value: string): void {
+  if ((conf.ignore & IGNORE_LIMIT_RATE) === 0 && /^\d+$/.test(value)) r.limitRate = Number(value)
+}
+
 function applyAccel(r: Request, conf: ExchangeConf, exchange: Exchange, kind: number, value: string): void {
-  if (kind === ACCEL_LIMIT_RATE && (conf.ignore & IGNORE_LIMIT_RATE) === 0) {
-    const rate = /^\d+$/.test(value) ? Number(value) : -1
-    if (rate >= 0) r.limitRate = rate
+  if (kind === ACCEL_LIMIT_RATE) {
+    applyLimitRate(r, conf, value)
   } else if (kind === ACCEL_BUFFERING && (conf.ignore & IGNORE_BUFFERING) === 0) {
     const word = value.toLowerCase()
     if (word === 'no') exchange.pump.buffering = false
     else if (word === 'yes') exchange.pump.buffering = true
-  } else if (kind === ACCEL_CHARSET && (conf.ignore & IGNORE_CHARSET) === 0) r.out.charset = value
+  } else if (kind === ACCEL_CHARSET && (conf.ignore & IGNORE_CHARSET) === 0) r.out.overrideCharset = value
 }
 
 /** The status that `error_page` is to answer instead of the back end, or 0. */
@@ -194,6 +199,8 @@ export function redirectedByBackEnd(r: Request, conf: ExchangeConf, codec: Codec
   if ((conf.ignore & IGNORE_REDIRECT) !== 0) return undefined
   const target = codec.headers.valueOf(ACCEL_REDIRECT, 'x-accel-redirect')
   if (target === undefined || target === '') return undefined
+  const rate = codec.headers.valueOf(ACCEL_LIMIT_RATE_NAME, 'x-accel-limit-rate')
+  if (rate !== undefined) applyLimitRate(r, conf, rate)
   for (const name of KEPT) keepField(r, codec.headers, name)
   return () => followAccel(r, target)
 }
