@@ -1,7 +1,19 @@
 /** Static files: what is sent for files, folders and what is neither, and how files that change are noticed. */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, renameSync, statSync, symlinkSync, utimesSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+} from 'node:fs'
 import { test } from 'node:test'
 import { startViaduct } from '../harness/server.ts'
 
@@ -108,3 +120,40 @@ test('disable_symlinks refuses links behind its trusted part', async () => {
   assert.equal((await fetch(server.url('/links/other/'))).status, 403)
   assert.match(server.errorLog(), /openat\(\) ".*\/links\/link.html" failed \(40: Too many levels of symbolic links\)/)
 })
+
+test('a file that shrinks while it is sent ends the connection', async () => {
+  await using server = await startViaduct(CONF, { files: FILES, alerts: true })
+  const file = server.prefix.path('www/shrinking')
+  closeSync(openSync(file, 'w'))
+  truncateSync(file, 60_000_000)
+  const client = await server.connect()
+  client.write('GET /shrinking HTTP/1.1\r\nHost: h\r\n\r\n')
+  await client.until(/Content-Length: 60000000/)
+  client.socket.pause()
+  truncateSync(file, 1000)
+  client.socket.resume()
+  assert.ok((await client.rest()).length < 60_000_000)
+  assert.match(server.errorLog(), /\[alert\] .*pread\(\) read only \d+ of 60000000 from "/)
+})
+
+test('a client that leaves leaves no descriptor behind', async () => {
+  await using server = await startViaduct(CONF, { files: FILES })
+  const file = server.prefix.path('www/left')
+  closeSync(openSync(file, 'w'))
+  truncateSync(file, 60_000_000)
+  const client = await server.connect()
+  client.write('GET /left HTTP/1.1\r\nHost: h\r\n\r\n')
+  await client.until(/Content-Length/)
+  client.close()
+  const engine = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'latin1').trim() || String(server.pid)
+  const links = () => readdirSync(`/proc/${engine}/fd`).map((fd) => linkOf(`/proc/${engine}/fd/${fd}`))
+  await server.until('the file is closed', () => !links().some((link) => link.endsWith('/www/left')))
+})
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
