@@ -14,6 +14,8 @@ export const WITH: readonly string[] = [
   '--with-http_gunzip_module',
   '--with-http_gzip_static_module',
   '--with-http_random_index_module',
+  '--with-http_realip_module',
+  '--with-http_secure_link_module',
 ]
 
 /** Parts that nginx has by default and that do not work here. */
@@ -21,13 +23,11 @@ export const WITHOUT: readonly string[] = [
   '--without-http_ssi_module',
   '--without-http_mirror_module',
   '--without-http_userid_module',
-  '--without-http_referer_module',
   '--without-http_fastcgi_module',
   '--without-http_uwsgi_module',
   '--without-http_scgi_module',
   '--without-http_grpc_module',
   '--without-http_memcached_module',
-  '--without-http_empty_gif_module',
   '--without-http_browser_module',
   '--without-http_upstream_hash_module',
   '--without-http_upstream_ip_hash_module',

@@ -26,7 +26,7 @@ export class Client {
   /** The current request came before the last one was answered. */
   pipelined = false
   /** When the connection was accepted, monotonic milliseconds. */
-  readonly startMs = clock.monotonic
+  startMs = clock.monotonic
   /** `$connection_requests`. */
   requests = 0
   /** From the PROXY protocol; empty without it. */
@@ -60,11 +60,21 @@ export class Client {
     return this.#binary
   }
 
-  /** Replaces the client's address, as `realip` does. */
-  setAddress(address: string, port: number): void {
-    this.address = address
-    this.#port = port
-    this.#binary = ''
+  /** The same client with another address, as `realip` finds one: for one request. */
+  withAddress(address: string, port: number): Client {
+    const copy = new Client(this.id, this.wire, this.#local)
+    copy.address = address
+    copy.#port = port
+    copy.secure = this.secure
+    copy.debug = this.debug
+    copy.pipelined = this.pipelined
+    copy.startMs = this.startMs
+    copy.requests = this.requests
+    copy.proxyAddress = this.proxyAddress
+    copy.proxyPort = this.proxyPort
+    copy.proxyServerAddress = this.proxyServerAddress
+    copy.proxyServerPort = this.proxyServerPort
+    return copy
   }
 
   /** `$server_addr`. */

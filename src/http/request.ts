@@ -93,7 +93,8 @@ export interface Held {
 
 export class Request implements LogContext {
   readonly carrier: Carrier
-  readonly client: Client
+  /** The carrier's, unless `realip` found another address behind it. */
+  client: Client
   /** Fields of the request; the carrier's own table. */
   headers!: HeaderTable
   facts!: RequestFacts
@@ -199,6 +200,7 @@ export class Request implements LogContext {
   /** Makes the object ready for the next request of its connection. */
   reset(): void {
     this.out.reset()
+    this.client = this.carrier.client
     if (this.vars.length !== 0) this.vars.length = 0
     if (this.#slots.length !== 0) this.#slots.length = 0
     this.#marks = 0

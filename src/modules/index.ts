@@ -8,6 +8,7 @@ import { authBasicModule } from './http/auth-basic.ts'
 import { autoindexModule } from './http/autoindex.ts'
 import { charsetModule } from './http/charset.ts'
 import { coreModule } from './http/core.ts'
+import { emptyGifModule } from './http/empty-gif.ts'
 import { geoModule } from './http/geo.ts'
 import { gunzipModule } from './http/gunzip.ts'
 import { gzipModule } from './http/gzip.ts'
@@ -24,7 +25,10 @@ import { openFileCacheModule } from './http/open-file-cache.ts'
 import { proxyModule } from './http/proxy.ts'
 import { randomIndexModule } from './http/random-index.ts'
 import { rangeModule } from './http/range.ts'
+import { realipModule } from './http/realip.ts'
+import { refererModule } from './http/referer.ts'
 import { rewriteModule, serverIfModule } from './http/rewrite.ts'
+import { secureLinkModule } from './http/secure-link.ts'
 import { splitClientsModule } from './http/split-clients.ts'
 import { staticModule } from './http/static.ts'
 import { tryFilesModule } from './http/try-files.ts'
@@ -36,9 +40,12 @@ export const modules: readonly ConfigModule[] = [
   coreModule,
   logModule,
   upstreamModule,
+  realipModule,
   geoModule,
   mapModule,
   splitClientsModule,
+  refererModule,
+  secureLinkModule,
   rewriteModule,
   serverIfModule,
   accessModule,
@@ -47,6 +54,7 @@ export const modules: readonly ConfigModule[] = [
   limitReqModule,
   limitConnModule,
   openFileCacheModule,
+  emptyGifModule,
   randomIndexModule,
   indexModule,
   autoindexModule,
