@@ -8,11 +8,14 @@ import { type Context, directive, directives, type ReadContext } from '../../con
 import { fullName } from '../../config/include.ts'
 import type { Position, Word } from '../../config/source.ts'
 import { parseMilliseconds, parseNumber, parseSize } from '../../config/units.ts'
-import { type AttachContext, httpModule } from '../../http/module.ts'
+import { type AttachContext, httpModule, type TreeContext } from '../../http/module.ts'
 import type { Text } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
 import { toBinary } from '../../lib/bytes.ts'
+import { errnoText } from '../../lib/errno.ts'
+import { statPath } from '../../lib/file-status.ts'
 import { type AccessLog, openAccessLog } from '../../log/access-log.ts'
+import { ERROR } from '../../log/error-log.ts'
 import { escapeDefault, escapeJson } from '../../log/log-escape.ts'
 import { parseSyslog, SyslogLog, type SyslogSpec } from '../../log/syslog.ts'
 import { type OpenLogFileCache, VariableLog } from '../../log/variable-log.ts'
@@ -55,10 +58,9 @@ const accessLog = mapped(
       at: at.directive,
     }
     if (draft.off) return rest.length === 0 ? draft : at.fail(`invalid parameter "${rest[0]!.text}"`, rest[0])
-    const [first] = rest
-    const named = first !== undefined && !/^(?:(?:buffer|flush|gzip|if)=|gzip$)/.test(first.text)
-    if (named) draft.format = first.text
-    for (const word of named ? rest.slice(1) : rest) readParameter(draft, word, at)
+    const [format, ...parameters] = rest
+    if (format !== undefined) draft.format = format.text
+    for (const word of parameters) readParameter(draft, word, at)
     checkParameters(draft, at)
     return draft
   },
@@ -157,6 +159,8 @@ export const logModule = httpModule({
     for (const format of conf.log_format) {
       if (seen.has(format.name)) tree.fail(`duplicate "log_format" name "${format.name}"`, format.at)
       seen.add(format.name)
+      // Formats that nobody uses are checked too.
+      tree.afterAttach(() => compileFormat(format, tree))
     }
   },
   attach(conf, plan, at) {
@@ -165,10 +169,9 @@ export const logModule = httpModule({
     for (const line of lines) {
       const format = formatOf(line, conf.log_format, at)
       if (format === undefined) continue
-      const writer = compileWriter(line, conf.open_log_file_cache, at)
-      if (writer === undefined) continue
       const condition = line.condition === undefined ? undefined : at.text(line.condition)
-      plan.log(writeLine, { line: compileFormat(format, at), condition, write: writer })
+      const write = compileWriter(line, conf.open_log_file_cache, at)
+      if (write !== undefined) plan.log(writeLine, { line: compileFormat(format, at), condition, write })
     }
   },
 })
@@ -190,9 +193,9 @@ function defaultLog(at: AttachContext): AccessLogLine {
 }
 
 function formatOf(line: AccessLogLine, formats: readonly Format[], at: AttachContext): Format | undefined {
-  const found = formats.find((format) => format.name === line.format)
+  const found = formats.find((format) => format.name.toLowerCase() === line.format.toLowerCase())
   if (found !== undefined) return found
-  if (line.format !== 'combined') {
+  if (line.format.toLowerCase() !== 'combined') {
     at.fail(`unknown log format "${line.format}"`, line.at)
     return undefined
   }
@@ -216,30 +219,58 @@ function compileWriter(
     const log: AccessLog = at.shared(`access_log ${line.path}`, () => new SyslogLog(target, at.log))
     return (_, text) => log.write(text)
   }
-  if (target.constant === undefined) return variableWriter(at.text(target), cache, at)
+  if (target.constant === undefined) return variableWriter(target, cache, at)
   const path = fullName(target.constant, at.prefixed(''))
   at.logFile(path)
+  checkConflict(line, path, at)
   if (at.role !== 'worker') return undefined
   const log = openAccessLog({ ...line, path }, at.files, at.log)
   return (_, text) => log.write(text)
 }
 
-function variableWriter(path: Text, cache: OpenLogFileCache | undefined, at: AttachContext): Writer {
+/** Logs to one file that are buffered must be so in the same way. */
+function checkConflict(line: AccessLogLine, path: string, at: AttachContext): void {
+  if (line.bufferSize === 0) return
+  const first = at.shared(`buffer of access_log ${path}`, () => line)
+  if (first.bufferSize !== line.bufferSize || first.flushMs !== line.flushMs || first.gzipLevel !== line.gzipLevel) {
+    at.fail(`access_log "${line.path}" already defined with conflicting parameters`, line.at)
+  }
+}
+
+function variableWriter(target: Template, cache: OpenLogFileCache | undefined, at: AttachContext): Writer {
   const log = at.shared(`access_log ${JSON.stringify(cache)}`, () => {
     const made = new VariableLog(cache)
     at.onReopen(() => made.close())
     at.onExit(() => made.close())
     return made
   })
-  const prefix = at.prefixed('')
+  const path = at.text(target)
+  // What is written decides: a variable's value that begins with a slash still is taken from the prefix.
+  const prefix = target.source.startsWith('/') ? '' : at.prefixed('')
   return (r, text) => {
-    const name = path(r)
-    if (name !== '') log.write(fullName(name, prefix), text, r.location.log, r)
+    if (rootExists(r)) log.write(prefix + path(r), text, r.location.log, r)
   }
 }
 
-/** Compiles a format to a function that makes the line, line feed included. */
-function compileFormat(format: Format, at: AttachContext): Text {
+/**
+ * No log where there is no document root: names are made of what clients send, and a virtual host that does not exist
+ * shall not make files.
+ */
+function rootExists(r: Request): boolean {
+  const root = r.location.root(r)
+  const found = statPath(root)
+  if (typeof found !== 'string' && found.isDirectory()) return true
+  const why = typeof found === 'string' ? found : 'ENOTDIR'
+  r.logError(ERROR, `testing "${root}" existence failed ${errnoText(why)}`)
+  return false
+}
+
+/** The function that makes the lines of a format, line feed included; one per format. */
+function compileFormat(format: Format, at: TreeContext): Text {
+  return at.shared(`log_format ${format.name}`, () => lineMaker(format, at))
+}
+
+function lineMaker(format: Format, at: TreeContext): Text {
   const { escape: kind } = format
   const encode = kind === 'json' ? escapeJson : kind === 'none' ? unchanged : escapeDefault
   const missing = kind === 'default' ? '-' : ''
