@@ -48,6 +48,11 @@ export class LocationConf {
   log!: ErrorLog
   /** `Server: ...` with its line end, or empty when nothing is to be told. */
   serverField = ''
+  /** `Connection: keep-alive` with `Keep-Alive` where it is told. */
+  keepAliveFields = 'Connection: keep-alive\r\n'
+  /** What most responses begin with, made once a second by the serializer. */
+  startText = ''
+  startSecond = -1
   /** Who signs error pages. */
   signature = ''
   errorPages: readonly CompiledErrorPage[] = []

@@ -60,6 +60,11 @@ export interface TreeContext {
   onExit(run: () => void): void
 }
 
+/** A shared value that survives reloads: it gets its predecessor of the same key, which is not used for new requests. */
+export interface Heir {
+  inherit(previous: unknown): void
+}
+
 /** What `attach` gets beside the settings and the plan. */
 export interface AttachContext extends TreeContext {
   readonly location: LocationConf

@@ -16,7 +16,14 @@ export function sendText(r: Request, status: number, text: string): Verdict {
     r.out.location = text
     return status
   }
-  return sendBytes(r, status, text === '' ? NO_BYTES : Buffer.from(text, 'latin1'))
+  const { out } = r
+  r.discardBody()
+  out.status = status
+  out.contentLength = text.length
+  setContentType(r)
+  r.sendHead()
+  r.body.writeText(r.headerOnly ? '' : text, LAST)
+  return DONE
 }
 
 /** Sends bytes that never change; their type is that of the URI unless `contentType` is given. */

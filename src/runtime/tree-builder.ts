@@ -3,7 +3,7 @@ import type { Diagnostics } from '../config/diagnostics.ts'
 import { fullName } from '../config/include.ts'
 import type { Position } from '../config/source.ts'
 import type { CapturePattern } from '../http/location.ts'
-import type { Role, TreeContext } from '../http/module.ts'
+import type { Heir, Role, TreeContext } from '../http/module.ts'
 import type { Text } from '../http/plan.ts'
 import type { Request } from '../http/request.ts'
 import type { ErrorLog } from '../log/error-log.ts'
@@ -126,6 +126,14 @@ export class TreeBuilder implements TreeContext {
     return this.#shared.get(key) as T // whoever uses the key made the value
   }
 
+  /** Lets what modules share take over from the tree that this one replaces (see `Heir`). */
+  inherit(previous: TreeBuilder): void {
+    for (const [key, value] of this.#shared) {
+      const before = previous.#shared.get(key)
+      if (before !== undefined && isHeir(value)) value.inherit(before)
+    }
+  }
+
   afterAttach(run: () => void): void {
     this.#afterAttach.push(run)
   }
@@ -144,6 +152,10 @@ export class TreeBuilder implements TreeContext {
     for (const { name, size } of this.zones.values())
       if (size === 0) this.fail(`zero size shared memory zone "${name}"`)
   }
+}
+
+function isHeir(value: unknown): value is Heir {
+  return typeof value === 'object' && value !== null && 'inherit' in value
 }
 
 const BOUND = [

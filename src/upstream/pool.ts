@@ -39,7 +39,7 @@ export class PeerConnection implements WireOwner, TimerOwner {
   readonly startMs = clock.monotonic
   requests = 0
   /** Who may use it again, when the pool is local. */
-  tag: unknown
+  tag = ''
   connected = false
   user: ConnectUser | undefined
   #pool: ConnectionPool | undefined
@@ -126,7 +126,7 @@ export class ConnectionPool {
   }
 
   /** The newest idle connection to `peer`, if there is one. */
-  take(peer: Peer, tag: unknown): PeerConnection | undefined {
+  take(peer: Peer, tag: string): PeerConnection | undefined {
     const idle = this.#idle
     for (let i = idle.length - 1; i >= 0; i--) {
       const connection = idle[i]!
@@ -141,7 +141,7 @@ export class ConnectionPool {
   }
 
   /** Keeps a connection, or closes it when it has served its time. */
-  give(connection: PeerConnection, tag: unknown): void {
+  give(connection: PeerConnection, tag: string): void {
     const { max, requestsMax, timeMs, timeoutMs } = this.options
     if (
       this.#closed ||
@@ -164,6 +164,16 @@ export class ConnectionPool {
     connection.tag = tag
     connection.sleep(this, timeoutMs)
     this.#idle.push(connection)
+  }
+
+  /** Moves another pool's idle connections to these peers here; the rest stays where it is. */
+  adopt(other: ConnectionPool, peers: ReadonlySet<string>): void {
+    const kept = other.#idle.filter((connection) => peers.has(connection.peer.address.name))
+    for (const connection of kept) {
+      other.forget(connection)
+      connection.wake()
+      this.give(connection, connection.tag)
+    }
   }
 
   forget(connection: PeerConnection): void {

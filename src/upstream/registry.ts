@@ -50,6 +50,15 @@ export class UpstreamRegistry {
     return group
   }
 
+  /** Takes over idle connections of groups that have the same name, to servers that they still have. */
+  inherit(previous: unknown): void {
+    if (!(previous instanceof UpstreamRegistry)) return
+    for (const [name, group] of this.#named) {
+      const before = previous.#named.get(name)?.pool
+      if (before !== undefined) group.pool?.adopt(before, new Set(group.peers.map((peer) => peer.address.name)))
+    }
+  }
+
   /** Closes what idles. */
   close(): void {
     for (const group of this.#named.values()) group.pool?.close()

@@ -27,6 +27,8 @@ export function ignoreMask(names: readonly string[]): number {
 
 export interface ExchangeConf {
   readonly transport: TransportConf
+  /** Who may use the same connections: the location and how it connects, in words that a reload does not change. */
+  readonly tag: string
   readonly nextMask: number
   /** `http://`, for messages. */
   readonly scheme: string

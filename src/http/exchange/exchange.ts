@@ -189,7 +189,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.#beginAttempt(peer.address.name)
     this.codec.begin(r, conf.transport.buffer_size)
     this.#partial = NO_BYTES
-    const kept = this.#group.pool?.take(peer, conf)
+    const kept = this.#group.pool?.take(peer, conf.tag)
     if (kept === undefined) {
       this.#connect(peer)
       return DONE
@@ -511,7 +511,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     if (reusable && pool !== undefined && this.#sender.sent && this.codec.keepAlive && !this.r.carrier.closing) {
       this.#connection = undefined
       this.#sender.detach()
-      if (connection !== undefined) pool.give(connection, this.conf)
+      if (connection !== undefined) pool.give(connection, this.conf.tag)
     } else this.#closePeer()
   }
 

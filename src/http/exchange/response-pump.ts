@@ -87,7 +87,7 @@ export class ResponsePump implements Producer {
   /** Nothing follows; the response ends when the client has taken what is held. */
   end(): void {
     this.#complete = true
-    if (this.#spool !== undefined && !this.#spool.empty) return
+    if (this.stalled || (this.#spool !== undefined && !this.#spool.empty)) return
     this.#r.producer = undefined
     this.#r.body.write(NO_BYTES, LAST)
   }

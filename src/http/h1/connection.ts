@@ -182,7 +182,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     r.begin(clock.now, clock.monotonic)
     r.requestLine = parser.requestLine
     r.requestLength = parser.headLength
-    r.version = line.major * 10 + line.minor
+    // HTTP/1.2 and later are spoken to as 1.1.
+    r.version = line.major * 10 + Math.min(line.minor, 1)
     r.methodBit = line.method
     this.#state = BUSY
     this.#ended = false
@@ -396,6 +397,17 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     return false
   }
 
+  override writeText(text: string, flags: number): boolean {
+    const r = this.#request
+    if (this.#chunkedOut || text.length !== this.#promised || this.#ended || this.#state === CLOSED) {
+      return super.writeText(text, flags)
+    }
+    this.#promised = 0
+    r.bytesSent += text.length
+    this.wire.write(text)
+    return this.write(NO_BYTES, flags)
+  }
+
   #writeBody(r: Request, bytes: Uint8Array, size: number, stable: boolean): void {
     const { wire } = this
     const before = wire.bytesWritten
@@ -558,9 +570,9 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
 
   // ---- the end -------------------------------------------------------------------------------
 
-  /** True when the connection waits for a request and may be closed without loss. */
+  /** True when the connection waits for another request and may be closed without loss; a fresh one may not. */
   get idle(): boolean {
-    return this.#state === HEAD && this.#rest.length === 0
+    return this.#state === HEAD && this.#rest.length === 0 && this.client.requests > 0
   }
 
   /** Closes at once; a request under way is told. */

@@ -17,9 +17,7 @@ export interface Framing {
 export function serializeHead(r: Request, chunked: boolean): string {
   const { out, location } = r
   const { status } = out
-  let head = 'HTTP/1.1 ' + (out.statusText === '' ? statusText(status) : out.statusText) + '\r\n'
-  head += out.server === undefined ? location.serverField : 'Server: ' + out.server + '\r\n'
-  head += out.date === undefined ? dateField() : 'Date: ' + out.date + '\r\n'
+  let head = out.statusText === '' && out.server === undefined && out.date === undefined ? usualStart(r) : ownStart(r)
   if (out.contentType !== '') {
     head += 'Content-Type: ' + out.contentType + (out.charset === '' ? '\r\n' : '; charset=' + out.charset + '\r\n')
   }
@@ -27,9 +25,28 @@ export function serializeHead(r: Request, chunked: boolean): string {
   if (out.lastModified >= 0) head += 'Last-Modified: ' + formatHttpDate(out.lastModified) + '\r\n'
   if (out.location !== '') head += 'Location: ' + absoluteLocation(r) + '\r\n'
   if (chunked) head += 'Transfer-Encoding: chunked\r\n'
-  head += connectionFields(r, status)
+  head += status !== 101 && r.keepAlive ? location.keepAliveFields : connectionFields(status)
   if (out.varyEncoding) head += 'Vary: Accept-Encoding\r\n'
   return head + listedFields(r) + '\r\n'
+}
+
+/** Status line, Server and Date of the server's own making: the same for all responses of a second. */
+function usualStart(r: Request): string {
+  const { location } = r
+  const { status } = r.out
+  if (status !== 200) return 'HTTP/1.1 ' + statusText(status) + '\r\n' + location.serverField + dateField()
+  if (location.startSecond !== clock.seconds) {
+    location.startSecond = clock.seconds
+    location.startText = 'HTTP/1.1 200 OK\r\n' + location.serverField + dateField()
+  }
+  return location.startText
+}
+
+function ownStart(r: Request): string {
+  const { out, location } = r
+  let start = 'HTTP/1.1 ' + (out.statusText === '' ? statusText(out.status) : out.statusText) + '\r\n'
+  start += out.server === undefined ? location.serverField : 'Server: ' + out.server + '\r\n'
+  return start + (out.date === undefined ? dateField() : 'Date: ' + out.date + '\r\n')
 }
 
 /** Fields from the list, common to all protocols in order and spelling. */
@@ -45,12 +62,8 @@ function listedFields(r: Request): string {
   return fields
 }
 
-function connectionFields(r: Request, status: number): string {
-  if (status === 101) return 'Connection: upgrade\r\n'
-  if (!r.keepAlive) return 'Connection: close\r\n'
-  const { headerSeconds } = r.location.core.keepalive_timeout
-  if (headerSeconds === 0) return 'Connection: keep-alive\r\n'
-  return 'Connection: keep-alive\r\nKeep-Alive: timeout=' + headerSeconds + '\r\n'
+function connectionFields(status: number): string {
+  return status === 101 ? 'Connection: upgrade\r\n' : 'Connection: close\r\n'
 }
 
 let dateSecond = -1

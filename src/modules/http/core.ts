@@ -47,6 +47,8 @@ export const coreModule = httpModule({
     attachRoot(location, at)
     attachLog(conf, location, at)
     attachIdentity(conf, location)
+    const { headerSeconds } = conf.keepalive_timeout
+    if (headerSeconds > 0) location.keepAliveFields += `Keep-Alive: timeout=${headerSeconds}\r\n`
     location.types = typesOf(at.scope)
     location.defaultType = at.text(conf.default_type)
     location.errorPages = conf.error_page.map((page): CompiledErrorPage => ({ conf: page, text: at.text(page.target) }))
