@@ -136,8 +136,6 @@ export class Request implements LogContext {
   requestLength = 0
   /** `$request_uri` may be passed to a back end as it came: nothing rewrote it. */
   uriUnchanged = true
-  /** The name of the location is still the beginning of the URI: `rewrite ... break` makes that untrue. */
-  locationMatches = true
   /** The URI still begins with the name of its location: a rewrite with `break` changes that. */
   locationValid = true
   /** Set by a redirect inside the server: `internal` locations may then be used. */
@@ -222,7 +220,6 @@ export class Request implements LogContext {
     this.headerOnly = false
     this.requestLength = 0
     this.uriUnchanged = true
-    this.locationMatches = true
     this.locationValid = true
     this.internal = false
     this.#steps = []
@@ -389,7 +386,7 @@ export class Request implements LogContext {
     this.uri = uri
     this.args = args
     this.uriUnchanged = false
-    this.locationMatches = true
+    this.locationValid = true
     this.internal = true
     this.location = this.server.base
     this.#slots.length = 0

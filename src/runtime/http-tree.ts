@@ -5,11 +5,13 @@
 import type { Config, ConfigModule } from '../config/load.ts'
 import type { Scope } from '../config/scope.ts'
 import { core, structure } from '../http/core-directives.ts'
+import type { ServerName } from '../http/core-readers.ts'
 import { findLocation } from '../http/find-location.ts'
 import { LocationConf, LocationTree, ServerConf } from '../http/location.ts'
 import { type AttachContext, type HttpModule, isHttpModule } from '../http/module.ts'
 import { accessSteps, afterRewrite, contentMissing } from '../http/phases.ts'
 import { Plan, type Step } from '../http/plan.ts'
+import { lowerAscii, toBinary } from '../lib/bytes.ts'
 import { type EndpointPlan, planEndpoints } from './endpoints.ts'
 import { TreeBuilder, type TreeEnv } from './tree-builder.ts'
 
@@ -73,7 +75,7 @@ class HttpCompiler {
   #server(scope: Scope): ServerConf {
     const names = scope.resolve(structure).server_name.flat()
     const base = new LocationConf('', scope.resolve(core), scope)
-    const server = new ServerConf(names[0]?.text ?? '', base)
+    const server = new ServerConf(firstName(names), base)
     base.server = server
     const plan = this.#attach(base, server)
     // A request that no location is for is served by the settings of the server.
@@ -163,4 +165,12 @@ function answerSteps(plan: Plan, location: LocationConf): Step[] {
   const { preaccess, access, precontent, content } = plan.phases
   const answer = plan.handler === undefined ? [...content, contentMissing] : [plan.handler]
   return [...preaccess, ...accessSteps(access, location.core.satisfy), ...precontent, ...answer]
+}
+
+/** `$server_name`: in lower case and without a dot before it, but for a regular expression, which stays as it is. */
+function firstName([first]: readonly ServerName[]): string {
+  if (first === undefined) return ''
+  if (first.kind === 'regex') return toBinary(first.text)
+  const name = lowerAscii(toBinary(first.text === '$hostname' ? first.name : first.text))
+  return name.startsWith('.') ? name.slice(1) : name
 }

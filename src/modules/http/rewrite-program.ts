@@ -70,7 +70,7 @@ export class BreakOp implements Op {
   run(r: Request): Verdict {
     if (r.uriChanged) {
       r.uriChanged = false
-      r.locationMatches = false
+      r.locationValid = false
     }
     return EXIT
   }
@@ -145,7 +145,7 @@ export class RewriteOp implements Op {
     const rule = this.#rule
     r.internal = true
     r.uriUnchanged = false
-    if (rule.breaks) r.locationMatches = false
+    if (rule.breaks) r.locationValid = false
     r.uriChanged = !rule.breaks
     quoting = false
     if (rule.status !== 0) return this.#redirect(r, rule.status)
