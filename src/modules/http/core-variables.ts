@@ -211,27 +211,32 @@ function keepAliveSent(r: Request): string | undefined {
   return r.keepAlive && headerSeconds > 0 ? `timeout=${headerSeconds}` : undefined
 }
 
-/** A response field by the name that its variable has; what a back end sent counts too. */
+/** A response field by the name that its variable has; what a back end sent counts too, unless it was taken out. */
 function sentField(r: Request, name: string): string | undefined {
-  if (name === 'accept_ranges' && r.out.acceptRanges) return 'bytes'
   const { out } = r
-  let found = ''
-  let any = false
-  if (out.source !== undefined) {
-    for (let i = out.source.findVariable(name); i >= 0; i = out.source.findVariable(name, i + 1)) {
-      found += (any ? ', ' : '') + out.source.value(i)
-      any = true
-    }
-  }
+  if (name === 'accept_ranges' && out.acceptRanges) return 'bytes'
+  const found = passedField(out.lines, name)
   for (let i = 0; i < out.names.length; i++) {
-    if (variableName(out.names[i]!) !== name) continue
-    found += (any ? ', ' : '') + out.values[i]!
-    any = true
+    if (variableName(out.names[i]!) === name) found.push(out.values[i]!)
   }
-  if (any) return found
+  if (found.length > 0) return found.join(', ')
   if (name === 'server') return out.server
   if (name === 'date') return out.date
   return undefined
+}
+
+/** The values of a field among verbatim lines. */
+function passedField(lines: string, name: string): string[] {
+  const found: string[] = []
+  for (let at = 0; at < lines.length; ) {
+    const end = lines.indexOf('\r\n', at)
+    const colon = lines.indexOf(':', at)
+    if (colon === at + name.length && variableName(lines.slice(at, colon)) === name) {
+      found.push(lines.slice(colon + 1, end).trim())
+    }
+    at = end + 2
+  }
+  return found
 }
 
 function variableName(name: string): string {
