@@ -105,11 +105,16 @@ export class PeerConnection implements WireOwner, TimerOwner {
     this.close()
   }
 
+  /** Closes it for good; whoever used it is not told. */
   close(): void {
     cancelTimer(this.#timer)
+    this.user = undefined
+    this.wire.owner = NOBODY
     this.wire.destroy()
   }
 }
+
+const NOBODY: WireOwner = { onBytes() {}, onDrain() {}, onEnd() {}, onClose() {} }
 
 /** The idle connections of one group in one worker. */
 export class ConnectionPool {

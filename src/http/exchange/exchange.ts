@@ -56,7 +56,6 @@ const NON_IDEMPOTENT_METHODS = 0x8 | 0x1000 | 0x4000 // POST, LOCK, PATCH
 /** How often a response that is held back by `limit_rate` goes on. */
 const RATE_STEP_MS = 250
 const NO_BYTES = Buffer.alloc(0)
-const IGNORE: WireOwner = { onBytes() {}, onDrain() {}, onEnd() {}, onClose() {} }
 
 const free: Exchange[] = []
 const FREE_MAX = 1024
@@ -520,9 +519,6 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.#sender.detach()
     if (connection === undefined) return
     this.#connection = undefined
-    connection.user = undefined
-    // The exchange may serve another request when the end of this connection is told.
-    connection.wire.owner = IGNORE
     connection.close()
   }
 

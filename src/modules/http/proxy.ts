@@ -85,7 +85,7 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
   const request = compileRequest(conf, target, setBody, at)
   return {
     transport: settings,
-    tag: `${at.server.name} ${at.location.name} ${at.scope.at.line} ${bind?.source ?? ''}`,
+    tag: `${at.server.name} ${at.location.name} ${bind?.source ?? ''}`,
     nextMask: failureMask(settings.next_upstream),
     scheme: target.scheme,
     passBody: settings.pass_request_body && setBody === undefined,
