@@ -16,6 +16,7 @@ export const WITH: readonly string[] = [
   '--with-http_random_index_module',
   '--with-http_realip_module',
   '--with-http_secure_link_module',
+  '--with-http_stub_status_module',
 ]
 
 /** Parts that nginx has by default and that do not work here. */

@@ -3,18 +3,11 @@
  * outlives reloads; its virtual servers are replaced in place, so that open connections follow.
  */
 import type { Client } from './client.ts'
+import { connectionCounters, NONE } from './connection-counters.ts'
 import type { H1Connection } from './h1/connection.ts'
 import type { RequestLimits } from './h1/request-parser.ts'
 import type { CapturePattern, ServerConf } from './location.ts'
 import type { Request } from './request.ts'
-
-/** Counters of one worker, shown by `stub_status` and the API. */
-export interface WorkerCounters {
-  accepted: number
-  handled: number
-  requests: number
-  active: number
-}
 
 /** The servers of one address by name (ngx_http_find_virtual_server). */
 export class VirtualServers {
@@ -87,7 +80,6 @@ export class HttpListener {
   readonly address: string
   readonly port: number
   readonly unixPath: string
-  readonly counters: WorkerCounters
   readonly connections = new Set<H1Connection>()
   servers: VirtualServers
   /** Addresses that share this wildcard socket. */
@@ -100,14 +92,12 @@ export class HttpListener {
   constructor(
     key: string,
     end: { readonly address: string; readonly port: number; readonly unixPath: string },
-    counters: WorkerCounters,
     servers: VirtualServers,
   ) {
     this.key = key
     this.address = end.address
     this.port = end.port
     this.unixPath = end.unixPath
-    this.counters = counters
     this.servers = servers
   }
 
@@ -130,13 +120,15 @@ export class HttpListener {
 
   opened(connection: H1Connection): void {
     this.connections.add(connection)
-    this.counters.active++
+    connectionCounters.open()
   }
 
   /** Idempotent: a connection may end in several ways at once. */
   closed(connection: H1Connection): void {
     if (!this.connections.delete(connection)) return
-    this.counters.active--
+    connectionCounters.close()
+    connectionCounters.move(connection.countedAs, NONE)
+    connection.countedAs = NONE
     if (this.connections.size === 0) this.onEmpty()
   }
 

@@ -31,6 +31,7 @@ import { rewriteModule, serverIfModule } from './http/rewrite.ts'
 import { secureLinkModule } from './http/secure-link.ts'
 import { splitClientsModule } from './http/split-clients.ts'
 import { staticModule } from './http/static.ts'
+import { stubStatusModule } from './http/stub-status.ts'
 import { tryFilesModule } from './http/try-files.ts'
 import { upstreamModule } from './http/upstream.ts'
 
@@ -55,6 +56,7 @@ export const modules: readonly ConfigModule[] = [
   limitConnModule,
   openFileCacheModule,
   emptyGifModule,
+  stubStatusModule,
   randomIndexModule,
   indexModule,
   autoindexModule,

@@ -3,8 +3,9 @@
  * under the listeners; connections, pools and requests under way stay.
  */
 import type { Client } from '../http/client.ts'
+import { connectionCounters } from '../http/connection-counters.ts'
 import { H1Connection } from '../http/h1/connection.ts'
-import { HttpListener, type WorkerCounters } from '../http/listener.ts'
+import { HttpListener } from '../http/listener.ts'
 import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
 import { parseIp } from '../lib/ip.ts'
@@ -31,7 +32,6 @@ interface Seat {
 
 /** Serves a program; `install` swaps to another one without closing anything. */
 export class WorkerRuntime {
-  readonly counters: WorkerCounters = { accepted: 0, handled: 0, requests: 0, active: 0 }
   readonly #env: WorkerEnv
   readonly #seats = new Map<string, Seat>()
   /** Listeners that no longer accept but still have connections. */
@@ -76,21 +76,20 @@ export class WorkerRuntime {
   #httpListener({ spec, servers, byAddress }: EndpointPlan): HttpListener {
     const wildcard = spec.host === '0.0.0.0' || spec.host === '::'
     const end = { address: wildcard ? '' : spec.host, port: spec.port, unixPath: spec.path }
-    const listener = new HttpListener(spec.key, end, this.counters, servers)
+    const listener = new HttpListener(spec.key, end, servers)
     listener.byAddress = byAddress
     listener.onEmpty = () => this.#emptied(listener)
     return listener
   }
 
   #accept(listener: HttpListener, handle: AcceptedHandle, soKeepalive: EndpointPlan['soKeepalive']): void {
-    const { counters } = this
-    counters.accepted++
-    if (counters.active >= this.#env.connectionsMax) {
+    connectionCounters.accept()
+    if (connectionCounters.own >= this.#env.connectionsMax) {
       this.#env.log.write(2, `${this.#env.connectionsMax} worker_connections are not enough`)
       handle.close()
       return
     }
-    counters.handled++
+    connectionCounters.handle()
     clock.update()
     beginEvent()
     const wire = new Wire(handle)

@@ -11,6 +11,7 @@ import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-w
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import { BodySink, LAST, LENT, STABLE } from '../body.ts'
 import { Client } from '../client.ts'
+import { connectionCounters, NONE, READING, WAITING, WRITING } from '../connection-counters.ts'
 import { debugEnd, debugHead } from '../debug-log.ts'
 import type { HttpListener } from '../listener.ts'
 import { methodName } from '../method.ts'
@@ -53,6 +54,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
   readonly #request: Request
   readonly #timer = new Timer(this)
   readonly #startedMs = clock.monotonic
+  /** The heading under which connection-counters.ts has it; read and cleared by the listener. */
+  countedAs = NONE
   #state = HEAD
   /** Bytes that came but are not consumed: a head in parts, a pipelined request, an early body. */
   #rest: Buffer = NO_BYTES
@@ -81,6 +84,12 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     this.#request.facts = this.#parser.facts
     wire.owner = this
     listener.opened(this)
+    this.#count(WAITING)
+  }
+
+  #count(as: number): void {
+    connectionCounters.move(this.countedAs, as)
+    this.countedAs = as
   }
 
   /** Begins to read. */
@@ -166,7 +175,10 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
       this.#arm(HEADER_TIMEOUT, this.#listener.defaultServer.connection.client_header_timeout)
     }
     const code = parser.parse(buffer, at, end)
-    if (code === NEED_MORE) return at
+    if (code === NEED_MORE) {
+      this.#count(READING)
+      return at
+    }
     const after = at + parser.headLength
     this.#begin(code)
     return code === PARSED ? after : end
@@ -179,6 +191,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     const r = this.#request
     const { line, facts } = parser
     this.client.requests++
+    connectionCounters.request()
+    this.#count(WRITING)
     r.begin(clock.now, clock.monotonic)
     r.requestLine = parser.requestLine
     r.requestLength = parser.headLength
@@ -479,7 +493,6 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
       const step = logSteps[i]!
       step.run(r, step.conf as never)
     }
-    this.#listener.counters.requests++
     r.cleanUp()
     if (this.#state === CLOSED || this.#state === TUNNEL) return
     if (r.aborted) return this.close()
@@ -550,6 +563,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     this.#parser.limits = this.#listener.limits
     this.client.pipelined = this.#rest.length > 0
     r.reset()
+    this.#count(WAITING)
     if (this.client.requests === 1 && core.tcp_nodelay) this.wire.setNoDelay()
     this.#arm(KEEPALIVE_TIMEOUT, timeout)
     this.#resumeInput()
