@@ -27,7 +27,7 @@ import {
   directives,
 } from '../config/directive.ts'
 import { readTemplate, type Template, template } from '../value/template.ts'
-import { keepaliveTimeout, type LocationHead, listen, locationHead, serverName } from './core-readers.ts'
+import { keepaliveTimeout, type LocationHead, listen, locationHead, serverName, sizeTemplate } from './core-readers.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 const HSLI: readonly Context[] = ['http', 'server', 'location', 'if']
@@ -301,13 +301,13 @@ const responseDirectives = {
   }),
   limit_rate: directive({
     in: HSLI,
-    args: template('rate'),
+    args: sizeTemplate('rate'),
     default: '0',
     doc: 'Bytes per second of one response; 0 means no limit.',
   }),
   limit_rate_after: directive({
     in: HSLI,
-    args: template('size'),
+    args: sizeTemplate('size'),
     default: '0',
     doc: 'Bytes that are sent before limit_rate holds.',
   }),

@@ -26,11 +26,11 @@ const INNER = { withoutEffect: 'Viaduct chooses the memory for compression itsel
 /** Bytes that are collected before they are compressed, unless they are to be flushed. */
 const PIECE_SIZE = 65536
 
-const powerOfTwo = (max: number) =>
+const powerOfTwo = (max: number, choices: string) =>
   word('size', (w, at) => {
     const value = parseSize(w.text)
     const fits = value !== undefined && value >= 512 && value <= max && Number.isInteger(Math.log2(value))
-    return fits ? value : at.fail(`"${at.directive.text}" directive must be 512, 1k, 2k, 4k, 8k, 16k, or 32k`, w)
+    return fits ? value : at.fail(`"${at.directive.text}" directive must be 512, 1k, 2k, 4k, 8k, 16k, ${choices}`, w)
   })
 
 interface GzipConf {
@@ -72,8 +72,20 @@ export const gzipModule = httpModule({
       default: '1',
       doc: 'How hard to try, from 1 to 9.',
     }),
-    gzip_window: directive({ in: HSL, args: powerOfTwo(32768), default: '32k', doc: 'Window of zlib.', ...INNER }),
-    gzip_hash: directive({ in: HSL, args: powerOfTwo(131072), default: '64k', doc: 'Hash of zlib.', ...INNER }),
+    gzip_window: directive({
+      in: HSL,
+      args: powerOfTwo(32768, 'or 32k'),
+      default: '32k',
+      doc: 'Window of zlib.',
+      ...INNER,
+    }),
+    gzip_hash: directive({
+      in: HSL,
+      args: powerOfTwo(131072, '32k, 64k, or 128k'),
+      default: '64k',
+      doc: 'Hash of zlib.',
+      ...INNER,
+    }),
     postpone_gzipping: directive({ in: HSL, args: size, default: '0', doc: 'Bytes to collect first.', ...INNER }),
     gzip_no_buffer: directive({
       in: HSL,

@@ -176,11 +176,12 @@ function addFields(r: Request, conf: HeadersConf): void {
     const field = fields[i]!
     if (safe || field.always) field.set(r, field.name, field.value(r))
   }
-  if (conf.trailers.some((trailer) => safe || trailer.always)) expectTrailers(r, conf.trailers, safe)
+  if (conf.trailers.length > 0) expectTrailers(r, conf.trailers, safe)
 }
 
 /** nginx frames a body that trailers follow in chunks, whether or not its length is known. */
 function expectTrailers(r: Request, trailers: readonly CompiledField[], safe: boolean): void {
+  if (!safe && !trailers.some((trailer) => trailer.always)) return
   const { out } = r
   const earlier = out.trailers
   out.trailers = () => {

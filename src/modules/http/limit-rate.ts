@@ -25,11 +25,6 @@ export const limitRateModule = httpModule({
   directives: {},
   attach(_conf, plan, at) {
     const { limit_rate, limit_rate_after } = at.location.core
-    for (const value of [limit_rate, limit_rate_after]) {
-      if (value.constant !== undefined && parseOffset(value.constant) === undefined) {
-        at.fail(`"${value === limit_rate ? 'limit_rate' : 'limit_rate_after'}" directive invalid value`, value.at)
-      }
-    }
     const rate = limit_rate.constant !== undefined && parseOffset(limit_rate.constant) === 0 ? undefined : limit_rate
     plan.headerFilter(limitRate, { rate: rate && at.text(rate), after: at.text(limit_rate_after) })
   },
