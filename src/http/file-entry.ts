@@ -38,7 +38,7 @@ export class FileEntry {
   content: Buffer | undefined = undefined
   /** Other forms of the content (compressed), by a name that their maker chooses. */
   variants: Map<string, Buffer> | undefined = undefined
-  /** Bytes of content and variants. */
+  /** Bytes of content and variants in the file memory; 0: the memory does not have it. */
   weight = 0
   /** Content was asked for since the memory last looked for something to forget. */
   recent = false
@@ -106,6 +106,13 @@ export class FileEntry {
     if (--this.#references > 0 || this.#fd < 0) return
     closeOpen(this.#fd)
     this.#fd = -1
+  }
+
+  /** Frees content that the memory does not keep: a cache may hold many entries. */
+  dropUnkept(): void {
+    if (this.weight !== 0) return
+    this.content = undefined
+    this.variants = undefined
   }
 
   /**

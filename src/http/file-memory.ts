@@ -30,15 +30,17 @@ export class FileMemory {
     return entry
   }
 
-  /** Remembers an entry with content in place of what was known of its path. */
+  /** Remembers an entry with content in place of what was known of its path, unless it alone is too much. */
   put(entry: FileEntry): void {
     const known = this.#entries.get(entry.path)
     if (known === entry) return
     if (known !== undefined) this.#forget(known)
-    entry.weight = ENTRY_WEIGHT + (entry.content?.length ?? 0)
+    const weight = ENTRY_WEIGHT + (entry.content?.length ?? 0)
+    if (weight > this.sizeMax) return
+    entry.weight = weight
     this.#entries.set(entry.path, entry)
     this.#size += entry.weight
-    this.#trim()
+    this.#trim(entry)
   }
 
   /** Remembers another form of an entry's content; an entry that is not remembered itself keeps it for its own life. */
@@ -48,7 +50,7 @@ export class FileMemory {
     if (this.#entries.get(entry.path) !== entry) return
     entry.weight += bytes.length
     this.#size += bytes.length
-    this.#trim()
+    this.#trim(entry)
   }
 
   delete(path: string): void {
@@ -64,11 +66,12 @@ export class FileMemory {
     entry.variants = undefined
   }
 
-  #trim(): void {
+  /** Forgets until the rest fits; `kept` is in use right now and goes last. */
+  #trim(kept: FileEntry): void {
     while (this.#size > this.sizeMax) {
       const [oldest] = this.#entries.values()
       if (oldest === undefined) return
-      if (oldest.recent) {
+      if ((oldest === kept && this.#entries.size > 1) || oldest.recent) {
         oldest.recent = false
         this.#entries.delete(oldest.path)
         this.#entries.set(oldest.path, oldest)

@@ -22,6 +22,7 @@ export function sendFile(r: Request, entry: FileEntry): void {
   r.sendHead()
   if (r.headerOnly || r.refusal !== 0 || out.replacement !== undefined || content !== undefined) {
     entry.release()
+    entry.dropUnkept()
     if (r.headerOnly || r.refusal !== 0) r.body.write(NO_BYTES, LAST)
     else if (out.replacement !== undefined) r.body.write(out.replacement, LAST | STABLE)
     else if (out.parts === undefined) r.body.write(content!, LAST | STABLE)

@@ -97,3 +97,16 @@ test('stored compressed files are sent as they are, or decompressed', async () =
   await ask(server.port(), '/always/bad.html', 'X: y')
   await server.logged(/inflate\(\) failed/)
 })
+
+test('without memory for content everything still works', async () => {
+  const conf = CONF.replace('gzip on;', 'gzip on; open_file_cache_content off;')
+  await using server = await startViaduct(conf.replace('root %%DIR%%;', 'root %%DIR%%; open_file_cache max=10;'), {
+    files: FILES,
+  })
+  for (let i = 0; i < 3; i++) {
+    const { fields, body } = await ask(server.port(), '/big.html', GZIP, '1.1')
+    assert.equal(fields['content-encoding'], 'gzip')
+    assert.equal(gunzipSync(body).toString(), TEXT)
+    assert.equal((await ask(server.port(), '/a.png', GZIP, '1.1')).body.toString(), SMALL)
+  }
+})
