@@ -9,6 +9,7 @@ import type { FileEntry } from './file-entry.ts'
 /** What an entry costs beyond its content. */
 const ENTRY_WEIGHT = 512
 
+/** Remembers entries with their content up to a total size. */
 export class FileMemory {
   /** Most bytes; 0 turns it off. */
   sizeMax: number

@@ -5,6 +5,7 @@
  */
 import type { Carrier } from './request.ts'
 
+/** Bytes in each. */
 export const LENT_SIZE = 65536
 /** Buffers kept for later use: 8 MiB per thread. */
 const FREE_MAX = 128

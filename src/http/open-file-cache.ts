@@ -20,6 +20,7 @@ interface Cached {
   uses: number
 }
 
+/** The entries of one `open_file_cache`; each is held by a reference until it is dropped. */
 export class OpenFileCache {
   readonly #countMax: number
   readonly #inactiveMs: number

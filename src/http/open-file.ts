@@ -14,13 +14,12 @@ import { fileMemory } from './file-memory.ts'
 import { type CacheUse, look, type OpenFileCache } from './open-file-cache.ts'
 import type { Text } from './plan.ts'
 import type { Request } from './request.ts'
-import { checkedFrom, checkSymlinks, SYMLINKS_OFF } from './symlinks.ts'
+import { checkedFrom, checkSymlinks, type SymlinkMode } from './symlinks.ts'
 
 /** How files of one location are reached. */
 export interface FileAccess extends CacheUse {
   readonly cache: OpenFileCache | undefined
-  /** One of the SYMLINKS constants. */
-  readonly symlinks: number
+  readonly symlinks: SymlinkMode
   /** The part of paths that may have links. */
   readonly from: Text | undefined
 }
@@ -31,14 +30,14 @@ export const PLAIN_ACCESS: FileAccess = {
   validMs: 60000,
   minUses: 1,
   errors: false,
-  symlinks: SYMLINKS_OFF,
+  symlinks: 'off',
   from: undefined,
 }
 
 /** Finds out what is at `path`, without opening it. The entry is good for this event only. */
 export function testFile(r: Request, path: string): FileEntry {
   const access = r.location.fileAccess
-  if (access.symlinks !== SYMLINKS_OFF) {
+  if (access.symlinks !== 'off') {
     const refused = symlinkError(r, access, path)
     if (refused !== undefined) return refused
   }
@@ -52,7 +51,7 @@ export function testFile(r: Request, path: string): FileEntry {
  */
 export function openFile(r: Request, path: string): FileEntry {
   const access = r.location.fileAccess
-  if (access.symlinks !== SYMLINKS_OFF) {
+  if (access.symlinks !== 'off') {
     const refused = symlinkError(r, access, path)
     if (refused !== undefined) return refused
   }
@@ -76,7 +75,7 @@ function fresh(path: string): FileEntry {
 }
 
 function load(access: FileAccess, found: FileEntry): FileEntry {
-  const noFollow = access.symlinks !== SYMLINKS_OFF && access.from === undefined && access.symlinks === 1
+  const noFollow = access.symlinks === 'on' && access.from === undefined
   const opened = found.open(clock.now, noFollow)
   if (opened.error !== '') return opened
   opened.retain()

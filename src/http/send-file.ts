@@ -42,7 +42,7 @@ function sendParts(r: Request, content: Buffer, parts: readonly BodyPart[]): voi
 }
 
 /** Reads an open file (or parts of it) into the body of a response. */
-export class FileProducer implements Producer {
+class FileProducer implements Producer {
   readonly #r: Request
   readonly #entry: FileEntry
   readonly #parts: readonly BodyPart[]

@@ -5,9 +5,8 @@
  */
 import { lstatPath, statPath } from '../lib/file-status.ts'
 
-export const SYMLINKS_OFF = 0
-export const SYMLINKS_ON = 1
-export const SYMLINKS_NOT_OWNER = 2
+/** What `disable_symlinks` says. */
+export type SymlinkMode = 'off' | 'on' | 'if_not_owner'
 
 /** Where the check of `path` begins when its part `from` is trusted; -1 when nothing of it is to be checked. */
 export function checkedFrom(path: string, from: string): number {
@@ -19,7 +18,7 @@ export function checkedFrom(path: string, from: string): number {
 const SLASH = 0x2f
 
 /** Checks the components of `path` behind `start`; returns an errno's name, or an empty string when the path may be used. */
-export function checkSymlinks(path: string, start: number, mode: number): string {
+export function checkSymlinks(path: string, start: number, mode: SymlinkMode): string {
   let at = start
   while (at < path.length) {
     const slash = path.indexOf('/', at + 1)
@@ -33,11 +32,11 @@ export function checkSymlinks(path: string, start: number, mode: number): string
   return ''
 }
 
-function checkComponent(path: string, mode: number): string {
+function checkComponent(path: string, mode: SymlinkMode): string {
   const own = lstatPath(path)
   if (typeof own === 'string') return own
   if (!own.isSymbolicLink()) return ''
-  if (mode === SYMLINKS_ON) return 'ELOOP'
+  if (mode === 'on') return 'ELOOP'
   const target = statPath(path)
   if (typeof target === 'string') return target
   return target.uid === own.uid ? '' : 'ELOOP'

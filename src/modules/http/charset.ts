@@ -129,9 +129,7 @@ export const charsetModule = httpModule({
       source: conf.source_charset && at.text(conf.source_charset),
       override: conf.override_charset,
       types:
-        conf.charset_types.length === 0
-          ? new MimeSet([], ...DEFAULT_TYPES)
-          : new MimeSet(conf.charset_types, 'text/html'),
+        conf.charset_types.length === 0 ? new MimeSet([DEFAULT_TYPES]) : new MimeSet(conf.charset_types, 'text/html'),
       recodings,
     })
   },

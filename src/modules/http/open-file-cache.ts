@@ -10,7 +10,7 @@ import { fileMemory } from '../../http/file-memory.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { FileAccess } from '../../http/open-file.ts'
 import { OpenFileCache } from '../../http/open-file-cache.ts'
-import { SYMLINKS_NOT_OWNER, SYMLINKS_OFF, SYMLINKS_ON } from '../../http/symlinks.ts'
+import type { SymlinkMode } from '../../http/symlinks.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
 
 const HSL = ['http', 'server', 'location'] as const
@@ -44,14 +44,8 @@ const cacheSize: Args<CacheSize | undefined> = {
 }
 
 interface SymlinkCheck {
-  readonly mode: number
+  readonly mode: SymlinkMode
   readonly from: Template | undefined
-}
-
-const MODES: Readonly<Record<string, number>> = {
-  off: SYMLINKS_OFF,
-  on: SYMLINKS_ON,
-  if_not_owner: SYMLINKS_NOT_OWNER,
 }
 
 const symlinkCheck: Args<SymlinkCheck> = {
@@ -59,10 +53,10 @@ const symlinkCheck: Args<SymlinkCheck> = {
   min: 1,
   max: 2,
   read(list, at) {
-    let mode: number | undefined
+    let mode: SymlinkMode | undefined
     let from: Template | undefined
     for (const w of list) {
-      if (Object.hasOwn(MODES, w.text)) mode = MODES[w.text]
+      if (w.text === 'off' || w.text === 'on' || w.text === 'if_not_owner') mode = w.text
       else if (w.text.startsWith('from=')) from = readTemplate({ ...w, text: w.text.slice('from='.length) }, at)
       else at.fail(`invalid parameter "${w.text}"`, w)
     }
@@ -72,7 +66,7 @@ const symlinkCheck: Args<SymlinkCheck> = {
     if (list.length === 2 && from === undefined) {
       at.fail(`duplicate parameters "${list[0]!.text} ${list[1]!.text}"`)
     }
-    if (from !== undefined && mode === SYMLINKS_OFF) at.fail('"from=" cannot be used with "off" parameter')
+    if (from !== undefined && mode === 'off') at.fail('"from=" cannot be used with "off" parameter')
     return { mode, from }
   },
 }
