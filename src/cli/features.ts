@@ -23,13 +23,11 @@ export const WITH: readonly string[] = [
 export const WITHOUT: readonly string[] = [
   '--without-http_ssi_module',
   '--without-http_mirror_module',
-  '--without-http_userid_module',
   '--without-http_fastcgi_module',
   '--without-http_uwsgi_module',
   '--without-http_scgi_module',
   '--without-http_grpc_module',
   '--without-http_memcached_module',
-  '--without-http_browser_module',
   '--without-http_upstream_hash_module',
   '--without-http_upstream_ip_hash_module',
   '--without-http_upstream_least_conn_module',

@@ -115,6 +115,8 @@ export class Request implements LogContext {
   method = ''
   /** The method's bit, see method.ts. */
   methodBit = 0
+  /** `$request_id`, made when it is first asked for; internal redirects keep it. */
+  id = ''
   /** `$request`: the first line as it came, without its end. */
   requestLine = ''
   /** `$request_uri`: as it came, with arguments. */
@@ -207,6 +209,7 @@ export class Request implements LogContext {
     this.parent = undefined
     this.method = ''
     this.methodBit = 0
+    this.id = ''
     this.requestLine = ''
     this.unparsedUri = ''
     this.uri = ''

@@ -6,6 +6,7 @@ import { mainModule } from './core/main.ts'
 import { accessModule } from './http/access.ts'
 import { authBasicModule } from './http/auth-basic.ts'
 import { autoindexModule } from './http/autoindex.ts'
+import { browserModule } from './http/browser.ts'
 import { charsetModule } from './http/charset.ts'
 import { coreModule } from './http/core.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
@@ -34,6 +35,7 @@ import { staticModule } from './http/static.ts'
 import { stubStatusModule } from './http/stub-status.ts'
 import { tryFilesModule } from './http/try-files.ts'
 import { upstreamModule } from './http/upstream.ts'
+import { useridModule } from './http/userid.ts'
 
 export const modules: readonly ConfigModule[] = [
   mainModule,
@@ -46,6 +48,7 @@ export const modules: readonly ConfigModule[] = [
   mapModule,
   splitClientsModule,
   refererModule,
+  browserModule,
   secureLinkModule,
   rewriteModule,
   serverIfModule,
@@ -65,6 +68,7 @@ export const modules: readonly ConfigModule[] = [
   proxyModule,
   notModifiedModule,
   headersModule,
+  useridModule,
   gunzipModule,
   charsetModule,
   gzipModule,

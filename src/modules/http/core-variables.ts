@@ -2,10 +2,12 @@
 import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { parseSize } from '../../config/units.ts'
+import { cookieValue } from '../../http/cookies.ts'
+import { basicCredentials } from '../../http/credentials.ts'
 import { filePath } from '../../http/file-path.ts'
 import { absoluteLocation } from '../../http/h1/serializer.ts'
 import { hashName } from '../../http/header-table.ts'
-import { defineSlot, type Request } from '../../http/request.ts'
+import type { Request } from '../../http/request.ts'
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
 import { randomId } from '../../lib/random.ts'
@@ -15,8 +17,6 @@ import { NGINX_VERSION } from '../../version.ts'
 
 const HOSTNAME = hostname().toLowerCase()
 const PID = String(process.pid)
-const requestIds = defineSlot<string>()
-const AUTHORIZATION = hashName('authorization')
 const COOKIE = hashName('cookie')
 
 const notEmpty = (value: string): string | undefined => (value === '' ? undefined : value)
@@ -35,7 +35,7 @@ const clientVariables: Variables<Request> = {
   proxy_protocol_server_addr: (r) => r.client.proxyServerAddress,
   proxy_protocol_server_port: (r) => (r.client.proxyServerPort === 0 ? '' : String(r.client.proxyServerPort)),
   pipe: (r) => (r.client.pipelined ? 'p' : '.'),
-  remote_user: (r) => remoteUser(r),
+  remote_user: (r) => basicCredentials(r)?.user,
   tcpinfo_rtt: () => undefined,
   tcpinfo_rttvar: () => undefined,
   tcpinfo_snd_cwnd: () => undefined,
@@ -121,7 +121,7 @@ export const corePrefixes: Readonly<Record<string, (rest: string) => Getter<Requ
   http_: (rest) => field(rest.replaceAll('_', '-'), rest),
   sent_http_: (rest) => (r) => sentField(r, rest),
   sent_trailer_: (rest) => (r) => r.out.trailer(rest),
-  cookie_: (rest) => (r) => cookie(r, rest),
+  cookie_: (rest) => (r) => cookieValue(r, rest),
   arg_: (rest) => (r) => argument(r.args, rest),
   proxy_protocol_tlv_: () => () => undefined,
 }
@@ -157,20 +157,8 @@ function protocolOf(r: Request): string {
 }
 
 function requestId(r: Request): string {
-  const known = r.get(requestIds)
-  if (known !== undefined) return known
-  const id = randomId()
-  r.set(requestIds, id)
-  return id
-}
-
-/** The user of Basic credentials, checked or not, as nginx tells it. */
-function remoteUser(r: Request): string | undefined {
-  const value = r.headers.valueOf(AUTHORIZATION, 'authorization')
-  if (value === undefined || value.slice(0, 6).toLowerCase() !== 'basic ') return undefined
-  const text = Buffer.from(value.slice(6).trim(), 'base64').toString('latin1')
-  const colon = text.indexOf(':')
-  return colon > 0 ? text.slice(0, colon) : undefined
+  if (r.id === '') r.id = randomId()
+  return r.id
 }
 
 function statusOf(r: Request): string {
@@ -241,18 +229,6 @@ function passedField(lines: string, name: string): string[] {
 
 function variableName(name: string): string {
   return name.toLowerCase().replaceAll('-', '_')
-}
-
-/** One cookie by its name, without regard to case as in nginx (ngx_http_parse_cookie_lines). */
-function cookie(r: Request, name: string): string | undefined {
-  const { headers } = r
-  for (let i = headers.find(COOKIE, 'cookie'); i >= 0; i = headers.find(COOKIE, 'cookie', i + 1)) {
-    for (const pair of headers.value(i).split(';')) {
-      const equals = pair.indexOf('=')
-      if (equals > 0 && pair.slice(0, equals).trim().toLowerCase() === name) return pair.slice(equals + 1).trim()
-    }
-  }
-  return undefined
 }
 
 /** One argument of a query, as it was sent; names without regard to case (ngx_http_arg). */
