@@ -29,11 +29,14 @@ export class HeaderTable {
   count = 0
   #cells = new Int32Array(FIELDS_FIRST << ROW_SHIFT)
   readonly #strings: string[] = []
+  /** One bit per hash (its last five bits) of the fields added: most lookups are for fields that are not there. */
+  #present = 0
 
   /** Forgets all fields and the text. */
   reset(): void {
     this.text = ''
     this.count = 0
+    this.#present = 0
     if (this.#strings.length !== 0) this.#strings.length = 0
   }
 
@@ -47,6 +50,7 @@ export class HeaderTable {
     if (at === this.#cells.length) this.#grow()
     const cells = this.#cells
     cells[at] = hash
+    this.#present |= 1 << hash
     cells[at + NAME_START] = ns
     cells[at + NAME_END] = ne
     cells[at + VALUE_START] = vs
@@ -108,6 +112,7 @@ export class HeaderTable {
 
   /** Finds the first field at or after `from` whose name is `name` (in lower case, `hash` its `hashName`); -1 when none. */
   find(hash: number, name: string, from = 0): number {
+    if ((this.#present & (1 << hash)) === 0) return -1
     const cells = this.#cells
     for (let i = from; i < this.count; i++) {
       const at = i << ROW_SHIFT
