@@ -12,6 +12,10 @@ import { ConnectionPool, type PoolOptions } from './pool.ts'
 export interface Balancer {
   /** The peer for a request, not one of those tried; undefined when none is available. */
   pick(key: string, tried: ReadonlySet<Peer> | undefined, nowS: number): Peer | undefined
+  /** The head of a response is there. */
+  onHead?(peer: Peer, headerMs: number): void
+  /** An attempt is over; times are -1 when the moment never came. */
+  onDone?(peer: Peer, good: boolean, headerMs: number, responseMs: number): void
 }
 
 /** Made per set of peers (primaries, backups). */
@@ -24,6 +28,8 @@ export class PeerGroup {
   readonly pool: ConnectionPool | undefined
   readonly #primary: Balancer
   readonly #backup: Balancer | undefined
+  /** What a hash balancer chooses by, from a request or session; undefined when nothing is asked. */
+  key: ((subject: never) => string) | undefined
   /** One server and no backup: it is asked whatever it did before (nginx's single-server rule). */
   readonly single: boolean
 
@@ -41,6 +47,11 @@ export class PeerGroup {
     this.#primary = make(peers)
     this.#backup = backups.length > 0 ? make(backups) : undefined
     this.pool = pool === undefined ? undefined : new ConnectionPool(pool)
+  }
+
+  /** The balancer that a request is with. */
+  balancerOf(selection: Selection): Balancer {
+    return selection.inBackup ? this.#backup! : this.#primary
   }
 
   /** How many servers a request may try. */
@@ -65,6 +76,14 @@ export class PeerGroup {
 }
 
 const up = (peer: Peer): boolean => !peer.options.down
+
+/** The attempt came to a response that is passed on. */
+export const GOOD = 0
+/** The attempt came to nothing, and that is not the peer's fault. */
+export const BLAMELESS = 1
+/** The attempt counts against the peer. */
+export const FAILED = 2
+export type Outcome = typeof GOOD | typeof BLAMELESS | typeof FAILED
 
 /** One request's way through a group; reused, hence `begin`. */
 export class Selection {
@@ -99,23 +118,29 @@ export class Selection {
     return peer
   }
 
+  /** The head of a response is there. */
+  onHead(headerMs: number): void {
+    if (this.peer !== undefined) this.group.balancerOf(this).onHead?.(this.peer, headerMs)
+  }
+
   /** What was tried may be tried again: a connection was at fault, not a peer. */
   forgive(): void {
     this.tried?.clear()
   }
 
   /** The attempt is over. A failed one counts against the peer (ngx_http_upstream_free_round_robin_peer). */
-  done(failed: boolean, log: ErrorLog, context: LogContext): void {
+  done(outcome: Outcome, headerMs: number, responseMs: number, log: ErrorLog, context: LogContext): void {
     const { peer } = this
     if (peer === undefined) return
     this.peer = undefined
     peer.conns--
+    this.group.balancerOf(this).onDone?.(peer, outcome === GOOD, headerMs, responseMs)
     if (!this.#several) {
       peer.fails = 0
       this.triesLeft = 0
       return
     }
-    if (failed) this.#fail(peer, log, context)
+    if (outcome === FAILED) this.#fail(peer, log, context)
     else if (peer.accessed < peer.checked) peer.fails = 0
     if (this.triesLeft > 0) this.triesLeft--
   }

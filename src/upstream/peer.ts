@@ -2,7 +2,8 @@
  * One server of an upstream group: its address, its limits, and its state. The state is a row of numbers in a buffer, so
  * that it can be private to a worker or shared by all of them through the same class.
  *
- *   | conns | fails | effective weight | current weight | checked | accessed | selected |   seconds are monotonic
+ *   | conns | fails | effective weight | current weight | checked | accessed |              seconds are monotonic
+ *   | header ms | response ms | in-flight ms | in-flight | in-flight sum | in-flight at |   averages of least_time
  */
 
 const CONNS = 0
@@ -11,7 +12,13 @@ const EFFECTIVE = 2
 const CURRENT = 3
 const CHECKED = 4
 const ACCESSED = 5
-const ROW = 8
+const HEADER_MS = 6
+const RESPONSE_MS = 7
+const INFLIGHT_MS = 8
+const INFLIGHT = 9
+const INFLIGHT_SUM = 10
+const INFLIGHT_AT = 11
+const ROW = 16
 
 /** What a `server` line says. */
 export interface PeerOptions {
@@ -90,6 +97,49 @@ export class Peer {
   }
   set accessed(value: number) {
     this.#cells[this.#row + ACCESSED] = value
+  }
+
+  /** Average time to the head of a response. */
+  get headerMs(): number {
+    return this.#cells[this.#row + HEADER_MS]!
+  }
+  set headerMs(value: number) {
+    this.#cells[this.#row + HEADER_MS] = value
+  }
+  /** Average time to the end of a response. */
+  get responseMs(): number {
+    return this.#cells[this.#row + RESPONSE_MS]!
+  }
+  set responseMs(value: number) {
+    this.#cells[this.#row + RESPONSE_MS] = value
+  }
+  /** Average age of requests that are under way. */
+  get inflightMs(): number {
+    return this.#cells[this.#row + INFLIGHT_MS]!
+  }
+  set inflightMs(value: number) {
+    this.#cells[this.#row + INFLIGHT_MS] = value
+  }
+  /** Requests under way, as least_time counts them. */
+  get inflight(): number {
+    return this.#cells[this.#row + INFLIGHT]!
+  }
+  set inflight(value: number) {
+    this.#cells[this.#row + INFLIGHT] = value
+  }
+  /** Ages of the requests under way, in total, at `inflightAtMs`. */
+  get inflightSumMs(): number {
+    return this.#cells[this.#row + INFLIGHT_SUM]!
+  }
+  set inflightSumMs(value: number) {
+    this.#cells[this.#row + INFLIGHT_SUM] = value
+  }
+  /** When that total was taken. */
+  get inflightAtMs(): number {
+    return this.#cells[this.#row + INFLIGHT_AT]!
+  }
+  set inflightAtMs(value: number) {
+    this.#cells[this.#row + INFLIGHT_AT] = value
   }
 
   /** May a request be sent to it at this second? */

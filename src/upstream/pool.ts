@@ -50,6 +50,7 @@ export class PeerConnection implements WireOwner, TimerOwner {
     this.wire = new Wire(undefined)
     const { address } = peer
     const { localAddress, keepAlive } = options
+    // tidy: once per connection and not per request
     this.wire.socket.once('connect', () => {
       clock.update()
       beginEvent()

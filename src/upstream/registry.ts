@@ -10,6 +10,7 @@ const IMPLICIT_MAX = 4096
 /** What a `server` line without parameters means. */
 export const PEER_DEFAULTS: PeerOptions = { weight: 1, maxConns: 0, maxFails: 1, failTimeoutS: 10, down: false }
 
+/** The groups of one tree: those of `upstream` blocks, and one for each address given elsewhere. */
 export class UpstreamRegistry {
   readonly #named = new Map<string, PeerGroup>()
   readonly #implicit = new Map<string, PeerGroup>()

@@ -25,6 +25,7 @@ export function ignoreMask(names: readonly string[]): number {
   return mask
 }
 
+/** What a location decides about its exchanges; made once when it attaches. */
 export interface ExchangeConf {
   readonly transport: TransportConf
   /** Who may use the same connections: the location and how it connects, in words that a reload does not change. */
@@ -42,8 +43,6 @@ export interface ExchangeConf {
   readonly hidden: ReadonlyMap<number, readonly string[]>
   /** The group to ask, or a status when there is none. */
   resolve(r: Request): PeerGroup | number
-  /** The key of hash balancers. */
-  key(r: Request): string
   /** The request as text, head and own body; sets `exchange.uri`. Empty: it cannot be made (500). */
   request(r: Request, exchange: Exchange): string
   /** `limit_rate` in bytes per second, asked when the head of the response is there; 0: no limit. */

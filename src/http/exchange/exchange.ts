@@ -15,7 +15,7 @@ import { errnoText } from '../../lib/errno.ts'
 import { INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { WireOwner } from '../../net/wire.ts'
-import { type PeerGroup, Selection } from '../../upstream/group.ts'
+import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
 import type { Peer } from '../../upstream/peer.ts'
 import { type ConnectUser, PeerConnection } from '../../upstream/pool.ts'
 import type { Request } from '../request.ts'
@@ -67,6 +67,7 @@ export function takeExchange(r: Request, conf: ExchangeConf): Exchange {
   return exchange
 }
 
+/** The conversation of one request with its back ends; `release` ends it for good. */
 export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, TunnelOwner, ConnectUser {
   readonly attempts = new Attempts()
   readonly codec = new Http1Codec()
@@ -183,7 +184,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
   /** Picks a peer and connects. Returns DONE, or a status when no attempt can be made. */
   #tryPeer(): Verdict {
     const { r, conf } = this
-    const peer = this.#selection.next(conf.key(r))
+    const peer = this.#selection.next(this.#group.key?.(r as never) ?? '')
     if (peer === undefined) return this.#noPeer()
     this.#beginAttempt(peer.address.name)
     this.codec.begin(r, conf.transport.buffer_size)
@@ -316,6 +317,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.#partial = NO_BYTES
     attempt.status = codec.status
     attempt.headerMs = clock.monotonic - attempt.startMs
+    this.#selection.onHead(attempt.headerMs)
     if (codec.problem !== '') r.logError(LOG_ERROR, `${codec.problem} while reading response header from upstream`)
     const kind = statusFailure(codec.status)
     if (kind !== 0 && this.#selection.triesLeft > 1 && this.#mayRetry(kind)) {
@@ -492,10 +494,15 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     if (wire !== undefined) attempt.bytesSent = wire.bytesWritten - attempt.bytesSent
   }
 
+  #endSelection(outcome: Outcome): void {
+    const { headerMs, responseMs } = this.#attempt!
+    this.#selection.done(outcome, headerMs, responseMs, this.r.location.log, this.r)
+  }
+
   /** The attempt is over without a response to pass on. */
   #endPeer(failed: boolean): void {
     this.#endAttempt()
-    this.#selection.done(failed, this.r.location.log, this.r)
+    this.#endSelection(failed ? FAILED : BLAMELESS)
     this.#closePeer()
   }
 
@@ -505,7 +512,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.#endAttempt()
     this.#state = FINISHED
     this.#timer.purpose = 0
-    this.#selection.done(false, this.r.location.log, this.r)
+    this.#endSelection(GOOD)
     const { pool } = this.#group
     if (reusable && pool !== undefined && this.#sender.sent && this.codec.keepAlive && !this.r.carrier.closing) {
       this.#connection = undefined
@@ -545,7 +552,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
   onTunnelEnd(): void {
     const { r } = this
     this.#endAttempt()
-    this.#selection.done(false, r.location.log, r)
+    this.#endSelection(GOOD)
     this.#connection = undefined
     this.#state = FINISHED
     r.producer = undefined

@@ -1,5 +1,6 @@
 /** What can go wrong in an attempt, as bits of `proxy_next_upstream`, with what the client gets when nothing is left to try. */
 
+/** Bits of `proxy_next_upstream`. */
 export const ERROR = 1
 export const TIMEOUT = 2
 export const INVALID_HEADER = 4

@@ -9,6 +9,7 @@ import { prefixPathLevels } from '../core-directives.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 
+/** The options that all ways to a back end share, without the prefix (`proxy_` ...) that each gives them. */
 export const transport = {
   connect_timeout: directive({ in: HSL, args: milliseconds, default: '60s', doc: 'Time to connect to a back end.' }),
   send_timeout: directive({
@@ -166,6 +167,7 @@ function bindAddress(): Args<Template | undefined> {
   }
 }
 
+/** The settings of `transport`. */
 export type TransportConf = ConfOf<typeof transport>
 export type { Template }
 

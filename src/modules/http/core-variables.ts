@@ -110,6 +110,7 @@ const serverVariables: Variables<Request> = {
   time_local: () => clock.logTime,
 }
 
+/** Built-in variables of the http core. */
 export const coreVariables: Variables<Request> = {
   ...clientVariables,
   ...requestVariables,
@@ -117,6 +118,7 @@ export const coreVariables: Variables<Request> = {
   ...serverVariables,
 }
 
+/** Families of variables: by prefix, what makes the getter of the rest. */
 export const corePrefixes: Readonly<Record<string, (rest: string) => Getter<Request>>> = {
   http_: (rest) => field(rest.replaceAll('_', '-'), rest),
   sent_http_: (rest) => (r) => sentField(r, rest),

@@ -94,7 +94,6 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(settings.hide_header, settings.pass_header),
     resolve: target.resolve,
-    key: () => '',
     request,
     rate: (r) => rateOf(limitRate(r)),
     connectOptions: (r) => {

@@ -8,12 +8,12 @@ import { type Attempt, timeText } from '../../http/exchange/attempts.ts'
 import { httpModule, type TreeContext } from '../../http/module.ts'
 import type { Request } from '../../http/request.ts'
 import { type Address, parseAddress } from '../../lib/address.ts'
-import { RoundRobin } from '../../upstream/balancers/round-robin.ts'
 import { PeerGroup } from '../../upstream/group.ts'
 import { Peer, type PeerAddress, type PeerOptions, peerCells } from '../../upstream/peer.ts'
 import type { PoolOptions } from '../../upstream/pool.ts'
 import { PEER_DEFAULTS, peerAddresses, UpstreamRegistry } from '../../upstream/registry.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
+import { compileKey, methodDirectives, methodOf } from './upstream-methods.ts'
 
 /** One `server` line of a group. */
 interface ServerLine {
@@ -113,12 +113,13 @@ const outer = {
 }
 
 /** The groups of a tree; made by the first who asks. */
-export const UPSTREAMS = 'upstreams'
+const UPSTREAMS = 'upstreams'
 
+/** `upstream` blocks and what stands in them. */
 export const upstreamModule = httpModule({
   name: 'http_upstream',
   doc: 'Groups of back ends.',
-  directives: { ...outer, ...groupDirectives },
+  directives: { ...outer, ...groupDirectives, ...methodDirectives },
   variables: variables(),
   prefixes: {
     upstream_http_: (rest) => (r) => upstreamField(r, rest),
@@ -154,7 +155,13 @@ function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup
     tree.fail('no servers are inside upstream', scope.at)
     return undefined
   }
-  return new PeerGroup(name, primaries, backups, (list) => new RoundRobin(list), poolOptions(conf))
+  const method = methodOf(scope, tree)
+  const group = new PeerGroup(name, primaries, backups, method.make, poolOptions(conf))
+  // Variables of the key may be declared anywhere in the configuration.
+  tree.afterAttach(() => {
+    group.key = compileKey(method.key, tree)
+  })
+  return group
 }
 
 function poolOptions(conf: {
