@@ -13,6 +13,8 @@ export function isRedirect(status: number): boolean {
 export function sendText(r: Request, status: number, text: string): Verdict {
   if (isRedirect(status)) {
     r.discardBody()
+    // nginx sends the field even when it is empty.
+    if (text === '') r.out.add('Location', '')
     r.out.location = text
     return status
   }

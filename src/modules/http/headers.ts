@@ -16,7 +16,8 @@ import { clock } from '../../lib/clock.ts'
 import { formatHttpDate, parseHttpDate } from '../../lib/http-date.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
 
-const HSLI = ['http', 'server', 'location', 'if'] as const
+/** Unlike in nginx also `if` in a server: what it says holds for a `return` in it. */
+const HSLI = ['http', 'server', 'server_if', 'location', 'if'] as const
 
 interface Field {
   readonly name: string
