@@ -1,6 +1,7 @@
 /** What is wrong with a configuration, collected in file order while it is read; nothing here throws or prints. */
 import type { Position } from './source.ts'
 
+/** How much a finding matters: only `emerg` makes a configuration unusable. */
 export type Level = 'emerg' | 'warn' | 'notice'
 
 /** One finding. `at` is nginx's line for it, `shown` the most precise place known, `hint` a sentence on what to do. */

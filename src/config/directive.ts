@@ -105,6 +105,7 @@ export interface Directive<T> {
   readonly value?: T
 }
 
+/** The directives of a module by name. */
 export type Directives = Readonly<Record<string, Directive<unknown>>>
 
 /** The settings that a module receives: one property per directive, under its nginx name. */

@@ -1,5 +1,6 @@
 /** Where a piece of configuration stands: every word, statement and diagnostic carries one of these. */
 
+/** A place in a configuration file, which need not exist: `-g` has one too. */
 export interface Position {
   readonly file: string
   /** One-based. */

@@ -440,6 +440,7 @@ export function prefixPathLevels(): Args<TempPath> {
 
 /** What the engine reads in every location. */
 export const core = { ...requestDirectives, ...connectionDirectives, ...responseDirectives, ...withoutEffect }
+/** The settings of `core`. */
 export type CoreConf = ConfOf<typeof core>
 
 const location: Directive<readonly BlockValue<LocationHead>[]> = block({
@@ -479,7 +480,6 @@ export const structure = {
     doc: 'The location answers redirects and subrequests of the server only.',
   }),
 }
-export type StructureConf = ConfOf<typeof structure>
 
 /** `resolver_timeout` is shared by everything that asks a DNS server. */
 export const resolving = {

@@ -197,7 +197,7 @@ function splitModifier(text: string): { modifier: string; name: string } {
 }
 
 /** Compiles a regular expression of the configuration, reporting what is wrong with it in nginx's words. */
-export function readPattern(source: string, caseless: boolean, at: ReadContext, word: Word): Pattern {
+function readPattern(source: string, caseless: boolean, at: ReadContext, word: Word): Pattern {
   return compilePattern(source, { caseless }, (message) => at.fail(message, word))
 }
 
@@ -208,6 +208,7 @@ export interface KeepaliveTimeout {
   readonly headerSeconds: number
 }
 
+/** `keepalive_timeout`: how long a connection waits, and what clients are told of it. */
 export const keepaliveTimeout: Args<KeepaliveTimeout> = {
   syntax: 'timeout [header_timeout]',
   min: 1,

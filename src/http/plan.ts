@@ -2,18 +2,21 @@
  * What a location does, decided when the configuration loads: one flat list of steps for the phases, one of header
  * filters and one for the log. A module that is off is in none of them.
  */
-import type { Template } from '../value/template.ts'
 import type { Request } from './request.ts'
 import type { Verdict } from './verdict.ts'
 
+/** Runs one step; `conf` is what the module prepared when it attached. */
 export type Handler<C> = (r: Request, conf: C) => Verdict
 /** Changes the response head before it is sent, and may put a filter in front of `r.body`. */
 export type HeaderFilter<C> = (r: Request, conf: C) => void
 
+/** One step of a plan. */
 export interface Step {
   readonly run: Handler<never>
   readonly conf: unknown
 }
+
+/** One header filter, or one step of the log phase. */
 export interface FilterStep {
   readonly run: HeaderFilter<never>
   readonly conf: unknown
@@ -25,7 +28,8 @@ export type Text = (r: Request) => string
 export type Getter = (r: Request) => string | undefined
 
 /** The phases in the order in which they run. */
-export const PHASES = ['postread', 'rewrite', 'preaccess', 'access', 'precontent', 'content'] as const
+const PHASES = ['postread', 'rewrite', 'preaccess', 'access', 'precontent', 'content'] as const
+/** The name of a phase. */
 export type Phase = (typeof PHASES)[number]
 
 /** Collects the steps of one location while modules attach to it. */
@@ -82,10 +86,4 @@ export class Plan {
   log<C>(run: HeaderFilter<C>, conf: C): void {
     this.logSteps.push({ run: run as HeaderFilter<never>, conf })
   }
-}
-
-/** Turns templates and names of the configuration into functions; given to modules when they attach. */
-export interface Compiler {
-  text(template: Template): Text
-  variable(name: string): Getter
 }

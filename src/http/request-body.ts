@@ -167,6 +167,7 @@ export class RequestBody {
   /** Moves from memory to a file. */
   #spill(): boolean {
     const { core } = this.#r.location
+    // tidy: once per body that does not fit into memory
     try {
       this.file = TempFile.create(core.client_body_temp_path, core.client_body_in_file_only !== 'off')
     } catch (error) {
@@ -184,6 +185,7 @@ export class RequestBody {
   }
 
   #append(bytes: Uint8Array, start: number, end: number): boolean {
+    // tidy: a write to disk takes far longer
     try {
       this.file!.append(bytes, start, end)
       return true

@@ -20,11 +20,11 @@ import {
 import { type HostParts, validateHost } from './uri.ts'
 
 /** The Connection field says nothing that matters here. */
-export const CONNECTION_NONE = 0
+const CONNECTION_NONE = 0
 /** The Connection field asks to close. */
-export const CONNECTION_CLOSE = 1
+const CONNECTION_CLOSE = 1
 /** The Connection field asks to stay. */
-export const CONNECTION_KEEP_ALIVE = 2
+const CONNECTION_KEEP_ALIVE = 2
 
 const HOST = 1
 const CONNECTION = 2

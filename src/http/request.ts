@@ -20,7 +20,7 @@ import { ResponseHead } from './response-head.ts'
 import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
-export const URI_CHANGES_MAX = 10
+const URI_CHANGES_MAX = 10
 
 /** What a protocol gives to its requests; HTTP/1 connections and HTTP/2 streams implement it. */
 export interface Carrier {
@@ -91,6 +91,7 @@ export interface Held {
   onRequestEnd(): void
 }
 
+/** One request; the same object serves the next one of its connection after `reset`. */
 export class Request implements LogContext {
   readonly carrier: Carrier
   /** The carrier's, unless `realip` found another address behind it. */
@@ -338,6 +339,7 @@ export class Request implements LogContext {
   waitFor<T>(promise: Promise<T>, then: (r: Request, result: T) => Verdict): Verdict {
     // Meanwhile the request may end, and its object may serve another one.
     const round = this.#round
+    // tidy: the door that promises come in by
     promise.then(
       (result) => {
         if (round === this.#round && !this.ended) this.resume(then(this, result))
@@ -352,6 +354,7 @@ export class Request implements LogContext {
   /** As `waitFor`, for steps that must answer by themselves (access): `keep` stores the outcome, then the step runs again. */
   waitAndRetry<T>(promise: Promise<T>, keep: (r: Request, result: T) => void): Verdict {
     const round = this.#round
+    // tidy: the door that promises come in by
     promise.then(
       (result) => {
         if (round !== this.#round || this.ended) return

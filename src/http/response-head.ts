@@ -15,6 +15,7 @@ export interface BodyPart {
 /** Nothing known, as `contentLength` and `lastModified`. */
 export const UNKNOWN = -1
 
+/** The status and the fields of one response, filled before `Request.sendHead`. */
 export class ResponseHead {
   status = 0
   /** Status code and reason as the back end wrote them, when they are to be passed on: `200 OK`. */

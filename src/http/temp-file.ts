@@ -27,6 +27,7 @@ export class TempFile {
   static create(folder: TempPath, keep: boolean): TempFile {
     for (;;) {
       const path = tempName(folder)
+      // tidy: creating a file takes far longer
       try {
         const file = new TempFile(path, openSync(path, 'wx+', 0o600))
         if (keep) file.#kept = true
@@ -75,6 +76,7 @@ export class TempFile {
   remove(): void {
     if (!this.#kept) return
     this.#kept = false
+    // tidy: removing a file takes far longer
     try {
       unlinkSync(this.path)
     } catch {

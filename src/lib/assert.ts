@@ -7,8 +7,3 @@
 export function assert(cond: boolean, message: string): asserts cond {
   if (!cond) throw new Error('assertion failed: ' + message)
 }
-
-/** Marks a place that cannot be reached; the compiler checks it when given the exhausted value. */
-export function unreachable(value: never): never {
-  throw new Error('unreachable: ' + String(value))
-}

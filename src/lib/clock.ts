@@ -23,6 +23,7 @@ export const SYSTEM_TIME: TimeSource = {
   offsetMinutes: (wallMs) => -new Date(wallMs).getTimezoneOffset(),
 }
 
+/** A clock that stands still until `update`. */
 export class Clock {
   /** Wall clock in whole milliseconds at the last `update()`. */
   now = 0

@@ -3,7 +3,17 @@
  * Paths are binary strings (one char = one byte), as everything that comes from a request.
  */
 import { Buffer } from 'node:buffer'
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { errnoCode } from './errno.ts'
 
 const HIGH = /[\x80-\xff]/
@@ -34,6 +44,15 @@ export function exactStatError(path: string): string {
   try {
     statSync(systemPath(path))
     return 'ENOENT'
+  } catch (error) {
+    return codeOf(error)
+  }
+}
+
+/** The path of the same file without links, which begins with a slash; or the errno's name. */
+export function realPath(path: string): string {
+  try {
+    return realpathSync.native(systemPath(path), 'latin1')
   } catch (error) {
     return codeOf(error)
   }

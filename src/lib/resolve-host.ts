@@ -10,7 +10,7 @@ const LOOKUP_TIMEOUT_MS = 10_000
 const HOSTS_FILE = '/etc/hosts'
 const known = new Map<string, readonly string[]>()
 
-/** The addresses of a name, IPv4 first, without duplicates; empty when it does not resolve. Remembered for good. */
+/** The addresses of a name, IPv4 first, without duplicates; empty when it does not resolve. Remembered until `forgetHosts`. */
 export function resolveHost(name: string): readonly string[] {
   if (parseIp(name) !== undefined) return [name]
   const before = known.get(name)

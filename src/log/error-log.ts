@@ -20,7 +20,7 @@ export const INFO = 7
 export const DEBUG = 8
 
 /** Level names by number; 0 is the place of nginx's `stderr`, which has none. */
-export const LEVEL_NAMES: readonly string[] = ['', 'emerg', 'alert', 'crit', 'error', 'warn', 'notice', 'info', 'debug']
+const LEVEL_NAMES: readonly string[] = ['', 'emerg', 'alert', 'crit', 'error', 'warn', 'notice', 'info', 'debug']
 
 /** nginx's parts of `debug`; here any of them means all of it. */
 const DEBUG_PARTS: readonly string[] = ['core', 'alloc', 'mutex', 'event', 'http', 'mail', 'stream']
@@ -56,6 +56,7 @@ export function levelOf(name: string): number | undefined {
   return name.startsWith('debug_') && DEBUG_PARTS.includes(name.slice(6)) ? DEBUG : undefined
 }
 
+/** The list of `error_log` directives that holds in one place; it never throws and never waits. */
 export class ErrorLog {
   /** The highest level of all sinks: compare with it before building an expensive message. */
   readonly level: number

@@ -72,6 +72,7 @@ export interface ReopenFailure {
   readonly error: unknown
 }
 
+/** The log files of one thread by path: each is open once, whoever writes to it. */
 export class LogFiles {
   readonly #files = new Map<string, LogFile>()
   readonly #adopted = new Map<string, number>()

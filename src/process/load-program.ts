@@ -5,6 +5,7 @@
 import { Diagnostics } from '../config/diagnostics.ts'
 import type { SourceReader } from '../config/include.ts'
 import { type Config, type ConfigModule, loadConfig } from '../config/load.ts'
+import { forgetHosts } from '../lib/resolve-host.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import { NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
@@ -46,6 +47,7 @@ export function loadProgram(
   reader: SourceReader,
   setting: ProgramSetting,
 ): Loaded {
+  forgetHosts()
   const diagnostics = new Diagnostics()
   const config = loadConfig({ ...origin, modules, reader, diagnostics })
   const hasEvents = config.main.resolve(eventsBlocks).events.length > 0

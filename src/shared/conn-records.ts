@@ -9,6 +9,7 @@ import type { Zone } from './zone.ts'
 /** Longest key that nginx counts. */
 export const CONN_KEY_SIZE_MAX = 255
 
+/** Counts in one zone; each thread has an object of its own. */
 export class ConnRecords {
   /** After an `acquire` that failed: true when the zone was full, false when the key was at its limit. */
   full = false

@@ -36,6 +36,7 @@ export class Counter {
   }
 }
 
+/** The counters of one zone. */
 export class Counters {
   readonly #zone: Zone
   readonly #table: Table

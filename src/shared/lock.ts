@@ -25,6 +25,7 @@ const WAIT_MS = 50
 /** So many idle waits in a row, and not one long one: a process that was stopped and continued must not look dead. */
 const IDLE_WAITS_MAX = 20
 
+/** The lock of one zone as one thread sees it. */
 export class Lock {
   readonly #words: Int32Array
   readonly #at: number

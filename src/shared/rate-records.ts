@@ -25,6 +25,7 @@ const EXPIRE_MAX = 3
 /** The time of a record that was never charged: whatever it is compared with, its bucket is empty. */
 const NEVER = -1e12
 
+/** The buckets of one zone; each thread has an object of its own, which holds at most one record at a time. */
 export class RateRecords {
   /** Thousandths of a request over the rate, after `lookup`. */
   excess = 0

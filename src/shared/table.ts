@@ -48,6 +48,7 @@ const NOT_A_RECORD = -1
 /** Longest key, as in nginx's limit_req. */
 export const KEY_SIZE_MAX = 65535
 
+/** The table of one zone as one thread sees it; threads exclude each other by `enter` and `leave`. */
 export class Table {
   readonly #zone: Zone
   readonly #words: Int32Array

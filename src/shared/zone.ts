@@ -8,17 +8,18 @@
 
 import { assert } from '../lib/assert.ts'
 import { crc32 } from '../lib/crc32.ts'
-import { Lock } from './lock.ts'
+import { LOCK_WORDS, Lock } from './lock.ts'
 
 const MAGIC = 0x76696164
 /** Changes with every layout in this folder. */
 const VERSION = 1
 const LOCK_AT = 4
 /** Where the structure inside begins, in words. */
-export const ZONE_HEADER_WORDS = 8
+export const ZONE_HEADER_WORDS = LOCK_AT + LOCK_WORDS
 /** Smaller zones are refused, as in nginx (eight pages). */
 export const ZONE_SIZE_MIN = 8 * 4096
 
+/** One zone as one thread sees it. */
 export class Zone {
   readonly name: string
   /** What threads exchange; `Zone.attach` makes a zone of it again. */

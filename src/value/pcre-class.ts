@@ -136,10 +136,11 @@ function readProperty(cursor: Cursor): ByteSet | undefined {
   return result
 }
 
-/** The bytes that have a Unicode property: a general category, a script, or one of PCRE's own. Load only, hence the `try`. */
+/** The bytes that have a Unicode property: a general category, a script, or one of PCRE's own. */
 function propertySet(name: string): ByteSet | undefined {
   const own = PCRE_PROPERTIES[name]
   for (const source of own === undefined ? [name, `Script=${name}`] : [own]) {
+    // tidy: runs when the configuration loads
     try {
       const regexp = new RegExp(`^[\\p{${source}}]$`, 'u')
       const set = new ByteSet()

@@ -80,8 +80,9 @@ export function compilePattern(text: string, options: PatternOptions, fail: (mes
   return new Pattern(text, regexp, translation)
 }
 
-/** A pattern that V8 finds too large is the one thing that translation cannot see. Load only, hence the `try`. */
+/** A pattern that V8 finds too large is the one thing that translation cannot see. */
 function build(source: string): RegExp | string {
+  // tidy: runs when the configuration loads
   try {
     return new RegExp(source)
   } catch (error) {

@@ -12,6 +12,7 @@ export type Getter<R> = (r: R) => string | undefined
 /** What `set` and named captures write to. */
 export type Setter<R> = (r: R, value: string) => void
 
+/** A built-in variable that `set` may change. */
 export interface Variable<R> {
   readonly get: Getter<R>
   /** For built-in variables that `set` may change (`$args`, `$limit_rate`). */
@@ -20,6 +21,7 @@ export interface Variable<R> {
   readonly changeable?: true
 }
 
+/** The built-in variables of a module by name. */
 export type Variables<R> = Readonly<Record<string, Getter<R> | Variable<R>>>
 
 /** Where slot variables live; requests and sessions have it. */

@@ -109,7 +109,7 @@ export const modules = [
 export { core, settings }
 
 /** Reads from a map of path to text; folders exist as far as paths tell. */
-export function memoryReader(texts: ReadonlyMap<string, string>): SourceReader {
+function memoryReader(texts: ReadonlyMap<string, string>): SourceReader {
   const namesIn = (folder: string) => {
     const inside = [...texts.keys()].filter((path) => path.startsWith(folder))
     return [...new Set(inside.map((path) => path.slice(folder.length).split('/')[0]!))]

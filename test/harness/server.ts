@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { freePorts } from './ports.ts'
 
 /** The executable under test. */
-export const VIADUCT = fileURLToPath(new URL('../../bin/viaduct', import.meta.url))
+const VIADUCT = fileURLToPath(new URL('../../bin/viaduct', import.meta.url))
 
 const POLL_MS = 5
 const START_TIMEOUT_MS = 15000

@@ -18,7 +18,7 @@ interface Job {
   readonly buffer: SharedArrayBuffer
 }
 
-function main(): void {
+function sharing(): void {
   test('a rate limit lets exactly the burst through, over all threads', async () => {
     const zone = Zone.create('z', ZONE_SIZE_MIN, 'limit_req')
     const passed = await run('rate', zone)
@@ -40,7 +40,9 @@ function main(): void {
     assert.equal(new Counters(zone).get('bytes')!.value, THREADS * ROUNDS * 1_000_003)
     assert.equal(new Counters(zone).get('open')!.value, 0)
   })
+}
 
+function deaths(): void {
   test('a thread that dies inside the lock is replaced as its owner', async () => {
     const zone = Zone.create('z', ZONE_SIZE_MIN, 'test')
     const table = new Table(zone)
@@ -161,5 +163,7 @@ const JOBS: Record<Job['what'], (buffer: SharedArrayBuffer) => number> = {
   churn: () => 0,
 }
 
-if (isMainThread) main()
-else work(workerData)
+if (isMainThread) {
+  sharing()
+  deaths()
+} else work(workerData)

@@ -7,12 +7,6 @@ import { formatHttpDate } from '../../lib/http-date.ts'
 import type { Request } from '../request.ts'
 import { statusText } from '../status.ts'
 
-/** What the head says about how the body is framed and what becomes of the connection. */
-export interface Framing {
-  readonly chunked: boolean
-  readonly upgrade: boolean
-}
-
 /** The head as text, blank line included. */
 export function serializeHead(r: Request, chunked: boolean): string {
   const { out, location } = r

@@ -22,7 +22,7 @@ import { fullName } from '../../config/include.ts'
 import { parseNumber } from '../../config/units.ts'
 
 /** The account named by `user`; the group is the user's name unless given. */
-export interface UserName {
+interface UserName {
   readonly user: string
   readonly group: string
 }

@@ -1,5 +1,4 @@
 /** The variables of ngx_http_core_module: what was asked, by whom, and what was answered. */
-import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { parseSize } from '../../config/units.ts'
 import { cookieValue } from '../../http/cookies.ts'
@@ -9,9 +8,12 @@ import { absoluteLocation } from '../../http/h1/serializer.ts'
 import { hashName } from '../../http/header-table.ts'
 import type { Request } from '../../http/request.ts'
 import { clock } from '../../lib/clock.ts'
+import { errnoText } from '../../lib/errno.ts'
+import { realPath } from '../../lib/file-status.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
 import { randomId } from '../../lib/random.ts'
 import { secondsText } from '../../lib/seconds.ts'
+import { CRIT } from '../../log/error-log.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
 import { NGINX_VERSION } from '../../version.ts'
 
@@ -182,12 +184,10 @@ function documentRoot(r: Request): string {
 
 function realRoot(r: Request): string | undefined {
   const path = documentRoot(r)
-  try {
-    return realpathSync(path)
-  } catch (error) {
-    r.logError(3, `realpath() "${path}" failed (${error instanceof Error ? error.message : String(error)})`)
-    return undefined
-  }
+  const real = realPath(path)
+  if (real.startsWith('/')) return real
+  r.logError(CRIT, `realpath() "${path}" failed ${errnoText(real)}`)
+  return undefined
 }
 
 function sentContentType(r: Request): string | undefined {
@@ -234,7 +234,7 @@ function variableName(name: string): string {
 }
 
 /** One argument of a query, as it was sent; names without regard to case (ngx_http_arg). */
-export function argument(args: string, name: string): string | undefined {
+function argument(args: string, name: string): string | undefined {
   if (args === '') return undefined
   for (let at = 0; at <= args.length; ) {
     let end = args.indexOf('&', at)
