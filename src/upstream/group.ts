@@ -5,6 +5,7 @@
 import { clock } from '../lib/clock.ts'
 import type { LogContext } from '../log/error-log.ts'
 import { type ErrorLog, WARN } from '../log/error-log.ts'
+import type { Lock } from '../shared/lock.ts'
 import type { Peer } from './peer.ts'
 import { ConnectionPool, type PoolOptions } from './pool.ts'
 
@@ -28,6 +29,8 @@ export class PeerGroup {
   readonly pool: ConnectionPool | undefined
   readonly #primary: Balancer
   readonly #backup: Balancer | undefined
+  /** Set when the peers' state is shared with other workers. */
+  lock: Lock | undefined
   /** What a hash balancer chooses by, from a request or session; undefined when nothing is asked. */
   key: ((subject: never) => string) | undefined
   /** One server and no backup: it is asked whatever it did before (nginx's single-server rule). */
@@ -107,10 +110,13 @@ export class Selection {
 
   /** Takes the next peer; undefined: nginx's `no live upstreams`. */
   next(key: string): Peer | undefined {
+    const { lock } = this.group
+    lock?.enter()
     const peer = this.group.pick(this, key)
     this.peer = peer
+    if (peer !== undefined) peer.conns++
+    lock?.leave()
     if (peer === undefined) return undefined
-    peer.conns++
     if (this.#several) {
       this.tried ??= new Set()
       this.tried.add(peer)
@@ -133,26 +139,36 @@ export class Selection {
     const { peer } = this
     if (peer === undefined) return
     this.peer = undefined
-    peer.conns--
+    const { lock } = this.group
+    lock?.enter()
+    const disabled = this.#settle(peer, outcome, headerMs, responseMs)
+    lock?.leave()
+    if (disabled) log.write(WARN, 'upstream server temporarily disabled', context)
+  }
+
+  /** Returns true when the peer is not to be used for a while. */
+  #settle(peer: Peer, outcome: Outcome, headerMs: number, responseMs: number): boolean {
+    if (peer.conns > 0) peer.conns--
     this.group.balancerOf(this).onDone?.(peer, outcome === GOOD, headerMs, responseMs)
     if (!this.#several) {
       peer.fails = 0
       this.triesLeft = 0
-      return
+      return false
     }
-    if (outcome === FAILED) this.#fail(peer, log, context)
-    else if (peer.accessed < peer.checked) peer.fails = 0
     if (this.triesLeft > 0) this.triesLeft--
+    if (outcome === FAILED) return this.#fail(peer)
+    if (peer.accessed < peer.checked) peer.fails = 0
+    return false
   }
 
-  #fail(peer: Peer, log: ErrorLog, context: LogContext): void {
+  #fail(peer: Peer): boolean {
     const { maxFails, weight } = peer.options
     const nowS = Math.floor(clock.monotonic / 1000) + 1
     peer.fails++
     peer.accessed = nowS
     peer.checked = nowS
-    if (maxFails === 0) return
+    if (maxFails === 0) return false
     peer.effectiveWeight = Math.max(0, peer.effectiveWeight - Math.floor(weight / maxFails))
-    if (peer.fails >= maxFails) log.write(WARN, 'upstream server temporarily disabled', context)
+    return peer.fails >= maxFails
   }
 }

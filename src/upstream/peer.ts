@@ -5,6 +5,7 @@
  *   | conns | fails | effective weight | current weight | checked | accessed |              seconds are monotonic
  *   | header ms | response ms | in-flight ms | in-flight | in-flight sum | in-flight at |   averages of least_time
  */
+import type { GroupState } from './group-state.ts'
 
 const CONNS = 0
 const FAILS = 1
@@ -18,7 +19,8 @@ const INFLIGHT_MS = 8
 const INFLIGHT = 9
 const INFLIGHT_SUM = 10
 const INFLIGHT_AT = 11
-const ROW = 16
+/** Numbers per peer. */
+export const PEER_ROW = 16
 
 /** What a `server` line says. */
 export interface PeerOptions {
@@ -40,11 +42,6 @@ export interface PeerAddress {
   readonly path: string
 }
 
-/** Memory for the state of `count` peers. */
-export function peerCells(count: number): Int32Array {
-  return new Int32Array(count * ROW)
-}
-
 export class Peer {
   readonly address: PeerAddress
   readonly options: PeerOptions
@@ -53,13 +50,14 @@ export class Peer {
   readonly #cells: Int32Array
   readonly #row: number
 
-  constructor(address: PeerAddress, options: PeerOptions, server: string, cells: Int32Array, index: number) {
+  /** Uses row `index` of `state`. */
+  constructor(address: PeerAddress, options: PeerOptions, server: string, state: GroupState, index: number) {
     this.address = address
     this.options = options
     this.server = server
-    this.#cells = cells
-    this.#row = index * ROW
-    this.effectiveWeight = options.weight
+    this.#cells = state.cells
+    this.#row = index * PEER_ROW
+    if (state.fresh) this.effectiveWeight = options.weight
   }
 
   get conns(): number {

@@ -3,7 +3,8 @@ import { type Address, formatAddress } from '../lib/address.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
 import { RoundRobin } from './balancers/round-robin.ts'
 import { PeerGroup } from './group.ts'
-import { Peer, type PeerAddress, type PeerOptions, peerCells } from './peer.ts'
+import { privateState } from './group-state.ts'
+import { Peer, type PeerAddress, type PeerOptions } from './peer.ts'
 
 const IMPLICIT_MAX = 4096
 
@@ -42,8 +43,8 @@ export class UpstreamRegistry {
     if (known !== undefined) return known
     const addresses = peerAddresses(address)
     if (addresses.length === 0) return undefined
-    const cells = peerCells(addresses.length)
-    const peers = addresses.map((to, i) => new Peer(to, PEER_DEFAULTS, key, cells, i))
+    const state = privateState(addresses.length)
+    const peers = addresses.map((to, i) => new Peer(to, PEER_DEFAULTS, key, state, i))
     const group = new PeerGroup(name, peers, [], (list) => new RoundRobin(list), undefined)
     // Addresses made of variables could be without end: then the oldest goes.
     if (this.#implicit.size >= IMPLICIT_MAX) this.#implicit.delete(this.#implicit.keys().next().value!)

@@ -3,13 +3,15 @@ import { milliseconds, number, raw, text } from '../../config/args.ts'
 import { mapped } from '../../config/combine.ts'
 import { block, directive, directives, type ReadContext, type ScopeView } from '../../config/directive.ts'
 import type { Word } from '../../config/source.ts'
-import { parseNumber, parseSeconds } from '../../config/units.ts'
+import { parseNumber, parseSeconds, parseSize } from '../../config/units.ts'
 import { type Attempt, timeText } from '../../http/exchange/attempts.ts'
 import { httpModule, type TreeContext } from '../../http/module.ts'
 import type { Request } from '../../http/request.ts'
 import { type Address, parseAddress } from '../../lib/address.ts'
+import { ZONE_SIZE_MIN, Zone } from '../../shared/zone.ts'
 import { PeerGroup } from '../../upstream/group.ts'
-import { Peer, type PeerAddress, type PeerOptions, peerCells } from '../../upstream/peer.ts'
+import { type GroupState, privateState, sharedState } from '../../upstream/group-state.ts'
+import { Peer, type PeerAddress, type PeerOptions } from '../../upstream/peer.ts'
 import type { PoolOptions } from '../../upstream/pool.ts'
 import { PEER_DEFAULTS, peerAddresses, UpstreamRegistry } from '../../upstream/registry.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
@@ -79,8 +81,28 @@ const keepalive = mapped(raw('connections [local]', { min: 1, max: 2 }), ([count
   return { max, local: local !== undefined }
 })
 
+/** `zone name [size]`; size 0: declared by another group. */
+interface ZoneName {
+  readonly name: string
+  readonly size: number
+}
+const ZONE_KIND = 'upstream'
+
+const zoneName = mapped(raw('name [size]', { min: 1, max: 2 }), ([name, given], _, at): ZoneName => {
+  if (given === undefined) return { name: name!.text, size: 0 }
+  const size = parseSize(given.text)
+  if (size === undefined) return at.fail(`invalid zone size "${given.text}"`, given)
+  if (size < ZONE_SIZE_MIN) return at.fail(`zone "${name!.text}" is too small`, given)
+  return { name: name!.text, size }
+})
+
 /** The directives inside `upstream`. */
 const groupDirectives = {
+  zone: directive({
+    in: ['upstream'],
+    args: zoneName,
+    doc: 'Shared memory for the state of the group: connections, failures and averages of all workers together.',
+  }),
   server: directives({ in: ['upstream'], args: serverLine, doc: 'A server of the group.' }),
   keepalive: directive({
     in: ['upstream'],
@@ -144,10 +166,10 @@ function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup
     for (const address of addresses) found.push({ line, address })
   }
   if (found.length === 0) return undefined
-  const cells = peerCells(found.length)
+  const state = stateOf(name, found, conf.zone, tree, scope)
   const peers = found.map(({ line, address }, i) => ({
     backup: line.backup,
-    peer: new Peer(address, line.options, line.text, cells, i),
+    peer: new Peer(address, line.options, line.text, state, i),
   }))
   const primaries = peers.filter((p) => !p.backup).map((p) => p.peer)
   const backups = peers.filter((p) => p.backup).map((p) => p.peer)
@@ -157,11 +179,31 @@ function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup
   }
   const method = methodOf(scope, tree)
   const group = new PeerGroup(name, primaries, backups, method.make, poolOptions(conf))
+  group.lock = state.lock
   // Variables of the key may be declared anywhere in the configuration.
   tree.afterAttach(() => {
     group.key = compileKey(method.key, tree)
   })
   return group
+}
+
+/** The peers' rows: in the zone when there is one and this is a worker, else private. */
+function stateOf(
+  name: string,
+  found: readonly { readonly line: ServerLine; readonly address: PeerAddress }[],
+  zone: ZoneName | undefined,
+  tree: TreeContext,
+  scope: ScopeView,
+): GroupState {
+  const own = privateState(found.length)
+  if (zone === undefined) return own
+  const buffer = tree.zone(zone.name, zone.size, ZONE_KIND, scope.at)
+  if (buffer === undefined) return own
+  const attached = Zone.attach(zone.name, buffer, ZONE_KIND)
+  const peers = found.map(({ line, address }) => ({ address, options: line.options }))
+  const shared = attached === undefined ? undefined : sharedState(attached, name, peers)
+  if (shared === undefined) tree.fail(`zone "${zone.name}" is too small for upstream "${name}"`, scope.at)
+  return shared ?? own
 }
 
 function poolOptions(conf: {
