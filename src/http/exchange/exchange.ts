@@ -12,7 +12,7 @@
 import { assert } from '../../lib/assert.ts'
 import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
-import { INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
+import { CRIT, INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { WireOwner } from '../../net/wire.ts'
 import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
@@ -391,6 +391,11 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
 
   #extraData(): void {
     this.r.logError(WARN, 'upstream sent more data than specified in "Content-Length" header while reading upstream')
+  }
+
+  onSpoolFailed(problem: string): void {
+    this.r.logError(CRIT, `${problem} while reading upstream`)
+    this.#breakOff()
   }
 
   pausePeer(): void {

@@ -15,6 +15,8 @@ export interface PumpOwner {
   resumePeer(): void
   /** The client is gone. */
   onAbort(): void
+  /** What the client has not taken cannot be kept: `problem` says why. */
+  onSpoolFailed(problem: string): void
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -98,8 +100,9 @@ export class ResponsePump implements Producer {
       spool = this.#makeSpool()
       this.#spool = spool
     }
-    spool.push(bytes, start, end)
-    if (spool.full) this.#owner.pausePeer()
+    const problem = spool.push(bytes, start, end)
+    if (problem !== '') this.#owner.onSpoolFailed(problem)
+    else if (spool.full) this.#owner.pausePeer()
   }
 
   #makeSpool(): Spool {

@@ -4,6 +4,7 @@
  *
  *   memory [ oldest ... ] then file [ read ........ written ] then (only when the file is empty) memory again
  */
+import { errnoText } from '../../lib/errno.ts'
 import type { TempPath } from '../core-directives.ts'
 import { TempFile } from '../temp-file.ts'
 
@@ -40,18 +41,24 @@ export class Spool {
     return this.#fileMax === 0 || (this.#file?.size ?? 0) >= this.#fileMax
   }
 
-  /** Keeps a copy of `bytes[start, end)`. Throws what writing a file throws. */
-  push(bytes: Buffer, start: number, end: number): void {
+  /** Keeps a copy of `bytes[start, end)`; returns what the disk refused, or an empty text. */
+  push(bytes: Buffer, start: number, end: number): string {
     if (this.#fileBytes === 0 && (this.#memoryBytes < this.#memoryMax || this.#fileMax === 0)) {
       this.#memory.push(Buffer.from(bytes.subarray(start, end)))
       this.#memoryBytes += end - start
-      return
+      return ''
     }
-    if (this.#file === undefined) {
-      this.#file = TempFile.create(this.#folder, false)
-      this.onFile(this.#file.path)
+    // tidy: the disk may refuse at any time, and Node tells it by an exception.
+    try {
+      if (this.#file === undefined) {
+        this.#file = TempFile.create(this.#folder, false)
+        this.onFile(this.#file.path)
+      }
+      this.#file.append(bytes, start, end)
+      return ''
+    } catch (error) {
+      return `writing a temporary file in "${this.#folder.path}" failed ${errnoText(error)}`
     }
-    this.#file.append(bytes, start, end)
   }
 
   /** Takes the next piece out; undefined when empty. */

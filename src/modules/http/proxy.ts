@@ -48,7 +48,7 @@ export const proxyModule = httpModule({
     proxy_internal_chunked: (r) => (r.exchange?.chunkedRequest === true ? 'chunked' : ''),
   },
   attach(conf, plan, at) {
-    if (conf.proxy_temp_path !== undefined) at.tempPath(conf.proxy_temp_path.path)
+    at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))
     if (conf.proxy_pass !== undefined) attachProxy(conf, plan, at)
   },
 })
