@@ -1,0 +1,131 @@
+/** Imports run one way (see the layers below), without cycles; modules know nothing of each other. */
+import path from 'node:path'
+import type { Finding, Import, TreeFile } from './source-tree.ts'
+
+/** From the bottom to the top; what stands together on a line may not import each other. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['lib'],
+  ['config'],
+  ['value'],
+  ['log'],
+  ['shared'],
+  ['net'],
+  ['upstream'],
+  ['http', 'stream'],
+  ['modules'],
+  ['runtime'],
+  ['process'],
+  ['admin'],
+  ['cli'],
+  ['main.ts'],
+]
+/** Files beside the folders that everybody may use. */
+const BOTTOM: ReadonlySet<string> = new Set(['version.ts'])
+
+/** Who may import the list of modules; everybody else gets it as a parameter. */
+const MODULE_LIST = 'src/modules/index.ts'
+const MODULE_LIST_USERS = /^src\/(?:cli\/|process\/worker-thread\.ts$|main\.ts$)/
+
+/** Node's networking belongs to net/, which hides it. */
+const NETWORKING = /^node:(?:net|tls|dgram|dns|http|https|http2)(?:\/|$)/
+
+/** Checks the imports of all files. `networkUsers` are the files outside net/ that may use Node's networking, with the reason. */
+export function checkImports(files: readonly TreeFile[], networkUsers: Readonly<Record<string, string>>): Finding[] {
+  const sources = files.filter((file) => file.path.startsWith('src/'))
+  const owners = moduleOwners(files)
+  const findings: Finding[] = []
+  for (const file of sources) {
+    for (const one of file.imports) {
+      const message =
+        (one.isFile ? fileProblem(file.path, one, owners) : packageProblem(file.path, one, networkUsers)) ??
+        (one.reexport ? 'names are exported where they are defined' : undefined)
+      if (message !== undefined) findings.push({ path: file.path, line: one.line, message })
+    }
+  }
+  return [...findings, ...findCycles(sources)]
+}
+
+function packageProblem(from: string, one: Import, networkUsers: Readonly<Record<string, string>>): string | undefined {
+  if (!NETWORKING.test(one.target) || one.typeOnly) return undefined
+  if (from.startsWith('src/net/') || networkUsers[from] !== undefined) return undefined
+  return `${one.target} is used in src/net/ alone`
+}
+
+function fileProblem(from: string, one: Import, owners: ReadonlyMap<string, string>): string | undefined {
+  const { target } = one
+  if (!target.startsWith('src/')) return target === 'package.json' ? undefined : `${target} is outside of src/`
+  if (!path.extname(target)) return `${target}: the ending of a file is written out`
+  if (target === MODULE_LIST && !MODULE_LIST_USERS.test(from)) return `${target} is passed as a parameter`
+  const own = rankOf(from)
+  const other = rankOf(target)
+  if (own === undefined || other === undefined) return `src/${layerOf(own === undefined ? from : target)} is no layer`
+  if (other.rank > own.rank || (other.rank === own.rank && other.name !== own.name)) {
+    return `${own.name} may not import ${other.name} (${target})`
+  }
+  return moduleProblem(from, target, owners)
+}
+
+/** What runs modules knows none of them, and what two modules share stands below both. */
+function moduleProblem(from: string, target: string, owners: ReadonlyMap<string, string>): string | undefined {
+  if (!target.startsWith('src/modules/') || target.startsWith('src/modules/core/') || target === MODULE_LIST) {
+    return undefined
+  }
+  if (from === MODULE_LIST) return undefined
+  if (!from.startsWith('src/modules/')) return `${target} is reached through the list of modules`
+  const owner = (file: string): string => owners.get(file) ?? file
+  return owner(from) === owner(target) ? undefined : `${target} belongs to another module`
+}
+
+/** Each file of a module by the file that the list names: `proxy-target.ts` belongs to `proxy.ts`. */
+function moduleOwners(files: readonly TreeFile[]): ReadonlyMap<string, string> {
+  const list = files.find((file) => file.path === MODULE_LIST)
+  const listed = (list?.imports ?? []).map((one) => one.target).filter((target) => target.startsWith('src/modules/'))
+  const owners = new Map<string, string>()
+  for (const { path: file } of files) {
+    if (!file.startsWith('src/modules/')) continue
+    const stem = file.replace(/\.ts$/, '')
+    const heads = listed.filter((head) => {
+      const start = head.replace(/\.ts$/, '')
+      return stem === start || stem.startsWith(`${start}-`) || stem.startsWith(`${start}/`)
+    })
+    const longest = heads.sort((a, b) => b.length - a.length)[0]
+    if (longest !== undefined) owners.set(file, longest)
+  }
+  return owners
+}
+
+function layerOf(file: string): string {
+  return file.split('/')[1]!
+}
+
+function rankOf(file: string): { readonly name: string; readonly rank: number } | undefined {
+  const name = layerOf(file)
+  if (BOTTOM.has(name)) return { name, rank: -1 }
+  const rank = LAYERS.findIndex((names) => names.includes(name))
+  return rank < 0 ? undefined : { name, rank }
+}
+
+/** Finds circles of imports that are there at run time. */
+function findCycles(files: readonly TreeFile[]): Finding[] {
+  const edges = new Map(
+    files.map((file) => [
+      file.path,
+      file.imports.filter((one) => one.isFile && !one.typeOnly).map((one) => one.target),
+    ]),
+  )
+  const done = new Set<string>()
+  const findings: Finding[] = []
+  const visit = (file: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(file)
+    if (at >= 0) {
+      const circle = [...trail.slice(at), file].join(' -> ')
+      findings.push({ path: file, line: 1, message: `imports go round in a circle: ${circle}` })
+      return
+    }
+    if (done.has(file)) return
+    for (const next of edges.get(file) ?? []) visit(next, [...trail, file])
+    done.add(file)
+  }
+  for (const { path: file } of files) visit(file, [])
+  return findings
+}
