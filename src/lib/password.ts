@@ -1,8 +1,9 @@
 /**
  * Checks a password against what a password file says: `{PLAIN}`, `{SHA}`, `{SSHA}`, `$apr1$`, and the forms of crypt(3)
- * that can be computed here: DES, `$1$`, `$5$`, `$6$`. What is slow runs in turns, and its success is remembered.
+ * that can be computed here: DES, `$1$`, `$2y$`, `$5$`, `$6$`. What is slow runs in turns, and its success is remembered.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { bcrypt } from './crypt-bcrypt.ts'
 import { desCrypt } from './crypt-des.ts'
 import { md5Crypt } from './crypt-md5.ts'
 import { shaCrypt } from './crypt-sha.ts'
@@ -25,7 +26,8 @@ export function checkPassword(password: string, stored: string): boolean | undef
   if (stored.startsWith('{SHA}')) return same(sha1(bytes).toString('base64'), stored.slice(5))
   if (stored.startsWith('{SSHA}')) return checkSalted(bytes, Buffer.from(stored.slice(6), 'base64'))
   if (stored.startsWith('$apr1$') || stored.startsWith('$1$')) return same(md5Crypt(bytes, stored), stored)
-  if (stored.startsWith('$5$') || stored.startsWith('$6$')) return checkSlowly(bytes, stored)
+  if (stored.startsWith('$5$') || stored.startsWith('$6$')) return checkSlowly(bytes, stored, shaCrypt)
+  if (stored.startsWith('$2')) return checkSlowly(bytes, stored, bcrypt)
   if (stored.startsWith('$')) return undefined
   const des = desCrypt(bytes, stored)
   return des === undefined ? undefined : same(des, stored)
@@ -36,10 +38,12 @@ function checkSalted(password: Buffer, stored: Buffer): boolean {
   return stored.length >= SHA_SIZE && timingSafeEqual(digest, stored.subarray(0, SHA_SIZE))
 }
 
-function checkSlowly(password: Buffer, stored: string): true | Promise<boolean> {
+type SlowHash = (password: Buffer, stored: string) => Promise<string> | undefined
+
+function checkSlowly(password: Buffer, stored: string, slowHash: SlowHash): true | undefined | Promise<boolean> {
   const key = createHmac('sha256', digestKey).update(stored).update('\0').update(password).digest('base64')
   if (remembered.get(key) === true) return true
-  return shaCrypt(password, stored).then((hash) => {
+  return slowHash(password, stored)?.then((hash) => {
     const fits = same(hash, stored)
     if (fits) remembered.set(key, true)
     return fits

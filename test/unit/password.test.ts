@@ -15,6 +15,7 @@ const STORED: readonly (readonly [string, string])[] = [
     LONG,
     '$6$rounds=2000$saltstring$Z59.cLmrrAZebe2itkez6uxqHGYddeSmp3w5beeqX1Jv0TjmjFYDR7H8SG2z/f4o8Usq7BvnysDZVV1Zai4E0/',
   ],
+  ['good', '$2y$05$abcdefghijklmnopqrstuuNF5/gKGv1vSzRBclZtmf77tbZMWqiPK'],
   ['', '$6$ab$xnh5Qsr2NdbFw1PgdZie7nLON3gv.S.23iQDBqAzkdoXPtDnVSpludXkM5UWybQO3OI7hBj9wHg9Ow6sUWD60/'],
 ]
 
@@ -37,4 +38,6 @@ test('forms that are not known are told', () => {
   assert.equal(checkPassword('good', '$9$what'), undefined)
   assert.equal(checkPassword('good', ''), undefined)
   assert.equal(checkPassword('good', '!'), undefined)
+  assert.equal(checkPassword('good', '$2y$99$abcdefghijklmnopqrstuu'), undefined)
+  assert.equal(checkPassword('good', '$2y$05$short'), undefined)
 })
