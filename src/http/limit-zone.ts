@@ -42,11 +42,14 @@ export class LimitZone<Records> {
 /** The zones of one kind (`limit_req`, `limit_conn`) in one tree. */
 export class LimitZones<Records> {
   readonly #tag: string
+  readonly #owner: string
   readonly #tree: TreeContext
   readonly #zones = new Map<string, LimitZone<Records>>()
 
-  constructor(tag: string, tree: TreeContext) {
+  /** `owner` is the directive that nginx names when the key of a zone changes. */
+  constructor(tag: string, owner: string, tree: TreeContext) {
     this.#tag = tag
+    this.#owner = owner
     this.#tree = tree
   }
 
@@ -57,7 +60,8 @@ export class LimitZones<Records> {
       this.#tree.fail(`${this.#tag}_zone "${name}" is already bound to key "${known.source}"`, at)
       return
     }
-    const buffer = this.#tree.zone(name, size, this.#tag, at)
+    const bound = { owner: `${this.#owner} "${name}"`, kind: 'key', value: key.source }
+    const buffer = this.#tree.zone(name, size, this.#tag, at, bound)
     const memory = buffer === undefined ? undefined : Zone.attach(name, buffer, this.#tag)
     const zone = new LimitZone(name, key.source, memory === undefined ? undefined : open(memory))
     this.#zones.set(name, zone)

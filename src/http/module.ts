@@ -22,6 +22,13 @@ import type { Request } from './request.ts'
 /** Which process or thread compiles: only a worker serves, the others check and list what it will need. */
 export type Role = 'master' | 'engine' | 'worker'
 
+/** What the records of a zone mean: `limit_req "one"` and its `"$uri"` key. A reload that changes it is refused. */
+export interface ZoneBinding {
+  readonly owner: string
+  readonly kind: string
+  readonly value: string
+}
+
 /** Services of the tree that is being built. */
 export interface TreeContext {
   readonly role: Role
@@ -48,9 +55,9 @@ export interface TreeContext {
   tempPath(path: string): void
   /**
    * Asks for a shared zone; in a worker (and the engine) its buffer is there when modules attach. Size 0 refers to a zone
-   * that another directive, before or after, gives its size.
+   * that another directive, before or after, gives its size. What a zone is bound to may not change while it lives.
    */
-  zone(name: string, size: number, tag: string, at?: Position): SharedArrayBuffer | undefined
+  zone(name: string, size: number, tag: string, at?: Position, bound?: ZoneBinding): SharedArrayBuffer | undefined
   /** What modules share by name across the tree: one value per key, made by the first who asks. */
   shared<T>(key: string, make: () => T): T
   /** Runs when all locations are attached. */

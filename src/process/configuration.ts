@@ -140,7 +140,20 @@ export class Configuration {
   /** Loads again and applies; false when the old configuration goes on. */
   async reload(sockets: SocketBook): Promise<boolean> {
     const next = this.load()
-    return next !== undefined && (await this.apply(next, sockets))
+    return next !== undefined && this.#keepsZones(next.program) && (await this.apply(next, sockets))
+  }
+
+  /** Zones that stay must go on meaning the same. */
+  #keepsZones({ zones }: Program): boolean {
+    for (const { name, size, tag, bound } of zones) {
+      const before = this.current.program.zones.find((zone) => zone.name === name && zone.tag === tag)
+      if (before?.size !== size || before.bound === undefined || before.bound.value === bound?.value) continue
+      const { owner, kind, value } = bound ?? { ...before.bound, value: '' }
+      const change = `uses the "${value}" ${kind} while previously it used the "${before.bound.value}" ${kind}`
+      this.report('emerg', `${owner} ${change}`)
+      return false
+    }
+    return true
   }
 
   /** Opens this process's log files anew. */

@@ -5,6 +5,7 @@ import type { Position } from '../config/source.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { compileHttp, type HttpTree } from './http-tree.ts'
+import type { ZoneRequest } from './tree-builder.ts'
 
 /** One address to listen on. */
 export interface ListenSpec {
@@ -20,18 +21,11 @@ export interface ListenSpec {
   readonly at: Position
 }
 
-/** One shared memory zone. */
-export interface ZoneSpec {
-  readonly name: string
-  readonly size: number
-  readonly tag: string
-}
-
 /** What a configuration asks for beyond itself, and the trees that serve it. */
 export interface Program {
   readonly config: Config
   readonly listens: readonly ListenSpec[]
-  readonly zones: readonly ZoneSpec[]
+  readonly zones: readonly ZoneRequest[]
   readonly logFiles: readonly string[]
   readonly tempPaths: readonly string[]
   readonly http: HttpTree | undefined

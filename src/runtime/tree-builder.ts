@@ -3,7 +3,7 @@ import type { Diagnostics } from '../config/diagnostics.ts'
 import { fullName } from '../config/include.ts'
 import type { Position } from '../config/source.ts'
 import type { CapturePattern } from '../http/location.ts'
-import type { Heir, Role, TreeContext } from '../http/module.ts'
+import type { Heir, Role, TreeContext, ZoneBinding } from '../http/module.ts'
 import type { Text } from '../http/plan.ts'
 import type { Request } from '../http/request.ts'
 import type { ErrorLog } from '../log/error-log.ts'
@@ -29,6 +29,7 @@ export interface ZoneRequest {
   readonly name: string
   readonly size: number
   readonly tag: string
+  readonly bound: ZoneBinding | undefined
 }
 
 export class TreeBuilder implements TreeContext {
@@ -107,9 +108,9 @@ export class TreeBuilder implements TreeContext {
     this.tempPaths.add(path)
   }
 
-  zone(name: string, size: number, tag: string, at?: Position): SharedArrayBuffer | undefined {
+  zone(name: string, size: number, tag: string, at?: Position, bound?: ZoneBinding): SharedArrayBuffer | undefined {
     const known = this.zones.get(name)
-    if (known === undefined || (known.size === 0 && known.tag === tag)) this.zones.set(name, { name, size, tag })
+    if (known === undefined || (known.size === 0 && known.tag === tag)) this.zones.set(name, { name, size, tag, bound })
     else if (known.tag !== tag) {
       this.fail(`the shared memory zone "${name}" is already declared for a different use`, at)
     } else if (size !== known.size && size > 0 && known.size > 0) {

@@ -94,6 +94,19 @@ function rawGet(target: string): string {
   return `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
 }
 
+test('a zone keeps its key over reloads, and its records', async () => {
+  const conf = (key: string, rate: string): string =>
+    `http { limit_req_zone ${key} zone=one:1m rate=${rate}; server { listen 127.0.0.1:%%PORT_0%%;
+      location /x { limit_req zone=one burst=2 nodelay; alias %%DIR%%/ok; } } }`
+  await using other = await startViaduct(conf('$uri', '1r/m'), { files: { ok: 'ok' } })
+  const status = async (): Promise<number> => (await fetch(other.url('/x'))).status
+  assert.deepEqual([await status(), await status(), await status(), await status()], [200, 200, 200, 503])
+  const refused = await other.reloadRefused(conf('$host', '1r/m'))
+  assert.ok(refused.includes('limit_req "one" uses the "$host" key while previously it used the "$uri" key'))
+  await other.reload(conf('$uri', '2r/m'))
+  assert.equal(await status(), 503)
+})
+
 const REFUSED: readonly (readonly [string, string])[] = [
   ['limit_req zone=none;', 'zero size shared memory zone "none"'],
   [

@@ -112,7 +112,7 @@ export const limitConnModule = httpModule({
 })
 
 function zonesOf(tree: TreeContext): LimitZones<ConnRecords> {
-  return tree.shared('limit_conn zones', () => new LimitZones<ConnRecords>(NAME, tree))
+  return tree.shared('limit_conn zones', () => new LimitZones<ConnRecords>(NAME, 'limit_conn_zone', tree))
 }
 
 interface Limit {

@@ -140,7 +140,7 @@ export const limitReqModule = httpModule({
 type Zones = LimitZones<RateRecords>
 
 function zonesOf(tree: TreeContext): Zones {
-  return tree.shared('limit_req zones', () => new LimitZones<RateRecords>(NAME, tree))
+  return tree.shared('limit_req zones', () => new LimitZones<RateRecords>(NAME, 'limit_req', tree))
 }
 
 interface Limit {
