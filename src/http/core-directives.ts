@@ -480,13 +480,3 @@ export const structure = {
     doc: 'The location answers redirects and subrequests of the server only.',
   }),
 }
-
-/** `resolver_timeout` is shared by everything that asks a DNS server. */
-export const resolving = {
-  resolver: directives({
-    in: HSL,
-    args: raw('address ... [valid=time] [ipv4=on|off] [ipv6=on|off] [status_zone=zone]', { min: 1 }),
-    doc: 'DNS servers for names that are looked up while serving.',
-  }),
-  resolver_timeout: directive({ in: HSL, args: milliseconds, default: '30s', doc: 'Longest wait for a DNS answer.' }),
-}

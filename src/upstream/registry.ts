@@ -46,10 +46,26 @@ export class UpstreamRegistry {
     const state = privateState(addresses.length)
     const peers = addresses.map((to, i) => new Peer(to, PEER_DEFAULTS, key, state, i))
     const group = new PeerGroup(name, peers, [], (list) => new RoundRobin(list), undefined)
+    this.#remember(key, group)
+    return group
+  }
+
+  /** A group of resolved addresses: kept while the name has the same ones, so that its peers keep their state. */
+  transient(address: Address & { readonly kind: 'tcp' }, name: string, hosts: readonly string[]): PeerGroup {
+    const key = `${formatAddress(address)} ${hosts.join(' ')}`
+    const known = this.#implicit.get(key)
+    if (known !== undefined) return known
+    const state = privateState(hosts.length)
+    const peers = hosts.map((host, i) => new Peer(peerAddress(host, address.port), PEER_DEFAULTS, name, state, i))
+    const group = new PeerGroup(name, peers, [], (list) => new RoundRobin(list), undefined)
+    this.#remember(key, group)
+    return group
+  }
+
+  #remember(key: string, group: PeerGroup): void {
     // Addresses made of variables could be without end: then the oldest goes.
     if (this.#implicit.size >= IMPLICIT_MAX) this.#implicit.delete(this.#implicit.keys().next().value!)
     this.#implicit.set(key, group)
-    return group
   }
 
   /** Takes over idle connections of groups that have the same name, to servers that they still have. */
@@ -70,10 +86,10 @@ export class UpstreamRegistry {
 /** Where an address leads: one entry for each of its host's addresses. */
 export function peerAddresses(address: Address): readonly PeerAddress[] {
   if (address.kind === 'unix') return [{ name: `unix:${address.path}`, host: '', port: 0, path: address.path }]
-  return resolveHost(address.host).map((host) => ({
-    name: host.includes(':') ? `[${host}]:${address.port}` : `${host}:${address.port}`,
-    host,
-    port: address.port,
-    path: '',
-  }))
+  return resolveHost(address.host).map((host) => peerAddress(host, address.port))
+}
+
+/** A numeric address. */
+export function peerAddress(host: string, port: number): PeerAddress {
+  return { name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, host, port, path: '' }
 }

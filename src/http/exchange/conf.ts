@@ -41,7 +41,7 @@ export interface ExchangeConf {
   readonly ignore: number
   /** Hashes of lower-case names that the client does not get, each with its names. */
   readonly hidden: ReadonlyMap<number, readonly string[]>
-  /** The group to ask, or a status when there is none. */
+  /** The group to ask; a status when there is none; WAIT when `exchange.resolved` will be called. */
   resolve(r: Request): PeerGroup | number
   /** The request as text, head and own body; sets `exchange.uri`. Empty: it cannot be made (500). */
   request(r: Request, exchange: Exchange): string

@@ -139,13 +139,23 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.begin(r, conf)
   }
 
+  /** Changes whenever this object begins with, or lets go of, a request. */
+  get generation(): number {
+    return this.#generation
+  }
+
   // ---- the request ---------------------------------------------------------------------------
 
-  /** Begins; DONE when the exchange is under way. */
+  /** Begins; DONE when the exchange is under way, WAIT when a name or the request body is waited for. */
   start(): Verdict {
     const { r, conf } = this
     const group = conf.resolve(r)
-    if (typeof group === 'number') return group
+    return typeof group === 'number' ? group : this.resolved(group)
+  }
+
+  /** The group is known: goes on with the request body and the first peer. */
+  resolved(group: PeerGroup): Verdict {
+    const { r, conf } = this
     this.#group = group
     this.#selection.begin(group, conf.transport.next_upstream_tries)
     if (r.contentLength <= 0 && !r.chunked) return this.bodyRead()

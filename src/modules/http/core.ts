@@ -14,6 +14,7 @@ import type { LocationConf } from '../../http/location.ts'
 import { GET, HEAD, methodBit, UNKNOWN } from '../../http/method.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { Text } from '../../http/plan.ts'
+import { resolverDirectives } from '../../http/resolver-conf.ts'
 import { literal, type Template, template } from '../../value/template.ts'
 import { NGINX_VERSION, VERSION } from '../../version.ts'
 import { type ErrorLogSpec, errorLogDirectives, errorLogPaths, openErrorLog } from '../core/error-log.ts'
@@ -32,7 +33,7 @@ const files = {
   }),
 }
 
-const directives = { ...core, ...structure, ...files, ...errorLogDirectives }
+const directives = { ...core, ...structure, ...files, ...errorLogDirectives, ...resolverDirectives }
 type Conf = ConfOf<typeof directives>
 
 /** The module list's entry. */

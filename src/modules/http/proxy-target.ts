@@ -3,9 +3,12 @@ import type { Exchange } from '../../http/exchange/exchange.ts'
 import type { LocationConf } from '../../http/location.ts'
 import type { AttachContext } from '../../http/module.ts'
 import type { Request } from '../../http/request.ts'
+import { resolverOf } from '../../http/resolver-conf.ts'
+import { WAIT } from '../../http/verdict.ts'
 import { type Address, parseAddress } from '../../lib/address.ts'
 import { parseIp } from '../../lib/ip.ts'
 import { ERROR } from '../../log/error-log.ts'
+import type { NameWaiter, Resolver } from '../../net/resolver.ts'
 import type { PeerGroup } from '../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../upstream/registry.ts'
 import type { Template } from '../../value/template.ts'
@@ -104,6 +107,7 @@ function dynamicTarget(
   at: AttachContext,
 ): ProxyTarget {
   const text = at.text(url)
+  const resolver = resolverOf(at.scope, at)
   return {
     scheme: url.source.toLowerCase().startsWith('https://') ? 'https://' : 'http://',
     host: '',
@@ -118,24 +122,62 @@ function dynamicTarget(
         return 500
       }
       note(r.exchange!, parsed.authority, portOf(parsed.address), parsed.uri)
-      return dynamicGroup(r, parsed, registry)
+      return dynamicGroup(r, parsed, registry, resolver)
     },
   }
 }
 
-function dynamicGroup(r: Request, url: Url, registry: UpstreamRegistry): PeerGroup | number {
+function dynamicGroup(
+  r: Request,
+  url: Url,
+  registry: UpstreamRegistry,
+  resolver: Resolver | undefined,
+): PeerGroup | number {
   const { address, authority } = url
-  if (address.kind === 'tcp') {
-    const named = registry.find(address.host)
-    if (named !== undefined && !address.hasPort) return named
-    const known = registry.findImplicit(address)
-    if (known !== undefined) return known
-    if (parseIp(address.host) === undefined) {
-      r.logError(ERROR, `no resolver defined to resolve ${address.host}`)
-      return 502
-    }
+  if (address.kind === 'unix' || parseIp(address.host) !== undefined)
+    return registry.implicit(address, authority) ?? 502
+  const named = registry.find(address.host)
+  if (named !== undefined && !address.hasPort) return named
+  const known = registry.findImplicit(address)
+  if (known !== undefined) return known
+  if (resolver === undefined) {
+    r.logError(ERROR, `no resolver defined to resolve ${address.host}`)
+    return 502
   }
-  return registry.implicit(address, authority) ?? 502
+  const addresses = resolver.known(address.host)
+  if (addresses !== undefined) return registry.transient(address, authority, addresses)
+  resolver.resolve(address.host, new NameWait(r, address, authority, registry))
+  return WAIT
+}
+
+/** One request that waits for a name. */
+class NameWait implements NameWaiter {
+  readonly #r: Request
+  readonly #address: Address & { readonly kind: 'tcp' }
+  readonly #authority: string
+  readonly #registry: UpstreamRegistry
+  readonly #exchange: Exchange
+  readonly #generation: number
+
+  constructor(r: Request, address: Address & { readonly kind: 'tcp' }, authority: string, registry: UpstreamRegistry) {
+    this.#r = r
+    this.#address = address
+    this.#authority = authority
+    this.#registry = registry
+    this.#exchange = r.exchange!
+    this.#generation = this.#exchange.generation
+  }
+
+  onResolved(addresses: readonly string[], error: string): void {
+    // The request may have ended meanwhile, and its exchange may serve another one.
+    if (this.#exchange.generation !== this.#generation || this.#r.ended) return
+    if (error !== '') {
+      this.#r.logError(ERROR, `${this.#address.host} could not be resolved (${error})`)
+      this.#r.resume(502)
+      return
+    }
+    this.#r.resume(this.#exchange.resolved(this.#registry.transient(this.#address, this.#authority, addresses)))
+  }
 }
 
 /** Splits a URL; a text says what is wrong with it. */
