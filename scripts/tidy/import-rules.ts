@@ -42,7 +42,7 @@ export function checkImports(files: readonly TreeFile[], networkUsers: Readonly<
       if (message !== undefined) findings.push({ path: file.path, line: one.line, message })
     }
   }
-  return [...findings, ...findCycles(sources)]
+  return [...findings, ...findCycles(sources), ...findUnreached(files, sources)]
 }
 
 function packageProblem(from: string, one: Import, networkUsers: Readonly<Record<string, string>>): string | undefined {
@@ -103,6 +103,17 @@ function rankOf(file: string): { readonly name: string; readonly rank: number } 
   if (BOTTOM.has(name)) return { name, rank: -1 }
   const rank = LAYERS.findIndex((names) => names.includes(name))
   return rank < 0 ? undefined : { name, rank }
+}
+
+/** Finds files that nothing leads to; an entry of a thread or a process is named by a URL. */
+function findUnreached(files: readonly TreeFile[], sources: readonly TreeFile[]): Finding[] {
+  const reached = new Set(files.flatMap((file) => file.imports.map((one) => one.target)))
+  for (const { path: from, text } of sources) {
+    for (const [, url] of text.matchAll(/new URL\('([^']+\.ts)'/g)) reached.add(path.join(path.dirname(from), url!))
+  }
+  return sources
+    .filter((file) => file.path !== 'src/main.ts' && !file.path.endsWith('.d.ts') && !reached.has(file.path))
+    .map((file) => ({ path: file.path, line: 1, message: 'nobody imports this file' }))
 }
 
 /** Finds circles of imports that are there at run time. */

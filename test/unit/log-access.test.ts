@@ -156,6 +156,16 @@ test('open_log_file_cache keeps files, notices replaced ones, and closes what is
   assert.deepEqual(complaints, [])
 })
 
+test('a path that cannot be opened pushes nothing out of open_log_file_cache', () => {
+  const access = new VariableLog({ max: 1, inactiveMs: 10_000, minUses: 1, validMs: 60_000 })
+  access.write(join(folder, 'a.log'), '1\n', log)
+  access.write(join(folder, 'no/b.log'), '1\n', log)
+  renameSync(join(folder, 'a.log'), join(folder, 'a.log.old'))
+  access.write(join(folder, 'a.log'), '2\n', log)
+  assert.equal(read('a.log.old'), '1\n2\n')
+  access.close()
+})
+
 test('a folder in the place of a log is reported', () => {
   mkdirSync(join(folder, 'd'))
   new VariableLog({ max: 2, inactiveMs: 10, minUses: 1, validMs: 10 }).write(join(folder, 'd'), 'a\n', log)

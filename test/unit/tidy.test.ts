@@ -33,12 +33,18 @@ function inTree<T>(files: Readonly<Record<string, string>>, run: (root: string) 
   }
 }
 
-/** Findings as `path:line message`, each file given a header comment. */
-function findings(files: Readonly<Record<string, string>>): string[] {
-  const told = Object.entries(files).map(([name, text]) => [name, HEADER + text])
+/** Findings as `path:line message`, each file given a header comment and, unless it is told, somebody who imports it. */
+function findings(files: Readonly<Record<string, string>>, users = importAll(files)): string[] {
+  const told = Object.entries({ ...files, 'bench/users.ts': users }).map(([name, text]) => [name, HEADER + text])
   return inTree(Object.fromEntries(told), (root) =>
     checkFiles(root).map(({ path: file, line, message }) => `${file}:${line - 1} ${message}`),
   )
+}
+
+function importAll(files: Readonly<Record<string, string>>): string {
+  return Object.keys(files)
+    .map((name) => `import '../${name}'\n`)
+    .join('')
 }
 
 test('a good tree has no findings', () => {
@@ -176,9 +182,19 @@ test('nowhere any, and one place to exit', () => {
   assert.deepEqual(found, ['src/cli/a.ts:1 `any` says nothing', 'src/cli/a.ts:2 only main.ts ends the process'])
 })
 
+test('files that nothing leads to are found', () => {
+  const files = {
+    'src/main.ts': `import './process/a.ts'\n`,
+    'src/process/a.ts': `new URL('./entry.ts', import.meta.url)\n`,
+    'src/process/entry.ts': '',
+    'src/lib/left.ts': '',
+  }
+  assert.deepEqual(findings(files, ''), ['src/lib/left.ts:0 nobody imports this file'])
+})
+
 test('files open with their purpose', () => {
-  const found = inTree({ 'src/lib/a.ts': '// No.\n' }, (root) => checkFiles(root))
-  assert.deepEqual(found, [{ path: 'src/lib/a.ts', line: 1, message: 'a file opens with what it is for' }])
+  const found = inTree({ 'test/a.ts': '// No.\n' }, (root) => checkFiles(root))
+  assert.deepEqual(found, [{ path: 'test/a.ts', line: 1, message: 'a file opens with what it is for' }])
 })
 
 test('texts have no notes to self and no paths of a machine', () => {
@@ -194,10 +210,12 @@ test('texts have no notes to self and no paths of a machine', () => {
 })
 
 test('a file outside of net/ may use the network when it is on the list', () => {
-  const files = { 'src/process/a.ts': `import 'node:net'\n` }
+  const files = { 'src/process/a.ts': `import 'node:net'\n`, 'test/a.ts': `import '../src/process/a.ts'\n` }
   inTree(files, (root) => {
-    assert.equal(checkImports(parseTree(root), {}).length, 1)
-    assert.deepEqual(checkImports(parseTree(root), { 'src/process/a.ts': 'binds' }), [])
+    const check = (allowed: Record<string, string>): string[] =>
+      checkImports(parseTree(root), allowed).map(({ message }) => message)
+    assert.deepEqual(check({}), ['node:net is used in src/net/ alone'])
+    assert.deepEqual(check({ 'src/process/a.ts': 'binds' }), [])
   })
 })
 
