@@ -57,8 +57,7 @@ const errorPage: Args<ErrorPage> = {
     }
     const statuses = codes.map((w) => {
       const code = /^\d+$/.test(w.text) ? Number(w.text) : Number.NaN
-      if (Number.isNaN(code)) at.fail(`invalid value "${w.text}"`, w)
-      if (code === 499) at.fail(`the code "499" could not be handled with error_page`, w)
+      if (Number.isNaN(code) || code === 499) at.fail(`invalid value "${w.text}"`, w)
       if (code < 300 || code > 599) at.fail(`value "${w.text}" must be between 300 and 599`, w)
       return code
     })

@@ -93,7 +93,8 @@ class HttpCompiler {
     const names = new Set<string>()
     for (const { args: head, scope: inner, at } of scope.resolve(structure).location) {
       const key = `${head.kind === 'exact' ? '=' : head.kind === 'regex' ? '~' : ''} ${head.name}`
-      if (head.kind !== 'regex' && names.has(key)) this.#builder.fail(`duplicate location "${head.name}"`, at)
+      if (head.kind !== 'regex' && head.kind !== 'named' && names.has(key))
+        this.#builder.fail(`duplicate location "${head.name}"`, at)
       names.add(key)
       const location = new LocationConf(head.name, inner.resolve(core), inner as Scope)
       location.exact = head.kind === 'exact'
@@ -104,8 +105,9 @@ class HttpCompiler {
       location.outer = parent
       this.#compileLocation(location, server)
       location.inner = this.#locations(inner as Scope, server, location)
-      if (head.kind === 'named') server.named.set(head.name, location)
-      else list.push(location)
+      if (head.kind !== 'named') list.push(location)
+      // nginx lets a name stand twice; the first one is found.
+      else if (!server.named.has(head.name)) server.named.set(head.name, location)
     }
     return new LocationTree(list)
   }
@@ -117,7 +119,7 @@ class HttpCompiler {
       this.#builder.fail(`${place} cannot be inside the named location "${parent.name}"`, at)
     } else if (kind === 'named') {
       this.#builder.fail(`named ${place} can be on the server level only`, at)
-    } else if (kind !== 'regex' && parent.regex === undefined && !location.name.startsWith(parent.name)) {
+    } else if (kind !== 'regex' && !location.name.startsWith(parent.name)) {
       this.#builder.fail(`${place} is outside location "${parent.name}"`, at)
     }
   }

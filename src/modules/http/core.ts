@@ -77,7 +77,9 @@ function attachRoot(location: LocationConf, at: AttachContext): void {
     const { root, alias } = scope.own(files)
     if (root === undefined && alias === undefined) continue
     if (root !== undefined && alias !== undefined) {
-      at.fail('"alias" directive is duplicate, "root" directive was specified earlier', scope.positionOf(files.alias))
+      const [first, second] = scope.ordered(files)
+      const message = `"${second!.name}" directive is duplicate, "${first!.name}" directive was specified earlier`
+      at.fail(message, second!.at)
     }
     location.root = pathText(root ?? alias!, at)
     if (alias !== undefined) setAlias(location, scope, at)

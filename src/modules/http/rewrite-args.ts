@@ -28,7 +28,7 @@ export const setArgs: Args<SetRule> = {
   max: 2,
   read([name, value], at) {
     if (!name!.text.startsWith('$')) at.fail(`invalid variable name "${name!.text}"`, name)
-    if (name!.text === '$') at.fail('invalid variable name', name)
+    if (name!.text === '$') at.fail('invalid variable name "$"', name)
     return { variable: name!.text.slice(1), value: readTemplate(value!, at) }
   },
 }
@@ -120,7 +120,7 @@ export const readCondition: Args<Condition> = {
     const inner = unwrap(words, at)
     const [first, operator] = inner
     const invalid = (word: Word): never => at.fail(`invalid condition "${word.text}"`, word)
-    if (first === undefined) return invalid(words.at(-1)!)
+    if (first === undefined) return at.fail('invalid condition ")"', words.at(-1))
     if (first.text.length > 1 && first.text.startsWith('$')) {
       if (inner.length !== 1 && inner.length !== 3) invalid(first)
       const variable = first.text.slice(1)

@@ -57,7 +57,8 @@ export const secureLinkModule = httpModule({
     const own = at.scope.own(directives)
     const given = own.secure_link_secret
     if (given !== undefined && (own.secure_link !== undefined || own.secure_link_md5 !== undefined)) {
-      at.fail('"secure_link_secret" cannot be mixed with "secure_link" and "secure_link_md5"')
+      const where = at.scope.positionOf(directives.secure_link_secret)
+      at.fail('"secure_link_secret" cannot be mixed with "secure_link" and "secure_link_md5"', where)
     }
     const { secure_link: link, secure_link_md5: md5 } = conf
     // An inherited secret holds only where neither of the others does.
