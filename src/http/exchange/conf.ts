@@ -49,5 +49,7 @@ export interface ExchangeConf {
   rate(r: Request): number
   connectOptions(r: Request): ConnectOptions
   /** `proxy_redirect`: a replacement for a Location or Refresh, or undefined. */
+  /** What is done to Set-Cookie, if anything is; it answers undefined for a cookie that stays. */
+  readonly rewriteCookie: ((r: Request, value: string) => string | undefined) | undefined
   rewriteRedirect(r: Request, value: string): string | undefined
 }

@@ -27,6 +27,7 @@ const ACCEL_LIMIT_RATE = 11
 const ACCEL_BUFFERING = 12
 const ACCEL_CHARSET = 13
 const UPGRADE = 14
+const SET_COOKIE = 15
 
 /** Names that mean something here; the rest is copied. */
 const KINDS: ReadonlyMap<number, { readonly name: string; readonly kind: number }> = new Map(
@@ -48,6 +49,7 @@ const KINDS: ReadonlyMap<number, { readonly name: string; readonly kind: number 
       ['x-accel-buffering', ACCEL_BUFFERING],
       ['x-accel-charset', ACCEL_CHARSET],
       ['upgrade', UPGRADE],
+      ['set-cookie', SET_COOKIE],
     ] as const
   ).map(([name, kind]) => [hashName(name), { name, kind }]),
 )
@@ -137,6 +139,8 @@ function applyKnown(
     case UPGRADE:
       if (exchange.codec.upgraded && !hidden) out.add('Upgrade', table.value(index))
       return true
+    case SET_COOKIE:
+      return hidden || applyCookie(r, conf, table, index)
     case LOCATION:
     case REFRESH:
       if (!hidden) applyRedirect(r, conf, table, index)
@@ -151,6 +155,14 @@ function applyLastModified(r: Request, value: string): boolean {
   const seconds = parseHttpDate(value)
   if (seconds < 0) return false
   r.out.lastModified = seconds
+  return true
+}
+
+/** True when the cookie was changed and added; false: its line is copied. */
+function applyCookie(r: Request, conf: ExchangeConf, table: HeaderTable, index: number): boolean {
+  const changed = conf.rewriteCookie?.(r, table.value(index))
+  if (changed === undefined) return false
+  r.out.add(table.name(index), changed)
   return true
 }
 

@@ -15,13 +15,14 @@ import type { Request } from '../../http/request.ts'
 import type { Verdict } from '../../http/verdict.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
+import { compileCookies, cookieDirectives } from './proxy-cookie.ts'
 import { proxyDirectives } from './proxy-directives.ts'
 import { compileRedirects } from './proxy-redirect.ts'
 import { compileRequest, forwardedFor } from './proxy-request.ts'
 import { compileTarget, type ProxyTarget } from './proxy-target.ts'
 
 const own = family('proxy', transport)
-const allDirectives = { ...proxyDirectives, ...own }
+const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...own }
 type Conf = ConfOf<typeof allDirectives>
 
 /** Fields of a response that clients do not get unless `proxy_pass_header` says so. */
@@ -101,6 +102,7 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
       return address === undefined || address === '' ? plain : { ...plain, localAddress: address }
     },
     rewriteRedirect: rewrite,
+    rewriteCookie: compileCookies(conf, at),
   }
 }
 
