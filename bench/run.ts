@@ -1,0 +1,118 @@
+/**
+ * `npm run bench`: Viaduct side by side with nginx. One worker each, the same configuration, both on one core, the load
+ * and the back end on another; rounds alternate, so that what else the machine does hurts both, and the median counts.
+ *
+ *     npm run bench                          all scenarios; writes docs/BENCHMARKS.md
+ *     npm run bench -- fixed static-1kb      only these
+ *     npm run bench -- --seconds 10 --rounds 5
+ *
+ * Needs a Debian machine's `apt-get install nginx-light wrk util-linux`; NGINX=/path measures another nginx.
+ */
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { checkAlike, measure, median, type Result } from './measure.ts'
+import { stopProcess } from './process-tree.ts'
+import { cpuRatio, machine, type Row, table } from './report.ts'
+import type { Scenario } from './scenario.ts'
+import { fixed } from './scenarios/fixed.ts'
+import { gzip } from './scenarios/gzip.ts'
+import { noKeepalive } from './scenarios/no-keepalive.ts'
+import { production } from './scenarios/production.ts'
+import { proxied } from './scenarios/proxied.ts'
+import { proxied100k } from './scenarios/proxied-100k.ts'
+import { staticFiles } from './scenarios/static.ts'
+import { findNginx, startBoth, startOrigin, stopAll } from './servers.ts'
+
+const SCENARIOS: readonly Scenario[] = [fixed, proxied, production, proxied100k, noKeepalive, ...staticFiles, gzip]
+const PAGE = fileURLToPath(new URL('../docs/BENCHMARKS.md', import.meta.url))
+/** The compiler of hot code needs some thousand requests before its figures settle. */
+const WARM_UP_SECONDS = 2
+
+interface Plan {
+  readonly scenarios: readonly Scenario[]
+  readonly seconds: number
+  readonly rounds: number
+  readonly nginx: string
+}
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<number> {
+  const plan = readPlan(args)
+  if (typeof plan === 'string') {
+    console.error(plan)
+    return 1
+  }
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-bench-'))
+  const origin = await startOrigin(path.join(dir, 'origin'), plan.nginx)
+  const rows: Row[] = []
+  try {
+    for (const scenario of plan.scenarios)
+      rows.push(await compare(path.join(dir, scenario.name), scenario, plan, origin.address))
+  } finally {
+    await stopProcess(origin.child)
+    fs.rmSync(dir, { recursive: true, force: true })
+  }
+  console.log(`\n${table(rows)}`)
+  if (plan.scenarios.length === SCENARIOS.length) writePage(rows, plan)
+  return 0
+}
+
+/** What is to be done, or why it cannot be. */
+function readPlan(args: readonly string[]): Plan | string {
+  const options = { seconds: { type: 'string', default: '3' }, rounds: { type: 'string', default: '3' } } as const
+  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+  const nginx = findNginx()
+  const missing = ['wrk', 'taskset'].filter((name) => spawnSync(name, ['--version']).error !== undefined)
+  if (nginx === undefined) missing.unshift('nginx')
+  if (nginx === undefined || missing.length > 0) {
+    return `bench: not here: ${missing.join(', ')}; apt-get install nginx-light wrk util-linux`
+  }
+  if (os.cpus().length < 2) return 'bench: two cores are needed: one for the server, one for the load'
+  const unknown = positionals.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name))
+  const names = SCENARIOS.map(({ name }) => name).join(' ')
+  if (unknown.length > 0) return `bench: no scenario ${unknown.join(', ')}; there are: ${names}`
+  const scenarios = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+  return { scenarios, seconds: Number(values.seconds), rounds: Number(values.rounds), nginx }
+}
+
+async function compare(dir: string, scenario: Scenario, plan: Plan, origin: string): Promise<Row> {
+  const servers = await startBoth(dir, scenario, plan.nginx, origin)
+  const results: Record<'nginx' | 'viaduct', Result[]> = { nginx: [], viaduct: [] }
+  try {
+    await checkAlike(scenario, servers)
+    for (const server of servers) await measure(scenario, server, WARM_UP_SECONDS)
+    for (let round = 0; round < plan.rounds; round++) {
+      for (const server of servers) results[server.name].push(await measure(scenario, server, plan.seconds))
+    }
+  } finally {
+    await stopAll(servers)
+  }
+  const row = { scenario, nginx: median(results.nginx), viaduct: median(results.viaduct) }
+  const cost = `${row.nginx.cpuMicroseconds.toFixed(1)} and ${row.viaduct.cpuMicroseconds.toFixed(1)} µs per request`
+  console.log(`${scenario.name}: ${cost}, ${cpuRatio(row).toFixed(2)}x`)
+  return row
+}
+
+function writePage(rows: readonly Row[], { seconds, rounds, nginx }: Plan): void {
+  const version = spawnSync(nginx, ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '')
+  const text = `# Benchmarks
+
+Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}.
+
+${machine(version)}
+
+One worker each with the same configuration text (\`bench/scenarios/\`), both on one core; \`wrk\` with 64 connections and the
+back end on another. The median of ${rounds} alternating rounds of ${seconds} s. CPU time is that of the whole process tree. Trust
+the ratios, not the digits: *requests per CPU second* above 1 means that Viaduct needs less CPU time for a request than nginx,
+*expected* is the ratio that this stage of the project has to reach.
+
+${table(rows)}
+`
+  fs.writeFileSync(PAGE, text)
+  console.log('written: docs/BENCHMARKS.md')
+}

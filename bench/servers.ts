@@ -1,0 +1,100 @@
+/** The two servers that are compared, and the back end behind them. */
+import type { ChildProcess } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePorts } from '../test/harness/ports.ts'
+import { listening, startPinned, stopProcess } from './process-tree.ts'
+import type { Scenario } from './scenario.ts'
+
+/** The servers under test run here, one at a time under load. */
+const SERVER_CORE = 0
+/** The load and the back end run here. */
+export const LOAD_CORE = 1
+
+const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
+const NGINX_PATHS = [process.env['NGINX'] ?? '', '/usr/sbin/nginx', '/usr/local/nginx/sbin/nginx']
+
+/** Where nginx is, or undefined. */
+export function findNginx(): string | undefined {
+  return NGINX_PATHS.find((file) => file !== '' && fs.existsSync(file))
+}
+
+/** A running server of a scenario. */
+export interface Running {
+  readonly name: 'nginx' | 'viaduct'
+  readonly child: ChildProcess
+  readonly url: string
+}
+
+/** What needs a folder of its own besides what the scenario says. */
+const ORIGIN_HTTP = `access_log off; keepalive_requests 100000000; keepalive_timeout 300s;
+  server {
+    listen 127.0.0.1:%%PORT%%; root %%DIR%%/html; default_type application/json;
+    open_file_cache max=10; sendfile on;
+    location /small { return 200 '{"id":1,"name":"a small response"}'; }
+    location /api/ { return 200 '{"items":[{"id":1,"name":"first"},{"id":2,"name":"second"}],"page":1}'; }
+  }`
+
+/** Starts the back end; resolves with its process and address. */
+export async function startOrigin(dir: string, nginx: string): Promise<{ child: ChildProcess; address: string }> {
+  const files = { '100k': 'o'.repeat(102_400) }
+  const origin: Scenario = { name: 'origin', title: 'origin', http: ORIGIN_HTTP, target: '/', files }
+  const { child, port } = await start(dir, origin, [nginx], LOAD_CORE, nginxOnly(dir), '')
+  return { child, address: `127.0.0.1:${port}` }
+}
+
+/** Starts both servers with one configuration. */
+export async function startBoth(dir: string, scenario: Scenario, nginx: string, origin: string): Promise<Running[]> {
+  const running: Running[] = []
+  for (const name of ['nginx', 'viaduct'] as const) {
+    const own = path.join(dir, name)
+    const command = name === 'nginx' ? [nginx] : [VIADUCT]
+    const { child, port } = await start(
+      own,
+      scenario,
+      command,
+      SERVER_CORE,
+      name === 'nginx' ? nginxOnly(own) : '',
+      origin,
+    )
+    running.push({ name, child, url: `http://127.0.0.1:${port}${scenario.target}` })
+  }
+  return running
+}
+
+/** Ends servers. */
+export async function stopAll(running: readonly { readonly child: ChildProcess }[]): Promise<void> {
+  await Promise.all(running.map(({ child }) => stopProcess(child)))
+}
+
+/** Folders that nginx has built in and that an ordinary user cannot write to. */
+function nginxOnly(dir: string): string {
+  return ['fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join(' ')
+}
+
+async function start(
+  dir: string,
+  scenario: Scenario,
+  command: readonly string[],
+  core: number,
+  extra: string,
+  origin: string,
+): Promise<{ child: ChildProcess; port: number }> {
+  const [port] = await freePorts(1)
+  fs.mkdirSync(`${dir}/html`, { recursive: true })
+  for (const [name, text] of Object.entries(scenario.files ?? {})) fs.writeFileSync(`${dir}/html/${name}`, text)
+  const http = scenario.http.replaceAll('%%PORT%%', String(port)).replaceAll('%%ORIGIN%%', origin)
+  const user = process.getuid?.() === 0 ? 'user root root;' : ''
+  const conf = `${user} daemon off; worker_processes 1; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log warn;
+events { worker_connections 4096; }
+http {
+client_body_temp_path %%DIR%%/body; proxy_temp_path %%DIR%%/proxy; ${extra}
+${http}
+}
+`
+  fs.writeFileSync(`${dir}/nginx.conf`, conf.replaceAll('%%DIR%%', dir))
+  const child = startPinned(core, [...command, '-p', `${dir}/`, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`])
+  await listening(port!, child)
+  return { child, port: port! }
+}
