@@ -41,6 +41,8 @@ export interface Carrier {
   abortRequest(r: Request): void
   /** Turns the connection into a tunnel after 101 or an answer to CONNECT; undefined where the protocol has none. */
   startTunnel?(tunnel: Tunnel): void
+  /** Closes the connection that is a tunnel once the client has taken what was written to it. */
+  endTunnel?(): void
   /** Bytes that the client has not taken yet. */
   readonly pendingBytes: number
   /** The worker is leaving: nothing is kept open for later. */

@@ -9,6 +9,7 @@
 import net from 'node:net'
 import { clock } from '../lib/clock.ts'
 import { beginEvent, type Corked, cork, flushWires } from './flush.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
 
 const READ_BUFFER_SIZE = 65536
 /** Below this size copying bytes into the outgoing text is cheaper than one more piece for the kernel. */
@@ -37,7 +38,7 @@ interface Handle {
 }
 
 /** One connected (or connecting) stream socket. */
-export class Wire implements Corked {
+export class Wire implements Corked, TimerOwner {
   owner: WireOwner = NOBODY
   readonly socket: net.Socket
   /** Bytes handed to the socket and still corked, in total. */
@@ -194,12 +195,26 @@ export class Wire implements Corked {
     if (!this.#corked) this.#cork()
   }
 
-  /** Closes when the kernel has taken all output; what the peer still sends is not read. */
-  closeAfterFlush(): void {
+  /** Closes when the kernel has taken all output, or after `timeoutMs`; what the peer still sends is not read. */
+  closeAfterFlush(timeoutMs: number): void {
     this.owner = NOBODY
     if (this.#corked) this.flush()
-    if (this.socket.writableLength === 0) this.socket.destroy()
-    else this.socket.end(() => this.socket.destroy())
+    if (this.socket.writableLength === 0) {
+      this.socket.destroy()
+      return
+    }
+    // A peer that never reads must not keep the descriptor.
+    const timer = new Timer(this)
+    setTimer(timer, timeoutMs)
+    this.socket.end(() => {
+      cancelTimer(timer)
+      this.socket.destroy()
+    })
+    this.socket.once('close', () => cancelTimer(timer))
+  }
+
+  onTimeout(): void {
+    this.socket.destroy()
   }
 
   /** Probes an idle peer after that many seconds (0: the system's default). */

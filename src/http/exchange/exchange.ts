@@ -552,7 +552,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     r.sendHead()
     this.#state = TUNNEL
     this.#timer.purpose = 0
-    const tunnel = new WireTunnel(r.client.wire, this.#connection!.wire, this, conf.transport.read_timeout)
+    const tunnel = new WireTunnel(r.client.wire, this.#connection!.wire, this, conf.transport)
     r.carrier.startTunnel!(tunnel)
     return true
   }
@@ -571,7 +571,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.#connection = undefined
     this.#state = FINISHED
     r.producer = undefined
-    r.carrier.abortRequest(r)
+    r.carrier.endTunnel!()
     r.end()
   }
 

@@ -14,19 +14,27 @@ export interface TunnelOwner {
   onTunnelBytes(count: number): void
 }
 
+/** Milliseconds: of silence on both sides, and for the last bytes to leave. */
+export interface TunnelTimeouts {
+  readonly read_timeout: number
+  readonly send_timeout: number
+}
+
 export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
   readonly #client: Wire
   readonly #peer: Wire
   readonly #owner: TunnelOwner
   readonly #readTimeoutMs: number
+  readonly #sendTimeoutMs: number
   readonly #timer = new Timer(this)
   #ended = false
 
-  constructor(client: Wire, peer: Wire, owner: TunnelOwner, readTimeoutMs: number) {
+  constructor(client: Wire, peer: Wire, owner: TunnelOwner, timeouts: TunnelTimeouts) {
     this.#client = client
     this.#peer = peer
     this.#owner = owner
-    this.#readTimeoutMs = readTimeoutMs
+    this.#readTimeoutMs = timeouts.read_timeout
+    this.#sendTimeoutMs = timeouts.send_timeout
     peer.owner = this
     this.#alive()
   }
@@ -78,7 +86,7 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     if (this.#ended) return
     this.#ended = true
     cancelTimer(this.#timer)
-    this.#peer.closeAfterFlush()
+    this.#peer.closeAfterFlush(this.#sendTimeoutMs)
     this.#owner.onTunnelEnd()
   }
 }

@@ -9,7 +9,6 @@
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
-import { BodySink, LAST, LENT, STABLE } from '../body.ts'
 import { Client } from '../client.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../connection-counters.ts'
 import { debugEnd, debugHead } from '../debug-log.ts'
@@ -18,9 +17,9 @@ import { methodName } from '../method.ts'
 import { type Carrier, Request, type Tunnel } from '../request.ts'
 import { NEED_MORE, DONE as PARSED, REQUEST_ERRORS } from '../request-errors.ts'
 import { normalizeUri, type UriParts } from '../uri.ts'
-import { ChunkedDecoder, type ChunkSink, MALFORMED } from './chunked.ts'
+import { BAD_BODY, BodyReader } from './body-reader.ts'
 import { RequestParser } from './request-parser.ts'
-import { serializeHead } from './serializer.ts'
+import { ResponseWriter, type WriterOwner } from './response-writer.ts'
 
 const HEAD = 0
 const BODY = 1
@@ -38,15 +37,13 @@ const LINGERING_TIMEOUT = 5
 
 /** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
 const EARLY_BYTES_MAX = 65536
-/** Responses up to this size are complete, for the log, when they are handed over. */
-const HANDED_OVER_MAX = 65536
 
 const NO_BYTES = Buffer.alloc(0)
 const target: UriParts = { uri: '', args: '' }
 
 const LOG_INFO = 7
 
-export class H1Connection extends BodySink implements WireOwner, TimerOwner, Carrier, ChunkSink {
+export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner {
   readonly client: Client
   readonly wire: Wire
   readonly #listener: HttpListener
@@ -62,19 +59,12 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
   #paused = false
   /** True while `#consume` runs: a request that ends inside it must not start another round. */
   #consuming = false
-  #decoder: ChunkedDecoder | undefined
-  #bodyRemaining = 0
-  #bodyWanted = false
-  #chunkedOut = false
-  /** Body bytes that Content-Length still promises, or -1 when it promised nothing. */
-  #promised = -1
-  #awaitingDrain = false
-  #ended = false
+  readonly #body: BodyReader
+  readonly #writer: ResponseWriter
   #lingerUntil = 0
   #tunnel: Tunnel | undefined
 
   constructor(wire: Wire, listener: HttpListener) {
-    super()
     this.wire = wire
     this.#listener = listener
     this.client = new Client(listener.nextConnectionId(), wire, listener)
@@ -82,6 +72,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     this.#request = new Request(this)
     this.#request.headers = this.#parser.headers
     this.#request.facts = this.#parser.facts
+    this.#body = new BodyReader(this.#request)
+    this.#writer = new ResponseWriter(this.#request, wire, this)
     wire.owner = this
     listener.opened(this)
     this.#count(WAITING)
@@ -148,7 +140,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
       if (state === HEAD) {
         if (at > start) this.client.pipelined = true
         at = this.#head(buffer, at, end)
-      } else if (state === BODY || state === DRAINING) at = this.#body(buffer, at, end)
+      } else if (state === BODY || state === DRAINING) at = this.#readBody(buffer, at, end)
       else break
       if (at === before && state === this.#state) break
     }
@@ -200,11 +192,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     r.version = line.major * 10 + Math.min(line.minor, 1)
     r.methodBit = line.method
     this.#state = BUSY
-    this.#ended = false
-    this.#promised = -1
-    this.#chunkedOut = false
-    this.#decoder = undefined
-    this.#bodyRemaining = 0
+    this.#writer.begin()
+    this.#body.begin(0, false)
     this.#timer.purpose = 0
     if (code !== PARSED) return this.#refuse(code)
     r.method = methodName(line.method) || parser.method
@@ -229,7 +218,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
       r.logError(LOG_INFO, REQUEST_ERRORS[connect]!.logMessage)
       return r.finish(REQUEST_ERRORS[connect]!.status)
     }
-    this.#bodyRemaining = facts.chunked ? -1 : Math.max(0, facts.contentLength)
+    this.#body.begin(facts.contentLength, facts.chunked)
     debugHead(r)
     r.start(r.server)
   }
@@ -268,62 +257,43 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
   // ---- the request body ----------------------------------------------------------------------
 
   startBody(r: Request): void {
-    if (this.#bodyRemaining === 0) {
+    if (this.#body.done) {
       r.requestBody!.onEnd()
       return
     }
-    if (this.#bodyRemaining < 0 && this.#decoder === undefined) this.#decoder = new ChunkedDecoder()
     if (r.expectContinue && this.#rest.length === 0 && !r.headSent) {
       r.expectContinue = false
       if (r.version === 11) this.wire.write('HTTP/1.1 100 Continue\r\n\r\n')
     }
-    this.#bodyWanted = true
+    this.#body.wanted = true
     if (this.#state === BUSY) this.#state = BODY
     this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
     this.#resumeInput()
   }
 
   pauseBody(): void {
-    this.#bodyWanted = false
+    this.#body.wanted = false
     this.#pause()
     this.#timer.purpose = 0
   }
 
   resumeBody(): void {
-    this.#bodyWanted = true
+    this.#body.wanted = true
     this.#arm(BODY_TIMEOUT, this.#request.location.core.client_body_timeout)
     this.#resumeInput()
   }
 
-  #body(buffer: Buffer, at: number, end: number): number {
-    if (!this.#bodyWanted) return at
+  #readBody(buffer: Buffer, at: number, end: number): number {
+    if (!this.#body.wanted) return at
     const r = this.#request
-    let stop: number
-    if (this.#decoder !== undefined) {
-      stop = this.#decoder.decode(buffer, at, end, this)
-      if (stop === MALFORMED) return this.#badBody(end)
-      if (this.#decoder.finished) this.#bodyRemaining = 0
-    } else {
-      stop = Math.min(end, at + this.#bodyRemaining)
-      this.#bodyRemaining -= stop - at
-      r.requestBody!.onBytes(buffer, at, stop)
-    }
-    r.requestLength += stop - at
-    if (this.#bodyRemaining === 0) this.#bodyDone()
+    const stop = this.#body.read(buffer, at, end)
+    if (stop === BAD_BODY) return this.#badBody(end)
+    if (this.#body.done) this.#bodyDone()
     else if (this.#state === BODY) {
       this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
       r.requestBody!.onPause()
     } else if (this.#state === DRAINING) this.#armLinger()
     return stop
-  }
-
-  onBody(input: Uint8Array, start: number, end: number): void {
-    this.#request.requestBody!.onBytes(input, start, end)
-  }
-
-  onTrailer(input: Uint8Array, start: number, end: number): void {
-    const body = this.#request.requestBody!
-    body.trailers += (input as Buffer).latin1Slice(start, end)
   }
 
   #bodyDone(): void {
@@ -339,7 +309,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
 
   #badBody(end: number): number {
     const r = this.#request
-    this.#bodyRemaining = 0
+    this.#body.stop()
     r.keepAlive = false
     if (this.#state === DRAINING) {
       this.close()
@@ -366,21 +336,9 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
   }
 
   sendHead(r: Request): void {
-    const { out } = r
     if (!this.#staysAlive(r)) r.keepAlive = false
-    this.#promised = -1
-    if (!r.headerOnly) {
-      // Trailers need chunks, even when the length is known.
-      if (out.trailers !== undefined && r.version >= 11 && out.status !== 101) out.contentLength = -1
-      if (out.contentLength >= 0) this.#promised = out.contentLength
-      else if (out.status !== 101) this.#frameUnknownLength(r)
-    }
-    r.body = this
-    if (r.version < 10) return
-    const head = serializeHead(r, this.#chunkedOut)
-    r.bytesSent += head.length
-    r.headLength = head.length
-    this.wire.write(head)
+    r.body = this.#writer
+    this.#writer.sendHead()
   }
 
   #staysAlive(r: Request): boolean {
@@ -391,92 +349,21 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     return clock.monotonic - this.#startedMs < core.keepalive_time && !this.#listener.closing
   }
 
-  #frameUnknownLength(r: Request): void {
-    if (r.version >= 11 && r.location.core.chunked_transfer_encoding) this.#chunkedOut = r.out.chunked = true
-    else r.keepAlive = false
-  }
-
   sendInterim(r: Request, status: number, lines: string): void {
     if (r.version >= 11) this.wire.write(`HTTP/1.1 ${status} Early Hints\r\n${lines}\r\n`)
   }
 
-  write(bytes: Uint8Array, flags: number): boolean {
-    const r = this.#request
-    if (this.#ended || this.#state === CLOSED) return true
-    const size = r.headerOnly ? 0 : bytes.length
-    if (size > 0) this.#writeBody(r, bytes, size, (flags & (STABLE | LENT)) !== 0)
-    if ((flags & LAST) !== 0) this.#finishBody(r)
-    if (!this.wire.full) return true
-    if (!this.#ended) this.#arm(SEND_TIMEOUT, r.location.core.send_timeout)
-    return false
+  onResponseStalled(): void {
+    this.#arm(SEND_TIMEOUT, this.#request.location.core.send_timeout)
   }
 
-  override writeText(text: string, flags: number): boolean {
-    const r = this.#request
-    if (this.#chunkedOut || text.length !== this.#promised || this.#ended || this.#state === CLOSED) {
-      return super.writeText(text, flags)
-    }
-    this.#promised = 0
-    r.bytesSent += text.length
-    this.wire.write(text)
-    return this.write(NO_BYTES, flags)
-  }
-
-  #writeBody(r: Request, bytes: Uint8Array, size: number, stable: boolean): void {
-    const { wire } = this
-    const before = wire.bytesWritten
-    if (this.#chunkedOut) {
-      wire.write(size.toString(16) + '\r\n')
-      wire.writeBytes(bytes, stable)
-      wire.write('\r\n')
-    } else if (this.#promised >= 0 && size > this.#promised) {
-      // More than was promised would be read as the next response.
-      wire.writeBytes(bytes.subarray(0, this.#promised), stable)
-      this.#promised = 0
-    } else {
-      wire.writeBytes(bytes, stable)
-      if (this.#promised > 0) this.#promised -= size
-    }
-    r.bytesSent += wire.bytesWritten - before
-  }
-
-  #finishBody(r: Request): void {
-    if (this.#chunkedOut) {
-      r.out.trailerLines = r.out.trailers?.() ?? ''
-      const tail = '0\r\n' + r.out.trailerLines + '\r\n'
-      this.wire.write(tail)
-      r.bytesSent += tail.length
-    } else if (this.#promised > 0) {
-      // Less than was promised: only closing tells the client.
-      r.keepAlive = false
-    }
-    this.#ended = true
-    if (this.wire.pendingBytes <= HANDED_OVER_MAX) {
-      r.end()
-      return
-    }
-    this.#awaitingDrain = true
-    this.#arm(SEND_TIMEOUT, r.location.core.send_timeout)
-  }
-
-  /** The body cannot be completed: what was sent must not look complete. */
-  override abort(): void {
-    this.#request.keepAlive = false
-    this.#promised = -1
+  onResponseMoving(): void {
+    if (this.#timer.purpose === SEND_TIMEOUT) this.#timer.purpose = 0
   }
 
   onDrain(): void {
-    if (this.#state === TUNNEL) return this.#tunnel!.onClientDrain()
-    if (this.#state === CLOSED) return
-    if (this.#awaitingDrain) {
-      if (this.wire.pendingBytes > 0) return
-      this.#awaitingDrain = false
-      this.#timer.purpose = 0
-      this.#request.end()
-      return
-    }
-    if (this.#timer.purpose === SEND_TIMEOUT) this.#timer.purpose = 0
-    this.#request.producer?.onDrain()
+    if (this.#state === TUNNEL) this.#tunnel!.onClientDrain()
+    else if (this.#state !== CLOSED) this.#writer.onDrain()
   }
 
   /** Ends the connection and the request without another byte. */
@@ -496,7 +383,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     r.cleanUp()
     if (this.#state === CLOSED || this.#state === TUNNEL) return
     if (r.aborted) return this.close()
-    if (this.#bodyRemaining !== 0) return this.#bodyLeft(r)
+    if (!this.#body.done) return this.#bodyLeft(r)
     if (r.keepAlive) return this.#next()
     if (this.#wantsLingering(r)) return this.#startLinger(r)
     this.#endOutput()
@@ -512,9 +399,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
       else this.#startLinger(r)
       return
     }
-    if (this.#bodyRemaining < 0 && this.#decoder === undefined) this.#decoder = new ChunkedDecoder()
     this.#state = DRAINING
-    this.#bodyWanted = true
+    this.#body.wanted = true
     this.#armLinger()
     this.#resumeInput()
   }
@@ -549,7 +435,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     this.#state = CLOSED
     cancelTimer(this.#timer)
     this.#listener.closed(this)
-    this.wire.closeAfterFlush()
+    this.wire.closeAfterFlush(this.#request.location.core.send_timeout)
   }
 
   #next(): void {
@@ -558,7 +444,7 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     const timeout = core.keepalive_timeout.timeoutMs || core.keepalive_min_timeout
     if (this.#listener.closing && this.#rest.length === 0) return this.#endOutput()
     this.#state = HEAD
-    this.#bodyWanted = false
+    this.#body.wanted = false
     this.#parser.reset()
     this.#parser.limits = this.#listener.limits
     this.client.pipelined = this.#rest.length > 0
@@ -580,6 +466,10 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
     this.#rest = NO_BYTES
     this.#unpause()
     if (rest.length > 0) tunnel.onClientBytes(rest, 0, rest.length)
+  }
+
+  endTunnel(): void {
+    if (this.#state === TUNNEL) this.#endOutput()
   }
 
   // ---- the end -------------------------------------------------------------------------------
@@ -618,7 +508,8 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
         this.close()
         return
       case BUSY:
-        this.#request.clientEnded()
+        // What is complete reaches a client that only closed its own side.
+        if (!this.#writer.draining) this.#request.clientEnded()
         return
       case BODY:
         this.#request.logError(LOG_INFO, 'client prematurely closed connection')
@@ -661,9 +552,6 @@ export class H1Connection extends BodySink implements WireOwner, TimerOwner, Car
         this.#headerTimedOut()
         return
       case BODY_TIMEOUT:
-        r.logError(LOG_INFO, 'client timed out')
-        this.#timeOut(408)
-        return
       case SEND_TIMEOUT:
         r.logError(LOG_INFO, 'client timed out')
         this.#timeOut(408)
