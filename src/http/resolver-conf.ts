@@ -26,7 +26,7 @@ function readOptions(words: readonly Word[], at: ReadContext): ResolverOptions {
     else if (text === 'ipv6=on' || text === 'ipv6=off') draft.ipv6 = text === 'ipv6=on'
     else if (/^ipv[46]=/.test(text)) at.fail(`invalid parameter: ${text}`, word)
     else if (text.startsWith('status_zone=')) continue
-    else draft.servers.push(...serverAddresses(word, at))
+    else for (const server of serverAddresses(word, at)) draft.servers.push(server)
   }
   if (!draft.ipv4 && !draft.ipv6) at.fail('"ipv4" and "ipv6" cannot both be "off"')
   if (draft.servers.length === 0) at.fail('no name servers defined')
@@ -42,6 +42,7 @@ function serverAddresses(word: Word, at: ReadContext): string[] {
   return hosts.map((host) => formatAddress({ ...address, host, family: host.includes(':') ? 6 : 4 }))
 }
 
+/** The directives; part of the core module for locations and of the upstream module for groups. */
 export const resolverDirectives = {
   resolver: directive({
     in: IN,

@@ -22,6 +22,7 @@ export interface Balancer {
 /** Made per set of peers (primaries, backups). */
 export type BalancerFactory = (peers: readonly Peer[]) => Balancer
 
+/** The servers behind one name, and how they are chosen and connected to. */
 export class PeerGroup {
   readonly name: string
   readonly peers: readonly Peer[]
@@ -86,6 +87,7 @@ export const GOOD = 0
 export const BLAMELESS = 1
 /** The attempt counts against the peer. */
 export const FAILED = 2
+/** What an attempt came to. */
 export type Outcome = typeof GOOD | typeof BLAMELESS | typeof FAILED
 
 /** One request's way through a group; reused, hence `begin`. */

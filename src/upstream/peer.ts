@@ -42,6 +42,7 @@ export interface PeerAddress {
   readonly path: string
 }
 
+/** One server address; its numbers are read from and written to its row. */
 export class Peer {
   readonly address: PeerAddress
   readonly options: PeerOptions

@@ -90,6 +90,6 @@ export function peerAddresses(address: Address): readonly PeerAddress[] {
 }
 
 /** A numeric address. */
-export function peerAddress(host: string, port: number): PeerAddress {
+function peerAddress(host: string, port: number): PeerAddress {
   return { name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, host, port, path: '' }
 }

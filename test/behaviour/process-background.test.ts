@@ -36,7 +36,8 @@ test('daemon on: what goes wrong is shown and the exit status is 1', async () =>
 
 test('master_process off: one process serves, reloads and ends', async () => {
   await using server = await startViaduct(`master_process off; ${HTTP} # %%PORT_1%%`)
-  assert.equal(fs.readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'latin1'), '')
+  const children = `/proc/${server.pid}/task/${server.pid}/children`
+  await server.until('there is no other process', () => fs.readFileSync(children, 'latin1') === '')
   assert.match(await server.raw('GET / HTTP/1.0\n\n'), /^HTTP\/1.1 /)
   const both = `${HTTP.slice(0, -1)} server { listen 127.0.0.1:%%PORT_1%%; } }`
   server.prefix.write('nginx.conf', withDefaults(`master_process off; ${both}`))

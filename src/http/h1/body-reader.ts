@@ -5,6 +5,7 @@ import { ChunkedDecoder, type ChunkSink, MALFORMED } from './chunked.ts'
 /** Returned by `read` for a body whose chunks are malformed. */
 export const BAD_BODY = -1
 
+/** One connection's reader; `begin` makes it ready for the next request. */
 export class BodyReader implements ChunkSink {
   readonly #r: Request
   #decoder: ChunkedDecoder | undefined

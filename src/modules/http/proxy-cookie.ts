@@ -70,6 +70,7 @@ const flagRule = mapped(raw('off | cookie [flag ...]', { min: 1 }), ([cookie, ..
   return { kind: 'rule', cookie: pattern, flags: templates }
 })
 
+/** The directives, mounted by the proxy module. */
 export const cookieDirectives = {
   proxy_cookie_domain: directives({
     in: IN,

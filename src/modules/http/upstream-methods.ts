@@ -17,6 +17,7 @@ import { readTemplate, type Template } from '../../value/template.ts'
 
 const IN = ['upstream'] as const
 
+/** One directive per method; they stand inside `upstream`. */
 export const methodDirectives = {
   least_conn: directive({ in: IN, args: none, doc: 'Prefers the server with the fewest connections.' }),
   ip_hash: directive({ in: IN, args: none, doc: 'Gives a client network the same server.' }),

@@ -7,10 +7,12 @@ export const TRIES_MAX = 20
 /** The peers that a request has tried. */
 export type Tried = ReadonlySet<Peer> | undefined
 
+/** Tells whether a request may be sent to the peer: it was not tried, and nothing is known against it. */
 export function usable(peer: Peer, tried: Tried, nowS: number): boolean {
   return tried?.has(peer) !== true && peer.available(nowS)
 }
 
+/** The sum of all weights. */
 export function totalWeight(peers: readonly Peer[]): number {
   let total = 0
   for (const peer of peers) total += peer.options.weight

@@ -12,6 +12,7 @@ const WORST_MS = 5000
 /** Times this close are equal. */
 const CLUSTER_MS = 20
 
+/** Chooses by expected time; `header` counts to the head of a response, else to its end. */
 export class LeastTime implements Balancer {
   readonly #peers: readonly Peer[]
   readonly #header: boolean
