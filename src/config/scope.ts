@@ -67,7 +67,7 @@ export class Scope implements ScopeView {
   readonly at: Position
   readonly parent: Scope | undefined
   readonly children: Scope[] = []
-  readonly #env: ScopeEnv
+  readonly env: ScopeEnv
   readonly #own = new Map<Directive<unknown>, Own>()
   readonly #order: Given[] = []
   readonly #resolved = new Map<Directives, object>()
@@ -75,13 +75,13 @@ export class Scope implements ScopeView {
   constructor(context: Context, at: Position, env: ScopeEnv, parent?: Scope) {
     this.context = context
     this.at = at
-    this.#env = env
+    this.env = env
     this.parent = parent
   }
 
   /** Makes the scope of a block inside this one; `attached` false keeps the block of a refused directive out of the tree. */
   open(context: Context, at: Position, attached = true): Scope {
-    const child = new Scope(context, at, this.#env, this)
+    const child = new Scope(context, at, this.env, this)
     if (attached) this.children.push(child)
     return child
   }
@@ -145,7 +145,7 @@ export class Scope implements ScopeView {
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#heir(directive)) {
       if (scope.#own.has(directive)) return scope.given(directive)
     }
-    return directive.kind === 'one' ? this.#env.defaultOf(name, directive) : []
+    return directive.kind === 'one' ? this.env.defaultOf(name, directive) : []
   }
 
   /** The scope that this one takes the directive's value from when it has none itself. */
