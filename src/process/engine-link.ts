@@ -3,10 +3,11 @@ import { type ChildProcess, type SendHandle, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
+import { entryOf } from '../lib/entry.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import type { FromEngine, ToEngine } from './messages.ts'
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+const MAIN = fileURLToPath(entryOf(new URL('../main.ts', import.meta.url)))
 /** An engine that lived longer is replaced at once; the delay doubles while engines die sooner. */
 const STABLE_MS = 5000
 const DELAY_MIN_MS = 100

@@ -1,10 +1,11 @@
 /** One worker place in the engine: the thread in it, what that thread has been given, and its replacement when it dies. */
 import { setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
+import { entryOf } from '../lib/entry.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import type { WorkerData } from './worker-thread.ts'
 
-const ENTRY = new URL('./worker-thread.ts', import.meta.url)
+const ENTRY = entryOf(new URL('./worker-thread.ts', import.meta.url))
 /** A thread that lived longer than this is replaced at once; the delay doubles while threads die sooner. */
 const STABLE_MS = 5000
 const DELAY_MIN_MS = 50

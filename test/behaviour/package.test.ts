@@ -1,0 +1,104 @@
+/** The published package: packed, installed into an empty folder, and run from there. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Prefix } from '../harness/server.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const POLL_MS = 10
+const CONF = `daemon off; worker_processes 2; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log; events { }
+http {
+  server { listen 127.0.0.1:%%PORT_0%%; location / { return 200 "installed\\n"; } location /files/ { root %%DIR%%; } }
+}`
+
+/** Neither the clone's launcher nor the options of the test runner belong to what is installed. */
+const { VIADUCT_LAUNCHER: _, NODE_OPTIONS: __, NODE_TEST_CONTEXT: ___, ...env } = process.env
+const running = new AsyncDisposableStack()
+let folder: string
+let command: string
+
+before(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-package-'))
+  running.defer(() => fs.rmSync(folder, { recursive: true, force: true }))
+  // Threads of a server that root starts run as nobody.
+  fs.chmodSync(folder, 0o755)
+  npm(['pack', '--silent', '--pack-destination', folder], ROOT)
+  const tarball = fs.readdirSync(folder).find((name) => name.endsWith('.tgz'))
+  assert.ok(tarball !== undefined)
+  fs.writeFileSync(`${folder}/package.json`, '{}')
+  npm(['install', '--silent', '--offline', '--no-audit', '--no-fund', `./${tarball}`], folder)
+  command = `${folder}/node_modules/.bin/viaduct`
+})
+after(() => running.disposeAsync())
+
+function npm(args: readonly string[], cwd: string): void {
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd, env, encoding: 'utf8' })
+  assert.equal(status, 0, `npm ${args.join(' ')}\n${stdout}${stderr}`)
+}
+
+function run(...args: string[]): { status: number | null; stderr: string } {
+  return spawnSync(command, args, { env, encoding: 'utf8' })
+}
+
+test('holds the program and nothing of the workshop', () => {
+  const files = fs.readdirSync(`${folder}/node_modules/viaduct`).sort()
+  assert.deepEqual(files, ['CHANGELOG.md', 'LICENSE', 'README.md', 'conf', 'dist', 'package.json'])
+  assert.deepEqual(fs.readdirSync(`${folder}/node_modules`), ['.bin', '.package-lock.json', 'viaduct'])
+})
+
+test('-V and -t', async () => {
+  const version = run('-V')
+  assert.equal(version.status, 0)
+  assert.match(version.stderr, /^nginx version: nginx\/1\.31\.5$/m)
+  assert.match(version.stderr, /^configure arguments: --with/m)
+  await using prefix = await Prefix.create(CONF)
+  const tested = run('-t', '-p', `${prefix.dir}/`, '-c', 'nginx.conf')
+  assert.equal(tested.status, 0, tested.stderr)
+  assert.match(tested.stderr, /nginx\.conf test is successful\n$/)
+})
+
+test('serves in the process that was started, reloads, and says nothing of its own', async () => {
+  await using prefix = await Prefix.create(CONF, { 'files/a.html': '<p>a</p>' })
+  const server = spawn(command, ['-p', `${prefix.dir}/`, '-c', 'nginx.conf'], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const said: string[] = []
+  for (const stream of [server.stdout, server.stderr]) stream.setEncoding('utf8').on('data', (text) => said.push(text))
+  try {
+    await until(server, () => prefix.read('nginx.pid') !== '')
+    assert.equal(Number(prefix.read('nginx.pid')), server.pid)
+    const url = `http://127.0.0.1:${prefix.port()}/`
+    assert.equal(await (await fetch(url)).text(), 'installed\n')
+    const file = await fetch(`${url}files/a.html`)
+    assert.equal(await file.text(), '<p>a</p>')
+    prefix.write('nginx.conf', CONF.replace('installed', 'reloaded'))
+    server.kill('SIGHUP')
+    await until(server, async () => (await (await fetch(url)).text()) === 'reloaded\n')
+  } finally {
+    server.kill('SIGQUIT')
+  }
+  assert.deepEqual(await once(server, 'exit'), [0, null])
+  assert.deepEqual(said, [])
+})
+
+test('says what to do where Node is too old', () => {
+  const script = fs.readFileSync(`${folder}/node_modules/viaduct/dist/bin/viaduct.js`, 'utf8')
+  const old = script.replace('process.versions.node.split', '"20.1.0".split')
+  fs.writeFileSync(`${folder}/old.mjs`, old)
+  const { status, stderr } = spawnSync(process.execPath, [`${folder}/old.mjs`], { env, encoding: 'utf8' })
+  assert.equal(status, 1)
+  assert.match(stderr, /^viaduct: Node 24 or newer is needed/)
+})
+
+async function until(server: ChildProcess, condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) {
+    assert.equal(server.exitCode, null, 'the server ended')
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
