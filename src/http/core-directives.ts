@@ -3,6 +3,7 @@
  * (Those that one module obeys alone, such as `try_files`, stand in that module.)
  */
 import {
+  bits,
   flag,
   milliseconds,
   none,
@@ -14,7 +15,6 @@ import {
   size,
   sizeList,
   text,
-  words,
 } from '../config/args.ts'
 import {
   type Args,
@@ -211,7 +211,7 @@ const connectionDirectives = {
   }),
   keepalive_disable: directive({
     in: HSL,
-    args: words('none | browser'),
+    args: bits('none', 'msie6', 'safari'),
     default: 'msie6',
     doc: 'Turns keep-alive off for misbehaving browsers: msie6, safari, none.',
   }),

@@ -3,13 +3,13 @@
  * (ngx_http_special_response.c; the pages have nginx's form because clients and tests look for it).
  */
 import { LAST, NO_BYTES, STABLE } from './body.ts'
+import { isMsie, replacesErrorPages } from './browser-quirks.ts'
 import type { ErrorPage } from './core-directives.ts'
-import { hashName } from './header-table.ts'
 import type { LocationConf } from './location.ts'
 import { GET, HEAD } from './method.ts'
 import type { Request } from './request.ts'
 import { statusPage } from './status.ts'
-import { escapeHtml } from './uri.ts'
+import { escapeHtml, escapeUri } from './uri.ts'
 import { NEXT } from './verdict.ts'
 
 /** Statuses after which the connection's state is not to be trusted. */
@@ -96,6 +96,7 @@ const LOG_ERROR = 4
 
 function sendStatus(r: Request, status: number): void {
   const { out, location } = r
+  if ((status === 301 || status === 302) && location.core.msie_refresh && isMsie(r)) return sendRefresh(r)
   const page = statusPage(status)
   out.clearBody()
   out.status = status
@@ -115,11 +116,21 @@ function sendStatus(r: Request, status: number): void {
 }
 
 function wantsPadding(r: Request, status: number): boolean {
-  if (status < 400 || !r.location.core.msie_padding || r.version < 10) return false
-  const agent = r.headers.joined(USER_AGENT, 'user-agent', ', ')
-  return agent !== undefined && (agent.includes('MSIE ') || agent.includes('Chrome/'))
+  return status >= 400 && r.version >= 10 && r.location.core.msie_padding && replacesErrorPages(r)
 }
-const USER_AGENT = hashName('user-agent')
+
+/** Old browsers follow a page where a redirect would lose the fragment (ngx_http_send_refresh). */
+function sendRefresh(r: Request): void {
+  const { out } = r
+  const page = `<html><head><meta http-equiv="Refresh" content="0; URL=${escapeUri(out.location, 'refresh')}"></head><body></body></html>\r\n`
+  out.location = ''
+  r.errorStatus = 200
+  out.contentType = 'text/html'
+  out.contentLength = page.length
+  r.discardBody()
+  r.sendHead()
+  r.body.writeText(r.headerOnly ? '' : page, LAST)
+}
 
 const pages = new Map<string, Buffer>()
 

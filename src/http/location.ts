@@ -50,6 +50,8 @@ export class LocationConf {
   serverField = ''
   /** `Connection: keep-alive` with `Keep-Alive` where it is told. */
   keepAliveFields = 'Connection: keep-alive\r\n'
+  /** `keepalive_disable` as bits of browser-quirks.ts. */
+  keepAliveDisabled = 0
   /** What most responses begin with, made once a second by the serializer. */
   startText = ''
   startSecond = -1

@@ -9,6 +9,7 @@
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
+import { mustNotKeepAlive } from '../browser-quirks.ts'
 import { Client } from '../client.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../connection-counters.ts'
 import { debugEnd, debugHead } from '../debug-log.ts'
@@ -343,8 +344,9 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   #staysAlive(r: Request): boolean {
     if (!r.keepAlive) return false
-    const { core } = r.location
+    const { core, keepAliveDisabled } = r.location
     if (this.client.requests >= core.keepalive_requests) return false
+    if (keepAliveDisabled !== 0 && mustNotKeepAlive(r, keepAliveDisabled)) return false
     if (core.keepalive_timeout.timeoutMs === 0 && core.keepalive_min_timeout === 0) return false
     return clock.monotonic - this.#startedMs < core.keepalive_time && !this.#listener.closing
   }

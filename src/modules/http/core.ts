@@ -8,6 +8,7 @@ import { directive } from '../../config/directive.ts'
 import { fullName } from '../../config/include.ts'
 import type { Scope } from '../../config/scope.ts'
 import type { Word } from '../../config/source.ts'
+import { KEEPALIVE_MSIE6, KEEPALIVE_SAFARI } from '../../http/browser-quirks.ts'
 import { core, structure } from '../../http/core-directives.ts'
 import type { CompiledErrorPage } from '../../http/error-pages.ts'
 import type { LocationConf } from '../../http/location.ts'
@@ -33,6 +34,8 @@ const files = {
   }),
 }
 
+const QUIRKS = { none: 0, msie6: KEEPALIVE_MSIE6, safari: KEEPALIVE_SAFARI } as const
+
 const directives = { ...core, ...structure, ...files, ...errorLogDirectives, ...resolverDirectives }
 type Conf = ConfOf<typeof directives>
 
@@ -48,6 +51,7 @@ export const coreModule = httpModule({
     attachRoot(location, at)
     attachLog(conf, location, at)
     attachIdentity(conf, location)
+    for (const browser of conf.keepalive_disable) location.keepAliveDisabled |= QUIRKS[browser]
     const { headerSeconds } = conf.keepalive_timeout
     if (headerSeconds > 0) location.keepAliveFields += `Keep-Alive: timeout=${headerSeconds}\r\n`
     location.types = typesOf(at.scope)
