@@ -22,45 +22,31 @@ export interface Balancer {
 /** Made per set of peers (primaries, backups). */
 export type BalancerFactory = (peers: readonly Peer[]) => Balancer
 
-/** The servers behind one name, and how they are chosen and connected to. */
-export class PeerGroup {
-  readonly name: string
+/** The servers of a group at one time with their balancers: it never changes, and a request keeps the one it began with. */
+class PeerSet {
   readonly peers: readonly Peer[]
   readonly backups: readonly Peer[]
-  readonly pool: ConnectionPool | undefined
-  readonly #primary: Balancer
-  readonly #backup: Balancer | undefined
-  /** Set when the peers' state is shared with other workers. */
-  lock: Lock | undefined
-  /** What a hash balancer chooses by, from a request or session; undefined when nothing is asked. */
-  key: ((subject: never) => string) | undefined
+  readonly primary: Balancer
+  readonly backup: Balancer | undefined
   /** One server and no backup: it is asked whatever it did before (nginx's single-server rule). */
   readonly single: boolean
 
-  constructor(
-    name: string,
-    peers: readonly Peer[],
-    backups: readonly Peer[],
-    make: BalancerFactory,
-    pool: PoolOptions | undefined,
-  ) {
-    this.name = name
+  constructor(peers: readonly Peer[], backups: readonly Peer[], make: BalancerFactory) {
     this.peers = peers
     this.backups = backups
+    this.primary = make(peers)
+    this.backup = backups.length > 0 ? make(backups) : undefined
     this.single = peers.length === 1 && backups.length === 0
-    this.#primary = make(peers)
-    this.#backup = backups.length > 0 ? make(backups) : undefined
-    this.pool = pool === undefined ? undefined : new ConnectionPool(pool)
   }
 
   /** The balancer that a request is with. */
   balancerOf(selection: Selection): Balancer {
-    return selection.inBackup ? this.#backup! : this.#primary
+    return selection.inBackup ? this.backup! : this.primary
   }
 
   /** How many servers a request may try. */
   get triesMax(): number {
-    return this.peers.filter(up).length + this.backups.filter(up).length
+    return countUp(this.peers) + countUp(this.backups)
   }
 
   pick(selection: Selection, key: string): Peer | undefined {
@@ -71,15 +57,60 @@ export class PeerGroup {
       return down || (maxConns > 0 && peer.conns >= maxConns) ? undefined : peer
     }
     if (!selection.inBackup) {
-      const peer = this.#primary.pick(key, selection.tried, nowS)
-      if (peer !== undefined || this.#backup === undefined) return peer
+      const peer = this.primary.pick(key, selection.tried, nowS)
+      if (peer !== undefined || this.backup === undefined) return peer
       selection.inBackup = true
     }
-    return this.#backup!.pick(key, selection.tried, nowS)
+    return this.backup!.pick(key, selection.tried, nowS)
   }
 }
 
-const up = (peer: Peer): boolean => !peer.options.down
+function countUp(peers: readonly Peer[]): number {
+  let count = 0
+  for (let i = 0; i < peers.length; i++) if (!peers[i]!.options.down) count++
+  return count
+}
+
+/** The servers behind one name, and how they are chosen and connected to. */
+export class PeerGroup {
+  readonly name: string
+  readonly pool: ConnectionPool | undefined
+  readonly #make: BalancerFactory
+  #set: PeerSet
+  /** Set when the peers' state is shared with other workers. */
+  lock: Lock | undefined
+  /** What a hash balancer chooses by, from a request or session; undefined when nothing is asked. */
+  key: ((subject: never) => string) | undefined
+
+  constructor(
+    name: string,
+    peers: readonly Peer[],
+    backups: readonly Peer[],
+    make: BalancerFactory,
+    pool: PoolOptions | undefined,
+  ) {
+    this.name = name
+    this.#make = make
+    this.#set = new PeerSet(peers, backups, make)
+    this.pool = pool === undefined ? undefined : new ConnectionPool(pool)
+  }
+
+  /** The servers that a request which begins now will use. */
+  get set(): PeerSet {
+    return this.#set
+  }
+  get peers(): readonly Peer[] {
+    return this.#set.peers
+  }
+  get backups(): readonly Peer[] {
+    return this.#set.backups
+  }
+
+  /** Other servers from now on, under new balancers; requests under way stay with the old ones. */
+  replace(peers: readonly Peer[], backups: readonly Peer[]): void {
+    this.#set = new PeerSet(peers, backups, this.#make)
+  }
+}
 
 /** The attempt came to a response that is passed on. */
 export const GOOD = 0
@@ -93,6 +124,7 @@ export type Outcome = typeof GOOD | typeof BLAMELESS | typeof FAILED
 /** One request's way through a group; reused, hence `begin`. */
 export class Selection {
   group!: PeerGroup
+  #set!: PeerSet
   /** The peer in use; its `conns` counts this request. */
   peer: Peer | undefined
   tried: Set<Peer> | undefined
@@ -102,11 +134,12 @@ export class Selection {
 
   begin(group: PeerGroup, triesMax: number): void {
     this.group = group
+    this.#set = group.set
     this.peer = undefined
     this.tried = undefined
     this.inBackup = false
-    this.#several = !group.single
-    const tries = this.#several ? group.triesMax : 1
+    this.#several = !this.#set.single
+    const tries = this.#several ? this.#set.triesMax : 1
     this.triesLeft = triesMax > 0 ? Math.min(triesMax, tries) : tries
   }
 
@@ -114,7 +147,7 @@ export class Selection {
   next(key: string): Peer | undefined {
     const { lock } = this.group
     lock?.enter()
-    const peer = this.group.pick(this, key)
+    const peer = this.#set.pick(this, key)
     this.peer = peer
     if (peer !== undefined) peer.conns++
     lock?.leave()
@@ -128,7 +161,7 @@ export class Selection {
 
   /** The head of a response is there. */
   onHead(headerMs: number): void {
-    if (this.peer !== undefined) this.group.balancerOf(this).onHead?.(this.peer, headerMs)
+    if (this.peer !== undefined) this.#set.balancerOf(this).onHead?.(this.peer, headerMs)
   }
 
   /** What was tried may be tried again: a connection was at fault, not a peer. */
@@ -151,7 +184,7 @@ export class Selection {
   /** Returns true when the peer is not to be used for a while. */
   #settle(peer: Peer, outcome: Outcome, headerMs: number, responseMs: number): boolean {
     if (peer.conns > 0) peer.conns--
-    this.group.balancerOf(this).onDone?.(peer, outcome === GOOD, headerMs, responseMs)
+    this.#set.balancerOf(this).onDone?.(peer, outcome === GOOD, headerMs, responseMs)
     if (!this.#several) {
       peer.fails = 0
       this.triesLeft = 0
