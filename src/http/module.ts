@@ -62,6 +62,8 @@ export interface TreeContext {
   shared<T>(key: string, make: () => T): T
   /** Runs when all locations are attached. */
   afterAttach(run: () => void): void
+  /** Runs when a worker begins to serve the tree, after shared values took over from the tree before. */
+  onStart(run: () => void): void
   /** Runs when the worker reopens its logs (USR1) or ends: flush, close. */
   onReopen(run: () => void): void
   onExit(run: () => void): void

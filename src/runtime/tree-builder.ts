@@ -41,6 +41,7 @@ export class TreeBuilder implements TreeContext {
   readonly zones = new Map<string, ZoneRequest>()
   readonly logPaths = new Set<string>()
   readonly tempPaths = new Set<string>()
+  readonly startHooks: (() => void)[] = []
   readonly reopenHooks: (() => void)[] = []
   readonly exitHooks: (() => void)[] = []
   readonly #env: TreeEnv
@@ -139,6 +140,10 @@ export class TreeBuilder implements TreeContext {
     this.#afterAttach.push(run)
   }
 
+  onStart(run: () => void): void {
+    this.startHooks.push(run)
+  }
+
   onReopen(run: () => void): void {
     this.reopenHooks.push(run)
   }
@@ -172,6 +177,7 @@ const BOUND = [
   'zone',
   'shared',
   'afterAttach',
+  'onStart',
   'onReopen',
   'onExit',
 ] as const

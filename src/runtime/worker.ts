@@ -55,6 +55,9 @@ export class WorkerRuntime {
       seat.listener.servers = endpoint.servers
       seat.listener.byAddress = endpoint.byAddress
     }
+    const builder = program.http?.builder
+    if (before?.http !== undefined) builder?.inherit(before.http.builder)
+    for (const run of builder?.startHooks ?? []) run()
     for (const run of before?.http?.builder.exitHooks ?? []) run()
   }
 
