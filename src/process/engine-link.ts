@@ -3,6 +3,7 @@ import { type ChildProcess, type SendHandle, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
+import { clock } from '../lib/clock.ts'
 import { entryOf } from '../lib/entry.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import type { FromEngine, ToEngine } from './messages.ts'
@@ -88,6 +89,7 @@ export class EngineLink {
       env: { ...process.env, VIADUCT_ROLE: 'engine' },
     })
     child.on('message', (message: FromEngine) => {
+      clock.update()
       if (this.#owner === undefined) this.#kept.push(message)
       else this.#owner.onEngineMessage(this, message)
     })
@@ -102,6 +104,7 @@ export class EngineLink {
   }
 
   #exited(end: EngineEnd): void {
+    clock.update()
     this.#owner?.onEngineEnd(this, end)
     if (this.#ending) return
     const lived = performance.now() - this.#startedAt

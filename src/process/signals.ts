@@ -1,5 +1,6 @@
 /** The signals that a master understands, under the names and numbers that nginx prints. */
 import { constants } from 'node:os'
+import { clock } from '../lib/clock.ts'
 
 /** What `-s` may say. */
 export type SignalCommand = 'stop' | 'quit' | 'reopen' | 'reload'
@@ -26,7 +27,11 @@ export function signalOf(command: string): NodeJS.Signals | undefined {
 
 /** Calls `receive` for every signal that a master acts on; there is no way back. */
 export function onMasterSignals(receive: (signal: MasterSignal) => void): void {
-  for (const signal of Object.keys(ACTIONS) as MasterSignal[]) process.on(signal, receive)
+  const enter = (signal: MasterSignal): void => {
+    clock.update()
+    receive(signal)
+  }
+  for (const signal of Object.keys(ACTIONS) as MasterSignal[]) process.on(signal, enter)
 }
 
 /** Returns nginx's notice about a received signal; `action` replaces what it normally says is done. */
