@@ -49,6 +49,7 @@ let count = 0
 let currentTick = 0
 let driver: NodeJS.Timeout | undefined
 let driverTick = 0
+let turning = false
 
 /** Arms `timer` to fire `delayMs` from now (at most one tick late), replacing what was set before. */
 export function setTimer(timer: Timer, delayMs: number): void {
@@ -76,7 +77,8 @@ function link(timer: Timer, tick: number): void {
   timer.next = head
   head.prev.next = timer
   head.prev = timer
-  if (driver === undefined || at < driverTick) drive(at)
+  // A turn looks for the next tick itself when it is over: what is set during it may not be the first to be due.
+  if (!turning && (driver === undefined || at < driverTick)) drive(at)
 }
 
 function unlink(timer: Timer): void {
@@ -100,6 +102,7 @@ function drive(tick: number): void {
 
 function turn(): void {
   driver = undefined
+  turning = true
   beginEvent()
   clock.update()
   const now = clock.monotonic
@@ -107,7 +110,8 @@ function turn(): void {
   while (currentTick < last && count > 0) visit(++currentTick, now)
   currentTick = Math.max(currentTick, last)
   flushWires()
-  if (count === 0 || driver !== undefined) return
+  turning = false
+  if (count === 0) return
   for (let tick = currentTick + 1; ; tick++) {
     if (slots[tick & MASK]!.next !== slots[tick & MASK]) return drive(tick)
   }
