@@ -43,11 +43,11 @@ export class Client {
     this.id = id
     this.wire = wire
     this.#local = local
-    this.address = local.unixPath === '' ? withoutMapping(wire.socket.remoteAddress ?? '') : 'unix:'
+    this.address = local.unixPath === '' ? withoutMapping(wire.remoteAddress) : 'unix:'
   }
 
   get port(): number {
-    if (this.#port < 0) this.#port = this.wire.socket.remotePort ?? 0
+    if (this.#port < 0) this.#port = this.wire.remotePort
     return this.#port
   }
   set port(port: number) {
@@ -82,7 +82,7 @@ export class Client {
     if (this.#serverAddress === '') {
       const { address, unixPath } = this.#local
       if (unixPath !== '') this.#serverAddress = 'unix:' + unixPath
-      else this.#serverAddress = address === '' ? withoutMapping(this.wire.socket.localAddress ?? '') : address
+      else this.#serverAddress = address === '' ? withoutMapping(this.wire.localAddress) : address
     }
     return this.#serverAddress
   }

@@ -9,6 +9,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import { constants } from 'node:os'
 import { assert } from '../lib/assert.ts'
+import type { StreamHandle } from './handle-wire.ts'
 
 const UV_TCP_IPV6ONLY = 1
 const UV_TCP_REUSEPORT = 2
@@ -37,18 +38,9 @@ interface NativeHandle extends BoundSocket {
   getsockname?(out: object): number
 }
 interface NativeServer {
-  onconnection: (status: number, client: AcceptedHandle | undefined) => void
+  onconnection: (status: number, client: StreamHandle | undefined) => void
 }
 
-/** An accepted connection before anything is built around it: give it to a wire or close it. */
-export interface AcceptedHandle {
-  close(): void
-  getpeername?(out: { address?: string; family?: string; port?: number }): number
-  getsockname?(out: { address?: string; family?: string; port?: number }): number
-}
-
-// Node offers no other way to bind without listening or receiving, which the master must not do. The second one warns
-// (DEP0112, disabled by the launcher): a public datagram socket would take datagrams away from the workers.
 const bindStream = (net as unknown as { _createServerHandle: BindStream })._createServerHandle
 const bindDatagram = (dgram as unknown as { _createSocketHandle: BindDatagram })._createSocketHandle
 type BindStream = (
@@ -107,7 +99,7 @@ export function adoptSocket(fd: number, kind: BindAddress['kind']): BoundSocket 
 /** Receives what happens on a listener. */
 export interface ListenerOwner {
   /** A connection was accepted; whoever gets the handle closes it. */
-  onAccept(handle: AcceptedHandle): void
+  onAccept(handle: StreamHandle): void
   /** accept() failed with this negative errno, for example because there are no descriptors left. */
   onAcceptError(errno: number): void
 }

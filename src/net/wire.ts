@@ -1,12 +1,11 @@
 /**
- * A wire is one byte-stream socket as the data plane sees it: bytes in as borrowed pieces of one shared buffer, bytes
- * out corked until the event ends. The only file that knows how Node's sockets are driven at full speed:
+ * A wire is one byte-stream socket as the data plane sees it: bytes in as borrowed pieces of one buffer that all wires
+ * of the thread share, bytes out corked until the event ends, text written as latin1 (one char = one byte, no Buffer).
  *
- * - accepted sockets are built again around their handle with `onread`, which reads every socket of the thread into one
- *   buffer instead of allocating one per read;
- * - text is written as latin1 (one char = one byte), which needs no Buffer.
+ * What is common stands here; the two kinds differ in how Node's sockets are driven:
+ *   HandleWire  accepted connections, on Node's bare handle      (handle-wire.ts)
+ *   SocketWire  connections that are opened, on a net.Socket     (socket-wire.ts)
  */
-import net from 'node:net'
 import { clock } from '../lib/clock.ts'
 import { beginEvent, type Corked, cork, flushWires } from './flush.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
@@ -28,22 +27,19 @@ export interface WireOwner {
   onClose(error: string | undefined): void
 }
 
-const NOBODY: WireOwner = { onBytes() {}, onDrain() {}, onEnd() {}, onClose() {} }
+/** An owner that nothing matters to: for wires that nobody uses any more. */
+export const NOBODY: WireOwner = { onBytes() {}, onDrain() {}, onEnd() {}, onClose() {} }
 
-const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_SIZE)
-
-/** Node's handle, as far as it is used here. */
-interface Handle {
-  close(): void
-}
+/** Where every wire of this thread reads into. */
+export const readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BUFFER_SIZE)
 
 /** One connected (or connecting) stream socket. */
-export class Wire implements Corked, TimerOwner {
+export abstract class Wire implements Corked, TimerOwner {
   owner: WireOwner = NOBODY
-  readonly socket: net.Socket
-  /** Bytes handed to the socket and still corked, in total. */
+  /** Bytes handed to the kernel and still corked, in total. */
   bytesWritten = 0
   bytesRead = 0
+  /** The owner has been told of the end. */
   closed = false
   #text = ''
   #pieces: (string | Buffer)[] | undefined
@@ -51,60 +47,93 @@ export class Wire implements Corked, TimerOwner {
   #ending = false
   /** Bytes corked as pieces; text counts by its length. */
   #pieceBytes = 0
-  #saidFull = false
-  #error: string | undefined
+  /** Somebody was told that the wire is full, or asked to hear when it is empty. */
+  #drainWanted = false
+  #closeTimer: Timer | undefined
 
-  constructor(handle: Handle | undefined, options: net.SocketConstructorOpts = {}) {
-    this.socket = new net.Socket({
-      ...options,
-      ...(handle === undefined ? {} : { handle }),
-      allowHalfOpen: true,
-      onread: { buffer: readBuffer, callback: (size: number) => this.#onread(size) },
-    } as net.SocketConstructorOpts)
-    this.socket.on('drain', () => this.#ondrain())
-    this.socket.on('end', () => {
-      clock.update()
-      beginEvent()
-      this.owner.onEnd()
-      flushWires()
-    })
-    this.socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error = error.code ?? 'EIO'
-    })
-    this.socket.on('close', () => this.#onclose())
-  }
+  // ---- what the kinds do ---------------------------------------------------------------------
 
-  /** True when more output only makes memory grow: stop until `onDrain`. */
-  get full(): boolean {
-    if (this.socket.writableNeedDrain) return true
-    if (this.#pieceBytes + this.#text.length < CORKED_BYTES_MAX) return false
-    this.#saidFull = true
-    return true
-  }
+  /** Hands one text, or pieces in order, to the kernel. */
+  protected abstract send(text: string, pieces: readonly (string | Buffer)[] | undefined): void
+  /** Sends the end of the stream behind what was handed over. */
+  protected abstract sendEnd(): void
+  /** Closes the descriptor; `lost` must be called later. */
+  protected abstract closeNow(): void
+  /** Handed over, and not yet taken by the kernel. */
+  protected abstract get kernelBytes(): number
+  /** So much is waiting for the kernel that `drained` will be called. */
+  protected abstract get backedUp(): boolean
+  /** Closing has begun. */
+  protected abstract get dead(): boolean
+  /** Stops reading; the kernel's buffer then makes the peer wait. */
+  abstract pause(): void
+  abstract resume(): void
+  abstract setNoDelay(): void
+  /** Probes an idle peer after that many seconds (0: the system's default). */
+  abstract setKeepAlive(idleSeconds: number): void
+  /** Closes at once with a reset, as `reset_timedout_connection` asks. */
+  abstract reset(): void
+  abstract get remoteAddress(): string
+  abstract get remotePort(): number
+  abstract get localAddress(): string
 
-  /** Bytes that the kernel has not taken yet. */
-  get pendingBytes(): number {
-    return this.socket.writableLength + this.#text.length + this.#pieceBytes
-  }
+  // ---- events from the kinds -----------------------------------------------------------------
 
-  #onread(size: number): boolean {
+  protected received(size: number): void {
     this.bytesRead += size
     clock.update()
     beginEvent()
     this.owner.onBytes(readBuffer, size)
     flushWires()
-    return true
   }
 
-  #onclose(): void {
+  protected ended(): void {
+    clock.update()
+    beginEvent()
+    this.owner.onEnd()
+    flushWires()
+  }
+
+  /** The kernel has taken everything. */
+  protected drained(): void {
+    if (!this.#drainWanted || this.closed) return
+    this.#drainWanted = false
+    clock.update()
+    beginEvent()
+    this.owner.onDrain()
+    flushWires()
+  }
+
+  /** The descriptor is closed. */
+  protected lost(error: string | undefined): void {
+    if (this.#closeTimer !== undefined) cancelTimer(this.#closeTimer)
     if (this.closed) return
     this.closed = true
     clock.update()
     beginEvent()
-    const owner = this.owner
+    const { owner } = this
     this.owner = NOBODY
-    owner.onClose(this.#error)
+    owner.onClose(error)
     flushWires()
+  }
+
+  // ---- output --------------------------------------------------------------------------------
+
+  /** True when more output only makes memory grow: stop until `onDrain`. */
+  get full(): boolean {
+    if (!this.backedUp && this.#pieceBytes + this.#text.length < CORKED_BYTES_MAX) return false
+    this.#drainWanted = true
+    return true
+  }
+
+  /** Asks for `onDrain` when the kernel has taken everything, full or not. */
+  wantDrain(): void {
+    this.#drainWanted = true
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get pendingBytes(): number {
+    return this.kernelBytes + this.#text.length + this.#pieceBytes
   }
 
   /** Queues text, one byte per char. */
@@ -142,51 +171,21 @@ export class Wire implements Corked, TimerOwner {
   flush(): void {
     this.#corked = false
     const text = this.#text
+    const pieces = this.#pieces
     this.#text = ''
-    const { socket } = this
-    if (socket.destroyed) {
-      this.#pieces = undefined
-      return
-    }
-    if (this.#pieces === undefined) {
-      if (text !== '') socket.write(text, 'latin1')
-    } else {
-      const pieces = this.#pieces
-      this.#pieces = undefined
-      this.#pieceBytes = 0
+    this.#pieces = undefined
+    this.#pieceBytes = 0
+    if (this.dead) return
+    if (pieces !== undefined) {
       if (text !== '') pieces.push(text)
-      socket.cork()
-      for (const piece of pieces) {
-        if (typeof piece === 'string') socket.write(piece, 'latin1')
-        else socket.write(piece)
-      }
-      socket.uncork()
-    }
+      this.send('', pieces)
+    } else if (text !== '') this.send(text, undefined)
     if (this.#ending) {
       this.#ending = false
-      socket.end()
+      this.sendEnd()
     }
-    if (!this.#saidFull) return
-    this.#saidFull = false
-    // Node emits `drain` only for what it called full itself.
-    if (!socket.writableNeedDrain) setImmediate(() => this.#ondrain())
-  }
-
-  #ondrain(): void {
-    if (this.closed) return
-    clock.update()
-    beginEvent()
-    this.owner.onDrain()
-    flushWires()
-  }
-
-  /** Stops reading; the kernel's buffer then makes the peer wait. */
-  pause(): void {
-    this.socket.pause()
-  }
-
-  resume(): void {
-    this.socket.resume()
+    // The kernel took it all at once: whoever waits goes on when others had their turn.
+    if (this.#drainWanted && !this.backedUp && this.kernelBytes === 0) setImmediate(() => this.drained())
   }
 
   /** Sends what is queued and then the end of the stream; reading goes on. */
@@ -195,45 +194,27 @@ export class Wire implements Corked, TimerOwner {
     if (!this.#corked) this.#cork()
   }
 
+  /** Closes at once. Output that the kernel has not taken is lost. */
+  destroy(): void {
+    if (this.#corked && !this.closed) this.flush()
+    this.closeNow()
+  }
+
   /** Closes when the kernel has taken all output, or after `timeoutMs`; what the peer still sends is not read. */
   closeAfterFlush(timeoutMs: number): void {
     this.owner = NOBODY
     if (this.#corked) this.flush()
-    if (this.socket.writableLength === 0) {
-      this.socket.destroy()
-      return
-    }
+    if (this.kernelBytes === 0 || this.dead) return this.closeNow()
     // A peer that never reads must not keep the descriptor.
-    const timer = new Timer(this)
-    setTimer(timer, timeoutMs)
-    this.socket.end(() => {
-      cancelTimer(timer)
-      this.socket.destroy()
-    })
-    this.socket.once('close', () => cancelTimer(timer))
+    this.#closeTimer = new Timer(this)
+    setTimer(this.#closeTimer, timeoutMs)
+    this.closeWhenFlushed()
   }
+
+  /** Closes once `kernelBytes` is 0. */
+  protected abstract closeWhenFlushed(): void
 
   onTimeout(): void {
-    this.socket.destroy()
-  }
-
-  /** Probes an idle peer after that many seconds (0: the system's default). */
-  setKeepAlive(idleSeconds: number): void {
-    this.socket.setKeepAlive(true, idleSeconds * 1000)
-  }
-
-  setNoDelay(): void {
-    this.socket.setNoDelay(true)
-  }
-
-  /** Closes at once. Output that the kernel has not taken is lost. */
-  destroy(): void {
-    if (this.#corked && !this.closed) this.flush()
-    this.socket.destroy()
-  }
-
-  /** Closes at once with a reset, as `reset_timedout_connection` asks. */
-  reset(): void {
-    this.socket.resetAndDestroy()
+    this.closeNow()
   }
 }

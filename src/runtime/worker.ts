@@ -12,8 +12,8 @@ import { parseIp } from '../lib/ip.ts'
 import { CRIT, type ErrorLog } from '../log/error-log.ts'
 import { debugAddresses } from '../modules/core/events.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
-import { type AcceptedHandle, Listener } from '../net/listener.ts'
-import { Wire } from '../net/wire.ts'
+import { HandleWire, type StreamHandle } from '../net/handle-wire.ts'
+import { Listener } from '../net/listener.ts'
 import type { EndpointPlan } from './endpoints.ts'
 import type { Program } from './program.ts'
 
@@ -85,7 +85,7 @@ export class WorkerRuntime {
     return listener
   }
 
-  #accept(listener: HttpListener, handle: AcceptedHandle, soKeepalive: EndpointPlan['soKeepalive']): void {
+  #accept(listener: HttpListener, handle: StreamHandle, soKeepalive: EndpointPlan['soKeepalive']): void {
     connectionCounters.accept()
     if (connectionCounters.own >= this.#env.connectionsMax) {
       this.#env.log.write(2, `${this.#env.connectionsMax} worker_connections are not enough`)
@@ -95,7 +95,7 @@ export class WorkerRuntime {
     connectionCounters.handle()
     clock.update()
     beginEvent()
-    const wire = new Wire(handle)
+    const wire = new HandleWire(handle)
     if (soKeepalive !== undefined && soKeepalive !== 'off') {
       wire.setKeepAlive(soKeepalive === 'on' ? 0 : soKeepalive.idleSeconds)
     }

@@ -6,8 +6,9 @@
 import type net from 'node:net'
 import { clock } from '../lib/clock.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
+import { SocketWire } from '../net/socket-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
-import { Wire, type WireOwner } from '../net/wire.ts'
+import { NOBODY, type WireOwner } from '../net/wire.ts'
 import type { Peer } from './peer.ts'
 
 /** `keepalive` and its companions. */
@@ -34,7 +35,7 @@ export interface ConnectUser {
 
 /** A connection to a peer; its wire belongs to the exchange that uses it, or to the pool. */
 export class PeerConnection implements WireOwner, TimerOwner {
-  readonly wire: Wire
+  readonly wire: SocketWire
   readonly peer: Peer
   readonly startMs = clock.monotonic
   requests = 0
@@ -47,7 +48,7 @@ export class PeerConnection implements WireOwner, TimerOwner {
 
   constructor(peer: Peer, options: ConnectOptions) {
     this.peer = peer
-    this.wire = new Wire(undefined)
+    this.wire = new SocketWire()
     const { address } = peer
     const { localAddress, keepAlive } = options
     // tidy: once per connection and not per request
@@ -114,8 +115,6 @@ export class PeerConnection implements WireOwner, TimerOwner {
     this.wire.destroy()
   }
 }
-
-const NOBODY: WireOwner = { onBytes() {}, onDrain() {}, onEnd() {}, onClose() {} }
 
 /** The idle connections of one group in one worker. */
 export class ConnectionPool {

@@ -125,6 +125,7 @@ export class ResponseWriter extends BodySink {
       return
     }
     this.#awaitingDrain = true
+    this.#wire.wantDrain()
     this.#owner.onResponseStalled()
   }
 
@@ -146,7 +147,7 @@ export class ResponseWriter extends BodySink {
       this.#r.producer?.onDrain()
       return
     }
-    if (this.#wire.pendingBytes > 0) return
+    if (this.#wire.pendingBytes > 0) return this.#wire.wantDrain()
     this.#awaitingDrain = false
     this.#owner.onResponseMoving()
     this.#r.end()

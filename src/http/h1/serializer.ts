@@ -5,13 +5,14 @@
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
 import type { Request } from '../request.ts'
+import type { ResponseHead } from '../response-head.ts'
 import { statusText } from '../status.ts'
 
 /** The head as text, blank line included. */
 export function serializeHead(r: Request, chunked: boolean): string {
   const { out, location } = r
   const { status } = out
-  let head = out.statusText === '' && out.server === undefined && out.date === undefined ? usualStart(r) : ownStart(r)
+  let head = isUsual(out) ? usualStart(r) : ownStart(r)
   if (out.contentType !== '') {
     head += 'Content-Type: ' + out.contentType + (out.charset === '' ? '\r\n' : '; charset=' + out.charset + '\r\n')
   }
@@ -22,6 +23,12 @@ export function serializeHead(r: Request, chunked: boolean): string {
   head += status !== 101 && r.keepAlive ? location.keepAliveFields : connectionFields(status)
   if (out.varyEncoding) head += 'Vary: Accept-Encoding\r\n'
   return head + listedFields(r) + '\r\n'
+}
+
+/** Nothing of a back end's stands in the first lines, or it says what would stand there anyway. */
+function isUsual(out: ResponseHead): boolean {
+  if (out.server !== undefined || out.date !== undefined) return false
+  return out.statusText === '' || (out.status === 200 && out.statusText === '200 OK')
 }
 
 /** Status line, Server and Date of the server's own making: the same for all responses of a second. */

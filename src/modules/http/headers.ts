@@ -122,10 +122,14 @@ interface CompiledField {
   readonly value: Text
   readonly always: boolean
   readonly set: (r: Request, name: string, value: string) => void
+  /** The whole line, when it is always the same; else empty. */
+  readonly line: string
 }
 
 interface HeadersConf {
   readonly fields: readonly CompiledField[]
+  /** The same with constant neighbours joined; they stand before what was added one by one. */
+  readonly steps: readonly CompiledField[]
   readonly trailers: readonly CompiledField[]
   readonly expiry: Expiry
   readonly expiryText: Text | undefined
@@ -142,7 +146,7 @@ export const headersModule = httpModule({
     const fields = listOf(at.scope, 'add_header').map((f) => compileField(f, at))
     const trailers = listOf(at.scope, 'add_trailer').map((f) => compileField(f, at))
     if (fields.length === 0 && trailers.length === 0 && conf.expires.kind === 'off') return
-    plan.headerFilter(addFields, { fields, trailers, ...compileExpires(conf, at) })
+    plan.headerFilter(addFields, { fields, steps: joined(fields), trailers, ...compileExpires(conf, at) })
   },
 })
 
@@ -156,8 +160,30 @@ function listOf(scope: Scope, name: 'add_header' | 'add_trailer'): readonly Fiel
   return [...set, ...listOf(parent, name)]
 }
 
+/** Makes one step of neighbours that are always the same, so that they cost one addition of text per response. */
+function joined(fields: readonly CompiledField[]): CompiledField[] {
+  const steps: CompiledField[] = []
+  for (const field of fields) {
+    const last = steps.at(-1)
+    if (field.line === '' || last === undefined || last.line === '' || last.always !== field.always) steps.push(field)
+    else steps[steps.length - 1] = lineField(last.line + field.line, field.always)
+  }
+  return steps.map((step) => (step.line === '' ? step : lineField(step.line, step.always)))
+}
+
+function lineField(line: string, always: boolean): CompiledField {
+  return { name: '', value: () => line, always, line, set: addLine }
+}
+
+const addLine: CompiledField['set'] = (r, _name, value) => {
+  r.out.lines += value
+}
+
 function compileField({ name, value, always }: Field, at: AttachContext): CompiledField {
-  return { name, value: at.text(value), always, set: SETTERS[name.toLowerCase()] ?? addPlain }
+  const special = SETTERS[name.toLowerCase()]
+  const { constant } = value
+  const line = special === undefined && constant !== undefined && constant !== '' ? `${name}: ${constant}\r\n` : ''
+  return { name, value: at.text(value), always, line, set: special ?? addPlain }
 }
 
 function compileExpires(conf: Conf, at: AttachContext): Pick<HeadersConf, 'expiry' | 'expiryText' | 'expiryBase'> {
@@ -172,7 +198,7 @@ function addFields(r: Request, conf: HeadersConf): void {
   if (r !== r.main) return
   const safe = SAFE.has(r.out.status)
   if (safe && conf.expiry.kind !== 'off') setExpires(r, conf)
-  const { fields } = conf
+  const fields = r.out.names.length === 0 ? conf.steps : conf.fields
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i]!
     if (safe || field.always) field.set(r, field.name, field.value(r))
