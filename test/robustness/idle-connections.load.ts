@@ -1,0 +1,39 @@
+/** Ten thousand connections that have made one request each and keep quiet cost less than 100 MB. */
+import assert from 'node:assert/strict'
+import net from 'node:net'
+import { test } from 'node:test'
+import { startViaduct } from '../harness/server.ts'
+import { residentBytes } from './process-facts.ts'
+
+const COUNT = 10_000
+const COST_MAX = 100_000_000
+/** So many are opened at a time: the queue of a listening socket is short. */
+const STEP = 200
+
+test('10,000 idle connections cost less than 100 MB', async (t) => {
+  await using server = await startViaduct(`worker_processes 1;
+  events { worker_connections 12000; }
+    http { access_log off; keepalive_timeout 300s; server { listen 127.0.0.1:%%PORT_0%%; return 200 "ok"; } }`)
+  const port = server.port()
+  const sockets: net.Socket[] = []
+  for (let i = 0; i < STEP; i++) sockets.push(await idleConnection(port))
+  const before = residentBytes(server.pid)
+  while (sockets.length < COUNT + STEP) {
+    sockets.push(...(await Promise.all(Array.from({ length: STEP }, () => idleConnection(port)))))
+  }
+  const cost = residentBytes(server.pid) - before
+  t.diagnostic(`${(cost / COUNT / 1000).toFixed(1)} KB per connection`)
+  assert.ok(cost < COST_MAX, `${cost} bytes`)
+  assert.equal(await (await fetch(server.url('/'))).text(), 'ok')
+  assert.ok(sockets.every((socket) => !socket.destroyed && socket.readyState === 'open'))
+  for (const socket of sockets) socket.destroy()
+})
+
+/** Opens a connection, and resolves when its first request was answered. */
+function idleConnection(port: number): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'))
+    socket.once('data', () => resolve(socket))
+    socket.once('error', reject)
+  })
+}
