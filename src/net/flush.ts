@@ -9,7 +9,13 @@ export interface Corked {
   flush(): void
 }
 
+/** What waits for the event at hand to be dealt with: work that must not run inside of what asked for it. */
+export interface Later {
+  runLater(): void
+}
+
 const waiting: Corked[] = []
+const jobs: Later[] = []
 let inEvent = false
 let scheduled = false
 
@@ -21,16 +27,39 @@ export function beginEvent(): void {
 /** Remembers `wire` for the flush at the end of this event; the wire calls it once per event. */
 export function cork(wire: Corked): void {
   waiting.push(wire)
+  schedule()
+}
+
+/** Calls `job.runLater()` when the event has been dealt with, before its output leaves. */
+export function postpone(job: Later): void {
+  jobs.push(job)
+  schedule()
+}
+
+function schedule(): void {
   if (inEvent || scheduled) return
   scheduled = true
   process.nextTick(flushScheduled)
 }
 
-/** Sends what the event produced. Flushing may produce more (a drain that resumes a producer): that is sent too. */
+/**
+ * Runs what was postponed and sends what the event produced. Flushing may produce more (a drain that resumes a
+ * producer): that is dealt with too.
+ */
 export function flushWires(): void {
-  for (let i = 0; i < waiting.length; i++) waiting[i]!.flush()
+  if (jobs.length > 0) runJobs()
+  for (let i = 0; i < waiting.length; i++) {
+    waiting[i]!.flush()
+    if (jobs.length > 0) runJobs()
+  }
   waiting.length = 0
   inEvent = false
+}
+
+/** Jobs may postpone others: they run in this round. */
+function runJobs(): void {
+  for (let i = 0; i < jobs.length; i++) jobs[i]!.runLater()
+  jobs.length = 0
 }
 
 function flushScheduled(): void {
