@@ -39,6 +39,10 @@ export class RequestBody {
   file: TempFile | undefined
   #then: ((r: Request) => Verdict) | undefined
   #consumer: BodyConsumer | undefined
+  /** `collect` has not returned yet. */
+  #starting = false
+  /** The status that the body was refused with meanwhile. */
+  #refusal = 0
   /** Trailer lines of a chunked body, verbatim. */
   trailers = ''
 
@@ -62,8 +66,17 @@ export class RequestBody {
     } else if (r.contentLength > 0) {
       this.memory = Buffer.allocUnsafe(Math.min(r.contentLength, bufferMax))
     }
+    // What came early is delivered at once: then there is nothing to wait for.
+    this.#starting = true
     r.carrier.startBody(r)
-    return WAIT
+    this.#starting = false
+    if (this.#refusal !== 0) return this.#refusal
+    return this.complete && this.#then === then ? this.#finish(then) : WAIT
+  }
+
+  #finish(then: (r: Request) => Verdict): Verdict {
+    this.#then = undefined
+    return then(this.#r)
   }
 
   /** Hands the body on as it comes. */
@@ -77,6 +90,11 @@ export class RequestBody {
   discard(): void {
     this.#mode = DISCARDED
     this.#release()
+  }
+
+  /** The body was read to its end and is still there. */
+  get whole(): boolean {
+    return this.complete && this.#mode === BUFFERED
   }
 
   get streaming(): boolean {
@@ -104,9 +122,8 @@ export class RequestBody {
   onEnd(): void {
     this.complete = true
     const then = this.#then
-    this.#then = undefined
     if (this.#mode === STREAMED) this.#consumer?.onBodyEnd()
-    else if (then !== undefined && this.#mode === BUFFERED) this.#r.resume(then(this.#r))
+    else if (then !== undefined && this.#mode === BUFFERED && !this.#starting) this.#r.resume(this.#finish(then))
   }
 
   /** The request is over: temporary files go. */
@@ -207,6 +224,7 @@ export class RequestBody {
     this.discard()
     r.keepAlive = false
     if (streamed) r.cancelContent(status)
+    else if (this.#starting) this.#refusal = status
     else r.resume(status)
     return false
   }
