@@ -11,6 +11,8 @@ export const WITH: readonly string[] = [
   '--with-compat',
   '--with-debug',
   '--with-threads',
+  '--with-http_addition_module',
+  '--with-http_auth_request_module',
   '--with-http_gunzip_module',
   '--with-http_gzip_static_module',
   '--with-http_random_index_module',
@@ -22,7 +24,6 @@ export const WITH: readonly string[] = [
 /** Parts that nginx has by default and that do not work here. */
 export const WITHOUT: readonly string[] = [
   '--without-http_ssi_module',
-  '--without-http_mirror_module',
   '--without-http_fastcgi_module',
   '--without-http_uwsgi_module',
   '--without-http_scgi_module',

@@ -46,6 +46,8 @@ export class Plan {
   readonly logSteps: FilterStep[] = []
   /** The one handler that owns the location (`proxy_pass`): when set, no content step runs. */
   handler: Step | undefined
+  /** Responses may have bodies of subrequests in them: their order must be kept. */
+  subrequests = false
   /** True when a request for the location's name without its last slash is redirected (`proxy_pass` and its kin). */
   autoRedirect = false
 

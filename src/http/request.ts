@@ -103,7 +103,7 @@ export class Request implements LogContext {
   facts!: RequestFacts
   readonly out = new ResponseHead()
   /** Values of the variables that the configuration makes; see VariableTable. */
-  readonly vars: (string | undefined)[] = []
+  readonly vars: (string | undefined)[]
   readonly #slots: unknown[] = []
   #marks = 0
   #held: Held | undefined
@@ -193,11 +193,20 @@ export class Request implements LogContext {
   refusal = 0
   /** Per-request replacement of a body filter's decision. */
   filtersOff = false
+  /** A filter asks to send the head with the first bytes of the body: until then the answer may still be nothing. */
+  headLater = false
+  /** Subrequests under way, of a main request. */
+  subrequests = 0
+  /** Those among them that may outlast the response; the request is not over before they are. */
+  background = 0
 
-  constructor(carrier: Carrier) {
+  /** `parent` makes a subrequest, which has its variables and its client in common with it. */
+  constructor(carrier: Carrier, parent?: Request) {
     this.carrier = carrier
-    this.client = carrier.client
-    this.main = this
+    this.client = parent === undefined ? carrier.client : parent.client
+    this.parent = parent
+    this.main = parent === undefined ? this : parent.main
+    this.vars = parent === undefined ? [] : parent.vars
   }
 
   /** Makes the object ready for the next request of its connection. */
@@ -252,6 +261,9 @@ export class Request implements LogContext {
     this.limitRate = -1
     this.refusal = 0
     this.filtersOff = false
+    this.headLater = false
+    this.subrequests = 0
+    this.background = 0
     this.startMs = 0
     this.startMonotonic = 0
   }
@@ -446,7 +458,8 @@ export class Request implements LogContext {
         }
       }
     }
-    this.carrier.sendHead(this)
+    if (this.headLater) this.body = new HeadFirst(this)
+    else this.carrier.sendHead(this)
     const filters = this.#bodyFilters
     if (filters.length === 0) return
     // The last to ask stands nearest to the client.
@@ -482,7 +495,13 @@ export class Request implements LogContext {
     if (this.ended) return
     this.ended = true
     this.producer = undefined
-    this.carrier.requestEnded(this)
+    if (this.main === this) this.location.postAction?.(this)
+    if (this.background === 0) this.carrier.requestEnded(this)
+  }
+
+  /** A background subrequest is over. */
+  backgroundEnded(): void {
+    if (--this.background === 0 && this.ended) this.carrier.requestEnded(this)
   }
 
   /** The body cannot be completed: the client is cut off so that it does not take what it has for everything. */
@@ -514,7 +533,7 @@ export class Request implements LogContext {
     this.producer = undefined
     if (producer !== undefined) producer.onAbort()
     if (this.headSent && this.body !== undefined) this.body.abort()
-    this.requestBody?.abort()
+    if (this.main === this) this.requestBody?.abort()
     this.end()
   }
 
@@ -537,6 +556,7 @@ export class Request implements LogContext {
   /** The body is not wanted; the carrier drops what comes after the response. */
   discardBody(): void {
     this.expectContinue = false
+    if (this.requestBody?.complete === true || this.main !== this) return
     if (this.contentLength > 0 || this.chunked) this.ensureBody().discard()
   }
 
@@ -590,6 +610,7 @@ export class Request implements LogContext {
   describe(): string {
     let text = `, client: ${this.client.address}, server: ${this.server.name}`
     if (this.requestLine !== '') text += `, request: "${this.requestLine}"`
+    if (this.main !== this) text += `, subrequest: "${this.uri}"`
     if (this.upstreamAddress !== '') text += `, upstream: "${this.upstreamAddress}"`
     const host = this.facts.hostIndex >= 0 ? this.headers.value(this.facts.hostIndex) : ''
     if (host !== '') text += `, host: "${host}"`
@@ -600,6 +621,35 @@ export class Request implements LogContext {
   /** Writes to the error log of the location; `level` is a number of log/error-log.ts. */
   logError(level: number, message: string): void {
     this.location.log.write(level, message, this)
+  }
+}
+
+/** Sends the head before the first bytes. */
+class HeadFirst extends BodySink {
+  readonly #r: Request
+  #next: BodySink | undefined
+
+  constructor(r: Request) {
+    super()
+    this.#r = r
+  }
+
+  write(bytes: Uint8Array, flags: number): boolean {
+    this.#next ??= this.#send()
+    return this.#next.write(bytes, flags)
+  }
+
+  #send(): BodySink {
+    const r = this.#r
+    const { body } = r
+    r.carrier.sendHead(r)
+    const next = r.body
+    r.body = body
+    return next
+  }
+
+  override abort(): void {
+    this.#next?.abort()
   }
 }
 

@@ -4,7 +4,9 @@ import { errorLogModule } from './core/error-log.ts'
 import { eventsModule } from './core/events.ts'
 import { mainModule } from './core/main.ts'
 import { accessModule } from './http/access.ts'
+import { additionModule } from './http/addition.ts'
 import { authBasicModule } from './http/auth-basic.ts'
+import { authRequestModule } from './http/auth-request.ts'
 import { autoindexModule } from './http/autoindex.ts'
 import { browserModule } from './http/browser.ts'
 import { charsetModule } from './http/charset.ts'
@@ -21,8 +23,11 @@ import { limitRateModule } from './http/limit-rate.ts'
 import { limitReqModule } from './http/limit-req.ts'
 import { logModule } from './http/log.ts'
 import { mapModule } from './http/map.ts'
+import { mirrorModule } from './http/mirror.ts'
 import { notModifiedModule } from './http/not-modified.ts'
 import { openFileCacheModule } from './http/open-file-cache.ts'
+import { postActionModule } from './http/post-action.ts'
+import { postponeModule } from './http/postpone.ts'
 import { proxyModule } from './http/proxy.ts'
 import { randomIndexModule } from './http/random-index.ts'
 import { rangeModule } from './http/range.ts'
@@ -54,7 +59,9 @@ export const modules: readonly ConfigModule[] = [
   serverIfModule,
   accessModule,
   authBasicModule,
+  authRequestModule,
   tryFilesModule,
+  mirrorModule,
   limitReqModule,
   limitConnModule,
   openFileCacheModule,
@@ -66,11 +73,14 @@ export const modules: readonly ConfigModule[] = [
   gzipStaticModule,
   staticModule,
   proxyModule,
+  postActionModule,
   notModifiedModule,
   headersModule,
   useridModule,
   gunzipModule,
+  additionModule,
   charsetModule,
+  postponeModule,
   gzipModule,
   rangeModule,
   limitRateModule,

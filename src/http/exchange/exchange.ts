@@ -548,12 +548,18 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
 
   #startTunnel(): boolean {
     const { r, conf } = this
+    if (r.carrier.startTunnel === undefined) {
+      r.logError(LOG_ERROR, 'connection upgrade in subrequest')
+      r.sendHead()
+      this.#breakOff()
+      return false
+    }
     r.keepAlive = false
     r.sendHead()
     this.#state = TUNNEL
     this.#timer.purpose = 0
     const tunnel = new WireTunnel(r.client.wire, this.#connection!.wire, this, conf.transport)
-    r.carrier.startTunnel!(tunnel)
+    r.carrier.startTunnel(tunnel)
     return true
   }
 

@@ -1,0 +1,99 @@
+/** ngx_http_mirror_module and post_action: requests beside a request, which do not disturb it. */
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import { after, before, test } from 'node:test'
+import { type Server, startViaduct } from '../harness/server.ts'
+
+const CONF = `
+http {
+  log_format uri "$uri $status";
+  access_log %%DIR%%/access.log uri;
+  server {
+    listen 127.0.0.1:%%PORT_0%%;
+    root %%DIR%%;
+    location / { mirror /copy; }
+    location /two { mirror /copy/1; mirror /copy/2; mirror_request_body off; proxy_pass http://127.0.0.1:%%PORT_0%%/page; }
+    location /static { mirror /copy; root %%DIR%%; }
+    location /dead { mirror /nowhere; }
+    location /slow { mirror /copy; }
+    location /after { post_action /copy; return 200 out; }
+    location /named { post_action @copy; return 200 out; }
+    location /copy { internal; proxy_pass http://127.0.0.1:%%PORT_1%%; proxy_set_header X-Of $request_uri; }
+    location @copy { proxy_pass http://127.0.0.1:%%PORT_1%%; proxy_set_header X-Of $request_uri; }
+    location /nowhere { proxy_pass http://127.0.0.1:%%PORT_2%%; }
+  }
+}`
+
+let server: Server
+let backEnd: http.Server
+let seen: string[] = []
+let hold: ((go: () => void) => void) | undefined
+
+before(async () => {
+  server = await startViaduct(CONF, { files: { page: 'page', slow: 'slow', dead: 'alive', static: 'x' } })
+  backEnd = http.createServer((request, response) => {
+    let body = ''
+    request.on('data', (bytes) => {
+      body += bytes
+    })
+    request.on('end', () => {
+      seen.push(`${request.method} ${request.url} ${request.headers['x-of']} ${body}`)
+      const go = () => response.end('COPY')
+      if (hold === undefined) go()
+      else hold(go)
+    })
+  })
+  await new Promise<void>((resolve) => backEnd.listen(server.port(1), '127.0.0.1', resolve))
+})
+after(async () => {
+  backEnd.closeAllConnections()
+  backEnd.close()
+  await server[Symbol.asyncDispose]()
+})
+
+async function text(target: string, init?: RequestInit): Promise<string> {
+  seen = []
+  return (await fetch(server.url(target), init)).text()
+}
+
+test('a copy goes elsewhere with method, body and arguments', async () => {
+  assert.equal(await text('/page?a=b'), 'page')
+  await server.until('the copy', () => seen.length === 1)
+  assert.deepEqual(seen, ['GET /copy?a=b /page?a=b '])
+  await text('/static', { method: 'POST', body: 'some body' })
+  await server.until('the copy', () => seen.length === 1)
+  assert.deepEqual(seen, ['POST /copy /static some body'])
+})
+
+test('several copies', async () => {
+  assert.equal(await text('/two', { headers: { 'Content-Type': 'x' } }), 'page')
+  await server.until('the copies', () => seen.length === 3)
+  assert.deepEqual(seen.sort(), ['GET /copy /page ', 'GET /copy/1 /two ', 'GET /copy/2 /two '])
+})
+
+test('a copy that cannot be sent disturbs nobody', async () => {
+  assert.equal(await text('/dead'), 'alive')
+})
+
+test('the response does not wait for the copy', async () => {
+  const { promise, resolve } = Promise.withResolvers<() => void>()
+  hold = resolve
+  assert.equal(await text('/slow'), 'slow')
+  const go = await promise
+  hold = undefined
+  go()
+})
+
+test('post_action visits another place when the response is out, which the log tells', async () => {
+  assert.equal(await text('/after'), 'out')
+  await server.until('the visit', () => seen.length === 1)
+  assert.deepEqual(seen, ['GET /copy /after '])
+  await server.until('the line', () => /^\/copy 200$/m.test(server.accessLog()))
+  assert.doesNotMatch(server.accessLog(), /^\/after/m)
+})
+
+test('post_action visits a named location', async () => {
+  assert.equal(await text('/named?x'), 'out')
+  await server.until('the visit', () => seen.length === 1)
+  assert.deepEqual(seen, ['GET /named?x /named?x '])
+})
