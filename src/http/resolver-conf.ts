@@ -6,13 +6,14 @@ import type { Word } from '../config/source.ts'
 import { parseMilliseconds, parseSeconds } from '../config/units.ts'
 import { formatAddress, parseAddress } from '../lib/address.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
+import type { NameServer } from '../net/dns-channel.ts'
 import { Resolver, type ResolverOptions } from '../net/resolver.ts'
 import type { TreeContext } from './module.ts'
 
 const DNS_PORT = 53
 const IN: readonly Context[] = ['http', 'server', 'location', 'upstream']
 
-type Draft = { -readonly [K in keyof ResolverOptions]: ResolverOptions[K] } & { servers: string[] }
+type Draft = { -readonly [K in keyof ResolverOptions]: ResolverOptions[K] } & { servers: NameServer[] }
 
 function readOptions(words: readonly Word[], at: ReadContext): ResolverOptions {
   const draft: Draft = { servers: [], validMs: -1, ipv4: true, ipv6: true }
@@ -33,13 +34,17 @@ function readOptions(words: readonly Word[], at: ReadContext): ResolverOptions {
   return draft
 }
 
-function serverAddresses(word: Word, at: ReadContext): string[] {
+function serverAddresses(word: Word, at: ReadContext): NameServer[] {
   const address = parseAddress(word.text, DNS_PORT)
   if ('error' in address) return at.fail(`${address.error} in resolver "${word.text}"`, word)
   if (address.kind === 'unix') return at.fail(`invalid host in resolver "${word.text}"`, word)
   const hosts = resolveHost(address.host)
   if (hosts.length === 0) at.fail(`host not found in resolver "${word.text}"`, word)
-  return hosts.map((host) => formatAddress({ ...address, host, family: host.includes(':') ? 6 : 4 }))
+  return hosts.map((host) => ({
+    host,
+    port: address.port,
+    name: formatAddress({ ...address, host, family: host.includes(':') ? 6 : 4 }),
+  }))
 }
 
 /** The directives; part of the core module for locations and of the upstream module for groups. */
@@ -60,7 +65,7 @@ export function resolverOf(scope: ScopeView, tree: TreeContext): Resolver | unde
   const { resolver, resolver_timeout } = scope.resolve(resolverDirectives)
   if (resolver === undefined) return undefined
   return tree.shared(`resolver ${JSON.stringify(resolver)} ${resolver_timeout}`, () => {
-    const made = new Resolver(resolver, resolver_timeout)
+    const made = new Resolver(resolver, resolver_timeout, tree.log)
     tree.onExit(() => made.close())
     return made
   })

@@ -50,15 +50,18 @@ export class UpstreamRegistry {
     return group
   }
 
-  /** A group of resolved addresses: kept while the name has the same ones, so that its peers keep their state. */
+  /**
+   * A group of resolved addresses, which come in another order each time. As in nginx their failures are forgotten with
+   * the request; a group of one address has no state that matters, and is kept.
+   */
   transient(address: Address & { readonly kind: 'tcp' }, name: string, hosts: readonly string[]): PeerGroup {
-    const key = `${formatAddress(address)} ${hosts.join(' ')}`
-    const known = this.#implicit.get(key)
+    const key = hosts.length === 1 ? `${formatAddress(address)} ${hosts[0]}` : ''
+    const known = hosts.length === 1 ? this.#implicit.get(key) : undefined
     if (known !== undefined) return known
     const state = privateState(hosts.length)
     const peers = hosts.map((host, i) => new Peer(peerAddress(host, address.port), PEER_DEFAULTS, name, state, i))
     const group = new PeerGroup(name, peers, [], (list) => new RoundRobin(list), undefined)
-    this.#remember(key, group)
+    if (hosts.length === 1) this.#remember(key, group)
     return group
   }
 
