@@ -5,6 +5,7 @@
  */
 import { formatIp } from '../lib/ip.ts'
 
+/** Record types that are asked for. */
 export const TYPE_A = 1
 const TYPE_CNAME = 5
 export const TYPE_AAAA = 28

@@ -2,7 +2,8 @@
  * Where the state of a group's peers lives: in private memory, or in a shared zone, where all workers and the trees of
  * successive configurations find it by the group's name.
  *
- *   zone words | groups | free at | then per group: name hash | signature | current | a at | a size | b at | b size |
+ *   zone words | groups | free at | then per group:
+ *   name hash | signature | current | a at | a size | b at | b size | first chunk of rows that come and go (resolve-rows.ts)
  *
  * The signature tells which peers the rows belong to. When it changes, the group moves to its other region, so that
  * requests which began under the old configuration still count in the old rows.
@@ -15,7 +16,8 @@ import { PEER_ROW, type PeerAddress, type PeerOptions } from './peer.ts'
 const GROUPS = ZONE_HEADER_WORDS
 const FREE_AT = ZONE_HEADER_WORDS + 1
 const FIRST_ENTRY = ZONE_HEADER_WORDS + 2
-const ENTRY = 7
+const ENTRY = 8
+const CHUNKS = 7
 const GROUPS_MAX = 32
 const FIRST_FREE = FIRST_ENTRY + ENTRY * GROUPS_MAX
 
@@ -46,6 +48,21 @@ export function sharedState(
   return state
 }
 
+/** The word of a group that leads to its chunks of changing rows, or -1; to be called with the zone locked. */
+export function chunksOf(zone: Zone, group: string): number {
+  if (zone.words[FREE_AT] === 0) zone.words[FREE_AT] = FIRST_FREE
+  const entry = findEntry(zone.words, crc32(group) | 0)
+  return entry < 0 ? -1 : entry + CHUNKS
+}
+
+/** Takes memory of a zone for good, with the zone locked: where it begins, or 0 when there is none left. */
+export function takeWords({ words }: Zone, size: number): number {
+  const at = words[FREE_AT]!
+  if (at + size > words.length) return 0
+  words[FREE_AT] = at + size
+  return at
+}
+
 function locate(zone: Zone, name: number, signature: number, size: number): GroupState | undefined {
   const { words } = zone
   if (words[FREE_AT] === 0) words[FREE_AT] = FIRST_FREE
@@ -56,7 +73,7 @@ function locate(zone: Zone, name: number, signature: number, size: number): Grou
     return stateAt(zone, words[entry + 3 + current * 2]!, size, false)
   }
   const other = 1 - current
-  if (words[entry + 4 + other * 2]! < size && !allocate(words, entry + 3 + other * 2, size)) return undefined
+  if (words[entry + 4 + other * 2]! < size && !allocate(zone, entry + 3 + other * 2, size)) return undefined
   words[entry + 1] = signature
   words[entry + 2] = other
   const at = words[entry + 3 + other * 2]!
@@ -74,10 +91,10 @@ function findEntry(words: Int32Array, name: number): number {
   return entry
 }
 
-function allocate(words: Int32Array, region: number, size: number): boolean {
-  const at = words[FREE_AT]!
-  if (at + size > words.length) return false
-  words[FREE_AT] = at + size
+function allocate(zone: Zone, region: number, size: number): boolean {
+  const at = takeWords(zone, size)
+  if (at === 0) return false
+  const { words } = zone
   words[region] = at
   words[region + 1] = size
   return true
