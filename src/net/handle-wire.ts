@@ -1,6 +1,6 @@
 /**
- * A wire on Node's bare stream handle, for accepted connections: a net.Socket around it would cost half of what a short
- * connection costs and most of the memory of an idle one (see docs/adr). It drives the handle as node:net does:
+ * A wire on Node's bare stream handle: a net.Socket around it would cost half of what a short connection costs and most
+ * of the memory of an idle one (see docs/adr). It drives the handle as node:net does:
  *
  *   reading   the handle fills `readBuffer` and calls `onread`; the size, or a negative errno, stands in a shared array
  *   writing   most writes are taken by the kernel at once; for the rest the handle keeps the bytes and calls back
@@ -83,7 +83,7 @@ export class HandleWire extends Wire {
   onRead(result: number): void {
     if (result > 0) this.received(result)
     else if (result === UV_EOF) this.#onEof()
-    else if (result < 0) this.#fail(result)
+    else if (result < 0) this.fail(result)
   }
 
   #onEof(): void {
@@ -92,7 +92,9 @@ export class HandleWire extends Wire {
     this.ended()
   }
 
-  #fail(errno: number): void {
+  /** Closes because of an error, a negative errno; ignored once the wire is closing. */
+  fail(errno: number): void {
+    if (this.#dead) return
     this.#error ??= getSystemErrorName(errno)
     this.closeNow()
   }
@@ -120,16 +122,14 @@ export class HandleWire extends Wire {
 
   /** Errors of a write are told like those of the peer: not from within the call. */
   #failLater(errno: number): void {
-    setImmediate(() => {
-      if (!this.#dead) this.#fail(errno)
-    })
+    setImmediate(() => this.fail(errno))
   }
 
   /** The kernel has taken a write that it did not take at once. */
   onWritten(bytes: number, status: number): void {
     this.#pending -= bytes
     if (this.#dead) return
-    if (status < 0) return this.#fail(status)
+    if (status < 0) return this.fail(status)
     if (this.#pending > 0) return
     if (this.#closeWhenFlushed) this.closeNow()
     else this.drained()

@@ -1,6 +1,6 @@
 /**
- * A wire over net.Socket: for connections that are opened here, which are few and live long. `onread` reads into the
- * thread's one buffer instead of allocating one per read.
+ * A wire over net.Socket: for connections whose speed does not matter. `onread` reads into the thread's one buffer
+ * instead of allocating one per read.
  */
 import net from 'node:net'
 import { readBuffer, Wire } from './wire.ts'

@@ -3,8 +3,8 @@
  * of the thread share, bytes out corked until the event ends, text written as latin1 (one char = one byte, no Buffer).
  *
  * What is common stands here; the two kinds differ in how Node's sockets are driven:
- *   HandleWire  accepted connections, on Node's bare handle      (handle-wire.ts)
- *   SocketWire  connections that are opened, on a net.Socket     (socket-wire.ts)
+ *   HandleWire  on Node's bare handle: clients and back ends            (handle-wire.ts)
+ *   SocketWire  on a net.Socket: where speed does not matter, and TLS   (socket-wire.ts)
  */
 import { clock } from '../lib/clock.ts'
 import { beginEvent, type Corked, cork, flushWires } from './flush.ts'

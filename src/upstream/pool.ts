@@ -3,10 +3,10 @@
  * idle connection is used first; the oldest goes when there are too many. One that gets bytes or an end while idle is
  * dropped: nothing it could say belongs to a request.
  */
-import type net from 'node:net'
 import { clock } from '../lib/clock.ts'
+import { type ConnectOwner, openHandle } from '../net/connect.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
-import { SocketWire } from '../net/socket-wire.ts'
+import { HandleWire } from '../net/handle-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
 import type { Peer } from './peer.ts'
@@ -34,41 +34,35 @@ export interface ConnectUser {
 }
 
 /** A connection to a peer; its wire belongs to the exchange that uses it, or to the pool. */
-export class PeerConnection implements WireOwner, TimerOwner {
-  readonly wire: SocketWire
+export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner {
+  readonly wire: HandleWire
   readonly peer: Peer
   readonly startMs = clock.monotonic
   requests = 0
   /** Who may use it again, when the pool is local. */
   tag = ''
-  connected = false
   user: ConnectUser | undefined
+  readonly #keepAlive: boolean
   #pool: ConnectionPool | undefined
   readonly #timer = new Timer(this)
 
   constructor(peer: Peer, options: ConnectOptions) {
     this.peer = peer
-    this.wire = new SocketWire()
-    const { address } = peer
-    const { localAddress, keepAlive } = options
-    // tidy: once per connection and not per request
-    this.wire.socket.once('connect', () => {
-      clock.update()
-      beginEvent()
-      this.connected = true
-      this.user?.onConnect()
-      flushWires()
-    })
-    if (address.path !== '') this.wire.socket.connect(address.path)
-    else {
-      this.wire.socket.connect({
-        host: address.host,
-        port: address.port,
-        noDelay: true,
-        ...(keepAlive ? { keepAlive: true } : {}),
-        ...(localAddress === undefined ? {} : { localAddress }),
-      } as net.TcpSocketConnectOpts)
+    this.#keepAlive = options.keepAlive
+    this.wire = new HandleWire(openHandle(peer.address, options.localAddress ?? '', this))
+  }
+
+  onConnected(status: number): void {
+    if (status !== 0) {
+      this.wire.fail(status)
+      return
     }
+    clock.update()
+    beginEvent()
+    this.wire.setNoDelay()
+    if (this.#keepAlive) this.wire.setKeepAlive(0)
+    this.user?.onConnect()
+    flushWires()
   }
 
   /** The pool takes it over until `wake`. */
