@@ -35,6 +35,8 @@ export interface ExchangeConf {
   readonly scheme: string
   /** Sends the client's body along. */
   readonly passBody: boolean
+  /** The back end understands a body whose length is not known before its end. */
+  readonly chunkedAllowed: boolean
   /** The head contains a body of its own (`proxy_set_body`). */
   readonly ownBody: boolean
   readonly tempPath: TempPath

@@ -160,7 +160,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.#selection.begin(group, conf.transport.next_upstream_tries)
     if (r.contentLength <= 0 && !r.chunked) return this.bodyRead()
     if (!conf.passBody) r.discardBody()
-    else if (conf.transport.request_buffering) return r.readBody(onBodyRead)
+    else if (conf.transport.request_buffering || (r.chunked && !conf.chunkedAllowed)) return r.readBody(onBodyRead)
     return this.bodyRead()
   }
 
@@ -174,12 +174,12 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
   }
 
   /** Decides how the request body is framed: `ownLength` is that of a body that replaces the client's, or -1. */
-  frameRequest(ownLength: number, chunkedAllowed: boolean): void {
+  frameRequest(ownLength: number): void {
     const { r, conf } = this
     const body = r.requestBody
     const whole = conf.passBody && body?.complete === true && (r.chunked || r.contentLength > 0)
     this.#bodyLength = ownLength >= 0 ? ownLength : whole ? body.received : r.contentLength
-    this.#sender.chunked = ownLength < 0 && conf.passBody && r.chunked && !whole && chunkedAllowed
+    this.#sender.chunked = ownLength < 0 && conf.passBody && r.chunked && !whole
   }
 
   /** `$proxy_internal_body_length`. */
@@ -194,8 +194,10 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
   /** Picks a peer and connects. Returns DONE, or a status when no attempt can be made. */
   #tryPeer(): Verdict {
     const { r, conf } = this
-    const peer = this.#selection.next(this.#group.key?.(r as never) ?? '')
+    const { key, sticky } = this.#group
+    const peer = this.#selection.next(key?.(r as never) ?? '', sticky?.serverOf(r as never))
     if (peer === undefined) return this.#noPeer()
+    sticky?.onPick(r as never, peer)
     this.#beginAttempt(peer.address.name)
     this.codec.begin(r, conf.transport.buffer_size)
     this.#partial = NO_BYTES
@@ -511,6 +513,8 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
 
   #endSelection(outcome: Outcome): void {
     const { headerMs, responseMs } = this.#attempt!
+    const { peer } = this.#selection
+    if (peer !== undefined) this.#group.sticky?.onDone(this.r as never, peer, outcome)
     this.#selection.done(outcome, headerMs, responseMs, this.r.location.log, this.r)
   }
 

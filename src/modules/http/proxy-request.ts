@@ -37,6 +37,14 @@ interface Field {
   readonly value: Text
 }
 
+/** Texts of variables whose values have no line ends, since the parser of requests lets none through. */
+const ONE_LINE =
+  /^(?:[^$]|\$\{?(?:host|http_\w+|remote_addr|remote_port|scheme|server_\w+|proxy_\w+|request_uri|request_method)\b)*$/
+const LINE_END = /[\0\r\n]/
+const LINE_ENDS = /[\0\r\n]/g
+const BREAKS_LINE = /[\0-\x20\x7f]/
+const LINE_BREAKERS = /[\0-\x20\x7f]/g
+
 const XFF = hashName('x-forwarded-for')
 
 /** `$proxy_add_x_forwarded_for`. */
@@ -53,7 +61,7 @@ export function compileRequest(
   at: AttachContext,
 ): (r: Request, exchange: Exchange) => string {
   const host = conf.proxy_set_header.findLast((h) => h.name.toLowerCase() === 'host')
-  const hostText = host === undefined ? undefined : at.text(host.value)
+  const hostText = host === undefined ? undefined : fieldText(host.value, at)
   const replaced = new NameSet(['host'])
   const fields = compileFields(conf, replaced, at)
   const method = conf.proxy_method === undefined ? undefined : at.text(conf.proxy_method)
@@ -62,15 +70,19 @@ export function compileRequest(
   const passFields = conf.proxy_pass_request_headers
   if (conf.proxy_http_version === '2') at.fail('"proxy_http_version 2" is not supported yet by Viaduct', at.scope.at)
   return (r, exchange) => {
-    const uri = requestUri(r, target, exchange)
+    const uri = wholeTarget(requestUri(r, target, exchange), r)
     if (uri === '') {
       r.logError(ERROR, 'zero length URI to proxy')
       return ''
     }
     exchange.uri = uri
     const body = setBody?.(r)
-    exchange.frameRequest(body === undefined ? -1 : body.length, oneOne)
+    exchange.frameRequest(body === undefined ? -1 : body.length)
     const methodText = method === undefined ? r.method : method(r)
+    if (method !== undefined && BREAKS_LINE.test(methodText)) {
+      r.logError(ERROR, 'invalid method to proxy')
+      return ''
+    }
     exchange.codec.headOnly = methodText === 'HEAD'
     let head = methodText + ' ' + uri + version
     const hostValue = hostText?.(r) ?? ''
@@ -103,11 +115,30 @@ function compileFields(conf: Conf, replaced: NameSet, at: AttachContext): Field[
   // A field that is always empty only removes the client's.
   return given
     .filter(({ value }) => value.constant !== '')
-    .map(({ name, value }) => ({ start: `${name}: `, value: at.text(value) }))
+    .map(({ name, value }) => ({ start: `${name}: `, value: fieldText(value, at) }))
 }
 
 function unreachableFail(message: string): never {
   throw new Error(message)
+}
+
+/**
+ * The value of a field. nginx sends what a variable holds as it is; a line end that came out of a decoded URI would then
+ * begin another field, or another request. It becomes a space, as RFC 9110 5.5 has it.
+ */
+function fieldText(value: Template, at: AttachContext): Text {
+  const text = at.text(value)
+  if (ONE_LINE.test(value.source)) return text
+  return (r) => {
+    const found = text(r)
+    return LINE_END.test(found) ? found.replace(LINE_ENDS, ' ') : found
+  }
+}
+
+/** A request target without what would end it, which only a rewrite or a variable can bring in. */
+function wholeTarget(uri: string, r: Request): string {
+  if (uri === r.unparsedUri || !BREAKS_LINE.test(uri)) return uri
+  return uri.replace(LINE_BREAKERS, (char) => '%' + char.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase())
 }
 
 /** The URI of the request line. */

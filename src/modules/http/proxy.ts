@@ -90,6 +90,7 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
     nextMask: failureMask(settings.next_upstream),
     scheme: target.scheme,
     passBody: settings.pass_request_body && setBody === undefined,
+    chunkedAllowed: conf.proxy_http_version !== '1.0',
     ownBody: setBody !== undefined,
     tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
     ignore: ignoreMask(settings.ignore_headers ?? []),

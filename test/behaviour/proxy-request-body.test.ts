@@ -1,0 +1,146 @@
+/** Request bodies on the way to the back end: in memory, through a file, or as they come. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net from 'node:net'
+import { test } from 'node:test'
+import { Peer } from '../harness/peer.ts'
+import { startViaduct } from '../harness/server.ts'
+
+const LARGE = 'abcdefghij'.repeat(30_000)
+
+/** A chunked body of pieces. */
+function chunks(...pieces: readonly string[]): string {
+  return [...pieces, ''].map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('')
+}
+
+function post(target: string, fields: string, body: string): string {
+  return `POST ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${fields}\r\n\r\n${body}`
+}
+
+const conf = (peer: Peer) => `http { client_body_temp_path %%DIR%%/body; client_body_buffer_size 8k;
+  server { listen 127.0.0.1:%%PORT_0%%;
+    location / { proxy_pass http://127.0.0.1:${peer.port}; }
+    location /stream { proxy_pass http://127.0.0.1:${peer.port}; proxy_request_buffering off; }
+    location /stream-old { proxy_pass http://127.0.0.1:${peer.port}; proxy_request_buffering off; proxy_http_version 1.0; }
+  } }`
+
+test('bodies of every kind arrive', async (t) => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(conf(peer))
+  const sent = async (request: string) => {
+    assert.match(await server.raw(request), /^HTTP\/1\.1 200 /)
+    return peer.requests.at(-1)!
+  }
+  for (const [name, body] of [
+    ['small', 'hello'],
+    ['large', LARGE],
+  ] as const) {
+    for (const target of ['/', '/stream']) {
+      await t.test(`${name}, with a length, to ${target}`, async () => {
+        const request = await sent(post(target, `Content-Length: ${body.length}`, body))
+        assert.equal(request.field('content-length'), String(body.length))
+        assert.ok(request.body === body)
+      })
+      await t.test(`${name}, chunked, to ${target}`, async () => {
+        const request = await sent(post(target, 'Transfer-Encoding: chunked', chunks('-', body)))
+        assert.ok(request.body === `-${body}`)
+        // What is read before it is sent has a length; what is streamed has not.
+        const length = target === '/' ? String(body.length + 1) : undefined
+        assert.equal(request.field('content-length'), length)
+        assert.equal(request.field('transfer-encoding'), length === undefined ? 'chunked' : undefined)
+      })
+    }
+  }
+  await t.test('an empty body has a length', async () => {
+    assert.equal((await sent(post('/', 'Content-Length: 0', ''))).field('content-length'), '0')
+  })
+  await t.test('an empty chunked body', async () => {
+    assert.equal((await sent(post('/', 'Transfer-Encoding: chunked', chunks()))).body, '')
+    assert.equal((await sent(post('/stream', 'Transfer-Encoding: chunked', chunks()))).body, '')
+  })
+  await t.test('chunks cannot be streamed to HTTP/1.0: the body is read first', async () => {
+    const request = await sent(post('/stream-old', 'Transfer-Encoding: chunked', chunks('abc')))
+    assert.equal(request.line, 'POST /stream-old HTTP/1.0')
+    assert.equal(request.field('content-length'), '3')
+    assert.equal(request.body, 'abc')
+  })
+})
+
+test('a streamed body reaches the back end before it is complete, a buffered one after', async () => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(conf(peer))
+  using streaming = await server.connect()
+  streaming.write(post('/stream', 'Content-Length: 10', 'first'))
+  await peer.until(() => peer.received[0]?.endsWith('\r\n\r\nfirst') === true)
+  using buffering = await server.connect()
+  buffering.write(post('/', 'Content-Length: 10', 'first'))
+  streaming.write('-last')
+  assert.match(await streaming.rest(), /^HTTP\/1\.1 200 /)
+  assert.equal(peer.sockets.length, 1)
+  buffering.write('-last')
+  assert.match(await buffering.rest(), /^HTTP\/1\.1 200 /)
+  assert.deepEqual(
+    peer.requests.map(({ body }) => body),
+    ['first-last', 'first-last'],
+  )
+})
+
+test('a back end that does not read makes the client wait', async () => {
+  const total = 64_000_000
+  let taken = 0
+  let back: net.Socket | undefined
+  const backEnd = net.createServer((socket) => {
+    back = socket.on('data', (piece: Buffer) => {
+      if (taken === 0) socket.pause()
+      taken += piece.length
+    })
+  })
+  await once(backEnd.listen(0, '127.0.0.1'), 'listening')
+  await using server = await startViaduct(`http { client_max_body_size 0; server { listen 127.0.0.1:%%PORT_0%%;
+    location / { proxy_pass http://127.0.0.1:${(backEnd.address() as net.AddressInfo).port}; proxy_request_buffering off; } } }`)
+  const resident = () => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${server.pid}/status`, 'latin1'))?.[1])
+  using client = await server.connect()
+  const before = resident()
+  client.write(post('/', `Content-Length: ${total}`, ''))
+  client.socket.write(Buffer.alloc(total, 'x'))
+  await server.until('the back end is there', () => taken > 0)
+  // The kernel takes what its buffers hold, then nothing moves.
+  let left = -1
+  await server.until('nothing moves', async () => {
+    const before = left
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    left = client.socket.writableLength
+    return left === before
+  })
+  assert.ok(left > 0)
+  assert.ok(resident() - before < 20_000, `${resident() - before} kB`)
+  back!.resume()
+  await server.until('all arrives', () => taken > total)
+  back!.destroy()
+  backEnd.close()
+})
+
+test('Expect: 100-continue is answered here', async () => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(conf(peer))
+  using client = await server.connect()
+  client.write(post('/', 'Content-Length: 5\r\nExpect: 100-continue', ''))
+  await client.until(/^HTTP\/1\.1 100 Continue\r\n\r\n$/)
+  assert.equal(peer.sockets.length, 0)
+  client.write('hello')
+  assert.match(await client.rest(), /\r\n\r\nHTTP\/1\.1 200 /)
+  assert.equal(peer.request.body, 'hello')
+  assert.equal(peer.request.field('expect'), undefined)
+})
+
+test('a client that stops in its body never reaches the back end', async () => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(conf(peer))
+  using client = await server.connect()
+  client.write(post('/', 'Content-Length: 10', 'half'))
+  client.socket.end()
+  await client.rest()
+  await server.logged(/client prematurely closed connection/)
+  assert.equal(peer.sockets.length, 0)
+})
