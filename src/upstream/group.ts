@@ -6,13 +6,15 @@ import { clock } from '../lib/clock.ts'
 import type { LogContext } from '../log/error-log.ts'
 import { type ErrorLog, WARN } from '../log/error-log.ts'
 import type { Lock } from '../shared/lock.ts'
-import type { Peer } from './peer.ts'
+import { HEALTHY, type Peer } from './peer.ts'
 import { ConnectionPool, type PoolOptions } from './pool.ts'
 
 /** An algorithm over one set of peers. */
 export interface Balancer {
   /** The peer for a request, not one of those tried; undefined when none is available. */
   pick(key: string, tried: ReadonlySet<Peer> | undefined, nowS: number): Peer | undefined
+  /** A request was bound to `peer`, which can be used: counts that, as `pick` does. */
+  onBound?(peer: Peer, tried: ReadonlySet<Peer> | undefined, nowS: number): void
   /** The head of a response is there. */
   onHead?(peer: Peer, headerMs: number): void
   /** An attempt is over; times are -1 when the moment never came. */
@@ -22,6 +24,18 @@ export interface Balancer {
 /** Made per set of peers (primaries, backups). */
 export type BalancerFactory = (peers: readonly Peer[]) => Balancer
 
+/** What binds clients to servers (`sticky`). Subjects are requests; calls come in the order of an attempt. */
+export interface Sticky {
+  /** The `sid` of the server that a request wants; empty: any will do. */
+  serverOf(subject: never): string
+  /** A server was picked for an attempt. */
+  onPick(subject: never, peer: Peer): void
+  /** The head of a response that is passed on is there. */
+  onHead(subject: never, peer: Peer): void
+  /** An attempt is over. */
+  onDone(subject: never, peer: Peer, outcome: Outcome): void
+}
+
 /** The servers of a group at one time with their balancers: it never changes, and a request keeps the one it began with. */
 class PeerSet {
   readonly peers: readonly Peer[]
@@ -30,6 +44,8 @@ class PeerSet {
   readonly backup: Balancer | undefined
   /** One server and no backup: it is asked whatever it did before (nginx's single-server rule). */
   readonly single: boolean
+  #bySid: ReadonlyMap<string, Peer> | undefined
+  #backupBySid: ReadonlyMap<string, Peer> | undefined
 
   constructor(peers: readonly Peer[], backups: readonly Peer[], make: BalancerFactory) {
     this.peers = peers
@@ -49,20 +65,43 @@ class PeerSet {
     return countUp(this.peers) + countUp(this.backups)
   }
 
-  pick(selection: Selection, key: string): Peer | undefined {
+  pick(selection: Selection, key: string, sid: string): Peer | undefined {
     const nowS = Math.floor(clock.monotonic / 1000) + 1
-    if (this.single) {
-      const peer = this.peers[0]!
-      const { down, maxConns } = peer.options
-      return down || (maxConns > 0 && peer.conns >= maxConns) ? undefined : peer
-    }
+    if (this.single) return this.#theOne(sid)
     if (!selection.inBackup) {
-      const peer = this.primary.pick(key, selection.tried, nowS)
+      const peer = this.#bound(selection, sid, nowS) ?? this.primary.pick(key, selection.tried, nowS)
       if (peer !== undefined || this.backup === undefined) return peer
       selection.inBackup = true
     }
-    return this.backup!.pick(key, selection.tried, nowS)
+    return this.#bound(selection, sid, nowS) ?? this.backup!.pick(key, selection.tried, nowS)
   }
+
+  #theOne(sid: string): Peer | undefined {
+    const peer = this.peers[0]!
+    const { down, drain, maxConns } = peer.options
+    if (down || (drain && sid !== peer.sid) || peer.health !== HEALTHY) return undefined
+    return maxConns > 0 && peer.conns >= maxConns ? undefined : peer
+  }
+
+  /** The server that a request is bound to, if it can be used. */
+  #bound(selection: Selection, sid: string, nowS: number): Peer | undefined {
+    if (sid === '') return undefined
+    const peer = this.#sids(selection.inBackup).get(sid)
+    if (peer === undefined || selection.tried?.has(peer) === true || !peer.availableToBound(nowS)) return undefined
+    this.balancerOf(selection).onBound?.(peer, selection.tried, nowS)
+    if (nowS - peer.checked > peer.options.failTimeoutS) peer.checked = nowS
+    return peer
+  }
+
+  /** Servers by `sid`; of several with the same one the first counts. */
+  #sids(inBackup: boolean): ReadonlyMap<string, Peer> {
+    if (inBackup) return (this.#backupBySid ??= bySid(this.backups))
+    return (this.#bySid ??= bySid(this.peers))
+  }
+}
+
+function bySid(peers: readonly Peer[]): ReadonlyMap<string, Peer> {
+  return new Map(peers.toReversed().map((peer) => [peer.sid, peer]))
 }
 
 function countUp(peers: readonly Peer[]): number {
@@ -81,6 +120,8 @@ export class PeerGroup {
   lock: Lock | undefined
   /** What a hash balancer chooses by, from a request or session; undefined when nothing is asked. */
   key: ((subject: never) => string) | undefined
+  /** Set when clients are bound to servers. */
+  sticky: Sticky | undefined
 
   constructor(
     name: string,
@@ -144,10 +185,10 @@ export class Selection {
   }
 
   /** Takes the next peer; undefined: nginx's `no live upstreams`. */
-  next(key: string): Peer | undefined {
+  next(key: string, sid = ''): Peer | undefined {
     const { lock } = this.group
     lock?.enter()
-    const peer = this.#set.pick(this, key)
+    const peer = this.#set.pick(this, key, sid)
     this.peer = peer
     if (peer !== undefined) peer.conns++
     lock?.leave()
@@ -164,8 +205,9 @@ export class Selection {
     if (this.peer !== undefined) this.#set.balancerOf(this).onHead?.(this.peer, headerMs)
   }
 
-  /** What was tried may be tried again: a connection was at fault, not a peer. */
+  /** A connection was at fault, not a peer: what was tried may be tried again, and one time more. */
   forgive(): void {
+    this.triesLeft++
     this.tried?.clear()
   }
 
@@ -192,8 +234,14 @@ export class Selection {
     }
     if (this.triesLeft > 0) this.triesLeft--
     if (outcome === FAILED) return this.#fail(peer)
-    if (peer.accessed < peer.checked) peer.fails = 0
+    if (peer.accessed < peer.checked) this.#recover(peer)
     return false
+  }
+
+  #recover(peer: Peer): void {
+    const { maxFails } = peer.options
+    if (maxFails > 0 && peer.fails >= maxFails) peer.warmUp()
+    peer.fails = 0
   }
 
   #fail(peer: Peer): boolean {

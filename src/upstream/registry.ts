@@ -9,7 +9,16 @@ import { Peer, type PeerAddress, type PeerOptions } from './peer.ts'
 const IMPLICIT_MAX = 4096
 
 /** What a `server` line without parameters means. */
-export const PEER_DEFAULTS: PeerOptions = { weight: 1, maxConns: 0, maxFails: 1, failTimeoutS: 10, down: false }
+export const PEER_DEFAULTS: PeerOptions = {
+  weight: 1,
+  maxConns: 0,
+  maxFails: 1,
+  failTimeoutS: 10,
+  down: false,
+  drain: false,
+  route: '',
+  slowStartMs: 0,
+}
 
 /** The groups of one tree: those of `upstream` blocks, and one for each address given elsewhere. */
 export class UpstreamRegistry {
@@ -93,6 +102,6 @@ export function peerAddresses(address: Address): readonly PeerAddress[] {
 }
 
 /** A numeric address. */
-function peerAddress(host: string, port: number): PeerAddress {
+export function peerAddress(host: string, port: number): PeerAddress {
   return { name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, host, port, path: '' }
 }

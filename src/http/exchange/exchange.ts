@@ -338,6 +338,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
       return false
     }
     if (this.#answeredElsewhere()) return false
+    this.#group.sticky?.onHead(r as never, this.#selection.peer!)
     const generation = this.#generation
     applyResponseHead(r, conf, this)
     if (codec.upgraded && r.facts.upgradeIndex >= 0) return this.#startTunnel()
@@ -471,7 +472,6 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
   #fail(kind: number): void {
     // A kept connection that died before it answered says nothing about the peer: another attempt is free.
     const stale = this.#cached && kind === ERROR && this.#attempt!.bytesReceived === 0
-    if (stale) this.#selection.triesLeft++
     this.#attempt!.status = failureStatus(kind)
     this.#endPeer(blamesPeer(kind) && !stale)
     if (stale) this.#selection.forgive()

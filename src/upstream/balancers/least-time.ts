@@ -31,6 +31,10 @@ export class LeastTime implements Balancer {
     return peer
   }
 
+  onBound(peer: Peer): void {
+    if (this.#inflight) begin(peer)
+  }
+
   /** The head of a response is there. */
   onHead(peer: Peer, headerMs: number): void {
     if (!this.#inflight || !this.#header) return
