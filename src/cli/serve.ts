@@ -11,8 +11,8 @@ import { mainLogPaths } from '../process/main-log.ts'
 import { Master } from '../process/master.ts'
 import { SocketBook } from '../process/socket-book.ts'
 import type { Inheritance } from '../process/upgrade.ts'
+import { NGINX_VERSION } from '../version.ts'
 import { boot, showOnStderr } from './boot.ts'
-import { NGINX_VERSION } from './features.ts'
 import type { Options } from './options.ts'
 
 /** What is known before the configuration is read. */

@@ -1,14 +1,15 @@
 /** What `-v`, `-V` and `-h` print: nginx's lines, because other programs read them. */
-import { NGINX_VERSION, WITH, WITHOUT } from './features.ts'
+import { NGINX_VERSION, VERSION } from '../version.ts'
+import { WITH, WITHOUT } from './features.ts'
 import { defaultConf } from './origin.ts'
 
 /** Returns the text of `-v`; with `configure`, that of `-V`; with `help`, that of `-h`. */
 export function versionText(show: { readonly configure: boolean; readonly help: boolean }): string {
-  const lines = [`nginx version: nginx/${NGINX_VERSION}`]
+  const lines = [`nginx version: nginx/${NGINX_VERSION}`, `viaduct version: viaduct/${VERSION}`]
   if (show.help) lines.push(...helpLines(), '')
   if (show.configure) {
     lines.push(
-      `built by Viaduct on Node ${process.versions.node}`,
+      `built by Viaduct ${VERSION} on Node ${process.versions.node}`,
       `built with OpenSSL ${process.versions.openssl}`,
       'TLS SNI support enabled',
       `configure arguments: ${[...WITH, ...WITHOUT].join(' ')}`,

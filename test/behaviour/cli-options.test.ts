@@ -29,7 +29,7 @@ for (const [args, message] of WRONG) {
 test('-v names the nginx version that it stands for', async () => {
   const { code, stderr } = await runViaduct(['-v'])
   assert.equal(code, 0)
-  assert.equal(stderr, 'nginx version: nginx/1.31.5\n')
+  assert.match(stderr, /^nginx version: nginx\/1\.31\.5\nviaduct version: viaduct\/\d+\.\d+\.\d+\n$/)
 })
 
 test('-V adds what other programs look for', async () => {
