@@ -11,6 +11,7 @@ import net from 'node:net'
 import { parseIp } from '../../src/lib/ip.ts'
 import { freePorts } from './ports.ts'
 
+/** Record types by name. */
 export const TYPES = { A: 1, CNAME: 5, AAAA: 28, SRV: 33, DNAME: 39, TXT: 16 } as const
 
 /** What is known about a name. `CNAME` alone is sent for every type. */
@@ -42,6 +43,7 @@ export interface Asked {
 /** Builds the bytes to send back for a question, or says nothing. */
 export type Answerer = (asked: Asked, query: Buffer) => Buffer | readonly Buffer[] | undefined
 
+/** A running name server; `asked` holds every question in the order of arrival. */
 export class DnsServer {
   readonly port: number
   readonly asked: Asked[] = []
@@ -150,6 +152,7 @@ function srv(line: string): Buffer {
   return Buffer.concat([u16(Number(priority)), u16(Number(weight)), u16(Number(port)), encodeName(target!)])
 }
 
+/** The bytes of a name without pointers. */
 export function encodeName(name: string): Buffer {
   const labels = name.split('.').filter((label) => label !== '')
   return Buffer.concat([
@@ -165,6 +168,7 @@ function readName(query: Buffer): { name: string; end: number } {
   return { name: labels.join('.'), end: at + 1 }
 }
 
+/** Two bytes, the high one first. */
 export function u16(value: number): Buffer {
   return Buffer.from([value >> 8, value & 255])
 }

@@ -1,77 +1,22 @@
 /** ngx_http_upstream_module: groups of servers, and the `$upstream_*` variables that tell what was asked of them. */
 import { milliseconds, number, raw, text } from '../../config/args.ts'
 import { mapped } from '../../config/combine.ts'
-import { block, directive, directives, type ReadContext, type ScopeView } from '../../config/directive.ts'
-import type { Word } from '../../config/source.ts'
-import { parseNumber, parseSeconds, parseSize } from '../../config/units.ts'
+import { block, directive, directives, type ScopeView } from '../../config/directive.ts'
+import { parseNumber, parseSize } from '../../config/units.ts'
 import { type Attempt, timeText } from '../../http/exchange/attempts.ts'
 import { httpModule, type TreeContext } from '../../http/module.ts'
 import type { Request } from '../../http/request.ts'
-import { type Address, parseAddress } from '../../lib/address.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../shared/zone.ts'
 import { PeerGroup } from '../../upstream/group.ts'
 import { type GroupState, privateState, sharedState } from '../../upstream/group-state.ts'
-import { Peer, type PeerAddress, type PeerOptions } from '../../upstream/peer.ts'
+import { Peer, type PeerAddress } from '../../upstream/peer.ts'
 import type { PoolOptions } from '../../upstream/pool.ts'
-import { PEER_DEFAULTS, peerAddresses, UpstreamRegistry } from '../../upstream/registry.ts'
+import { peerAddresses, UpstreamRegistry } from '../../upstream/registry.ts'
+import { type ServerLine, serverLine } from '../../upstream/server-line.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
 import { compileKey, methodDirectives, methodOf } from './upstream-methods.ts'
-
-/** One `server` line of a group. */
-interface ServerLine {
-  readonly address: Address
-  readonly text: string
-  readonly backup: boolean
-  readonly options: PeerOptions
-  readonly at: Word
-}
-
-type Draft = { -readonly [K in keyof PeerOptions]: PeerOptions[K] } & { backup: boolean }
-
-/** Parameters that belong to parts that are not there yet. */
-const LATER: ReadonlySet<string> = new Set(['resolve', 'service', 'route', 'drain', 'slow_start'])
-
-const serverLine = mapped(raw('address [parameters]', { min: 1 }), ([first, ...parameters], _, at): ServerLine => {
-  const address = parseAddress(first!.text, 80)
-  if ('error' in address) return at.fail(`${address.error} in upstream "${first!.text}"`, first)
-  const draft: Draft = { ...PEER_DEFAULTS, backup: false }
-  for (const word of parameters) readParameter(draft, word, at)
-  const { backup, ...options } = draft
-  return { address, text: first!.text, backup, options, at: first! }
-})
-
-function readParameter(draft: Draft, word: Word, at: ReadContext): void {
-  const equals = word.text.indexOf('=')
-  const name = equals < 0 ? word.text : word.text.slice(0, equals)
-  const value = equals < 0 ? undefined : word.text.slice(equals + 1)
-  if (LATER.has(name)) at.fail(`the "${name}" parameter of "server" is not supported yet by Viaduct`, word)
-  if (!setParameter(draft, name, value)) at.fail(`invalid parameter "${word.text}"`, word)
-}
-
-function setParameter(draft: Draft, name: string, value: string | undefined): boolean {
-  if (value === undefined) {
-    if (name === 'backup') draft.backup = true
-    else if (name === 'down') draft.down = true
-    else return false
-    return true
-  }
-  const count = parseNumber(value)
-  if (name === 'fail_timeout') {
-    const seconds = parseSeconds(value)
-    if (seconds === undefined) return false
-    draft.failTimeoutS = seconds
-    return true
-  }
-  if (count === undefined) return false
-  if (name === 'weight') {
-    draft.weight = count
-    return count > 0
-  }
-  if (name === 'max_fails') draft.maxFails = count
-  else if (name === 'max_conns') draft.maxConns = count
-  else return false
-  return true
-}
+import { attachNames } from './upstream-resolve.ts'
+import { attachSticky, stickyDirectives } from './upstream-sticky.ts'
 
 /** `keepalive connections [local]`. */
 const keepalive = mapped(raw('connections [local]', { min: 1, max: 2 }), ([count, local], _, at) => {
@@ -103,7 +48,7 @@ const groupDirectives = {
     args: zoneName,
     doc: 'Shared memory for the state of the group: connections, failures and averages of all workers together.',
   }),
-  server: directives({ in: ['upstream'], args: serverLine, doc: 'A server of the group.' }),
+  server: directives({ in: ['upstream'], args: serverLine(80), doc: 'A server of the group.' }),
   keepalive: directive({
     in: ['upstream'],
     args: keepalive,
@@ -141,16 +86,17 @@ const UPSTREAMS = 'upstreams'
 export const upstreamModule = httpModule({
   name: 'http_upstream',
   doc: 'Groups of back ends.',
-  directives: { ...outer, ...groupDirectives, ...methodDirectives },
+  directives: { ...outer, ...groupDirectives, ...methodDirectives, ...stickyDirectives },
   variables: variables(),
   prefixes: {
     upstream_http_: (rest) => (r) => upstreamField(r, rest),
     upstream_cookie_: (rest) => (r) => upstreamCookie(r, rest),
   },
   init(conf, tree) {
+    const made = conf.upstream.map((block) => ({ ...block, group: makeGroup(block.args, block.scope, tree) }))
+    // Behind the names: they inherit servers first, whose connections are then taken over.
     const registry = tree.shared(UPSTREAMS, () => new UpstreamRegistry())
-    for (const { args: name, scope, at } of conf.upstream) {
-      const group = makeGroup(name, scope, tree)
+    for (const { args: name, group, at } of made) {
       if (group !== undefined && !registry.add(group)) tree.fail(`duplicate upstream "${name}"`, at)
     }
     tree.onExit(() => registry.close())
@@ -160,26 +106,31 @@ export const upstreamModule = httpModule({
 function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup | undefined {
   const conf = scope.resolve(groupDirectives)
   const found: { readonly line: ServerLine; readonly address: PeerAddress }[] = []
+  const names = conf.server.filter((line) => line.resolve)
   for (const line of conf.server) {
+    if (line.resolve) continue
     const addresses = peerAddresses(line.address)
     if (addresses.length === 0) tree.fail(`host not found in upstream "${line.text}"`, line.at)
     for (const address of addresses) found.push({ line, address })
   }
-  if (found.length === 0) return undefined
-  const state = stateOf(name, found, conf.zone, tree, scope)
+  if (found.length === 0 && names.length === 0) return undefined
+  const zone = zoneOf(conf.zone, tree, scope)
+  const state = stateOf(name, found, zone, tree, scope)
   const peers = found.map(({ line, address }, i) => ({
     backup: line.backup,
     peer: new Peer(address, line.options, line.text, state, i),
   }))
   const primaries = peers.filter((p) => !p.backup).map((p) => p.peer)
   const backups = peers.filter((p) => p.backup).map((p) => p.peer)
-  if (primaries.length === 0) {
+  if (primaries.length === 0 && names.every((line) => line.backup)) {
     tree.fail('no servers are inside upstream', scope.at)
     return undefined
   }
   const method = methodOf(scope, tree)
   const group = new PeerGroup(name, primaries, backups, method.make, poolOptions(conf))
   group.lock = state.lock
+  if (names.length > 0) attachNames(group, names, { given: conf.zone !== undefined, attached: zone }, scope, tree)
+  attachSticky(group, scope, tree)
   // Variables of the key may be declared anywhere in the configuration.
   tree.afterAttach(() => {
     group.key = compileKey(method.key, tree)
@@ -187,23 +138,25 @@ function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup
   return group
 }
 
-/** The peers' rows: in the zone when there is one and this is a worker, else private. */
+/** The zone of a group, where there is memory for it: in workers. */
+function zoneOf(zone: ZoneName | undefined, tree: TreeContext, scope: ScopeView): Zone | undefined {
+  const buffer = zone === undefined ? undefined : tree.zone(zone.name, zone.size, ZONE_KIND, scope.at)
+  return buffer === undefined ? undefined : Zone.attach(zone!.name, buffer, ZONE_KIND)
+}
+
+/** The peers' rows: in the zone when there is one, else private. */
 function stateOf(
   name: string,
   found: readonly { readonly line: ServerLine; readonly address: PeerAddress }[],
-  zone: ZoneName | undefined,
+  zone: Zone | undefined,
   tree: TreeContext,
   scope: ScopeView,
 ): GroupState {
-  const own = privateState(found.length)
-  if (zone === undefined) return own
-  const buffer = tree.zone(zone.name, zone.size, ZONE_KIND, scope.at)
-  if (buffer === undefined) return own
-  const attached = Zone.attach(zone.name, buffer, ZONE_KIND)
+  if (zone === undefined) return privateState(found.length)
   const peers = found.map(({ line, address }) => ({ address, options: line.options }))
-  const shared = attached === undefined ? undefined : sharedState(attached, name, peers)
+  const shared = sharedState(zone, name, peers)
   if (shared === undefined) tree.fail(`zone "${zone.name}" is too small for upstream "${name}"`, scope.at)
-  return shared ?? own
+  return shared ?? privateState(found.length)
 }
 
 function poolOptions(conf: {
