@@ -33,6 +33,7 @@ export function reply(body: string, fields: readonly string[] = [], status = '20
   return [`HTTP/1.1 ${status}`, `Content-Length: ${body.length}`, ...fields, '', body].join('\r\n')
 }
 
+/** A listening back end; its disposal ends every connection. */
 export class Peer implements AsyncDisposable {
   readonly requests: PeerRequest[] = []
   /** Open and ended connections, in order. */

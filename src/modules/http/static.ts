@@ -39,7 +39,8 @@ function serve(r: Request): Verdict {
   out.lastModified = entry.mtime
   if (location.core.etag) out.etag = entry.etag
   if (entry.typeSource !== location) setType(r, entry)
-  out.contentType = entry.type
+  // A back end that redirected here may have said the type.
+  if (out.contentType === '') out.contentType = entry.type
   out.allowRanges = true
   sendFile(r, entry)
   return DONE
