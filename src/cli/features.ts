@@ -3,9 +3,6 @@
  * only what works: `WITH` the optional parts that are there, `WITHOUT` the parts on by default in nginx that are not.
  */
 
-/** The nginx release whose behaviour and configuration this one has; banners and notices name it. */
-export const NGINX_VERSION = '1.31.5'
-
 /** Optional parts of nginx that work, as its configure script names them. */
 export const WITH: readonly string[] = [
   '--with-compat',
@@ -23,14 +20,11 @@ export const WITH: readonly string[] = [
 
 /** Parts that nginx has by default and that do not work here. */
 export const WITHOUT: readonly string[] = [
-  '--without-http_ssi_module',
   '--without-http_fastcgi_module',
   '--without-http_uwsgi_module',
   '--without-http_scgi_module',
   '--without-http_grpc_module',
   '--without-http_memcached_module',
-  '--without-http_upstream_zone_module',
-  '--without-http_upstream_sticky_module',
   '--without-http_tunnel_module',
   '--without-http-cache',
   '--without-mail_pop3_module',

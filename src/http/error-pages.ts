@@ -29,6 +29,7 @@ export function answerStatus(r: Request, status: number): void {
     r.carrier.abortRequest(r)
     return
   }
+  if (r.carrier.answerStatus?.(r, status) === true) return
   if (status === 444 || status === 408 || status === 499) {
     r.out.status = status
     r.carrier.abortRequest(r)

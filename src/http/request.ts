@@ -39,6 +39,8 @@ export interface Carrier {
   requestEnded(r: Request): void
   /** Ends the connection (or the stream) without another byte: status 444, or a body that cannot be completed. */
   abortRequest(r: Request): void
+  /** Answers a status in a way of its own; false: as usual. */
+  answerStatus?(r: Request, status: number): boolean
   /** Turns the connection into a tunnel after 101 or an answer to CONNECT; undefined where the protocol has none. */
   startTunnel?(tunnel: Tunnel): void
   /** Closes the connection that is a tunnel once the client has taken what was written to it. */

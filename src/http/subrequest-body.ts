@@ -10,6 +10,8 @@ import { HoldingFilter } from './holding-filter.ts'
 import { defineSlot, type Request } from './request.ts'
 import { Subrequest, type SubrequestOwner } from './subrequest.ts'
 
+const OK = 200
+
 interface Piece {
   readonly bytes: Uint8Array
   readonly flags: number
@@ -122,6 +124,8 @@ export class InPlaceSubrequest extends Subrequest {
   /** It is its turn: what it writes goes out. */
   active = false
   over = false
+  /** What is sent in place of an error, or of nothing. */
+  stub: Uint8Array | undefined
   #held: Piece[] = []
 
   constructor(parent: Request, order: OrderedBody, uri: string, args: string, owner?: SubrequestOwner) {
@@ -142,23 +146,32 @@ export class InPlaceSubrequest extends Subrequest {
     let room = true
     if (size > 0 || (flags & FLUSH) !== 0) {
       r.bytesSent += size
-      room = this.emit(size > 0 ? bytes : NO_BYTES, flags & ~LAST)
+      room = this.#emit(size > 0 ? bytes : NO_BYTES, flags & ~LAST)
     }
     if ((flags & LAST) === 0) return room
-    this.onLast()
+    if (this.stub !== undefined && r.bytesSent === 0) this.#emit(this.stub, STABLE)
     r.end()
     return true
   }
 
+  answerStatus(r: Request): boolean {
+    const { stub } = this
+    if (stub === undefined) return false
+    this.stub = undefined
+    r.out.clearBody()
+    r.out.status = OK
+    r.out.contentType = r.parent!.out.contentType
+    r.sendHead()
+    r.body.write(stub, LAST | STABLE)
+    return true
+  }
+
   /** Sends bytes, or holds them until it is its turn. */
-  protected emit(bytes: Uint8Array, flags: number): boolean {
+  #emit(bytes: Uint8Array, flags: number): boolean {
     if (this.active && this.#held.length === 0) return this.#order.pass(bytes, flags)
     this.#held.push(keep(bytes, flags))
     return false
   }
-
-  /** The body is complete, the request not yet over. */
-  protected onLast(): void {}
 
   /** It is its turn, and there is room: what was held goes first, then the producer goes on. */
   resume(): void {

@@ -98,7 +98,7 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
     const parent = r.parent!
     let depth = 0
     for (let at: Request | undefined = parent; at.parent !== undefined; at = at.parent) depth++
-    if (depth >= DEPTH_MAX) {
+    if (depth > DEPTH_MAX) {
       parent.logError(ERROR, `subrequests cycle while processing "${r.uri}"`)
       return false
     }

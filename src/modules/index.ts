@@ -36,6 +36,7 @@ import { refererModule } from './http/referer.ts'
 import { rewriteModule, serverIfModule } from './http/rewrite.ts'
 import { secureLinkModule } from './http/secure-link.ts'
 import { splitClientsModule } from './http/split-clients.ts'
+import { ssiModule } from './http/ssi.ts'
 import { staticModule } from './http/static.ts'
 import { stubStatusModule } from './http/stub-status.ts'
 import { tryFilesModule } from './http/try-files.ts'
@@ -80,6 +81,7 @@ export const modules: readonly ConfigModule[] = [
   gunzipModule,
   additionModule,
   charsetModule,
+  ssiModule,
   postponeModule,
   gzipModule,
   rangeModule,
