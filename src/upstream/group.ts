@@ -8,6 +8,8 @@ import { type ErrorLog, WARN } from '../log/error-log.ts'
 import type { Lock } from '../shared/lock.ts'
 import { HEALTHY, type Peer } from './peer.ts'
 import { ConnectionPool, type PoolOptions } from './pool.ts'
+import type { RequestQueue } from './queue.ts'
+import { slowStarting } from './slow-start.ts'
 
 /** An algorithm over one set of peers. */
 export interface Balancer {
@@ -122,6 +124,8 @@ export class PeerGroup {
   key: ((subject: never) => string) | undefined
   /** Set when clients are bound to servers. */
   sticky: Sticky | undefined
+  /** Where requests wait when no server can take them; undefined: they do not. */
+  queue: RequestQueue | undefined
 
   constructor(
     name: string,
@@ -131,8 +135,8 @@ export class PeerGroup {
     pool: PoolOptions | undefined,
   ) {
     this.name = name
-    this.#make = make
-    this.#set = new PeerSet(peers, backups, make)
+    this.#make = slowStarting(make)
+    this.#set = new PeerSet(peers, backups, this.#make)
     this.pool = pool === undefined ? undefined : new ConnectionPool(pool)
   }
 
@@ -205,6 +209,11 @@ export class Selection {
     if (this.peer !== undefined) this.#set.balancerOf(this).onHead?.(this.peer, headerMs)
   }
 
+  /** Nobody could be picked, and the request waits: the next pick begins with the primary servers again. */
+  waits(): void {
+    this.inBackup = false
+  }
+
   /** A connection was at fault, not a peer: what was tried may be tried again, and one time more. */
   forgive(): void {
     this.triesLeft++
@@ -220,6 +229,7 @@ export class Selection {
     lock?.enter()
     const disabled = this.#settle(peer, outcome, headerMs, responseMs)
     lock?.leave()
+    this.group.queue?.wake()
     if (disabled) log.write(WARN, 'upstream server temporarily disabled', context)
   }
 

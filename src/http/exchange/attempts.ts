@@ -5,6 +5,8 @@ import { secondsText } from '../../lib/seconds.ts'
 export class Attempt {
   address = ''
   status = 0
+  /** Time in the queue of the group; -1: there was no need to wait. */
+  queueMs = -1
   connectMs = -1
   headerMs = -1
   responseMs = -1
@@ -18,7 +20,7 @@ export class Attempt {
   reset(address: string, startMs: number, newSeries: boolean): void {
     this.address = address
     this.status = 0
-    this.connectMs = this.headerMs = this.responseMs = -1
+    this.queueMs = this.connectMs = this.headerMs = this.responseMs = -1
     this.bytesReceived = this.bytesSent = this.responseLength = 0
     this.startMs = startMs
     this.newSeries = newSeries

@@ -3,7 +3,7 @@
  * protocol (a Codec speaks it). What goes to the peer is the RequestSender's part, what goes to the client the
  * ResponsePump's.
  *
- *   IDLE -> CONNECT -> HEAD -> BODY -> FINISHED          TUNNEL after 101
+ *   IDLE -> CONNECT -> HEAD -> BODY -> FINISHED          TUNNEL after 101, QUEUED before CONNECT when no peer is free
  *             \---------+--> next peer, or a status
  *
  * Exchanges are reused. Handing the last byte to the client may end the request, and with it this exchange, before the
@@ -18,10 +18,20 @@ import type { WireOwner } from '../../net/wire.ts'
 import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
 import type { Peer } from '../../upstream/peer.ts'
 import { type ConnectUser, PeerConnection } from '../../upstream/pool.ts'
+import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import type { Request } from '../request.ts'
 import { DONE, type Verdict } from '../verdict.ts'
 import { type Attempt, Attempts } from './attempts.ts'
-import { BODY_BROKEN, type BodyReceiver, HEAD_DONE, HEAD_INTERIM, HEAD_INVALID, HEAD_MORE } from './codec.ts'
+import {
+  BODY_BROKEN,
+  type BodyReceiver,
+  type Codec,
+  HEAD_DONE,
+  HEAD_INTERIM,
+  HEAD_INVALID,
+  HEAD_MORE,
+  type Protocol,
+} from './codec.ts'
 import type { ExchangeConf } from './conf.ts'
 import {
   blamesPeer,
@@ -33,7 +43,7 @@ import {
   statusFailure,
   TIMEOUT,
 } from './failure.ts'
-import { Http1Codec } from './http1.ts'
+import { HTTP1 } from './http1.ts'
 import { RequestSender, type SenderOwner } from './request-sender.ts'
 import { applyResponseHead, interceptStatus, redirectedByBackEnd } from './response-head.ts'
 import { type PumpOwner, ResponsePump } from './response-pump.ts'
@@ -45,6 +55,7 @@ const HEAD = 2
 const BODY = 3
 const FINISHED = 4
 const TUNNEL = 5
+const QUEUED = 6
 
 const CONNECT_TIMEOUT = 1
 const SEND_TIMEOUT = 2
@@ -68,13 +79,18 @@ export function takeExchange(r: Request, conf: ExchangeConf): Exchange {
 }
 
 /** The conversation of one request with its back ends; `release` ends it for good. */
-export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, TunnelOwner, ConnectUser {
+export class Exchange
+  implements WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, TunnelOwner, ConnectUser, Waiter
+{
   readonly attempts = new Attempts()
-  readonly codec = new Http1Codec()
+  codec: Codec = HTTP1.newCodec()
   readonly pump = new ResponsePump(this)
   readonly #sender = new RequestSender(this)
   readonly #selection = new Selection()
   readonly #timer = new Timer(this)
+  #protocol: Protocol = HTTP1
+  /** Codecs of other protocols that this object has spoken. */
+  readonly #codecs = new Map<Protocol, Codec>([[HTTP1, this.codec]])
   r!: Request
   conf!: ExchangeConf
   #generation = 0
@@ -90,6 +106,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
   #head = ''
   /** A peer has seen some of the request. */
   #requestSent = false
+  queuedMs = 0
   /** Bytes of a response head that came in parts. */
   #partial: Buffer = NO_BYTES
   #inputEnd = 0
@@ -118,13 +135,21 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.uri = ''
     this.#bodyLength = -1
     this.#newSeries = this.attempts.count > 0
+    if (conf.protocol !== this.#protocol) this.#speak(conf.protocol)
     this.pump.begin(r, conf)
     this.#sender.begin(r, conf.passBody && (r.contentLength > 0 || r.chunked))
+  }
+
+  #speak(protocol: Protocol): void {
+    this.#protocol = protocol
+    this.codec = this.#codecs.get(protocol) ?? protocol.newCodec()
+    this.#codecs.set(protocol, this.codec)
   }
 
   /** The request is logged: everything goes back. */
   release(): void {
     this.#generation++
+    if (this.#state === QUEUED) this.#group.queue!.leave(this)
     this.#closePeer()
     this.pump.close()
     cancelTimer(this.#timer)
@@ -193,25 +218,33 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
 
   /** Picks a peer and connects. Returns DONE, or a status when no attempt can be made. */
   #tryPeer(): Verdict {
+    const { queue } = this.#group
+    // Who waits already goes first.
+    if ((queue === undefined || queue.size === 0) && this.#usePeer()) return DONE
+    return queue === undefined ? this.#noPeer('no live upstreams') : this.#wait(queue)
+  }
+
+  /** Begins an attempt with the next peer; false when there is none. */
+  #usePeer(): boolean {
     const { r, conf } = this
     const { key, sticky } = this.#group
     const peer = this.#selection.next(key?.(r as never) ?? '', sticky?.serverOf(r as never))
-    if (peer === undefined) return this.#noPeer()
+    if (peer === undefined) return false
     sticky?.onPick(r as never, peer)
     this.#beginAttempt(peer.address.name)
-    this.codec.begin(r, conf.transport.buffer_size)
+    this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#partial = NO_BYTES
     const kept = this.#group.pool?.take(peer, conf.tag)
     if (kept === undefined) {
       this.#connect(peer)
-      return DONE
+      return true
     }
     this.#connection = kept
     this.#cached = true
     this.#attempt!.connectMs = 0
     kept.wire.owner = this
     this.#send()
-    return DONE
+    return true
   }
 
   #beginAttempt(name: string): void {
@@ -220,11 +253,33 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     this.r.upstreamAddress = this.conf.scheme + name + this.uri
   }
 
-  #noPeer(): Verdict {
+  #wait(queue: RequestQueue): Verdict {
+    if (!queue.enter(this)) return this.#noPeer('upstream queue is full')
+    this.#selection.waits()
+    this.#state = QUEUED
+    return DONE
+  }
+
+  /** Leaves the queue when a server can be had. */
+  onTurn(): boolean {
+    const waitedMs = clock.monotonic - this.queuedMs
+    if (!this.#usePeer()) {
+      this.#selection.waits()
+      return false
+    }
+    this.#attempt!.queueMs = waitedMs
+    return true
+  }
+
+  onQueueTimeout(): void {
+    this.r.finish(this.#noPeer('upstream queue timed out'))
+  }
+
+  #noPeer(why: string): Verdict {
     this.#beginAttempt(this.#group.name)
     this.#attempt!.status = 502
     this.#attempt!.responseMs = 0
-    this.r.logError(LOG_ERROR, 'no live upstreams while connecting to upstream')
+    this.r.logError(LOG_ERROR, `${why} while connecting to upstream`)
     this.#state = FINISHED
     this.r.producer = undefined
     return failureStatus(NO_PEER)
@@ -380,7 +435,7 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
     const at = codec.decodeBody(buffer, start, end, this)
     if (generation !== this.#generation || this.#state !== BODY) return
     if (at === BODY_BROKEN) {
-      this.r.logError(LOG_ERROR, 'upstream sent invalid chunked response while reading upstream')
+      this.r.logError(LOG_ERROR, `${codec.problem} while reading upstream`)
       this.#breakOff()
     } else if (codec.bodyDone) {
       if (at < end) this.#extraData()
@@ -589,7 +644,8 @@ export class Exchange implements WireOwner, TimerOwner, SenderOwner, PumpOwner, 
 
   onAbort(): void {
     if (this.#state === FINISHED || this.#state === IDLE) return
-    this.#endPeer(false)
+    if (this.#state === QUEUED) this.#group.queue!.leave(this)
+    else this.#endPeer(false)
     this.#timer.purpose = 0
     this.#state = FINISHED
   }

@@ -15,6 +15,7 @@ import { peerAddresses, UpstreamRegistry } from '../../upstream/registry.ts'
 import { type ServerLine, serverLine } from '../../upstream/server-line.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
 import { compileKey, methodDirectives, methodOf } from './upstream-methods.ts'
+import { attachQueue, queueDirectives } from './upstream-queue.ts'
 import { attachNames } from './upstream-resolve.ts'
 import { attachSticky, stickyDirectives } from './upstream-sticky.ts'
 
@@ -86,7 +87,7 @@ const UPSTREAMS = 'upstreams'
 export const upstreamModule = httpModule({
   name: 'http_upstream',
   doc: 'Groups of back ends.',
-  directives: { ...outer, ...groupDirectives, ...methodDirectives, ...stickyDirectives },
+  directives: { ...outer, ...groupDirectives, ...methodDirectives, ...stickyDirectives, ...queueDirectives },
   variables: variables(),
   prefixes: {
     upstream_http_: (rest) => (r) => upstreamField(r, rest),
@@ -131,6 +132,7 @@ function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup
   group.lock = state.lock
   if (names.length > 0) attachNames(group, names, { given: conf.zone !== undefined, attached: zone }, scope, tree)
   attachSticky(group, scope, tree)
+  attachQueue(group, scope)
   // Variables of the key may be declared anywhere in the configuration.
   tree.afterAttach(() => {
     group.key = compileKey(method.key, tree)
@@ -184,6 +186,7 @@ function variables(): Variables<Request> {
   return {
     upstream_addr: joined((a) => a.address),
     upstream_status: joined((a) => (a.status === 0 ? '-' : String(a.status))),
+    upstream_queue_time: joined((a) => timeText(a.queueMs)),
     upstream_connect_time: joined((a) => timeText(a.connectMs)),
     upstream_header_time: joined((a) => timeText(a.headerMs)),
     upstream_response_time: joined((a) => timeText(a.responseMs)),
