@@ -50,6 +50,7 @@ export class DnsServer {
   readonly #zones = new Map<string, Zone>()
   readonly #udp: dgram.Socket
   readonly #tcp: net.Server
+  readonly #senders = new WeakMap<Buffer, dgram.RemoteInfo>()
   /** Replaces the answers from zones. */
   answerer: Answerer = (asked, query) => this.answer(asked, query)
   #wake: (() => void)[] = []
@@ -58,6 +59,7 @@ export class DnsServer {
     this.port = port
     this.#udp = dgram.createSocket('udp4')
     this.#udp.on('message', (query, from) => {
+      this.#senders.set(query, from)
       for (const bytes of this.#handle(query, from.port, false)) this.#udp.send(bytes, from.port, from.address)
     })
     this.#tcp = net.createServer((socket) => {
@@ -85,6 +87,14 @@ export class DnsServer {
 
   set(name: string, zone: Zone): void {
     this.#zones.set(name, zone)
+  }
+
+  /** Answers a question over UDP that the answerer left alone. */
+  reply(query: Buffer): void {
+    const from = this.#senders.get(query)
+    const { name, end } = readName(query)
+    const answer = this.answer({ id: 0, name, type: query.readUInt16BE(end), tcp: false, from: 0 }, query)
+    if (from !== undefined && answer !== undefined) this.#udp.send(answer, from.port, from.address)
   }
 
   /** Resolves when `count` questions have arrived. */
