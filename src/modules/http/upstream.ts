@@ -13,6 +13,7 @@ import { Peer, type PeerAddress } from '../../upstream/peer.ts'
 import type { PoolOptions } from '../../upstream/pool.ts'
 import { peerAddresses, UpstreamRegistry } from '../../upstream/registry.ts'
 import { type ServerLine, serverLine } from '../../upstream/server-line.ts'
+import { stateFile } from '../../upstream/state-file.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
 import { compileKey, methodDirectives, methodOf } from './upstream-methods.ts'
 import { attachQueue, queueDirectives } from './upstream-queue.ts'
@@ -42,6 +43,8 @@ const zoneName = mapped(raw('name [size]', { min: 1, max: 2 }), ([name, given], 
   return { name: name!.text, size }
 })
 
+const server = serverLine(80)
+
 /** The directives inside `upstream`. */
 const groupDirectives = {
   zone: directive({
@@ -49,7 +52,12 @@ const groupDirectives = {
     args: zoneName,
     doc: 'Shared memory for the state of the group: connections, failures and averages of all workers together.',
   }),
-  server: directives({ in: ['upstream'], args: serverLine(80), doc: 'A server of the group.' }),
+  server: directives({ in: ['upstream'], args: server, doc: 'A server of the group.' }),
+  state: directive({
+    in: ['upstream'],
+    args: stateFile(server),
+    doc: 'A file with the servers of the group, instead of `server` lines: for groups that are changed while they serve.',
+  }),
   keepalive: directive({
     in: ['upstream'],
     args: keepalive,
@@ -107,14 +115,18 @@ export const upstreamModule = httpModule({
 function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup | undefined {
   const conf = scope.resolve(groupDirectives)
   const found: { readonly line: ServerLine; readonly address: PeerAddress }[] = []
-  const names = conf.server.filter((line) => line.resolve)
-  for (const line of conf.server) {
+  const servers = conf.state?.servers ?? conf.server
+  if (conf.state !== undefined && conf.server.length > 0) {
+    tree.fail('"server" cannot be used together with "state"', conf.server[0]!.at)
+  }
+  const names = servers.filter((line) => line.resolve)
+  for (const line of servers) {
     if (line.resolve) continue
     const addresses = peerAddresses(line.address)
     if (addresses.length === 0) tree.fail(`host not found in upstream "${line.text}"`, line.at)
     for (const address of addresses) found.push({ line, address })
   }
-  if (found.length === 0 && names.length === 0) return undefined
+  if (found.length === 0 && names.length === 0 && conf.state === undefined) return undefined
   const zone = zoneOf(conf.zone, tree, scope)
   const state = stateOf(name, found, zone, tree, scope)
   const peers = found.map(({ line, address }, i) => ({
@@ -123,7 +135,7 @@ function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup
   }))
   const primaries = peers.filter((p) => !p.backup).map((p) => p.peer)
   const backups = peers.filter((p) => p.backup).map((p) => p.peer)
-  if (primaries.length === 0 && names.every((line) => line.backup)) {
+  if (primaries.length === 0 && names.every((line) => line.backup) && conf.state === undefined) {
     tree.fail('no servers are inside upstream', scope.at)
     return undefined
   }

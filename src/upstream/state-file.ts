@@ -1,0 +1,80 @@
+/**
+ * `state file`: the servers of a group that is changed while it serves, one `server` line each, kept in a file so that
+ * they outlive the program. It is read when the configuration loads; whoever changes the group writes it.
+ */
+import fs from 'node:fs'
+import { word } from '../config/args.ts'
+import type { Args, ReadContext } from '../config/directive.ts'
+import { fullName, openFailure } from '../config/include.ts'
+import { parse } from '../config/parser.ts'
+import type { Statement } from '../config/source.ts'
+import { fromBinary } from '../lib/bytes.ts'
+import { PEER_DEFAULTS } from './registry.ts'
+import type { ServerLine } from './server-line.ts'
+
+/** A state file and what it says; a file that is not there yet says nothing. */
+export interface StateFile {
+  readonly path: string
+  readonly servers: readonly ServerLine[]
+}
+
+/** Reads the directive, and the file with `server`, the reader of the group's lines. */
+export function stateFile(server: Args<ServerLine>): Args<StateFile> {
+  return word('file', (name, at): StateFile => {
+    const path = fullName(name.text, at.prefix)
+    const text = textOf(path, at)
+    return { path, servers: parse(text, path).map((statement) => serverOf(statement, server, at)) }
+  })
+}
+
+function textOf(path: string, at: ReadContext): string {
+  if (!fs.existsSync(path)) return ''
+  // tidy: read once while the configuration loads
+  try {
+    return fs.readFileSync(path, 'utf8')
+  } catch (error) {
+    return at.fail(openFailure(path, error))
+  }
+}
+
+function serverOf(statement: Statement, server: Args<ServerLine>, at: ReadContext): ServerLine {
+  const { name, args, block, end, fault } = statement
+  if (fault !== undefined) return at.fail(fault, end)
+  if (name.text !== 'server' || block !== undefined) return at.fail(`unexpected "${name.text}" in a state file`, end)
+  if (args.length < server.min) return at.fail('invalid number of arguments in "server" directive', end)
+  return server.read(args, { ...at, directive: name })
+}
+
+/** Writes the servers of a group, whole or not at all. It throws what the system refuses. */
+export function writeState(path: string, servers: readonly ServerLine[]): void {
+  const draft = `${path}.${process.pid}.tmp`
+  fs.writeFileSync(draft, servers.map((line) => `${formatServer(line)}\n`).join(''))
+  fs.renameSync(draft, path)
+}
+
+/** A `server` line as a configuration has it; what is as by default is left out. */
+function formatServer({ text, backup, resolve, service, options }: ServerLine): string {
+  const { weight, maxConns, maxFails, failTimeoutS, down, drain, route, slowStartMs } = options
+  const value = (name: string, given: number, usual: number, unit = ''): string =>
+    given === usual ? '' : `${name}=${given}${unit}`
+  const words = [
+    'server',
+    quoted(text),
+    value('weight', weight, PEER_DEFAULTS.weight),
+    value('max_conns', maxConns, PEER_DEFAULTS.maxConns),
+    value('max_fails', maxFails, PEER_DEFAULTS.maxFails),
+    value('fail_timeout', failTimeoutS, PEER_DEFAULTS.failTimeoutS, 's'),
+    value('slow_start', slowStartMs, PEER_DEFAULTS.slowStartMs, 'ms'),
+    route === '' ? '' : quoted(`route=${fromBinary(route)}`),
+    service === '' ? '' : quoted(`service=${service}`),
+    resolve ? 'resolve' : '',
+    backup ? 'backup' : '',
+    down ? 'down' : '',
+    drain ? 'drain' : '',
+  ]
+  return `${words.filter((word) => word !== '').join(' ')};`
+}
+
+function quoted(text: string): string {
+  return /^[\w.:/=[\]-]+$/.test(text) ? text : `"${text.replaceAll(/["\\]/g, '\\$&')}"`
+}
