@@ -16,6 +16,7 @@ export const WITH: readonly string[] = [
   '--with-http_realip_module',
   '--with-http_secure_link_module',
   '--with-http_stub_status_module',
+  '--with-http_sub_module',
 ]
 
 /** Parts that nginx has by default and that do not work here. */
@@ -24,7 +25,6 @@ export const WITHOUT: readonly string[] = [
   '--without-http_uwsgi_module',
   '--without-http_scgi_module',
   '--without-http_grpc_module',
-  '--without-http_memcached_module',
   '--without-http_tunnel_module',
   '--without-http-cache',
   '--without-mail_pop3_module',

@@ -23,6 +23,7 @@ import { limitRateModule } from './http/limit-rate.ts'
 import { limitReqModule } from './http/limit-req.ts'
 import { logModule } from './http/log.ts'
 import { mapModule } from './http/map.ts'
+import { memcachedModule } from './http/memcached.ts'
 import { mirrorModule } from './http/mirror.ts'
 import { notModifiedModule } from './http/not-modified.ts'
 import { openFileCacheModule } from './http/open-file-cache.ts'
@@ -39,6 +40,7 @@ import { splitClientsModule } from './http/split-clients.ts'
 import { ssiModule } from './http/ssi.ts'
 import { staticModule } from './http/static.ts'
 import { stubStatusModule } from './http/stub-status.ts'
+import { subFilterModule } from './http/sub-filter.ts'
 import { tryFilesModule } from './http/try-files.ts'
 import { upstreamModule } from './http/upstream.ts'
 import { useridModule } from './http/userid.ts'
@@ -74,12 +76,14 @@ export const modules: readonly ConfigModule[] = [
   gzipStaticModule,
   staticModule,
   proxyModule,
+  memcachedModule,
   postActionModule,
   notModifiedModule,
   headersModule,
   useridModule,
   gunzipModule,
   additionModule,
+  subFilterModule,
   charsetModule,
   ssiModule,
   postponeModule,
