@@ -30,10 +30,10 @@ export class MimeSet {
     this.#any = this.#types.has('*')
   }
 
-  /** Tells whether a Content-Type is in the list, whatever parameters it has. A response without one never is. */
+  /** Tells whether a Content-Type is in the list, whatever parameters it has; `*` takes a response without one too. */
   has(contentType: string): boolean {
-    if (contentType === '') return false
     if (this.#any || this.#types.has(contentType)) return true
+    if (contentType === '') return false
     const semicolon = contentType.indexOf(';')
     const type = semicolon < 0 ? contentType : contentType.slice(0, semicolon).trimEnd()
     return this.#types.has(type.toLowerCase())
