@@ -87,6 +87,7 @@ export class Peer implements AsyncDisposable {
     const connection = this.sockets.push(socket) - 1
     this.received.push('')
     let rest = ''
+    let tunnel = false
     socket.on('error', () => {})
     socket.on('close', () => this.#changed())
     socket.on('end', () => {
@@ -95,13 +96,14 @@ export class Peer implements AsyncDisposable {
     })
     socket.setEncoding('latin1').on('data', (text: string) => {
       this.received[connection] += text
-      rest += text
-      for (let cut = cutRequest(rest); cut > 0; cut = cutRequest(rest)) {
+      if (!tunnel) rest += text
+      for (let cut = cutRequest(rest); cut > 0 && !tunnel; cut = cutRequest(rest)) {
         const request = readRequest(rest.slice(0, cut), connection, socket)
         rest = rest.slice(cut)
         this.requests.push(request)
         const answer = this.#answer(request)
         if (answer !== undefined) socket.write(answer, 'latin1')
+        tunnel ||= answer?.startsWith('HTTP/1.1 101 ') === true
       }
       this.#changed()
     })
