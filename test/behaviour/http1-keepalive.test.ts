@@ -1,0 +1,102 @@
+/** When a client's connection stays open and when it is closed, and several requests on one. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Server, startViaduct } from '../harness/server.ts'
+
+const conf = (
+  http: string,
+) => `http { access_log %%DIR%%/access.log all; log_format all '$connection_requests $uri $pipe';
+  ${http} server { listen 127.0.0.1:%%PORT_0%%; location / { return 200 "[$uri]"; }
+  location /close { keepalive_timeout 0; return 200 "[$uri]"; } } }`
+
+/** What says whether a connection stays, and whether it does. */
+const CASES: readonly (readonly [string, boolean])[] = [
+  ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', true],
+  ['GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', false],
+  ['GET / HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n', false],
+  ['GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n', true],
+  ['GET / HTTP/1.0\r\n\r\n', false],
+  ['GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', true],
+  ['GET / HTTP/1.0\r\nConnection: close\r\n\r\n', false],
+  ['GET /close HTTP/1.1\r\nHost: x\r\n\r\n', false],
+  ['HEAD / HTTP/1.1\r\nHost: x\r\n\r\n', true],
+  ['GET / HTTP/1.2\r\nHost: x\r\n\r\n', true],
+  ['POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc', true],
+  ['POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n', true],
+]
+
+test('what keeps a connection open', async (t) => {
+  await using server = await startViaduct(conf(''))
+  for (const [request, stays] of CASES) {
+    await t.test(JSON.stringify(request), async () => {
+      using client = await server.connect()
+      client.write(request)
+      const head = await client.until(/\r\n\r\n/)
+      assert.match(head, stays ? /\r\nConnection: keep-alive\r\n/ : /\r\nConnection: close\r\n/)
+      if (!stays) await client.rest()
+      else {
+        client.write('GET /second HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        assert.match(await client.rest(), /\[\/second\]$/)
+      }
+    })
+  }
+})
+
+/** The bodies of all answers on one connection that gets all requests at once. */
+async function bodies(server: Server, requests: string): Promise<string> {
+  return [...(await server.raw(requests)).matchAll(/\[([^\]]*)\]/g)].map((match) => match[1]).join(' ')
+}
+
+const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`
+
+test('pipelined requests are answered in order', async () => {
+  await using server = await startViaduct(conf(''))
+  const many = Array.from({ length: 500 }, (_, i) => `/${i}`)
+  const requests = many.map((path) => get(path)).join('') + get('/end', 'Connection: close\r\n')
+  assert.equal(await bodies(server, requests), [...many, '/end'].join(' '))
+  await server.until('all are logged', () => server.accessLog().split('\n').length === 502)
+  assert.match(server.accessLog(), /^1 \/0 \.\n2 \/1 p\n3 \/2 p\n/)
+})
+
+test('bodies stand between pipelined requests, read or not', async () => {
+  await using server = await startViaduct(conf(''))
+  const post = 'POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\nGET /no HTTP/1.1\r\n\r\n\r\n'
+  const chunks =
+    'POST /chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nGET \r\n0\r\nX-T: 1\r\n\r\n'
+  assert.equal(await bodies(server, post + chunks + get('/end', 'Connection: close\r\n')), '/post /chunked /end')
+})
+
+test('nothing is answered behind Connection: close', async () => {
+  await using server = await startViaduct(conf(''))
+  assert.equal(await bodies(server, get('/a', 'Connection: close\r\n') + get('/b')), '/a')
+})
+
+test('keepalive_requests', async () => {
+  await using server = await startViaduct(conf('keepalive_requests 3;'))
+  assert.equal(await bodies(server, get('/1') + get('/2') + get('/3') + get('/4')), '/1 /2 /3')
+})
+
+test('keepalive_timeout closes an idle connection, and is told', async () => {
+  await using server = await startViaduct(conf('keepalive_timeout 100ms 7s;'))
+  assert.match(await server.raw(get('/')), /\r\nKeep-Alive: timeout=7\r\n/)
+})
+
+test('keepalive_time', async () => {
+  await using server = await startViaduct(conf('keepalive_time 50ms;'))
+  using client = await server.connect()
+  client.write(get('/1'))
+  await client.until(/\[\/1\]$/)
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  client.write(get('/2'))
+  assert.match(await client.rest(), /Connection: close\r\n\r\n\[\/2\]$/)
+})
+
+test('empty lines before a request are skipped', async () => {
+  await using server = await startViaduct(conf(''))
+  assert.equal(await bodies(server, `\r\n\r\n${get('/a')}\r\n${get('/b', 'Connection: close\r\n')}`), '/a /b')
+})
+
+test('HTTP/0.9 is answered with a body alone', async () => {
+  await using server = await startViaduct(conf(''))
+  assert.equal(await server.raw('GET /nine\r\n'), '[/nine]')
+})
