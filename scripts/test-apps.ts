@@ -1,7 +1,7 @@
 /**
  * `npm run test:apps`: real applications behind the server, as people run them. Needs what a Debian machine gets by
  *
- *     apt-get install --no-install-recommends python3-fastapi uvicorn python3-websockets chromium
+ *     apt-get install --no-install-recommends python3-fastapi uvicorn python3-websockets chromium memcached
  *
  *     npm run test:apps                 all of them
  *     npm run test:apps -- vite         only files whose name contains one of the words
@@ -12,7 +12,12 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TEST_TIMEOUT_MS = 120_000
-const NEEDED = ['/usr/bin/chromium', '/usr/lib/python3/dist-packages/fastapi', '/usr/lib/python3/dist-packages/uvicorn']
+const NEEDED = [
+  '/usr/bin/chromium',
+  '/usr/bin/memcached',
+  '/usr/lib/python3/dist-packages/fastapi',
+  '/usr/lib/python3/dist-packages/uvicorn',
+]
 
 process.exitCode = main(process.argv.slice(2))
 
@@ -21,7 +26,9 @@ function main(words: readonly string[]): number {
   const own = process.env['CHROMIUM'] !== undefined && process.env['PYTHON'] !== undefined
   if (missing.length > 0 && !own) {
     console.error(`not here: ${missing.join(', ')}`)
-    console.error('apt-get install --no-install-recommends python3-fastapi uvicorn python3-websockets chromium')
+    console.error(
+      'apt-get install --no-install-recommends python3-fastapi uvicorn python3-websockets chromium memcached',
+    )
     return 1
   }
   const types = run(`${ROOT}node_modules/.bin/tsc`, ['--noEmit', '-p', 'examples/fastapi-vite/frontend'])

@@ -45,6 +45,18 @@ export class UpstreamRegistry {
     return this.#implicit.get(formatAddress(address))
   }
 
+  /** The group that a constant address means, or what is wrong with it. `written` is the address as configured. */
+  target(address: Address, written: string): PeerGroup | string {
+    if (address.kind === 'tcp') {
+      const named = this.find(address.host)
+      if (named !== undefined) {
+        return address.hasPort ? `upstream "${address.host}" may not have port ${address.port}` : named
+      }
+      if (address.port === 0) return `no port in upstream "${written}"`
+    }
+    return this.implicit(address, written) ?? `host not found in upstream "${written}"`
+  }
+
   /** The group behind an address that is no upstream's name; undefined when its host does not resolve. */
   implicit(address: Address, name: string): PeerGroup | undefined {
     const key = formatAddress(address)

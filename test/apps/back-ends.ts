@@ -1,4 +1,4 @@
-/** The real applications behind the server: FastAPI under uvicorn, and a Vite dev server. Each ends with its block. */
+/** The real applications behind the server: FastAPI under uvicorn, a Vite dev server, memcached. Each ends with its block. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
@@ -59,6 +59,13 @@ export class BackEnd implements AsyncDisposable {
     fs.rmSync(`${folder}/tsconfig.json`)
     const command = [process.execPath, VITE, '--host', '127.0.0.1', '--port', `${port}`, '--strictPort']
     return new BackEnd(command, port!, folder, true).#started()
+  }
+
+  /** Starts an empty memcached. */
+  static async memcached(): Promise<BackEnd> {
+    const [port] = await freePorts(1)
+    const command = ['memcached', '-l', '127.0.0.1', '-p', `${port}`, '-U', '0', '-u', 'nobody']
+    return new BackEnd(command, port!, os.tmpdir(), false).#started()
   }
 
   /** What the program wrote. */

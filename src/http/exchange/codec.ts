@@ -33,6 +33,8 @@ export interface Codec {
   /** Length of the body when the back end said it, or -1. */
   readonly contentLength: number
   readonly problem: string
+  /** How many of the bytes behind the last of the body still belong to the response; valid while that one is received. */
+  readonly behindBody: number
   /** True once the last byte of the body was decoded. */
   readonly bodyDone: boolean
   /** A body that ends with the connection is complete when the connection ends. */
@@ -42,9 +44,16 @@ export interface Codec {
   /** The response is 101 and the connection is no longer HTTP. */
   readonly upgraded: boolean
 
-  /** Makes ready for a response to `r`; its head may have `headMax` bytes. */
-  begin(r: Request, headMax: number): void
+  /** Makes ready for a response to `sent`, the request of `r`; the head may have `headMax` bytes. */
+  begin(r: Request, sent: string, headMax: number): void
   parseHead(buffer: Buffer, start: number, end: number): number
+  /** After HEAD_INTERIM: the head of the final response follows. */
+  nextHead(): void
   /** Decodes body bytes; returns where it stopped (bytes behind belong to nobody), or BODY_BROKEN. */
   decodeBody(buffer: Buffer, start: number, end: number, to: BodyReceiver): number
+}
+
+/** A protocol: makes the codecs for it. An exchange has one of each that it has spoken. */
+export interface Protocol {
+  newCodec(): Codec
 }

@@ -4,6 +4,7 @@ import type { PeerGroup } from '../../upstream/group.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
 import type { TempPath } from '../core-directives.ts'
 import type { Request } from '../request.ts'
+import type { Protocol } from './codec.ts'
 import type { Exchange } from './exchange.ts'
 import type { TransportConf } from './transport-directives.ts'
 
@@ -27,12 +28,16 @@ export function ignoreMask(names: readonly string[]): number {
 
 /** What a location decides about its exchanges; made once when it attaches. */
 export interface ExchangeConf {
+  /** What is spoken to the back end. */
+  readonly protocol: Protocol
   readonly transport: TransportConf
   /** Who may use the same connections: the location and how it connects, in words that a reload does not change. */
   readonly tag: string
   readonly nextMask: number
   /** `http://`, for messages. */
   readonly scheme: string
+  /** A 404 of the back end is answered with our own error page (`intercept_404` of nginx). */
+  readonly intercept404: boolean
   /** Sends the client's body along. */
   readonly passBody: boolean
   /** The back end understands a body whose length is not known before its end. */
@@ -50,8 +55,8 @@ export interface ExchangeConf {
   /** `limit_rate` in bytes per second, asked when the head of the response is there; 0: no limit. */
   rate(r: Request): number
   connectOptions(r: Request): ConnectOptions
-  /** `proxy_redirect`: a replacement for a Location or Refresh, or undefined. */
   /** What is done to Set-Cookie, if anything is; it answers undefined for a cookie that stays. */
   readonly rewriteCookie: ((r: Request, value: string) => string | undefined) | undefined
+  /** `proxy_redirect`: a replacement for a Location or Refresh, or undefined. */
   rewriteRedirect(r: Request, value: string): string | undefined
 }

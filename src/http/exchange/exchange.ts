@@ -414,7 +414,7 @@ export class Exchange
     const intercepted = interceptStatus(r, conf, codec)
     const redirected = intercepted === 0 ? redirectedByBackEnd(r, conf, codec) : undefined
     if (intercepted === 0 && redirected === undefined) return false
-    this.#finishPeer(false)
+    this.#finishPeer(codec.bodyDone)
     r.producer = undefined
     if (redirected === undefined) r.finish(intercepted)
     else redirected()
@@ -451,8 +451,9 @@ export class Exchange
     const last = codec.contentLength >= 0 && codec.bodyDone && this.pump.held.length === 0
     if (last) {
       // The peer is free before the client is told, since that may end the request.
-      if (end < this.#inputEnd) this.#extraData()
-      this.#finishPeer(end === this.#inputEnd)
+      const at = end + codec.behindBody
+      if (at < this.#inputEnd) this.#extraData()
+      this.#finishPeer(at === this.#inputEnd)
     }
     this.pump.push(bytes, start, end, last)
   }

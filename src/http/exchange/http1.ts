@@ -2,7 +2,6 @@
 import { ChunkedDecoder, MALFORMED } from '../h1/chunked.ts'
 import { NO_STATUS_LINE, ResponseParser } from '../h1/response-parser.ts'
 import type { HeaderTable } from '../header-table.ts'
-import { HEAD } from '../method.ts'
 import type { Request } from '../request.ts'
 import { DONE, NEED_MORE } from '../request-errors.ts'
 import {
@@ -13,6 +12,7 @@ import {
   HEAD_INTERIM,
   HEAD_INVALID,
   HEAD_MORE,
+  type Protocol,
 } from './codec.ts'
 
 const NONE = 0
@@ -20,7 +20,7 @@ const LENGTH = 1
 const CHUNKED = 2
 const UNTIL_CLOSE = 3
 
-export class Http1Codec implements Codec {
+class Http1Codec implements Codec {
   readonly #parser = new ResponseParser()
   readonly #decoder = new ChunkedDecoder()
   #headMax = 0
@@ -29,6 +29,7 @@ export class Http1Codec implements Codec {
   #headOnly = false
   #http09 = false
   problem = ''
+  readonly behindBody = 0
 
   get headers(): HeaderTable {
     return this.#parser.headers
@@ -59,20 +60,16 @@ export class Http1Codec implements Codec {
     return !this.#http09 && !(close && !keepAlive) && (version > 1000 || keepAlive) && this.#framing !== UNTIL_CLOSE
   }
 
-  begin(r: Request, headMax: number): void {
+  begin(_r: Request, sent: string, headMax: number): void {
     this.#headMax = headMax
-    this.#headOnly = r.methodBit === HEAD
+    // The method that was sent, which `proxy_method` may have replaced, decides whether the answer has a body.
+    this.#headOnly = sent.startsWith('HEAD ')
     this.#framing = NONE
     this.#remaining = 0
     this.#http09 = false
     this.problem = ''
     this.#decoder.reset()
     this.#parser.reset(headMax)
-  }
-
-  /** The request's method was replaced (`proxy_method`): what matters is whether the answer has a body. */
-  set headOnly(value: boolean) {
-    this.#headOnly = value
   }
 
   parseHead(buffer: Buffer, start: number, end: number): number {
@@ -95,7 +92,6 @@ export class Http1Codec implements Codec {
     return HEAD_DONE
   }
 
-  /** After HEAD_INTERIM: the head of the final response follows. */
   nextHead(): void {
     this.#parser.reset(this.#headMax)
   }
@@ -120,7 +116,9 @@ export class Http1Codec implements Codec {
       }
       case CHUNKED: {
         const stop = this.#decoder.decode(buffer, start, end, to)
-        return stop === MALFORMED ? BODY_BROKEN : stop
+        if (stop !== MALFORMED) return stop
+        this.problem = 'upstream sent invalid chunked response'
+        return BODY_BROKEN
       }
       case UNTIL_CLOSE:
         to.onBody(buffer, start, end)
@@ -130,3 +128,6 @@ export class Http1Codec implements Codec {
     }
   }
 }
+
+/** HTTP/1.x as `proxy_pass` speaks it. */
+export const HTTP1: Protocol = { newCodec: () => new Http1Codec() }

@@ -187,6 +187,7 @@ function applyAccel(r: Request, conf: ExchangeConf, exchange: Exchange, kind: nu
 
 /** The status that `error_page` is to answer instead of the back end, or 0. */
 export function interceptStatus(r: Request, conf: ExchangeConf, codec: Codec): number {
+  if (conf.intercept404 && codec.status === 404) return 404
   if (!conf.transport.intercept_errors || codec.status < 300) return 0
   for (const page of r.location.errorPages) {
     if (!page.conf.statuses.includes(codec.status)) continue

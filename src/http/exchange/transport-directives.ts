@@ -171,9 +171,13 @@ function bindAddress(): Args<Template | undefined> {
 export type TransportConf = ConfOf<typeof transport>
 export type { Template }
 
-/** The settings of a family without its prefix, as one object whose properties are all of the same form. */
-export function transportConf(prefix: string, conf: object): TransportConf {
+/**
+ * The settings of a family without its prefix, as one object whose properties are all of the same form. `fixed` gives
+ * those that the family has no directives for.
+ */
+export function transportConf(prefix: string, conf: object, fixed: Partial<TransportConf> = {}): TransportConf {
   const given = conf as Readonly<Record<string, unknown>>
+  const settings = Object.keys(transport).map((name) => [name, given[`${prefix}_${name}`]])
   // The directives of the family are exactly these, read by these readers.
-  return Object.fromEntries(Object.keys(transport).map((name) => [name, given[`${prefix}_${name}`]])) as TransportConf
+  return { ...(Object.fromEntries(settings) as TransportConf), ...fixed }
 }

@@ -83,7 +83,6 @@ export function compileRequest(
       r.logError(ERROR, 'invalid method to proxy')
       return ''
     }
-    exchange.codec.headOnly = methodText === 'HEAD'
     let head = methodText + ' ' + uri + version
     const hostValue = hostText?.(r) ?? ''
     if (hostText === undefined || (hostValue === '' && oneOne)) head += 'Host: ' + exchange.targetHost + '\r\n'

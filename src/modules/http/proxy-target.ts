@@ -59,7 +59,7 @@ export function compileTarget(
     )
     return undefined
   }
-  const group = staticGroup(parsed, registry)
+  const group = registry.target(parsed.address, parsed.authority)
   if (typeof group === 'string') {
     at.fail(group, where)
     return undefined
@@ -87,17 +87,6 @@ function note(exchange: Exchange, host: string, port: string, uri: string): void
 
 function portOf(address: Address): string {
   return address.kind === 'unix' ? '' : String(address.port)
-}
-
-function staticGroup(url: Url, registry: UpstreamRegistry): PeerGroup | string {
-  const { address, authority } = url
-  if (address.kind === 'tcp') {
-    const named = registry.find(address.host)
-    if (named !== undefined) {
-      return address.hasPort ? `upstream "${address.host}" may not have port ${address.port}` : named
-    }
-  }
-  return registry.implicit(address, authority) ?? `host not found in upstream "${authority}"`
 }
 
 function dynamicTarget(

@@ -7,6 +7,7 @@ import { type ConfOf, family } from '../../config/directive.ts'
 import { type ExchangeConf, ignoreMask } from '../../http/exchange/conf.ts'
 import { takeExchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
+import { HTTP1 } from '../../http/exchange/http1.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { hashName } from '../../http/header-table.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
@@ -85,6 +86,8 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
   const limitRate = at.text(settings.limit_rate)
   const request = compileRequest(conf, target, setBody, at)
   return {
+    protocol: HTTP1,
+    intercept404: false,
     transport: settings,
     tag: `${at.server.name} ${at.location.name} ${bind?.source ?? ''}`,
     nextMask: failureMask(settings.next_upstream),

@@ -1,0 +1,139 @@
+/** ngx_http_memcached_module: answers with values from memcached, found by `$memcached_key`. */
+import { bits, number } from '../../config/args.ts'
+import { type ConfOf, type Context, directive, family } from '../../config/directive.ts'
+import { setContentType } from '../../http/content-type.ts'
+import type { ExchangeConf } from '../../http/exchange/conf.ts'
+import { takeExchange } from '../../http/exchange/exchange.ts'
+import { failureMask } from '../../http/exchange/failure.ts'
+import { MEMCACHED_GET, memcached } from '../../http/exchange/memcached.ts'
+import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
+import { GET, HEAD } from '../../http/method.ts'
+import { type AttachContext, httpModule } from '../../http/module.ts'
+import type { Request } from '../../http/request.ts'
+import { escapeUri } from '../../http/uri.ts'
+import type { Verdict } from '../../http/verdict.ts'
+import { parseAddress } from '../../lib/address.ts'
+import { ERROR } from '../../log/error-log.ts'
+import type { PeerGroup } from '../../upstream/group.ts'
+import type { ConnectOptions } from '../../upstream/pool.ts'
+import { UpstreamRegistry } from '../../upstream/registry.ts'
+import { template } from '../../value/template.ts'
+
+const HSL: readonly Context[] = ['http', 'server', 'location']
+
+const shared = {
+  bind: transport.bind,
+  socket_keepalive: transport.socket_keepalive,
+  connect_timeout: transport.connect_timeout,
+  send_timeout: transport.send_timeout,
+  read_timeout: transport.read_timeout,
+  buffer_size: transport.buffer_size,
+  next_upstream_tries: transport.next_upstream_tries,
+  next_upstream_timeout: transport.next_upstream_timeout,
+}
+
+const allDirectives = {
+  ...family('memcached', shared),
+  memcached_pass: directive({
+    in: ['location', 'if'],
+    args: template('address'),
+    inheritance: 'pseudo',
+    doc: 'The address of memcached, or the upstream group of several.',
+  }),
+  memcached_next_upstream: directive({
+    in: HSL,
+    args: bits('error', 'timeout', 'denied', 'invalid_response', 'not_found', 'off'),
+    default: 'error timeout',
+    doc: 'When the next server is asked.',
+  }),
+  memcached_gzip_flag: directive({
+    in: HSL,
+    args: number('flag', { min: 0 }),
+    default: '0',
+    doc: 'Values with this bit among their flags are compressed: they get Content-Encoding: gzip. 0: none.',
+  }),
+}
+type Conf = ConfOf<typeof allDirectives>
+
+/** Names of `memcached_next_upstream`, and what the exchange calls them. */
+const CONDITIONS: Readonly<Record<string, string>> = { invalid_response: 'invalid_header', not_found: 'http_404' }
+
+const NO_PORT = 0
+
+/** What memcached has no directives for: a value goes to the client as it comes, and ranges of it may be asked for. */
+const FIXED = {
+  buffering: false,
+  request_buffering: true,
+  intercept_errors: true,
+  force_ranges: true,
+  pass_request_body: false,
+  pass_request_headers: false,
+  ignore_client_abort: false,
+  max_temp_file_size: 0,
+}
+
+/** The module list's entry. */
+export const memcachedModule = httpModule({
+  name: 'http_memcached',
+  doc: 'Answers with values from memcached.',
+  directives: allDirectives,
+  attach(conf, plan, at) {
+    if (conf.memcached_pass === undefined) return
+    const registry = at.shared('upstreams', () => new UpstreamRegistry())
+    const written = conf.memcached_pass.source
+    const address = parseAddress(written, NO_PORT)
+    const group = 'error' in address ? `${address.error} in upstream "${written}"` : registry.target(address, written)
+    if (typeof group === 'string') return at.fail(group, conf.memcached_pass.at)
+    plan.own(passToMemcached, compileExchange(conf, group, at))
+    if (at.location.name.endsWith('/') && at.location.regex === undefined) plan.autoRedirect = true
+  },
+})
+
+/** The location's content handler. */
+function passToMemcached(r: Request, conf: ExchangeConf): Verdict {
+  if ((r.methodBit & (GET | HEAD)) === 0) return 405
+  r.discardBody()
+  setContentType(r)
+  let { exchange } = r
+  if (exchange === undefined) {
+    exchange = takeExchange(r, conf)
+    r.exchange = exchange
+  } else exchange.restart(r, conf)
+  return exchange.start()
+}
+
+function compileExchange(conf: Conf, group: PeerGroup, at: AttachContext): ExchangeConf {
+  const key = at.variable('memcached_key')
+  const settings = transportConf('memcached', conf, FIXED)
+  const { bind, socket_keepalive } = settings
+  const localAddress = bind === undefined ? undefined : at.text(bind)
+  const plain: ConnectOptions = { keepAlive: socket_keepalive }
+  return {
+    protocol: memcached(conf.memcached_gzip_flag),
+    intercept404: true,
+    transport: settings,
+    tag: `memcached ${at.server.name} ${at.location.name} ${bind?.source ?? ''}`,
+    nextMask: failureMask(conf.memcached_next_upstream.map((name) => CONDITIONS[name] ?? name)),
+    scheme: 'memcached://',
+    passBody: false,
+    chunkedAllowed: false,
+    ownBody: false,
+    tempPath: { path: '', levels: [] },
+    ignore: 0,
+    hidden: new Map(),
+    resolve: () => group,
+    request(r) {
+      const value = key(r)
+      if (value !== undefined && value !== '') return `${MEMCACHED_GET}${escapeUri(value, 'memcached')}\r\n`
+      r.logError(ERROR, 'the "$memcached_key" variable is not set')
+      return ''
+    },
+    rate: () => 0,
+    connectOptions: (r) => {
+      const address = localAddress?.(r)
+      return address === undefined || address === '' ? plain : { ...plain, localAddress: address }
+    },
+    rewriteRedirect: () => undefined,
+    rewriteCookie: undefined,
+  }
+}
