@@ -131,7 +131,7 @@ test('what a URI decodes to cannot end a line', async (t) => {
   await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
     location /field { ${pass}; proxy_set_header X-Uri $uri; }
     location /variable { ${pass}$uri; }
-    location ~ ^/capture/([^;]*)$ { ${pass}/to/$1; }
+    location ~ ^/capture/([^@]*)$ { ${pass}/to/$1; }
     location /rewrite { rewrite ^/rewrite/(.*)$ /to/$1 break; ${pass}; }
     location /args { rewrite ^/args/(.*)$ /to?$1? break; ${pass}; }
     location /host { ${pass}; proxy_set_header Host $uri; }
