@@ -38,6 +38,7 @@ export function addOrderedBody(r: Request): void {
 /** The filter that keeps the order. */
 export class OrderedBody extends HoldingFilter {
   #queue: (InPlaceSubrequest | Piece)[] = []
+  /** The next sink takes no more for now; this filter stands in the producer's place then. */
   #full = false
   #advancing = false
 
@@ -54,19 +55,32 @@ export class OrderedBody extends HoldingFilter {
   }
 
   write(bytes: Uint8Array, flags: number): boolean {
-    if (this.#queue.length === 0) return this.next.write(bytes, flags)
+    if (this.#queue.length === 0) return this.#passOwn(bytes, flags)
     if (bytes.length > 0 || (flags & (LAST | FLUSH)) !== 0) this.#queue.push(keep(bytes, flags))
     return false
   }
 
   override writeText(text: string, flags: number): boolean {
-    return this.#queue.length === 0 ? this.next.writeText(text, flags) : super.writeText(text, flags)
+    const whole = this.#queue.length === 0 && (flags & LAST) !== 0
+    return whole ? this.next.writeText(text, flags) : super.writeText(text, flags)
   }
 
-  /** The subrequest at the head of the queue writes. */
+  #passOwn(bytes: Uint8Array, flags: number): boolean {
+    if (this.next.write(bytes, flags)) return true
+    // With the last bytes the request may be over.
+    if ((flags & LAST) !== 0) return false
+    this.#full = true
+    return this.stall()
+  }
+
+  /** The subrequest at the head of the queue writes; not while `full`. */
   pass(bytes: Uint8Array, flags: number): boolean {
     if (!this.next.write(bytes, flags)) this.#full = true
     return !this.#full
+  }
+
+  get full(): boolean {
+    return this.#full
   }
 
   /** A subrequest has written its last byte. */
@@ -168,7 +182,7 @@ export class InPlaceSubrequest extends Subrequest {
 
   /** Sends bytes, or holds them until it is its turn. */
   #emit(bytes: Uint8Array, flags: number): boolean {
-    if (this.active && this.#held.length === 0) return this.#order.pass(bytes, flags)
+    if (this.active && this.#held.length === 0 && !this.#order.full) return this.#order.pass(bytes, flags)
     this.#held.push(keep(bytes, flags))
     return false
   }

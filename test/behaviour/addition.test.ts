@@ -22,6 +22,7 @@ http {
     location /proxied { proxy_pass http://127.0.0.1:%%PORT_1%%/page; }
     location /mixed { add_before_body /remote; alias %%DIR%%/page; }
     location /remote { proxy_pass http://127.0.0.1:%%PORT_1%%/before; }
+    location /limited { limit_rate 20m; proxy_pass http://127.0.0.1:%%PORT_1%%/page; add_before_body /remote; }
     location /missing { add_after_body /no; return 200 x; }
     location /broken { add_before_body /reset; return 200 x; }
     location /reset { return 444; }
@@ -35,7 +36,7 @@ before(async () => {
 })
 after(() => server[Symbol.asyncDispose]())
 
-for (const place of ['/page', '/proxied', '/mixed']) {
+for (const place of ['/page', '/proxied', '/mixed', '/limited']) {
   test(`before, the response, after: ${place}`, async () => {
     const text = await (await fetch(server.url(place))).text()
     assert.ok(text === before_ + page + after_, `${text.length} bytes`)

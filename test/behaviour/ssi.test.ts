@@ -31,6 +31,7 @@ const FILES: Record<string, string> = {
   nested: '(<!--#include virtual="/include" -->)(<!--#include virtual="/echo" -->)',
   waits: '<!--#include virtual="/slow" wait="yes" -->,<!--#include virtual="/plain" set="p" -->,<!--#echo var="p" -->.',
   parallel: '<!--#include virtual="/slow?1" -->,<!--#include virtual="/slow?2" -->,<!--#include virtual="/slow?3" -->.',
+  pair: '<!--#include virtual="/slow?1" -->,<!--#include virtual="/slow?2" -->.',
   stub: '<!--#block name="one" -->in <!--#echo var="own" --> stead<!--#endblock -->[<!--#include virtual="/fail" stub="one" -->][<!--#include virtual="/empty" stub="one" -->][<!--#include virtual="/plain" stub="one" -->]',
   missing: '[<!--#include virtual="/fail" -->]',
   cycle: '<!--#include virtual="/cycle" -->.',
@@ -44,12 +45,14 @@ const FILES: Record<string, string> = {
 let server: Server
 let backEnd: http.Server
 const asked: string[] = []
+let onAsked: ((response: http.ServerResponse) => void) | undefined
 
 before(async () => {
   server = await startViaduct(CONF, { files: FILES })
   backEnd = http.createServer((request, response) => {
     const target = request.url ?? ''
     asked.push(target)
+    onAsked?.(response)
     if (target.startsWith('/slow')) {
       // The answers come in the opposite order, when all have been asked for.
       const all = target.includes('?') ? 3 : 1
@@ -149,9 +152,15 @@ test('other media types', async () => {
 })
 
 test('a client that leaves in the middle leaves nothing behind', async () => {
+  let left = 0
+  const count = () => left++
+  const before = asked.length
+  onAsked = (response) => response.once('close', count)
   const client = await server.connect()
-  client.write('GET /parallel HTTP/1.1\r\nHost: x\r\n\r\n')
+  client.write('GET /pair HTTP/1.1\r\nHost: x\r\n\r\n')
+  await server.until('both includes', () => asked.length === before + 2)
   client.close()
-  assert.equal(await (await fetch(server.url('/echo'))).text(), PAGES['echo'])
+  await server.until('both back ends are left', () => left === 2)
+  onAsked = undefined
   waiting.length = 0
 })

@@ -60,11 +60,19 @@ class LimitedBody extends HoldingFilter implements TimerOwner {
   }
 
   write(bytes: Uint8Array, flags: number): boolean {
+    // A filter may have more to say after it was told to wait: the end of what it packs, say.
+    if (this.#held !== undefined) return this.#append(this.#held, bytes, flags)
     this.#held = bytes
     this.#heldFlags = flags
     if (this.#send()) return !this.#full || this.stall()
     if ((flags & STABLE) === 0) this.#held = Buffer.from(this.#held as Uint8Array)
     return this.stall()
+  }
+
+  #append(held: Uint8Array, bytes: Uint8Array, flags: number): false {
+    this.#held = Buffer.concat([held, bytes])
+    this.#heldFlags |= flags
+    return false
   }
 
   /** Sends what may be sent now; true when nothing is held any more. */

@@ -31,7 +31,7 @@ export interface SsiPage extends SubrequestOwner {
 }
 
 /** Between `if` and `else`. */
-export const IN_IF = 1
+const IN_IF = 1
 const IN_ELSE = 2
 
 type Params = Readonly<Record<string, string | undefined>>
