@@ -26,7 +26,7 @@ import {
   directive,
   directives,
 } from '../config/directive.ts'
-import { readTemplate, type Template, template } from '../value/template.ts'
+import { readTemplate, type Template, template, templates } from '../value/template.ts'
 import { keepaliveTimeout, type LocationHead, listen, locationHead, serverName, sizeTemplate } from './core-readers.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
@@ -317,6 +317,11 @@ const responseDirectives = {
     args: size,
     default: '8k',
     doc: 'Largest body of a subrequest that is kept in memory.',
+  }),
+  early_hints: directive({
+    in: HSL,
+    args: templates,
+    doc: 'Passes early hints (103) of back ends on when one of the values is neither empty nor "0".',
   }),
   satisfy: directive({
     in: HSL,

@@ -61,6 +61,8 @@ export class LocationConf {
   /** Media type by extension. */
   types: ReadonlyMap<string, string> = new Map()
   defaultType: Text = () => ''
+  /** `early_hints`: one of these must say so before a 103 is passed on. */
+  earlyHints: readonly Text[] = []
   /** `post_action`: what is done when the response to a main request is out. */
   postAction: ((r: Request) => void) | undefined
   /** How its files are reached. */

@@ -51,6 +51,14 @@ export const template = (name: string): Args<Template> => ({
   read: (words, at) => readTemplate(words[0]!, at),
 })
 
+/** Reads every word as a template. */
+export const templates: Args<readonly Template[]> = {
+  syntax: 'string ...',
+  min: 1,
+  max: Number.POSITIVE_INFINITY,
+  read: (words, at) => words.map((word) => readTemplate(word, at)),
+}
+
 /** Reads `word` as a template, for readers with several words. */
 export function readTemplate(word: Word, at: ReadContext): Template {
   return parseTemplate(toBinary(word.text), (message) => at.fail(message), word)

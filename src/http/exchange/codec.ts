@@ -20,6 +20,8 @@ export const BODY_BROKEN = -1
 /** Receives decoded body bytes; they are borrowed. */
 export interface BodyReceiver {
   onBody(bytes: Uint8Array, start: number, end: number): void
+  /** Bytes of the trailer section, line ends included, as they arrive. */
+  onTrailer(bytes: Uint8Array, start: number, end: number): void
 }
 
 /** One conversation; reused for the next by `begin`. */

@@ -40,6 +40,8 @@ export interface ExchangeConf {
   readonly intercept404: boolean
   /** Sends the client's body along. */
   readonly passBody: boolean
+  /** `proxy_pass_trailers`: the client gets the trailers. */
+  readonly passTrailers: boolean
   /** The back end understands a body whose length is not known before its end. */
   readonly chunkedAllowed: boolean
   /** The head contains a body of its own (`proxy_set_body`). */

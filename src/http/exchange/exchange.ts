@@ -22,6 +22,7 @@ import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import type { Request } from '../request.ts'
 import { DONE, type Verdict } from '../verdict.ts'
 import { type Attempt, Attempts } from './attempts.ts'
+import { passInterim, trailerLines } from './beside-response.ts'
 import {
   BODY_BROKEN,
   type BodyReceiver,
@@ -85,7 +86,7 @@ export class Exchange
   readonly attempts = new Attempts()
   codec: Codec = HTTP1.newCodec()
   readonly pump = new ResponsePump(this)
-  readonly #sender = new RequestSender(this)
+  readonly sender = new RequestSender(this)
   readonly #selection = new Selection()
   readonly #timer = new Timer(this)
   #protocol: Protocol = HTTP1
@@ -110,14 +111,16 @@ export class Exchange
   /** Bytes of a response head that came in parts. */
   #partial: Buffer = NO_BYTES
   #inputEnd = 0
+  /** The size of interim heads in this attempt. */
+  #interimBytes = 0
+  /** The trailer section as it came, when it is passed on. */
+  trailers = ''
   /** The URI that the back end is asked for, for logs. */
   uri = ''
   /** `$proxy_host`, `$proxy_port` and the URI of `proxy_pass`, which may come from variables. */
   targetHost = ''
   targetPort = ''
   targetUri = ''
-  /** Length of the body that is sent, or -1 when there is none. */
-  #bodyLength = -1
 
   begin(r: Request, conf: ExchangeConf): void {
     this.#generation++
@@ -133,11 +136,10 @@ export class Exchange
     this.#inputEnd = 0
     this.#startMs = clock.monotonic
     this.uri = ''
-    this.#bodyLength = -1
     this.#newSeries = this.attempts.count > 0
     if (conf.protocol !== this.#protocol) this.#speak(conf.protocol)
     this.pump.begin(r, conf)
-    this.#sender.begin(r, conf.passBody && (r.contentLength > 0 || r.chunked))
+    this.sender.begin(r, conf.passBody)
   }
 
   #speak(protocol: Protocol): void {
@@ -198,24 +200,6 @@ export class Exchange
     return this.#tryPeer()
   }
 
-  /** Decides how the request body is framed: `ownLength` is that of a body that replaces the client's, or -1. */
-  frameRequest(ownLength: number): void {
-    const { r, conf } = this
-    const body = r.requestBody
-    const whole = conf.passBody && body?.complete === true && (r.chunked || r.contentLength > 0)
-    this.#bodyLength = ownLength >= 0 ? ownLength : whole ? body.received : r.contentLength
-    this.#sender.chunked = ownLength < 0 && conf.passBody && r.chunked && !whole
-  }
-
-  /** `$proxy_internal_body_length`. */
-  bodyLengthText(): string {
-    return this.#bodyLength < 0 || this.#sender.chunked ? '' : String(this.#bodyLength)
-  }
-
-  get chunkedRequest(): boolean {
-    return this.#sender.chunked
-  }
-
   /** Picks a peer and connects. Returns DONE, or a status when no attempt can be made. */
   #tryPeer(): Verdict {
     const { queue } = this.#group
@@ -232,6 +216,8 @@ export class Exchange
     if (peer === undefined) return false
     sticky?.onPick(r as never, peer)
     this.#beginAttempt(peer.address.name)
+    this.#interimBytes = 0
+    this.trailers = ''
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#partial = NO_BYTES
     const kept = this.#group.pool?.take(peer, conf.tag)
@@ -311,7 +297,7 @@ export class Exchange
     this.#requestSent = true
     connection.requests++
     this.#attempt!.bytesSent = connection.wire.bytesWritten
-    this.#sender.send(connection.wire, this.#head)
+    this.sender.send(connection.wire, this.#head)
   }
 
   onRequestSent(): void {
@@ -327,7 +313,7 @@ export class Exchange
   }
 
   onDrain(): void {
-    this.#sender.onWireDrain()
+    this.sender.onWireDrain()
   }
 
   // ---- the response --------------------------------------------------------------------------
@@ -367,6 +353,8 @@ export class Exchange
           return -1
         case HEAD_INTERIM:
           at += codec.headLength
+          this.#interimBytes += codec.headLength
+          passInterim(this.r, this.conf, codec, this.#interimBytes)
           codec.nextHead()
           this.#partial = NO_BYTES
           continue
@@ -439,6 +427,7 @@ export class Exchange
       this.#breakOff()
     } else if (codec.bodyDone) {
       if (at < end) this.#extraData()
+      if (this.trailers !== '' && trailerLines(this.r, this.conf, this.trailers) === undefined) return this.#breakOff()
       this.#finishPeer(at === end)
       this.pump.end()
     } else if (this.pump.held.length > 0) this.#arm(RATE_PAUSE, RATE_STEP_MS)
@@ -456,6 +445,17 @@ export class Exchange
       this.#finishPeer(at === this.#inputEnd)
     }
     this.pump.push(bytes, start, end, last)
+  }
+
+  onTrailer(bytes: Uint8Array, start: number, end: number): void {
+    if (this.conf.passTrailers) this.trailers += (bytes as Buffer).latin1Slice(start, end)
+  }
+
+  /** The trailers for the client; they have been found to be in order. */
+  sentTrailers(): string {
+    const { r } = this
+    r.out.trailerLines = trailerLines(r, this.conf, this.trailers) ?? ''
+    return r.out.trailerLines
   }
 
   #extraData(): void {
@@ -589,16 +589,16 @@ export class Exchange
     this.#timer.purpose = 0
     this.#endSelection(GOOD)
     const { pool } = this.#group
-    if (reusable && pool !== undefined && this.#sender.sent && this.codec.keepAlive && !this.r.carrier.closing) {
+    if (reusable && pool !== undefined && this.sender.sent && this.codec.keepAlive && !this.r.carrier.closing) {
       this.#connection = undefined
-      this.#sender.detach()
+      this.sender.detach()
       if (connection !== undefined) pool.give(connection, this.conf.tag)
     } else this.#closePeer()
   }
 
   #closePeer(): void {
     const connection = this.#connection
-    this.#sender.detach()
+    this.sender.detach()
     if (connection === undefined) return
     this.#connection = undefined
     connection.close()

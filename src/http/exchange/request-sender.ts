@@ -24,6 +24,8 @@ export class RequestSender implements BodyConsumer {
   #wire: Wire | undefined
   /** The client's body belongs to the request. */
   #hasBody = false
+  /** Length of the body that is sent, or -1 when there is none or it is not known. */
+  #length = -1
   #fileAt = 0
   /** The body is streamed in chunks: the pieces of one read leave as one chunk. */
   chunked = false
@@ -35,14 +37,28 @@ export class RequestSender implements BodyConsumer {
     this.#owner = owner
   }
 
-  begin(r: Request, hasBody: boolean): void {
+  begin(r: Request, passBody: boolean): void {
     this.#r = r
     this.#wire = undefined
-    this.#hasBody = hasBody
+    this.#hasBody = passBody && (r.contentLength > 0 || r.chunked)
+    this.#length = -1
     this.#fileAt = 0
     this.#batch = ''
     this.chunked = false
     this.sent = false
+  }
+
+  /** Decides how the request body is framed: `ownLength` is that of a body that replaces the client's, or -1. */
+  frame(ownLength: number): void {
+    const { contentLength, chunked, requestBody } = this.#r
+    const whole = this.#hasBody && requestBody?.complete === true
+    this.#length = ownLength >= 0 ? ownLength : whole ? requestBody.received : contentLength
+    this.chunked = ownLength < 0 && this.#hasBody && chunked && !whole
+  }
+
+  /** `$proxy_internal_body_length`. */
+  lengthText(): string {
+    return this.#length < 0 || this.chunked ? '' : String(this.#length)
   }
 
   /** Sends the request to a peer; may be called again for another one. */

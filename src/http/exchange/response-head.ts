@@ -60,7 +60,7 @@ const WWW_AUTHENTICATE = hashName('www-authenticate')
 const parts: UriParts = { uri: '', args: '' }
 
 /** Tells whether a field is not for the client. */
-function isHidden(conf: ExchangeConf, table: HeaderTable, index: number): boolean {
+export function isHidden(conf: ExchangeConf, table: HeaderTable, index: number): boolean {
   const names = conf.hidden.get(table.hash(index))
   if (names === undefined) return false
   for (const name of names) if (table.nameIs(index, name)) return true
@@ -102,6 +102,7 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
   out.lines = runEnd > runStart ? lines + text.slice(runStart, runEnd) : lines
   if (conf.transport.force_ranges) out.allowRanges = out.singleRange = true
   out.conditionsOff = true
+  if (conf.passTrailers && codec.contentLength < 0) out.trailers = () => exchange.sentTrailers()
 }
 
 /** Takes one field that has a meaning; false: it is to be copied like the others. */

@@ -58,6 +58,7 @@ export const coreModule = httpModule({
     location.defaultType = at.text(conf.default_type)
     location.errorPages = conf.error_page.map((page): CompiledErrorPage => ({ conf: page, text: at.text(page.target) }))
     location.internal = conf.internal === true
+    if (conf.early_hints !== undefined) location.earlyHints = conf.early_hints.map((value) => at.text(value))
     at.tempPath(fullName(conf.client_body_temp_path.path, ''))
     const [except] = conf.limit_except
     if (except !== undefined) attachLimitExcept(except, location, at)

@@ -116,6 +116,7 @@ function compileExchange(conf: Conf, group: PeerGroup, at: AttachContext): Excha
     nextMask: failureMask(conf.memcached_next_upstream.map((name) => CONDITIONS[name] ?? name)),
     scheme: 'memcached://',
     passBody: false,
+    passTrailers: false,
     chunkedAllowed: false,
     ownBody: false,
     tempPath: { path: '', levels: [] },

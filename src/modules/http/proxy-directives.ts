@@ -1,5 +1,5 @@
 /** The directives of ngx_http_proxy_module that are not common to all protocols. */
-import { number, oneOf, raw, size } from '../../config/args.ts'
+import { flag, number, oneOf, raw, size } from '../../config/args.ts'
 import { mapped } from '../../config/combine.ts'
 import { type Args, type Context, directive, directives } from '../../config/directive.ts'
 import type { Pattern } from '../../value/regex.ts'
@@ -61,6 +61,12 @@ export const proxyDirectives = {
     args: oneOf('1.0', '1.1', '2'),
     default: '1.1',
     doc: 'The version of HTTP that back ends are spoken to with.',
+  }),
+  proxy_pass_trailers: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Passes the trailers of responses on.',
   }),
   proxy_method: directive({ in: HSL, args: template('method'), doc: 'The method of passed requests.' }),
   proxy_set_body: directive({ in: HSL, args: template('value'), doc: 'The body of passed requests.' }),

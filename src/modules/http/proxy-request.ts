@@ -77,7 +77,7 @@ export function compileRequest(
     }
     exchange.uri = uri
     const body = setBody?.(r)
-    exchange.frameRequest(body === undefined ? -1 : body.length)
+    exchange.sender.frame(body === undefined ? -1 : body.length)
     const methodText = method === undefined ? r.method : method(r)
     if (method !== undefined && BREAKS_LINE.test(methodText)) {
       r.logError(ERROR, 'invalid method to proxy')

@@ -46,8 +46,8 @@ export const proxyModule = httpModule({
     proxy_host: (r) => r.exchange?.targetHost || undefined,
     proxy_port: (r) => r.exchange?.targetPort || undefined,
     proxy_add_x_forwarded_for: (r) => forwardedFor(r),
-    proxy_internal_body_length: (r) => r.exchange?.bodyLengthText(),
-    proxy_internal_chunked: (r) => (r.exchange?.chunkedRequest === true ? 'chunked' : ''),
+    proxy_internal_body_length: (r) => r.exchange?.sender.lengthText(),
+    proxy_internal_chunked: (r) => (r.exchange?.sender.chunked === true ? 'chunked' : ''),
   },
   attach(conf, plan, at) {
     at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))
@@ -93,6 +93,7 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
     nextMask: failureMask(settings.next_upstream),
     scheme: target.scheme,
     passBody: settings.pass_request_body && setBody === undefined,
+    passTrailers: conf.proxy_pass_trailers,
     chunkedAllowed: conf.proxy_http_version !== '1.0',
     ownBody: setBody !== undefined,
     tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
