@@ -126,6 +126,10 @@ export class PeerGroup {
   sticky: Sticky | undefined
   /** Where requests wait when no server can take them; undefined: they do not. */
   queue: RequestQueue | undefined
+  /** The zone that the peers' state is in, if there is one. */
+  zone: string | undefined
+  /** Wants to know when the group gets other servers. */
+  onReplace: { onReplace(): void } | undefined
 
   constructor(
     name: string,
@@ -154,6 +158,7 @@ export class PeerGroup {
   /** Other servers from now on, under new balancers; requests under way stay with the old ones. */
   replace(peers: readonly Peer[], backups: readonly Peer[]): void {
     this.#set = new PeerSet(peers, backups, this.#make)
+    this.onReplace?.onReplace()
   }
 }
 

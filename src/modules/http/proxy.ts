@@ -16,6 +16,7 @@ import type { Request } from '../../http/request.ts'
 import type { Verdict } from '../../http/verdict.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
+import { notePassed } from './proxy-check.ts'
 import { compileCookies, cookieDirectives } from './proxy-cookie.ts'
 import { proxyDirectives } from './proxy-directives.ts'
 import { compileRedirects } from './proxy-redirect.ts'
@@ -62,6 +63,7 @@ function attachProxy(conf: Conf, plan: Plan, at: AttachContext): void {
   if (target === undefined) return
   const exchangeConf = compileExchange(conf, target, at)
   plan.own(passRequest, exchangeConf)
+  notePassed(conf, target, exchangeConf, at)
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }
 

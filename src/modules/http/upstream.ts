@@ -10,12 +10,14 @@ import type { Request } from '../../http/request.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../shared/zone.ts'
 import { PeerGroup } from '../../upstream/group.ts'
 import { type GroupState, privateState, sharedState } from '../../upstream/group-state.ts'
-import { Peer, type PeerAddress } from '../../upstream/peer.ts'
+import { PEER_ROW, Peer, type PeerAddress } from '../../upstream/peer.ts'
 import type { PoolOptions } from '../../upstream/pool.ts'
 import { peerAddresses, UpstreamRegistry } from '../../upstream/registry.ts'
 import { type ServerLine, serverLine } from '../../upstream/server-line.ts'
 import { stateFile } from '../../upstream/state-file.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
+import { attachCheck, attachCheckStatus, checkDirectives, hasCheck } from './upstream-check.ts'
+import { attachHealth, attachLocationHealth, hasHealthCheck, healthDirectives, noteMatches } from './upstream-health.ts'
 import { compileKey, methodDirectives, methodOf } from './upstream-methods.ts'
 import { attachQueue, queueDirectives } from './upstream-queue.ts'
 import { attachNames } from './upstream-resolve.ts'
@@ -92,11 +94,21 @@ const outer = {
 /** The groups of a tree; made by the first who asks. */
 const UPSTREAMS = 'upstreams'
 
+const allDirectives = {
+  ...outer,
+  ...groupDirectives,
+  ...methodDirectives,
+  ...stickyDirectives,
+  ...queueDirectives,
+  ...healthDirectives,
+  ...checkDirectives,
+}
+
 /** `upstream` blocks and what stands in them. */
 export const upstreamModule = httpModule({
   name: 'http_upstream',
   doc: 'Groups of back ends.',
-  directives: { ...outer, ...groupDirectives, ...methodDirectives, ...stickyDirectives, ...queueDirectives },
+  directives: allDirectives,
   variables: variables(),
   prefixes: {
     upstream_http_: (rest) => (r) => upstreamField(r, rest),
@@ -104,6 +116,7 @@ export const upstreamModule = httpModule({
     upstream_cookie_: (rest) => (r) => upstreamCookie(r, rest),
   },
   init(conf, tree) {
+    noteMatches(conf, tree)
     const made = conf.upstream.map((block) => ({ ...block, group: makeGroup(block.args, block.scope, tree) }))
     // Behind the names: they inherit servers first, whose connections are then taken over.
     const registry = tree.shared(UPSTREAMS, () => new UpstreamRegistry())
@@ -111,6 +124,10 @@ export const upstreamModule = httpModule({
       if (group !== undefined && !registry.add(group)) tree.fail(`duplicate upstream "${name}"`, at)
     }
     tree.onExit(() => registry.close())
+  },
+  attach(conf, plan, at) {
+    attachLocationHealth(conf, at)
+    attachCheckStatus(plan, at)
   },
 })
 
@@ -129,7 +146,8 @@ function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup
     for (const address of addresses) found.push({ line, address })
   }
   if (found.length === 0 && names.length === 0 && conf.state === undefined) return undefined
-  const zone = zoneOf(conf.zone, tree, scope)
+  const place = conf.zone ?? zoneForChecks(name, found.length, scope)
+  const zone = zoneOf(place, tree, scope)
   const state = stateOf(name, found, zone, tree, scope)
   const peers = found.map(({ line, address }, i) => ({
     backup: line.backup,
@@ -144,14 +162,25 @@ function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup
   const method = methodOf(scope, tree)
   const group = new PeerGroup(name, primaries, backups, method.make, poolOptions(conf))
   group.lock = state.lock
+  group.zone = place?.name
   if (names.length > 0) attachNames(group, names, { given: conf.zone !== undefined, attached: zone }, scope, tree)
   attachSticky(group, scope, tree)
   attachQueue(group, scope)
+  attachHealth(group, scope, tree)
+  attachCheck(group, scope, tree)
   // Variables of the key may be declared anywhere in the configuration.
   tree.afterAttach(() => {
     group.key = compileKey(method.key, tree)
   })
   return group
+}
+
+/** One worker finds out what all have to know: without a `zone` the group gets one. */
+function zoneForChecks(name: string, servers: number, scope: ScopeView): ZoneName | undefined {
+  if (!hasCheck(scope) && !hasHealthCheck(scope)) return undefined
+  // Twice the rows, for the servers before and after a reload.
+  const needed = ZONE_SIZE_MIN + servers * 2 * PEER_ROW * 4
+  return { name: `checks of ${name}`, size: Math.ceil(needed / ZONE_SIZE_MIN) * ZONE_SIZE_MIN }
 }
 
 /** The zone of a group, where there is memory for it: in workers. */

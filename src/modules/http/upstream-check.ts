@@ -1,0 +1,168 @@
+/**
+ * Health checks in the syntax of Tengine and nginx_upstream_check_module: `check` and its companions inside `upstream`,
+ * and a page with the state of all servers. The engine is that of `health_check`.
+ */
+import { number, oneOf, raw, size, words } from '../../config/args.ts'
+import { mapped, optional, params } from '../../config/combine.ts'
+import { directive, type ReadContext, type ScopeView } from '../../config/directive.ts'
+import type { Word } from '../../config/source.ts'
+import type { AttachContext, TreeContext } from '../../http/module.ts'
+import type { Plan } from '../../http/plan.ts'
+import { toBinary } from '../../lib/bytes.ts'
+import type { PeerGroup } from '../../upstream/group.ts'
+import type { CheckOptions } from '../../upstream/health.ts'
+import { type ProbeOptions, TcpProbe } from '../../upstream/health-probe.ts'
+import { HEALTHY, UNHEALTHY } from '../../upstream/peer.ts'
+import { type StatusFormat, sendCheckStatus } from './upstream-check-status.ts'
+import { healthChecks } from './upstream-health.ts'
+import { HttpProbe } from './upstream-health-probe.ts'
+import { statusExpectation } from './upstream-match.ts'
+
+/** One `check`; times are milliseconds. */
+interface CheckSpec {
+  readonly interval: number
+  readonly fall: number
+  readonly rise: number
+  readonly timeout: number
+  readonly defaultDown: boolean
+  readonly type: 'tcp' | 'http'
+  readonly port: number
+}
+
+/** What the original asks servers for that we do not speak. */
+const OTHER_TYPES: ReadonlySet<string> = new Set(['ssl_hello', 'mysql', 'ajp', 'fastcgi'])
+
+const positive = number('number', { min: 1 })
+const STATUSES: readonly string[] = ['http_1xx', 'http_2xx', 'http_3xx', 'http_4xx', 'http_5xx']
+const IN = ['upstream'] as const
+
+const groupDirectives = {
+  check: directive({
+    in: IN,
+    args: mapped(
+      params({
+        interval: positive,
+        fall: positive,
+        rise: positive,
+        timeout: positive,
+        default_down: oneOf('true', 'false'),
+        type: raw('tcp | http', { min: 1, max: 1 }),
+        port: number('port', { min: 1, max: 65535 }),
+      }),
+      (given, _, at): CheckSpec => ({
+        interval: given.interval ?? 30_000,
+        fall: given.fall ?? 5,
+        rise: given.rise ?? 2,
+        timeout: given.timeout ?? 1000,
+        defaultDown: given.default_down !== 'false',
+        type: readType(given.type?.[0], at),
+        port: given.port ?? 0,
+      }),
+    ),
+    doc: 'Asks the servers of the group periodically; those that fail get no requests. Times are milliseconds.',
+  }),
+  check_http_send: directive({
+    in: IN,
+    args: mapped(raw('request', { min: 1, max: 1 }), ([word]) => toBinary(word!.text)),
+    default: '"GET / HTTP/1.0\\r\\n\\r\\n"',
+    doc: 'The bytes that a check of type http sends.',
+  }),
+  check_http_expect_alive: directive({
+    in: IN,
+    args: mapped(words('http_2xx | http_3xx | http_4xx | http_5xx'), readStatuses),
+    default: 'http_2xx http_3xx',
+    doc: 'Classes of statuses that a server that is well answers.',
+  }),
+  check_keepalive_requests: directive({
+    in: IN,
+    args: positive,
+    default: '1',
+    doc: 'Checks over one connection.',
+  }),
+  check_fastcgi_param: directive({
+    in: IN,
+    args: words('name value'),
+    doc: 'A parameter of checks of type fastcgi.',
+    unsupported: 'checks of type fastcgi are not there',
+  }),
+}
+
+const placed = {
+  check_shm_size: directive({
+    in: ['http'],
+    args: size,
+    default: '1M',
+    doc: 'Memory for the results of checks.',
+    withoutEffect: 'Each group gets as much as its servers need.',
+  }),
+  check_status: directive({
+    in: ['server', 'location'],
+    args: optional(oneOf('html', 'csv', 'json')),
+    inheritance: 'pseudo',
+    doc: 'Answers with the state of all servers that are checked.',
+  }),
+}
+
+function readType(word: Word | undefined, at: ReadContext): 'tcp' | 'http' {
+  const type = word?.text ?? 'tcp'
+  if (type === 'tcp' || type === 'http') return type
+  if (OTHER_TYPES.has(type)) at.fail(`checks of type "${type}" are not supported yet by Viaduct`, word)
+  return at.fail(`invalid check type "${type}"`, word)
+}
+
+/** First digits of the statuses. */
+function readStatuses(names: readonly string[], list: readonly Word[], at: ReadContext): ReadonlySet<number> {
+  return new Set(
+    names.map((name, i) => {
+      const digit = STATUSES.indexOf(name) + 1
+      return digit > 0 ? digit : at.fail(`invalid value "${name}"`, list[i])
+    }),
+  )
+}
+
+/** The directives of this part. */
+export const checkDirectives = { ...groupDirectives, ...placed }
+
+/** Makes a location the page of `check_status` where it asks for that. */
+export function attachCheckStatus(plan: Plan, at: AttachContext): void {
+  const own = at.location.scope.own(placed)
+  if (!('check_status' in own)) return
+  const format: StatusFormat = own.check_status ?? 'html'
+  plan.own(sendCheckStatus, { checks: healthChecks(at), format })
+}
+
+/** Tells whether a group has checks of its own, whose results have to be shared. */
+export function hasCheck(scope: ScopeView): boolean {
+  return scope.resolve(groupDirectives).check !== undefined
+}
+
+/** Gives a group its `check`, if it has one. */
+export function attachCheck(group: PeerGroup, scope: ScopeView, tree: TreeContext): void {
+  const conf = scope.resolve(groupDirectives)
+  const { check } = conf
+  if (check === undefined) return
+  const { interval: intervalMs, fall: fails, rise: passes, port, type, timeout } = check
+  const before = check.defaultDown ? UNHEALTHY : HEALTHY
+  const options: CheckOptions = { name: '', type, intervalMs, jitterMs: 0, fails, passes, port, before }
+  const tcp: ProbeOptions = {
+    port,
+    connectTimeoutMs: timeout,
+    readTimeoutMs: timeout,
+    whole: true,
+    connect: { keepAlive: false },
+  }
+  const alive = conf.check_http_expect_alive
+  const http = {
+    ...tcp,
+    request: conf.check_http_send,
+    expectation: statusExpectation((status) => alive.has(Math.floor(status / 100))),
+    requestsMax: conf.check_keepalive_requests,
+    keepTimeMs: Number.POSITIVE_INFINITY,
+  }
+  healthChecks(tree).add(
+    group,
+    options,
+    (owner) => (type === 'tcp' ? new TcpProbe(owner, tcp) : new HttpProbe(owner, http)),
+    tree.log,
+  )
+}

@@ -1,0 +1,223 @@
+/**
+ * `health_check` and `match` of NGINX Plus: the servers of a group are asked by HTTP requests of our own, as the location
+ * with the directive passes requests to them. As an addition the directive may stand in the `upstream` block itself.
+ */
+import { milliseconds, number, text } from '../../config/args.ts'
+import { mapped, params, present } from '../../config/combine.ts'
+import { block, type ConfOf, directives, type ReadContext, type ScopeView } from '../../config/directive.ts'
+import type { Position, Word } from '../../config/source.ts'
+import { PASSED, type PassedLocations, type PassedTo } from '../../http/exchange/passed.ts'
+import type { LocationConf } from '../../http/location.ts'
+import type { AttachContext, TreeContext } from '../../http/module.ts'
+import { toBinary } from '../../lib/bytes.ts'
+import type { ErrorLog } from '../../log/error-log.ts'
+import type { PeerGroup } from '../../upstream/group.ts'
+import { type CheckOptions, HealthChecks } from '../../upstream/health.ts'
+import { CHECKING, HEALTHY } from '../../upstream/peer.ts'
+import { type Expectation, HttpProbe } from './upstream-health-probe.ts'
+import { MatchBlock, matchDirectives, statusExpectation } from './upstream-match.ts'
+import { compileRequirement } from './upstream-require.ts'
+
+const INTERVAL_MS = 5000
+/** Time-outs of a check that no location lends its own. */
+const TIMEOUT_MS = 60_000
+
+/** One `health_check`. */
+interface HealthCheckSpec {
+  readonly intervalMs: number
+  readonly jitterMs: number
+  readonly fails: number
+  readonly passes: number
+  readonly uri: string
+  readonly mandatory: boolean
+  /** A `match` block; empty: any answer of 2xx and 3xx. */
+  readonly match: string
+  readonly port: number
+  readonly keepTimeMs: number
+  readonly at: Word
+}
+
+const count = number('number', { min: 1 })
+
+const shape = {
+  interval: milliseconds,
+  jitter: milliseconds,
+  fails: count,
+  passes: count,
+  uri: text('uri'),
+  mandatory: present,
+  persistent: present,
+  match: text('name'),
+  port: number('port', { min: 1, max: 65535 }),
+  type: text('type'),
+  grpc_service: text('service'),
+  grpc_status: text('code'),
+  keepalive_time: milliseconds,
+}
+
+const healthCheck = mapped(params(shape), (given, words, at): HealthCheckSpec => {
+  const { type, uri = '/', persistent = false, mandatory = false } = given
+  if (type !== undefined || given.grpc_service !== undefined || given.grpc_status !== undefined) {
+    refuseType(type, words, at)
+  }
+  // A reload never forgets what is known of a server, so there is nothing more to do for it.
+  if (persistent && !mandatory) at.fail('"persistent" parameter requires "mandatory"')
+  if (!uri.startsWith('/')) at.fail(`invalid uri "${uri}"`)
+  return {
+    intervalMs: given.interval ?? INTERVAL_MS,
+    jitterMs: given.jitter ?? 0,
+    fails: given.fails ?? 1,
+    passes: given.passes ?? 1,
+    uri: toBinary(uri),
+    mandatory,
+    match: given.match ?? '',
+    port: given.port ?? 0,
+    keepTimeMs: given.keepalive_time ?? 0,
+    at: at.directive,
+  }
+})
+
+function refuseType(type: string | undefined, words: readonly Word[], at: ReadContext): void {
+  const word = words.find(({ text: given }) => /^(type|grpc_)/.test(given))
+  if (type === undefined) at.fail('"grpc_service" and "grpc_status" parameters require "type=grpc"', word)
+  if (type === 'grpc') at.fail('health checks with "type=grpc" are not supported yet by Viaduct', word)
+  at.fail(`invalid type "${type}"`, word)
+}
+
+const groupDirectives = {
+  health_check: directives({
+    in: ['location', 'upstream'],
+    args: healthCheck,
+    inheritance: 'never',
+    doc: 'Asks the servers of a group periodically; those that do not answer well get no requests.',
+  }),
+}
+
+/** The directives of this part: `match` with what stands in it, and `health_check`, also (not in nginx) in `upstream`. */
+export const healthDirectives = {
+  match: block({
+    in: ['http'],
+    args: text('name'),
+    opens: 'match',
+    doc: 'What an answer to a health check must be like.',
+  }),
+  ...matchDirectives,
+  ...groupDirectives,
+}
+type Conf = ConfOf<typeof healthDirectives>
+
+const MATCHES = 'match blocks'
+type Matches = Map<string, ScopeView>
+
+/** Notes the `match` blocks of the tree. */
+export function noteMatches(conf: Conf, tree: TreeContext): void {
+  const matches = tree.shared(MATCHES, (): Matches => new Map())
+  for (const { args: name, scope, at } of conf.match) {
+    if (matches.has(name)) tree.fail(`duplicate match "${name}"`, at)
+    matches.set(name, scope)
+  }
+}
+
+/** Adds the checks of a location. */
+export function attachLocationHealth(conf: Conf, at: AttachContext): void {
+  if (conf.health_check.length === 0 || at.location.scope.context !== 'location') return
+  for (const spec of conf.health_check) at.afterAttach(() => attachToLocation(spec, at))
+}
+
+/** Tells whether a group has checks in its own block. */
+export function hasHealthCheck(scope: ScopeView): boolean {
+  return scope.resolve(groupDirectives).health_check.length > 0
+}
+
+function attachToLocation(spec: HealthCheckSpec, at: AttachContext): void {
+  const { location } = at
+  const passed = at.shared(PASSED, (): PassedLocations => new Map()).get(location)
+  if (passed === undefined) {
+    at.fail('"health_check" requires a location that passes requests to an upstream', spec.at)
+    return
+  }
+  if (passed.group.zone === undefined) {
+    at.fail(`"health_check" requires "zone" in upstream "${passed.group.name}"`, spec.at)
+    return
+  }
+  addCheck(spec, passed, location, location.log, at)
+}
+
+/** Adds the checks that stand in the group's own block. */
+export function attachHealth(group: PeerGroup, scope: ScopeView, tree: TreeContext): void {
+  const { health_check } = scope.resolve(groupDirectives)
+  for (const spec of health_check) {
+    tree.afterAttach(() => {
+      addCheck(spec, { ...PLAIN, group, request: plainRequest(group.name) }, undefined, tree.log, tree)
+    })
+  }
+}
+
+const PLAIN = { connectTimeoutMs: TIMEOUT_MS, readTimeoutMs: TIMEOUT_MS, connect: { keepAlive: false } }
+
+function plainRequest(host: string): PassedTo['request'] {
+  return (uri, keep) => `GET ${uri} HTTP/1.1\r\nHost: ${host}\r\nConnection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n`
+}
+
+function addCheck(
+  spec: HealthCheckSpec,
+  passed: PassedTo,
+  location: LocationConf | undefined,
+  log: ErrorLog,
+  tree: TreeContext,
+): void {
+  const expectation = expectationOf(spec, location, tree)
+  if (expectation === undefined) return
+  const keep = spec.keepTimeMs > 0
+  const options = {
+    port: spec.port,
+    connectTimeoutMs: passed.connectTimeoutMs,
+    readTimeoutMs: passed.readTimeoutMs,
+    whole: false,
+    connect: passed.connect,
+    request: passed.request(spec.uri, keep),
+    expectation,
+    requestsMax: keep ? Number.POSITIVE_INFINITY : 1,
+    keepTimeMs: spec.keepTimeMs,
+  }
+  const { intervalMs, jitterMs, fails, passes, port, match: name } = spec
+  const before = spec.mandatory ? CHECKING : HEALTHY
+  const check: CheckOptions = { name, type: 'http', intervalMs, jitterMs, fails, passes, port, before }
+  healthChecks(tree).add(passed.group, check, (owner) => new HttpProbe(owner, options), log)
+}
+
+function expectationOf(
+  { match, at }: HealthCheckSpec,
+  location: LocationConf | undefined,
+  tree: TreeContext,
+): Expectation | undefined {
+  if (match === '') return statusExpectation((status) => status >= 200 && status <= 399)
+  const scope = tree.shared(MATCHES, (): Matches => new Map()).get(match)
+  if (scope === undefined) {
+    tree.fail(`unknown match "${match}"`, at)
+    return undefined
+  }
+  const { required } = new MatchBlock(match, scope)
+  if (required.length === 0) return new MatchBlock(match, scope)
+  if (location === undefined)
+    return refuse(tree, `"require" of match "${match}" needs "health_check" in a location`, at)
+  const wrong = required.find((name) => !name.startsWith('$'))
+  if (wrong !== undefined) return refuse(tree, `invalid variable name "${wrong}"`, scope.at)
+  return new MatchBlock(match, scope, compileRequirement(required, location, tree))
+}
+
+function refuse(tree: TreeContext, message: string, at: Position): undefined {
+  tree.fail(message, at)
+}
+
+/** The checks of a tree. One worker asks; its successor goes on if it dies. */
+export function healthChecks(tree: TreeContext): HealthChecks {
+  return tree.shared('health checks', () => {
+    const checks = new HealthChecks()
+    if (tree.role === 'worker' && tree.workerId === 0) {
+      tree.onStart(() => checks.start())
+      tree.onExit(() => checks.stop())
+    }
+    return checks
+  })
+}
