@@ -34,6 +34,8 @@ export class Client {
   proxyPort = 0
   proxyServerAddress = ''
   proxyServerPort = 0
+  /** Type-length-values of the PROXY protocol, one byte per char. */
+  proxyTlvs = ''
   readonly #local: LocalEnd
   #port = -1
   #binary = ''
@@ -74,6 +76,7 @@ export class Client {
     copy.proxyPort = this.proxyPort
     copy.proxyServerAddress = this.proxyServerAddress
     copy.proxyServerPort = this.proxyServerPort
+    copy.proxyTlvs = this.proxyTlvs
     return copy
   }
 

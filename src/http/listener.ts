@@ -13,6 +13,8 @@ import type { Request } from './request.ts'
 export class VirtualServers {
   readonly defaultServer: ServerConf
   readonly limits: RequestLimits
+  /** Connections begin with a header of the PROXY protocol. */
+  readonly proxyProtocol: boolean
   readonly #exact = new Map<string, ServerConf>()
   /** `*.example.com` by its `.example.com`. */
   readonly #suffixes = new Map<string, ServerConf>()
@@ -21,9 +23,15 @@ export class VirtualServers {
   readonly #regexes: { readonly regex: CapturePattern; readonly server: ServerConf }[] = []
   readonly #single: boolean
 
-  constructor(defaultServer: ServerConf, limits: RequestLimits, names: readonly ServerNameEntry[]) {
+  constructor(
+    defaultServer: ServerConf,
+    limits: RequestLimits,
+    names: readonly ServerNameEntry[],
+    proxyProtocol = false,
+  ) {
     this.defaultServer = defaultServer
     this.limits = limits
+    this.proxyProtocol = proxyProtocol
     for (const entry of names) this.#add(entry)
     this.#single = this.#regexes.length === 0 && names.every((n) => n.server === defaultServer)
   }

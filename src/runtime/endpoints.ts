@@ -31,6 +31,8 @@ interface AddressGroup {
   options: Listen | undefined
   defaultServer: CompiledServer
   explicitDefault: boolean
+  /** One of its `listen` lines says `proxy_protocol`; then it holds for all. */
+  proxyProtocol: boolean
   readonly members: { readonly server: CompiledServer; readonly names: readonly ServerName[] }[]
 }
 
@@ -79,6 +81,7 @@ function collect(server: CompiledServer, groups: Map<string, AddressGroup>, buil
         options: item.set ? item : undefined,
         defaultServer: server,
         explicitDefault: item.defaultServer,
+        proxyProtocol: item.proxyProtocol,
         members: [{ server, names }],
       })
       continue
@@ -93,6 +96,7 @@ function join(group: AddressGroup, item: Listen, server: CompiledServer, builder
     if (group.options !== undefined) builder.fail(`duplicate listen options for ${item.key}`, item.at)
     group.options = item
   }
+  if (item.proxyProtocol) group.proxyProtocol = true
   if (!item.defaultServer) return
   if (group.explicitDefault) builder.fail(`a duplicate default server for ${item.key}`, item.at)
   group.explicitDefault = true
@@ -101,15 +105,7 @@ function join(group: AddressGroup, item: Listen, server: CompiledServer, builder
 
 /** Protocols that are parsed but not spoken yet. */
 function refused(item: Listen, builder: TreeBuilder): boolean {
-  const parameter = item.ssl
-    ? 'ssl'
-    : item.quic
-      ? 'quic'
-      : item.proxyProtocol
-        ? 'proxy_protocol'
-        : item.http2
-          ? 'http2'
-          : ''
+  const parameter = item.ssl ? 'ssl' : item.quic ? 'quic' : item.http2 ? 'http2' : ''
   if (parameter === '') return false
   builder.fail(`the "${parameter}" parameter of the "listen" directive is not supported yet by Viaduct`, item.at)
   return true
@@ -176,7 +172,8 @@ function virtualServers(key: string, group: AddressGroup, builder: TreeBuilder):
       }
     }
   }
-  return new VirtualServers(group.defaultServer.server, limitsOf(group.defaultServer.server.base), entries)
+  const { server } = group.defaultServer
+  return new VirtualServers(server, limitsOf(server.base), entries, group.proxyProtocol)
 }
 
 const UNNAMED: Pick<ServerName & { kind: 'exact' }, 'kind' | 'name' | 'text'> = { kind: 'exact', name: '', text: '' }

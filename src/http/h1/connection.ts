@@ -7,6 +7,7 @@
  *                        \-> LINGERING -> closed
  */
 import { clock } from '../../lib/clock.ts'
+import { PROXY_BROKEN, PROXY_MORE, parseProxyHeader, proxyHeader } from '../../net/proxy-protocol.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import { mustNotKeepAlive } from '../browser-quirks.ts'
@@ -29,6 +30,8 @@ const DRAINING = 3
 const LINGERING = 4
 const TUNNEL = 5
 const CLOSED = 6
+/** A header of the PROXY protocol comes before the first request. */
+const PREAMBLE = 7
 
 const HEADER_TIMEOUT = 1
 const KEEPALIVE_TIMEOUT = 2
@@ -43,6 +46,7 @@ const NO_BYTES = Buffer.alloc(0)
 const target: UriParts = { uri: '', args: '' }
 
 const LOG_INFO = 7
+const LOG_ERROR = 4
 
 export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner {
   readonly client: Client
@@ -75,6 +79,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#request.facts = this.#parser.facts
     this.#body = new BodyReader(this.#request)
     this.#writer = new ResponseWriter(this.#request, wire, this)
+    if (listener.serversFor(this.client).proxyProtocol) this.#state = PREAMBLE
     wire.owner = this
     listener.opened(this)
     this.#count(WAITING)
@@ -139,9 +144,10 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       const before = at
       const state = this.#state
       if (state === HEAD) {
-        if (at > start) this.client.pipelined = true
+        if (at > start && this.client.requests > 0) this.client.pipelined = true
         at = this.#head(buffer, at, end)
       } else if (state === BODY || state === DRAINING) at = this.#readBody(buffer, at, end)
+      else if (state === PREAMBLE) at = this.#preamble(buffer, at, end)
       else break
       if (at === before && state === this.#state) break
     }
@@ -158,6 +164,25 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#rest = NO_BYTES
     const at = this.#consume(rest, 0, rest.length)
     if (at < rest.length) this.#keep(at === 0 ? rest : rest.subarray(at), true)
+  }
+
+  #preamble(buffer: Buffer, at: number, end: number): number {
+    const { client } = this
+    const header = proxyHeader()
+    const length = parseProxyHeader(buffer, at, end, header)
+    if (length === PROXY_MORE) return at
+    if (length === PROXY_BROKEN) {
+      this.#logEarly(LOG_ERROR, `${header.problem} while reading PROXY protocol`)
+      this.close()
+      return end
+    }
+    client.proxyAddress = header.source
+    client.proxyPort = header.sourcePort
+    client.proxyServerAddress = header.destination
+    client.proxyServerPort = header.destinationPort
+    client.proxyTlvs = header.tlvs
+    this.#state = HEAD
+    return at + length
   }
 
   #head(buffer: Buffer, at: number, end: number): number {
@@ -506,7 +531,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
         this.#tunnel!.onClientEnd()
         return
       case HEAD:
-        if (this.#rest.length > 0) this.#logClosedEarly()
+        if (this.#rest.length > 0) this.#logEarly(LOG_INFO, 'client prematurely closed connection')
         this.close()
         return
       case BUSY:
@@ -522,11 +547,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     }
   }
 
-  #logClosedEarly(): void {
+  /** Logs before there is a request. */
+  #logEarly(level: number, message: string): void {
     const r = this.#request
     r.server = this.#listener.defaultServer
     r.location = r.server.base
-    r.logError(LOG_INFO, 'client prematurely closed connection')
+    r.logError(level, message)
   }
 
   onClose(_error: string | undefined): void {
@@ -562,7 +588,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #headerTimedOut(): void {
-    if (this.#rest.length === 0) {
+    if (this.#rest.length === 0 || this.#state === PREAMBLE) {
       this.close()
       return
     }

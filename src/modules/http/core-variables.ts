@@ -14,6 +14,7 @@ import { formatHttpDate } from '../../lib/http-date.ts'
 import { randomId } from '../../lib/random.ts'
 import { secondsText } from '../../lib/seconds.ts'
 import { CRIT } from '../../log/error-log.ts'
+import { tlvValue } from '../../net/proxy-protocol.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
 import { NGINX_VERSION } from '../../version.ts'
 
@@ -127,7 +128,7 @@ export const corePrefixes: Readonly<Record<string, (rest: string) => Getter<Requ
   sent_trailer_: (rest) => (r) => r.out.trailer(rest),
   cookie_: (rest) => (r) => cookieValue(r, rest),
   arg_: (rest) => (r) => argument(r.args, rest),
-  proxy_protocol_tlv_: () => () => undefined,
+  proxy_protocol_tlv_: (rest) => (r) => (r.client.proxyTlvs === '' ? undefined : tlvValue(r.client.proxyTlvs, rest)),
 }
 
 /** A getter for a request field; fields whose own name has underscores are found in a second round. */
