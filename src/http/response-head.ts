@@ -91,8 +91,8 @@ export class ResponseHead {
     this.varyEncoding = false
     this.lines = ''
     this.source = undefined
-    this.names.length = 0
-    this.values.length = 0
+    // Setting a length is slow even when it does not change.
+    if (this.names.length !== 0) this.names.length = this.values.length = 0
     this.trailers = undefined
     this.trailerLines = ''
   }

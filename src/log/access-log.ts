@@ -103,7 +103,7 @@ class BufferedLog implements AccessLog, Flushable {
       this.#append(Buffer.from(line, 'latin1'))
       return
     }
-    this.#buffer.write(line, this.#used, 'latin1')
+    this.#buffer.latin1Write(line, this.#used, line.length)
     this.#used += line.length
     if (this.#spec.flushMs > 0 && this.#timer === undefined) {
       this.#timer = setTimeout(this.#onTimeout, this.#spec.flushMs).unref()

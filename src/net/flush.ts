@@ -14,7 +14,10 @@ export interface Later {
   runLater(): void
 }
 
+const NOTHING: Corked = { flush() {} }
+/** Only the first `waitingCount` count: emptying the array would give its memory away once per event. */
 const waiting: Corked[] = []
+let waitingCount = 0
 const jobs: Later[] = []
 let inEvent = false
 let scheduled = false
@@ -26,7 +29,7 @@ export function beginEvent(): void {
 
 /** Remembers `wire` for the flush at the end of this event; the wire calls it once per event. */
 export function cork(wire: Corked): void {
-  waiting.push(wire)
+  waiting[waitingCount++] = wire
   schedule()
 }
 
@@ -48,11 +51,13 @@ function schedule(): void {
  */
 export function flushWires(): void {
   if (jobs.length > 0) runJobs()
-  for (let i = 0; i < waiting.length; i++) {
-    waiting[i]!.flush()
+  for (let i = 0; i < waitingCount; i++) {
+    const wire = waiting[i]!
+    waiting[i] = NOTHING
+    wire.flush()
     if (jobs.length > 0) runJobs()
   }
-  waiting.length = 0
+  waitingCount = 0
   inEvent = false
 }
 

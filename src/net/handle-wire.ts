@@ -100,9 +100,7 @@ export class HandleWire extends Wire {
   }
 
   protected send(text: string, pieces: readonly (string | Buffer)[] | undefined): void {
-    const request = new WriteWrap()
-    request.oncomplete = onwritten
-    request.wire = this
+    const request = spare
     const handle = this.#handle
     let bytes = text.length
     let error: number
@@ -115,7 +113,12 @@ export class HandleWire extends Wire {
       else error = handle.writev(request, withEncodings(pieces), false)
     }
     if (error !== 0) return this.#failLater(error)
-    if (streamBaseState[kLastWriteWasAsync] === 0) return
+    if (streamBaseState[kLastWriteWasAsync] === 0) {
+      if (pieces !== undefined) request.held = undefined
+      return
+    }
+    spare = newRequest()
+    request.wire = this
     request.bytes = bytes
     this.#pending += bytes
   }
@@ -217,6 +220,15 @@ export class HandleWire extends Wire {
     this.#handle.getsockname?.(info)
     return info.address ?? ''
   }
+}
+
+/** The handle keeps a request only when the kernel does not take all at once; until then the same one serves again. */
+let spare = newRequest()
+
+function newRequest(): WriteRequest {
+  const request = new WriteWrap()
+  request.oncomplete = onwritten
+  return request
 }
 
 function onread(this: StreamHandle): void {

@@ -86,6 +86,7 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
   const plain: ConnectOptions = { keepAlive: socket_keepalive }
   const rewrite = compileRedirects(conf.proxy_redirect, target, at)
   const limitRate = at.text(settings.limit_rate)
+  const constantRate = rateOf(settings.limit_rate.constant ?? '0')
   const request = compileRequest(conf, target, setBody, at)
   return {
     protocol: HTTP1,
@@ -103,7 +104,7 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
     hidden: hiddenFields(settings.hide_header, settings.pass_header),
     resolve: target.resolve,
     request,
-    rate: (r) => rateOf(limitRate(r)),
+    rate: settings.limit_rate.constant === undefined ? (r) => rateOf(limitRate(r)) : () => constantRate,
     connectOptions: (r) => {
       const address = localAddress?.(r)
       return address === undefined || address === '' ? plain : { ...plain, localAddress: address }
