@@ -10,6 +10,8 @@ import { closeOpen, openPath, readOpen, statOpen } from '../lib/file-status.ts'
 
 /** Files up to this size are read whole and may be remembered. */
 export const CONTENT_SIZE_MAX = 262144
+/** Content up to this size leaves as text: one piece with its head. */
+const TEXT_SIZE_MAX = 4096
 /** A file that changed this recently may change again without a new time stamp. */
 const SETTLED_MS = 2000
 
@@ -36,6 +38,7 @@ export class FileEntry {
   readonly etag: string
   /** The whole content, or undefined when it is not in memory. */
   content: Buffer | undefined = undefined
+  #text: string | undefined = undefined
   /** Other forms of the content (compressed), by a name that their maker chooses. */
   variants: Map<string, Buffer> | undefined = undefined
   /** Bytes of content and variants in the file memory; 0: the memory does not have it. */
@@ -98,6 +101,15 @@ export class FileEntry {
     )
   }
 
+  /** The content as a binary string, when it is short and remembered; made once. */
+  get text(): string | undefined {
+    const { content } = this
+    if (this.#text !== undefined || content === undefined) return this.#text
+    if (this.weight === 0 || content.length > TEXT_SIZE_MAX) return undefined
+    this.#text = content.latin1Slice(0, content.length)
+    return this.#text
+  }
+
   retain(): void {
     this.#references++
   }
@@ -112,6 +124,7 @@ export class FileEntry {
   dropUnkept(): void {
     if (this.weight !== 0) return
     this.content = undefined
+    this.#text = undefined
     this.variants = undefined
   }
 
@@ -147,6 +160,7 @@ export class FileEntry {
       at += count
     }
     this.content = content
+    this.#text = undefined
     this.unsettled = nowMs - Math.max(this.mtimeMs, this.ctimeMs) < SETTLED_MS
     return true
   }

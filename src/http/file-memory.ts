@@ -63,8 +63,7 @@ export class FileMemory {
     this.#entries.delete(entry.path)
     this.#size -= entry.weight
     entry.weight = 0
-    entry.content = undefined
-    entry.variants = undefined
+    entry.dropUnkept()
   }
 
   /** Forgets until the rest fits; `kept` is in use right now and goes last. */

@@ -17,7 +17,7 @@ export function sendFile(r: Request, entry: FileEntry): void {
   const { out } = r
   out.seekable = true
   // Filters may make the memory forget what is being sent.
-  const { content } = entry
+  const { content, text } = entry
   out.file = entry
   r.sendHead()
   if (r.headerOnly || r.refusal !== 0 || out.replacement !== undefined || content !== undefined) {
@@ -25,8 +25,9 @@ export function sendFile(r: Request, entry: FileEntry): void {
     entry.dropUnkept()
     if (r.headerOnly || r.refusal !== 0) r.body.write(NO_BYTES, LAST)
     else if (out.replacement !== undefined) r.body.write(out.replacement, LAST | STABLE)
-    else if (out.parts === undefined) r.body.write(content!, LAST | STABLE)
-    else sendParts(r, content!, out.parts)
+    else if (out.parts !== undefined) sendParts(r, content!, out.parts)
+    else if (text !== undefined) r.body.writeText(text, LAST)
+    else r.body.write(content!, LAST | STABLE)
     return
   }
   const whole = [{ text: '', start: 0, end: entry.size }]
