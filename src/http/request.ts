@@ -535,7 +535,8 @@ export class Request implements LogContext {
     this.producer = undefined
     if (producer !== undefined) producer.onAbort()
     if (this.headSent && this.body !== undefined) this.body.abort()
-    if (this.main === this) this.requestBody?.abort()
+    // Copies of the request may still be on their way.
+    if (this.main === this && this.background === 0) this.requestBody?.abort()
     this.end()
   }
 
