@@ -18,6 +18,10 @@ http {
     location /piecewise/ { proxy_buffering off; proxy_pass http://127.0.0.1:%%PORT_1%%/; }
     location /slow { ssi off; proxy_pass http://127.0.0.1:%%PORT_1%%; }
     location /fail { return 404; }
+    location /cut { ssi off; proxy_pass http://127.0.0.1:%%PORT_1%%; }
+    location /named { ssi off; error_page 404 = @other; return 404; }
+    location @other { return 200 "other $uri $request_method"; }
+    location /sets { ssi off; set $own new; return 200 ""; }
     location /plain { ssi off; return 200 "$uri?$args"; }
     location /types { ssi_types text/plain; default_type text/plain; alias %%DIR%%/echo; }
   }
@@ -37,6 +41,8 @@ const FILES: Record<string, string> = {
   cycle: '<!--#include virtual="/cycle" -->.',
   wrong:
     'a<!--#bad -->b<!--#echo -->c<!--#echo var=x -->d<!--#config errmsg="oops" --><!--#include virtual="/../x" -->e',
+  breaks: 'a<!--#include virtual="/cut" -->b<!--#include virtual="/named" -->c',
+  common: '<!--#include virtual="/sets" wait="yes" --><!--#echo var="own" -->',
   config: '<!--#config timefmt="%Y" --><!--#echo var="date_gmt" -->',
   empty: '',
   text: 'a <!- b <!-- c <!--- <<!--#echo var="own" --> <!--',
@@ -62,6 +68,9 @@ before(async () => {
         waiting.push(answer)
         if (waiting.length === 3) for (const go of waiting.splice(0).reverse()) go()
       }
+    } else if (target === '/cut') {
+      response.writeHead(200, { 'Content-Length': 100 })
+      response.write('CUT', () => request.socket.end())
     } else {
       response.setHeader('Content-Type', 'text/html')
       const text = FILES[target.slice(1)] ?? ''
@@ -94,6 +103,8 @@ const PAGES: Readonly<Record<string, string>> = {
   stub: '[in <!--#echo var="own" --> stead][in <!--#echo var="own" --> stead][/plain?]',
   wrong:
     'a[an error occurred while processing the directive]b[an error occurred while processing the directive]c[an error occurred while processing the directive]doopse',
+  breaks: 'aCUTbother /named GETc',
+  common: 'new',
   config: String(new Date().getUTCFullYear()),
   text: 'a <!- b <!-- c <!--- <of the &lt;server&gt; <!--',
 }
