@@ -69,8 +69,8 @@ function directiveText(name: string, directive: Directive<unknown>): string {
     `- Context: ${directive.in.map((context) => CONTEXTS[context] ?? context).join(', ')}`,
     ...(directive.kind === 'many' ? ['- May be given several times.'] : []),
     ...(directive.since === undefined ? [] : [`- Since ${directive.since}`]),
-    ...(directive.withoutEffect === undefined ? [] : [`- Has no effect: ${directive.withoutEffect}.`]),
-    ...(directive.unsupported === undefined ? [] : [`- Is refused: ${directive.unsupported}.`]),
+    ...(directive.withoutEffect === undefined ? [] : [`- Has no effect: ${sentence(directive.withoutEffect)}`]),
+    ...(directive.unsupported === undefined ? [] : [`- Is refused: ${sentence(directive.unsupported)}`]),
   ]
   return lines.join('\n')
 }
@@ -94,4 +94,8 @@ function withoutEffect(modules: readonly DocumentedModule[]): string[] {
 
 function byName(a: readonly [string, unknown], b: readonly [string, unknown]): number {
   return a[0] < b[0] ? -1 : 1
+}
+
+function sentence(text: string): string {
+  return text.endsWith('.') ? text : `${text}.`
 }

@@ -42,6 +42,7 @@ import { staticModule } from './http/static.ts'
 import { stubStatusModule } from './http/stub-status.ts'
 import { subFilterModule } from './http/sub-filter.ts'
 import { tryFilesModule } from './http/try-files.ts'
+import { tunnelModule } from './http/tunnel.ts'
 import { upstreamModule } from './http/upstream.ts'
 import { useridModule } from './http/userid.ts'
 
@@ -77,6 +78,7 @@ export const modules: readonly ConfigModule[] = [
   staticModule,
   proxyModule,
   memcachedModule,
+  tunnelModule,
   postActionModule,
   notModifiedModule,
   headersModule,

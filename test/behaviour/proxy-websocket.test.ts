@@ -88,6 +88,18 @@ test('an end of either side ends both, after the last bytes', async (t) => {
   assert.match(server.accessLog(), /^101 \d+ 3 101 \d+$/m)
 })
 
+test('a back end that has ended still receives', async () => {
+  await using peer = await Peer.start(() => SWITCH)
+  await using server = await startViaduct(conf(peer))
+  const client = await upgraded(server)
+  client.socket.allowHalfOpen = true
+  peer.sockets.at(-1)!.end('bye')
+  await client.until(/bye$/)
+  client.socket.end('late')
+  await peer.until(() => peer.received.at(-1)!.endsWith('late') && peer.sockets.at(-1)!.readableEnded)
+  await server.until('it is logged', () => server.accessLog() !== '')
+})
+
 test('a client that does not read makes the back end wait', async () => {
   await using peer = await Peer.start(() => SWITCH)
   await using server = await startViaduct(conf(peer))

@@ -43,7 +43,7 @@ export interface Codec {
   readonly endsWithConnection: boolean
   /** The connection may serve another request after this response. */
   readonly keepAlive: boolean
-  /** The response is 101 and the connection is no longer HTTP. */
+  /** With this response the connection becomes a tunnel, as the client has asked. */
   readonly upgraded: boolean
 
   /** Makes ready for a response to `sent`, the request of `r`; the head may have `headMax` bytes. */
@@ -57,5 +57,7 @@ export interface Codec {
 
 /** A protocol: makes the codecs for it. An exchange has one of each that it has spoken. */
 export interface Protocol {
+  /** Nothing is asked: a connection that is open is the answer, and from then on bytes pass both ways. */
+  readonly tunnel: boolean
   newCodec(): Codec
 }

@@ -195,7 +195,7 @@ export class Exchange
   bodyRead(): Verdict {
     const { r, conf } = this
     this.#head = conf.request(r, this)
-    if (this.#head === '') return 500
+    if (this.#head === '' && !conf.protocol.tunnel) return 500
     r.producer = this.pump
     return this.#tryPeer()
   }
@@ -288,7 +288,10 @@ export class Exchange
     connection.user = undefined
     this.#attempt!.connectMs = clock.monotonic - this.#attempt!.startMs
     connection.wire.resume()
-    this.#send()
+    if (this.#protocol.tunnel) {
+      this.#state = HEAD
+      this.#onHead()
+    } else this.#send()
   }
 
   #send(): void {
@@ -384,7 +387,7 @@ export class Exchange
     this.#group.sticky?.onHead(r as never, this.#selection.peer!)
     const generation = this.#generation
     applyResponseHead(r, conf, this)
-    if (codec.upgraded && r.facts.upgradeIndex >= 0) return this.#startTunnel()
+    if (codec.upgraded) return this.#startTunnel()
     r.sendHead()
     if (generation !== this.#generation || r.aborted) return false
     this.pump.open(conf.rate(r))

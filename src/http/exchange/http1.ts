@@ -28,6 +28,7 @@ class Http1Codec implements Codec {
   #remaining = 0
   #headOnly = false
   #http09 = false
+  #upgradeWanted = false
   problem = ''
   readonly behindBody = 0
 
@@ -47,7 +48,7 @@ class Http1Codec implements Codec {
     return this.#http09 ? -1 : this.#parser.contentLength
   }
   get upgraded(): boolean {
-    return this.#parser.status === 101
+    return this.#parser.status === 101 && this.#upgradeWanted
   }
   get endsWithConnection(): boolean {
     return this.#framing === UNTIL_CLOSE
@@ -60,10 +61,11 @@ class Http1Codec implements Codec {
     return !this.#http09 && !(close && !keepAlive) && (version > 1000 || keepAlive) && this.#framing !== UNTIL_CLOSE
   }
 
-  begin(_r: Request, sent: string, headMax: number): void {
+  begin(r: Request, sent: string, headMax: number): void {
     this.#headMax = headMax
     // The method that was sent, which `proxy_method` may have replaced, decides whether the answer has a body.
     this.#headOnly = sent.startsWith('HEAD ')
+    this.#upgradeWanted = r.facts.upgradeIndex >= 0
     this.#framing = NONE
     this.#remaining = 0
     this.#http09 = false
@@ -130,4 +132,4 @@ class Http1Codec implements Codec {
 }
 
 /** HTTP/1.x as `proxy_pass` speaks it. */
-export const HTTP1: Protocol = { newCodec: () => new Http1Codec() }
+export const HTTP1: Protocol = { tunnel: false, newCodec: () => new Http1Codec() }

@@ -140,7 +140,7 @@ const protocols = new Map<number, Protocol>()
 export function memcached(gzipFlag: number): Protocol {
   const known = protocols.get(gzipFlag)
   if (known !== undefined) return known
-  const protocol: Protocol = { newCodec: () => new MemcachedCodec(gzipFlag) }
+  const protocol: Protocol = { tunnel: false, newCodec: () => new MemcachedCodec(gzipFlag) }
   protocols.set(gzipFlag, protocol)
   return protocol
 }

@@ -1,6 +1,7 @@
 /**
- * Two wires joined after 101 (or an answer to CONNECT): bytes pass both ways, each side waits for the other, and an end
- * on one side ends both once what it sent has been passed on (ngx_http_upstream_process_upgraded).
+ * Two wires joined after 101 (or an answer to CONNECT): bytes pass both ways, and each side waits for the other. A side
+ * that sends its end may still receive: the end is passed on behind its last bytes, and the tunnel is over when both have
+ * ended, when one is gone, or after the time-out (nginx ends both at once).
  */
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
@@ -28,6 +29,8 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
   readonly #sendTimeoutMs: number
   readonly #timer = new Timer(this)
   #ended = false
+  /** One side has sent its end. */
+  #halfClosed = false
 
   constructor(client: Wire, peer: Wire, owner: TunnelOwner, timeouts: TunnelTimeouts) {
     this.#client = client
@@ -54,7 +57,7 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     this.#client.resume()
   }
   onEnd(): void {
-    this.#end()
+    this.#passEnd(this.#client)
   }
   onClose(): void {
     this.#end()
@@ -70,7 +73,7 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     this.#peer.resume()
   }
   onClientEnd(): void {
-    this.#end()
+    this.#passEnd(this.#peer)
   }
   onClientClose(): void {
     this.#end()
@@ -79,6 +82,12 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
   onTimeout(): void {
     clock.update()
     this.#end()
+  }
+
+  #passEnd(to: Wire): void {
+    if (this.#halfClosed) return this.#end()
+    this.#halfClosed = true
+    to.end()
   }
 
   /** Ends both sides after what was written has left. */

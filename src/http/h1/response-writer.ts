@@ -4,6 +4,7 @@
  */
 import type { Wire } from '../../net/wire.ts'
 import { BodySink, LAST, LENT, STABLE } from '../body.ts'
+import { CONNECT } from '../method.ts'
 import type { Request } from '../request.ts'
 import { serializeHead } from './serializer.ts'
 
@@ -52,9 +53,9 @@ export class ResponseWriter extends BodySink {
     this.#promised = -1
     if (!r.headerOnly) {
       // Trailers need chunks, even when the length is known.
-      if (out.trailers !== undefined && r.version >= 11 && out.status !== 101) out.contentLength = -1
+      if (out.trailers !== undefined && r.version >= 11 && !isTunnel(r)) out.contentLength = -1
       if (out.contentLength >= 0) this.#promised = out.contentLength
-      else if (out.status !== 101) this.#frameUnknownLength(r)
+      else if (!isTunnel(r)) this.#frameUnknownLength(r)
     }
     if (r.version < 10) return
     const head = serializeHead(r, this.#chunked)
@@ -152,4 +153,10 @@ export class ResponseWriter extends BodySink {
     this.#owner.onResponseMoving()
     this.#r.end()
   }
+}
+
+/** No body follows the head, but a tunnel (RFC 9110, sections 9.3.6 and 15.2.2): it may have no framing fields. */
+function isTunnel(r: Request): boolean {
+  const { status } = r.out
+  return status === 101 || (r.methodBit === CONNECT && status >= 200 && status < 300)
 }

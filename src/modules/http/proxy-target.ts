@@ -116,9 +116,13 @@ function dynamicTarget(
   }
 }
 
-function dynamicGroup(
+/**
+ * The group behind an address that variables made: an upstream, an IP address, or a name that is resolved now. WAIT when
+ * the exchange goes on later; a status when there is none.
+ */
+export function dynamicGroup(
   r: Request,
-  url: Url,
+  url: Pick<Url, 'address' | 'authority'>,
   registry: UpstreamRegistry,
   resolver: Resolver | undefined,
 ): PeerGroup | number {
