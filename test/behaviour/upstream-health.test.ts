@@ -1,5 +1,6 @@
 /** `health_check` and `match`: servers that do not answer as they should get no requests until they do. */
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import { test } from 'node:test'
 import { Peer, reply } from '../harness/peer.ts'
 import { Prefix, type Server, startViaduct } from '../harness/server.ts'
@@ -125,6 +126,35 @@ test('a mandatory check comes before the first request, and what it found outlas
   assert.equal(await answering(server), 'a')
   const checks = b.requests.length
   await server.until('checks go on', () => b.requests.length > checks + 2)
+})
+
+/** Preloaded into every thread: lets a worker die when a folder appears. */
+const BOMB = `
+import fs from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
+if (!isMainThread) setInterval(() => {
+  try { fs.rmdirSync(new URL('throw', import.meta.url)) } catch { return }
+  throw new Error('a bug')
+}, 5).unref()
+`
+
+test('when the worker that asks dies, its successor knows what was found and goes on', async () => {
+  const [first, second] = [new BackEnd('a'), new BackEnd('b')]
+  await using a = await first.peer
+  await using b = await second.peer
+  second.health = reply('', [], '500 Oops')
+  const text = conf(a, b, `${CHECK};`).replace('worker_processes 2', 'worker_processes 1')
+  const env = { NODE_OPTIONS: '--import=./bomb.mjs' }
+  await using server = await startViaduct(text, { files: { 'bomb.mjs': BOMB }, alerts: true, env, cwd: true })
+  await server.logged(/peer is unhealthy/)
+  fs.chmodSync(server.dir, 0o777)
+  fs.mkdirSync(`${server.dir}/throw`)
+  await server.logged(/\[alert\] .*worker process \d+ exited with code \d+\n/)
+  assert.equal(await answering(server), 'a')
+  assert.equal(server.errorLog().match(/peer is unhealthy/g)!.length, 1)
+  second.health = reply('fine')
+  await server.logged(/peer is healthy/)
+  assert.equal(await answering(server), 'a b')
 })
 
 test('connections may be kept, and a port and time-outs be given', async () => {

@@ -101,3 +101,16 @@ test('backups are busy too, and the time to wait ends', async () => {
   for (const { socket } of held) socket.write(reply('z'))
   for (const client of clients) assert.match(await client.rest(), /z$/)
 })
+
+test('a server that one worker gives up is taken by requests that wait in another', async () => {
+  await using quick = await Peer.start(() => reply('ok'))
+  const conf = `
+    worker_processes 2;
+    http {
+      upstream shared { zone shared 64k; server 127.0.0.1:${quick.port} max_conns=1; queue 40; }
+      server { listen 127.0.0.1:%%PORT_0%%; location / { proxy_pass http://shared; } }
+    }`
+  await using both = await startViaduct(conf)
+  const answers = await Promise.all(Array.from({ length: 40 }, () => both.raw('GET / HTTP/1.0\r\n\r\n')))
+  for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 200 /)
+})

@@ -38,7 +38,9 @@ class Scripted implements Probe {
 
 function peersOf(...numbers: number[]): Peer[] {
   const state = privateState(numbers.length)
-  return numbers.map((n, i) => new Peer(peerAddress(`127.0.0.${n}`, 80), PEER_DEFAULTS, '', state, i))
+  return numbers.map(
+    (n, i) => new Peer(peerAddress(`127.0.0.${n}`, 80), { ...PEER_DEFAULTS, slowStartMs: 60_000 }, '', state, i),
+  )
 }
 
 class Bench {
@@ -79,6 +81,7 @@ test('a check changes its mind after so many results in a row, and says so once'
   assert.equal(peer!.health, UNHEALTHY)
   bench.answer(0, true)
   assert.equal(peer!.health, HEALTHY)
+  assert.equal(peer!.warmth, 0, 'slow_start begins')
   assert.deepEqual([peer!.checks, peer!.checksFailed, peer!.unhealthyCount, peer!.lastPassed], [11, 5, 1, 1])
   const about = 'health check "m" of peer 127.0.0.1:80 in upstream "u"'
   const changes = bench.lines.filter((line) => / peer is /.test(line))

@@ -6,6 +6,7 @@
  *
  * Keys are `key-0` ... `key-299`; addresses, given by `real_ip_header`, are those of `recordedAddress`.
  */
+/** One text per method. */
 export const RECORDED = {
   consistent:
     'cbddcbbddbdbdddddbddddadddbbbdddddddadaddcbadddcbddddddcbddddddddccdcccdcddbbaddadadbdddcdaddddddcdd' +
