@@ -103,120 +103,135 @@ function assertNear(actual: number | undefined, expected: number, about: string)
 }
 
 for (const method of METHODS) {
+  describe(method.name, () => {
+    testChoice(method)
+    testLimits(method)
+    testWrappers(method)
+  })
+}
+
+/** Shares, servers that are away, backups. */
+function testChoice(method: Method): void {
   const { name, make, key } = method
-  describe(name, () => {
-    test('all servers get their share of the connections, by weight', () => {
-      const group = groupOf(make, [{}, { weight: 2 }, { weight: 3 }])
-      let chosen = ''
-      for (let i = 0; i < 1200; i++) chosen += begin(group, key(i)).chosen
-      const counts = countsOf(chosen)
-      // The addresses are few and not random.
-      if (name === 'ip_hash') assert.deepEqual(Object.keys(counts).sort(), ['a', 'b', 'c'])
-      else for (const [i, server] of ['a', 'b', 'c'].entries()) assertNear(counts[server], (i + 1) * 200, server)
-    })
+  test('all servers get their share of the connections, by weight', () => {
+    const group = groupOf(make, [{}, { weight: 2 }, { weight: 3 }])
+    let chosen = ''
+    for (let i = 0; i < 1200; i++) chosen += begin(group, key(i)).chosen
+    const counts = countsOf(chosen)
+    // The addresses are few and not random.
+    if (name === 'ip_hash') assert.deepEqual(Object.keys(counts).sort(), ['a', 'b', 'c'])
+    else for (const [i, server] of ['a', 'b', 'c'].entries()) assertNear(counts[server], (i + 1) * 200, server)
+  })
 
-    test('a server that is down, drains or is not healthy is left out', () => {
-      const group = groupOf(make, [{ down: true }, {}, { drain: true }, {}, {}, {}])
-      group.peers[4]!.health = UNHEALTHY
-      group.peers[5]!.health = CHECKING
-      assert.deepEqual(Object.keys(countsOf(serve(group, method, 200))).sort(), ['b', 'd'])
-    })
+  test('a server that is down, drains or is not healthy is left out', () => {
+    const group = groupOf(make, [{ down: true }, {}, { drain: true }, {}, {}, {}])
+    group.peers[4]!.health = UNHEALTHY
+    group.peers[5]!.health = CHECKING
+    assert.deepEqual(Object.keys(countsOf(serve(group, method, 200))).sort(), ['b', 'd'])
+  })
 
-    test('a request tries each server once, then the backups, then nobody', () => {
-      const group = groupOf(make, [{ maxFails: 0 }, { maxFails: 0 }, { maxFails: 0 }, { maxFails: 0 }], 3)
-      const { selection, chosen } = begin(group, key(7))
-      const tried = [chosen]
-      for (let i = 0; i < 4; i++) {
-        selection.done(FAILED, -1, 5, NULL_LOG, context)
-        tried.push(letter(group, selection.next(key(7))))
-      }
-      assert.deepEqual(tried.slice(0, 3).sort(), ['a', 'b', 'c'])
-      assert.deepEqual(tried.slice(3), ['d', '-'])
-    })
+  test('a request tries each server once, then the backups, then nobody', () => {
+    const group = groupOf(make, [{ maxFails: 0 }, { maxFails: 0 }, { maxFails: 0 }, { maxFails: 0 }], 3)
+    const { selection, chosen } = begin(group, key(7))
+    const tried = [chosen]
+    for (let i = 0; i < 4; i++) {
+      selection.done(FAILED, -1, 5, NULL_LOG, context)
+      tried.push(letter(group, selection.next(key(7))))
+    }
+    assert.deepEqual(tried.slice(0, 3).sort(), ['a', 'b', 'c'])
+    assert.deepEqual(tried.slice(3), ['d', '-'])
+  })
 
-    test('backups serve while every primary server is away, and no longer', () => {
-      const group = groupOf(make, [{}, {}, {}, {}], 2)
-      for (const peer of group.peers) peer.health = UNHEALTHY
-      assert.deepEqual(Object.keys(countsOf(serve(group, method, 100))).sort(), ['c', 'd'])
-      group.peers[1]!.health = 0
-      assert.deepEqual(Object.keys(countsOf(serve(group, method, 100))), ['b'])
-    })
+  test('backups serve while every primary server is away, and no longer', () => {
+    const group = groupOf(make, [{}, {}, {}, {}], 2)
+    for (const peer of group.peers) peer.health = UNHEALTHY
+    assert.deepEqual(Object.keys(countsOf(serve(group, method, 100))).sort(), ['c', 'd'])
+    group.peers[1]!.health = 0
+    assert.deepEqual(Object.keys(countsOf(serve(group, method, 100))), ['b'])
+  })
+}
 
-    test('max_conns is the most at once', () => {
-      const group = groupOf(make, [{ maxConns: 2 }, { maxConns: 1 }])
-      const requests = [0, 1, 2].map((i) => begin(group, key(i)))
-      assert.deepEqual(countsOf(requests.map((r) => r.chosen).join('')), { a: 2, b: 1 })
-      assert.equal(begin(group, key(3)).chosen, '-')
-      requests[0]!.selection.done(BLAMELESS, -1, 1, NULL_LOG, context)
-      assert.equal(begin(group, key(3)).chosen, requests[0]!.chosen)
-    })
+/** `max_conns`, `max_fails`, the rule for a single server. */
+function testLimits(method: Method): void {
+  const { make, key } = method
+  test('max_conns is the most at once', () => {
+    const group = groupOf(make, [{ maxConns: 2 }, { maxConns: 1 }])
+    const requests = [0, 1, 2].map((i) => begin(group, key(i)))
+    assert.deepEqual(countsOf(requests.map((r) => r.chosen).join('')), { a: 2, b: 1 })
+    assert.equal(begin(group, key(3)).chosen, '-')
+    requests[0]!.selection.done(BLAMELESS, -1, 1, NULL_LOG, context)
+    assert.equal(begin(group, key(3)).chosen, requests[0]!.chosen)
+  })
 
-    test('max_fails within fail_timeout take a server away, and one request tries it afterwards', () => {
-      const group = groupOf(make, [{ maxFails: 2, failTimeoutS: 10 }, { maxConns: 1000 }])
-      for (let i = 0, fails = 0; fails < 2; i++) {
-        const { selection, chosen } = begin(group, key(i))
-        selection.done(chosen === 'a' ? FAILED : GOOD, 1, 1, NULL_LOG, context)
-        if (chosen === 'a') fails++
-      }
-      assert.deepEqual(Object.keys(countsOf(serve(group, method, 60))), ['b'])
-      pass(11_000)
-      const open: Selection[] = []
-      let chosen = ''
-      for (let i = 0; i < 60; i++) {
-        const request = begin(group, key(i))
-        open.push(request.selection)
-        chosen += request.chosen
-      }
-      assert.equal(countsOf(chosen)['a'], 1)
-      for (const selection of open) selection.done(GOOD, 1, 1, NULL_LOG, context)
-      assert.ok(countsOf(serve(group, method, 60))['a']! > 1)
-    })
+  test('max_fails within fail_timeout take a server away, and one request tries it afterwards', () => {
+    const group = groupOf(make, [{ maxFails: 2, failTimeoutS: 10 }, { maxConns: 1000 }])
+    for (let i = 0, fails = 0; fails < 2; i++) {
+      const { selection, chosen } = begin(group, key(i))
+      selection.done(chosen === 'a' ? FAILED : GOOD, 1, 1, NULL_LOG, context)
+      if (chosen === 'a') fails++
+    }
+    assert.deepEqual(Object.keys(countsOf(serve(group, method, 60))), ['b'])
+    pass(11_000)
+    const open: Selection[] = []
+    let chosen = ''
+    for (let i = 0; i < 60; i++) {
+      const request = begin(group, key(i))
+      open.push(request.selection)
+      chosen += request.chosen
+    }
+    assert.equal(countsOf(chosen)['a'], 1)
+    for (const selection of open) selection.done(GOOD, 1, 1, NULL_LOG, context)
+    assert.ok(countsOf(serve(group, method, 60))['a']! > 1)
+  })
 
-    test('the only server is asked whatever it did, but not more than it may', () => {
-      const group = groupOf(make, [{ maxConns: 1 }])
-      for (let i = 0; i < 3; i++) {
-        const { selection, chosen } = begin(group, key(i))
-        assert.equal(chosen, 'a')
-        assert.equal(begin(group, key(i)).chosen, '-')
-        selection.done(FAILED, -1, 1, NULL_LOG, context)
-      }
-    })
-
-    test('a request that is bound to a server goes there, if it can', () => {
-      const group = groupOf(make, [{ route: 'r1' }, { route: 'r2', drain: true }, { route: 'r3', down: true }, {}], 3)
-      for (let i = 0; i < 20; i++) {
-        for (const [sid, expected] of [
-          ['r1', 'a'],
-          ['r2', 'b'],
-          ['r3', 'a'],
-          ['nobody', 'a'],
-        ] as const) {
-          const { selection, chosen } = begin(group, key(i), sid)
-          assert.equal(chosen, expected, sid)
-          selection.done(GOOD, 1, 1, NULL_LOG, context)
-        }
-      }
-      const { selection } = begin(group, key(0), 'r2')
+  test('the only server is asked whatever it did, but not more than it may', () => {
+    const group = groupOf(make, [{ maxConns: 1 }])
+    for (let i = 0; i < 3; i++) {
+      const { selection, chosen } = begin(group, key(i))
+      assert.equal(chosen, 'a')
+      assert.equal(begin(group, key(i)).chosen, '-')
       selection.done(FAILED, -1, 1, NULL_LOG, context)
-      assert.equal(letter(group, selection.next(key(0), 'r2')), 'a')
-    })
+    }
+  })
+}
 
-    test('slow_start lets a server that recovered come back little by little', () => {
-      const group = groupOf(make, [{}, { slowStartMs: 10_000 }])
-      const cold = group.peers[1]!
-      const share = (): number => countsOf(serve(group, method, 1000))['b'] ?? 0
-      const usual = share()
-      cold.warmUp()
-      assert.equal(share(), 0)
-      pass(5000)
-      const half = share()
-      assert.ok(half > usual / 4 && half < usual, `${half} of ${usual}`)
-      pass(5000)
-      assertNear(share(), usual, 'warm')
-      cold.warmUp()
-      group.peers[0]!.health = UNHEALTHY
-      assert.equal(begin(group, key(0)).chosen, 'b', 'a cold server is better than none')
-    })
+/** `sticky` and `slow_start`, which stand around a balancer. */
+function testWrappers(method: Method): void {
+  const { make, key } = method
+  test('a request that is bound to a server goes there, if it can', () => {
+    const group = groupOf(make, [{ route: 'r1' }, { route: 'r2', drain: true }, { route: 'r3', down: true }, {}], 3)
+    for (let i = 0; i < 20; i++) {
+      for (const [sid, expected] of [
+        ['r1', 'a'],
+        ['r2', 'b'],
+        ['r3', 'a'],
+        ['nobody', 'a'],
+      ] as const) {
+        const { selection, chosen } = begin(group, key(i), sid)
+        assert.equal(chosen, expected, sid)
+        selection.done(GOOD, 1, 1, NULL_LOG, context)
+      }
+    }
+    const { selection } = begin(group, key(0), 'r2')
+    selection.done(FAILED, -1, 1, NULL_LOG, context)
+    assert.equal(letter(group, selection.next(key(0), 'r2')), 'a')
+  })
+
+  test('slow_start lets a server that recovered come back little by little', () => {
+    const group = groupOf(make, [{}, { slowStartMs: 10_000 }])
+    const cold = group.peers[1]!
+    const share = (): number => countsOf(serve(group, method, 1000))['b'] ?? 0
+    const usual = share()
+    cold.warmUp()
+    assert.equal(share(), 0)
+    pass(5000)
+    const half = share()
+    assert.ok(half > usual / 4 && half < usual, `${half} of ${usual}`)
+    pass(5000)
+    assertNear(share(), usual, 'warm')
+    cold.warmUp()
+    group.peers[0]!.health = UNHEALTHY
+    assert.equal(begin(group, key(0)).chosen, 'b', 'a cold server is better than none')
   })
 }
 
