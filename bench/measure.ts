@@ -19,7 +19,15 @@ export interface Result {
 export async function measure(scenario: Scenario, server: Running, seconds: number): Promise<Result> {
   const { connections = CONNECTIONS, headers = [] } = scenario
   const before = cpuSeconds(server.child.pid!)
-  const words = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '--latency', ...headers.flatMap((line) => ['-H', line])]
+  const words = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    '30s',
+    '--latency',
+    ...headers.flatMap((line) => ['-H', line]),
+  ]
   const { stdout } = await run('taskset', ['-c', String(LOAD_CORE), 'wrk', ...words, server.url])
   const used = cpuSeconds(server.child.pid!) - before
   const bad = /Non-2xx.*|Socket errors.*/.exec(stdout)?.[0]
