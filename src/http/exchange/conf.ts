@@ -6,6 +6,7 @@ import type { TempPath } from '../core-directives.ts'
 import type { Request } from '../request.ts'
 import type { Protocol } from './codec.ts'
 import type { Exchange } from './exchange.ts'
+import type { StorePlace } from './stored-file.ts'
 import type { TransportConf } from './transport-directives.ts'
 
 /** Fields of `X-Accel-*` and their like that are to have no effect, as bits. */
@@ -47,6 +48,8 @@ export interface ExchangeConf {
   /** The head contains a body of its own (`proxy_set_body`). */
   readonly ownBody: boolean
   readonly tempPath: TempPath
+  /** `proxy_store`, when it is on. */
+  readonly store: StorePlace | undefined
   readonly ignore: number
   /** Hashes of lower-case names that the client does not get, each with its names. */
   readonly hidden: ReadonlyMap<number, readonly string[]>

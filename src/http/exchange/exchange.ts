@@ -390,7 +390,7 @@ export class Exchange
     if (codec.upgraded) return this.#startTunnel()
     r.sendHead()
     if (generation !== this.#generation || r.aborted) return false
-    this.pump.open(conf.rate(r))
+    this.pump.open(conf.rate(r), codec.contentLength)
     this.#state = BODY
     this.#arm(READ_TIMEOUT, conf.transport.read_timeout)
     if (!codec.bodyDone && !r.headerOnly) return true

@@ -8,6 +8,7 @@ import { FLUSH, LAST, NO_BYTES, type Producer } from '../body.ts'
 import type { Request } from '../request.ts'
 import type { ExchangeConf } from './conf.ts'
 import { Spool } from './spool.ts'
+import { StoredFile } from './stored-file.ts'
 
 /** Hears what the client does; drives the peer. */
 export interface PumpOwner {
@@ -26,6 +27,8 @@ export class ResponsePump implements Producer {
   #r!: Request
   #conf!: ExchangeConf
   #spool: Spool | undefined
+  /** `proxy_store`: the copy of the response. */
+  #store: StoredFile | undefined
   /** The client takes nothing for now. */
   stalled = false
   /** The peer has sent all. */
@@ -51,25 +54,31 @@ export class ResponsePump implements Producer {
     this.stalled = false
     this.#complete = false
     this.buffering = conf.transport.buffering
-    this.ignoresClientAbort = conf.transport.ignore_client_abort
+    this.ignoresClientAbort = conf.transport.ignore_client_abort || conf.store !== undefined
     this.#rate = 0
     this.#rateBytes = 0
     this.held = NOTHING
   }
 
-  /** The head is out: the body may come, at most `rate` bytes a second. */
-  open(rate: number): void {
+  /** The head is out: the body may come, `length` bytes or (-1) who knows, at most `rate` bytes a second. */
+  open(rate: number, length: number): void {
+    const { store, tempPath } = this.#conf
     this.#rate = rate
     this.#rateStartMs = clock.monotonic
+    if (store !== undefined) this.#store = StoredFile.begin(this.#r, store, tempPath, length)
   }
 
   close(): void {
+    this.#store?.discard()
+    this.#store = undefined
     this.#spool?.close()
     this.#spool = undefined
   }
 
   /** Passes bytes on; with `last` nothing follows, and the request may have ended when this returns. */
   push(bytes: Uint8Array, start: number, end: number, last: boolean): void {
+    this.#store?.append(bytes, start, end)
+    if (last) this.#endStore()
     if (this.stalled) {
       this.#hold(bytes as Buffer, start, end)
       if (last) this.#complete = true
@@ -89,9 +98,16 @@ export class ResponsePump implements Producer {
   /** Nothing follows; the response ends when the client has taken what is held. */
   end(): void {
     this.#complete = true
+    this.#endStore()
     if (this.stalled || (this.#spool !== undefined && !this.#spool.empty)) return
     this.#r.producer = undefined
     this.#r.body.write(NO_BYTES, LAST)
+  }
+
+  #endStore(): void {
+    const store = this.#store
+    this.#store = undefined
+    store?.complete()
   }
 
   #hold(bytes: Buffer, start: number, end: number): void {

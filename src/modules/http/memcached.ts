@@ -120,6 +120,7 @@ function compileExchange(conf: Conf, group: PeerGroup, at: AttachContext): Excha
     chunkedAllowed: false,
     ownBody: false,
     tempPath: { path: '', levels: [] },
+    store: undefined,
     ignore: 0,
     hidden: new Map(),
     resolve: () => group,

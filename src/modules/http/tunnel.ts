@@ -165,6 +165,7 @@ function compileExchange(conf: Conf, resolve: Resolve, at: AttachContext): Excha
     chunkedAllowed: false,
     ownBody: false,
     tempPath: { path: '', levels: [] },
+    store: undefined,
     ignore: 0,
     hidden: new Map(),
     resolve,
