@@ -1,6 +1,6 @@
 /**
  * A wire on Node's bare stream handle: a net.Socket around it would cost half of what a short connection costs and most
- * of the memory of an idle one (see docs/adr). It drives the handle as node:net does:
+ * of the memory of an idle one (docs/adr/0009). It drives the handle as node:net does:
  *
  *   reading   the handle fills `readBuffer` and calls `onread`; the size, or a negative errno, stands in a shared array
  *   writing   most writes are taken by the kernel at once; for the rest the handle keeps the bytes and calls back
@@ -94,8 +94,13 @@ export class HandleWire extends Wire {
 
   /** Closes because of an error, a negative errno; ignored once the wire is closing. */
   fail(errno: number): void {
+    this.failWith(getSystemErrorName(errno))
+  }
+
+  /** Closes because of `error`, which the owner is told; ignored once the wire is closing. */
+  protected failWith(error: string): void {
     if (this.#dead) return
-    this.#error ??= getSystemErrorName(errno)
+    this.#error ??= error
     this.closeNow()
   }
 
