@@ -29,6 +29,12 @@ export interface ZoneBinding {
   readonly value: string
 }
 
+/** A file that belongs to the configuration: its text, or why it cannot be read (`ENOENT`). */
+export interface ConfigFile {
+  readonly text: string
+  readonly errno: string
+}
+
 /** Services of the tree that is being built. */
 export interface TreeContext {
   readonly role: Role
@@ -49,6 +55,8 @@ export interface TreeContext {
   pattern(pattern: Pattern): CapturePattern
   /** A path that is relative to the `-p` prefix, made absolute. */
   prefixed(path: string): string
+  /** Reads a certificate, key or database at load: workers get what the master could read. */
+  readFile(path: string): ConfigFile
   /** Names a file that workers will write to, so that the master creates it and hands it down. */
   logFile(path: string): void
   /** Names a folder for temporary files, to be created by the master. */

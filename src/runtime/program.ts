@@ -44,7 +44,7 @@ export interface ProgramEnv {
 
 /** Compiles a configuration; problems go to the diagnostics, and then there is no program. */
 export function compileProgram(config: Config, env: ProgramEnv): Program | undefined {
-  const http = compileHttp(config, env.modules, { ...env, prefix: config.prefix })
+  const http = compileHttp(config, env.modules, { ...env, prefix: config.prefix, source: config.source })
   if (env.diagnostics.failed) return undefined
   const builder = http?.builder
   return {

@@ -1,11 +1,12 @@
 /** The services that modules use while a tree is built, and what the build leaves behind: zones, files, folders, hooks. */
 import type { Diagnostics } from '../config/diagnostics.ts'
-import { fullName } from '../config/include.ts'
+import { fullName, type SourceReader } from '../config/include.ts'
 import type { Position } from '../config/source.ts'
 import type { CapturePattern } from '../http/location.ts'
-import type { Heir, Role, TreeContext, ZoneBinding } from '../http/module.ts'
+import type { ConfigFile, Heir, Role, TreeContext, ZoneBinding } from '../http/module.ts'
 import type { Text } from '../http/plan.ts'
 import type { Request } from '../http/request.ts'
+import { errnoCode } from '../lib/errno.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { Pattern } from '../value/regex.ts'
@@ -18,6 +19,8 @@ export interface TreeEnv {
   readonly role: Role
   readonly workerId: number
   readonly prefix: string
+  /** Reads files that belong to the configuration, in workers as the master found them. */
+  readonly source: SourceReader
   readonly log: ErrorLog
   readonly files: LogFiles
   /** Buffers of the zones by name; empty in the master. */
@@ -101,6 +104,14 @@ export class TreeBuilder implements TreeContext {
     return fullName(path, this.#env.prefix)
   }
 
+  readFile(path: string): ConfigFile {
+    try {
+      return { text: this.#env.source.read(path), errno: '' }
+    } catch (error) {
+      return { text: '', errno: errnoCode(error) }
+    }
+  }
+
   logFile(path: string): void {
     this.logPaths.add(path)
   }
@@ -172,6 +183,7 @@ const BOUND = [
   'setter',
   'pattern',
   'prefixed',
+  'readFile',
   'logFile',
   'tempPath',
   'zone',

@@ -4,12 +4,16 @@
  * dropped: nothing it could say belongs to a request.
  */
 import { clock } from '../lib/clock.ts'
+import { errnoText } from '../lib/errno.ts'
 import { type ConnectOwner, openHandle } from '../net/connect.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { HandleWire } from '../net/handle-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
+import { type HandshakeOwner, type TlsTarget, TlsWire } from '../net/tls-wire.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
 import type { Peer } from './peer.ts'
+
+const CONNECTING = 'connecting to upstream'
 
 /** `keepalive` and its companions. */
 export interface PoolOptions {
@@ -26,6 +30,8 @@ export interface PoolOptions {
 export interface ConnectOptions {
   readonly localAddress?: string
   readonly keepAlive: boolean
+  /** TLS is spoken, in this way. */
+  readonly tls?: TlsTarget | undefined
 }
 
 /** Hears when a connection is open. */
@@ -34,7 +40,7 @@ export interface ConnectUser {
 }
 
 /** A connection to a peer; its wire belongs to the exchange that uses it, or to the pool. */
-export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner {
+export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, HandshakeOwner {
   readonly wire: HandleWire
   readonly peer: Peer
   readonly startMs = clock.monotonic
@@ -42,14 +48,23 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner {
   /** Who may use it again, when the pool is local. */
   tag = ''
   user: ConnectUser | undefined
+  /** Which connections are as good as this one: how TLS is spoken, or empty. */
+  readonly security: string
+  /** What is being done until the connection is there, for logs. */
+  doing = CONNECTING
   readonly #keepAlive: boolean
+  readonly #tls: TlsWire | undefined
   #pool: ConnectionPool | undefined
   readonly #timer = new Timer(this)
 
   constructor(peer: Peer, options: ConnectOptions) {
     this.peer = peer
     this.#keepAlive = options.keepAlive
-    this.wire = new HandleWire(openHandle(peer.address, options.localAddress ?? '', this))
+    const { tls } = options
+    const handle = openHandle(peer.address, options.localAddress ?? '', this)
+    this.security = tls === undefined ? '' : tls.key
+    this.#tls = tls === undefined ? undefined : new TlsWire(handle, tls, peer.address.name)
+    this.wire = this.#tls ?? new HandleWire(handle)
   }
 
   onConnected(status: number): void {
@@ -61,8 +76,29 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner {
     beginEvent()
     this.wire.setNoDelay()
     if (this.#keepAlive) this.wire.setKeepAlive(0)
+    if (this.#tls === undefined) this.user?.onConnect()
+    else {
+      this.doing = 'SSL handshaking to upstream'
+      this.#tls.handshake(this)
+    }
+    flushWires()
+  }
+
+  onHandshake(): void {
+    clock.update()
+    beginEvent()
     this.user?.onConnect()
     flushWires()
+  }
+
+  /** What to log when it was closed, with `error` or without, before `user` heard that it is there. */
+  failureText(error: string): string {
+    // What is wrong with TLS comes as a text, what is wrong with the socket by its name.
+    const why = error === '' || error.includes(' ') ? error : errnoText(error)
+    const handshaking = this.doing !== CONNECTING
+    if (handshaking && error.includes(' ')) return `${why} while ${this.doing}`
+    const what = handshaking ? 'peer closed connection in SSL handshake' : 'connect() failed'
+    return `${what}${why === '' ? '' : ` ${why}`} while ${this.doing}`
   }
 
   /** The pool takes it over until `wake`. */
@@ -125,11 +161,12 @@ export class ConnectionPool {
   }
 
   /** The newest idle connection to `peer`, if there is one. */
-  take(peer: Peer, tag: string): PeerConnection | undefined {
+  take(peer: Peer, tag: string, tls: TlsTarget | undefined): PeerConnection | undefined {
+    const security = tls === undefined ? '' : tls.key
     const idle = this.#idle
     for (let i = idle.length - 1; i >= 0; i--) {
       const connection = idle[i]!
-      if (connection.peer.address.name !== peer.address.name) continue
+      if (connection.peer.address.name !== peer.address.name || connection.security !== security) continue
       if (this.options.local && connection.tag !== tag) continue
       if (i === idle.length - 1) idle.pop()
       else idle.splice(i, 1)

@@ -11,13 +11,13 @@
  */
 import { assert } from '../../lib/assert.ts'
 import { clock } from '../../lib/clock.ts'
-import { errnoText } from '../../lib/errno.ts'
 import { CRIT, INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
+import type { TlsTarget } from '../../net/tls-wire.ts'
 import type { WireOwner } from '../../net/wire.ts'
 import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
 import type { Peer } from '../../upstream/peer.ts'
-import { type ConnectUser, PeerConnection } from '../../upstream/pool.ts'
+import { type ConnectOptions, type ConnectUser, PeerConnection } from '../../upstream/pool.ts'
 import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import type { Request } from '../request.ts'
 import { DONE, type Verdict } from '../verdict.ts'
@@ -37,6 +37,7 @@ import type { ExchangeConf } from './conf.ts'
 import {
   blamesPeer,
   ERROR,
+  endText,
   failureStatus,
   INVALID_HEADER,
   NO_PEER,
@@ -117,7 +118,9 @@ export class Exchange
   trailers = ''
   /** The URI that the back end is asked for, for logs. */
   uri = ''
-  /** `$proxy_host`, `$proxy_port` and the URI of `proxy_pass`, which may come from variables. */
+  /** Scheme, `$proxy_host`, `$proxy_port` and URI of `proxy_pass`, which may come from variables. */
+  scheme = ''
+  tls: TlsTarget | undefined
   targetHost = ''
   targetPort = ''
   targetUri = ''
@@ -136,6 +139,7 @@ export class Exchange
     this.#inputEnd = 0
     this.#startMs = clock.monotonic
     this.uri = ''
+    this.scheme = conf.scheme
     this.#newSeries = this.attempts.count > 0
     if (conf.protocol !== this.#protocol) this.#speak(conf.protocol)
     this.pump.begin(r, conf)
@@ -220,9 +224,10 @@ export class Exchange
     this.trailers = ''
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#partial = NO_BYTES
-    const kept = this.#group.pool?.take(peer, conf.tag)
+    const options = conf.connectOptions(r)
+    const kept = this.#group.pool?.take(peer, conf.tag, options.tls)
     if (kept === undefined) {
-      this.#connect(peer)
+      this.#connect(peer, options)
       return true
     }
     this.#connection = kept
@@ -236,7 +241,7 @@ export class Exchange
   #beginAttempt(name: string): void {
     this.#attempt = this.attempts.add(name, clock.monotonic, this.#newSeries)
     this.#newSeries = false
-    this.r.upstreamAddress = this.conf.scheme + name + this.uri
+    this.r.upstreamAddress = this.scheme + name + this.uri
   }
 
   #wait(queue: RequestQueue): Verdict {
@@ -271,15 +276,14 @@ export class Exchange
     return failureStatus(NO_PEER)
   }
 
-  #connect(peer: Peer): void {
-    const { conf } = this
+  #connect(peer: Peer, options: ConnectOptions): void {
     this.#cached = false
-    const connection = new PeerConnection(peer, conf.connectOptions(this.r))
+    const connection = new PeerConnection(peer, options)
     this.#connection = connection
     connection.user = this
     connection.wire.owner = this
     this.#state = CONNECT
-    this.#arm(CONNECT_TIMEOUT, conf.transport.connect_timeout)
+    this.#arm(CONNECT_TIMEOUT, this.conf.transport.connect_timeout)
   }
 
   onConnect(): void {
@@ -498,8 +502,7 @@ export class Exchange
 
   #peerEnded(error: string): void {
     if (this.#state === CONNECT) {
-      const why = error === '' ? '' : ` ${errnoText(error)}`
-      this.r.logError(LOG_ERROR, `connect() failed${why} while connecting to upstream`)
+      this.r.logError(LOG_ERROR, this.#connection!.failureText(error))
       this.#fail(ERROR)
     } else if (this.#state === HEAD) {
       // A kept connection may be closed by the peer at any time: that is no error worth a line above info.
@@ -664,7 +667,7 @@ export class Exchange
       case RATE_PAUSE:
         return this.#unpace()
       case CONNECT_TIMEOUT:
-        return this.#timedOut('connecting to upstream')
+        return this.#timedOut(this.#connection!.doing)
       case SEND_TIMEOUT:
         return this.#timedOut('sending request to upstream')
       case READ_TIMEOUT:
@@ -684,10 +687,6 @@ export class Exchange
     this.r.logError(LOG_ERROR, `upstream timed out (110: Connection timed out) while ${doing}`)
     this.#fail(TIMEOUT)
   }
-}
-
-function endText(error: string): string {
-  return error === '' ? 'upstream prematurely closed connection' : `recv() failed ${errnoText(error)}`
 }
 
 /** Continues an exchange when the whole request body is there. */

@@ -1,5 +1,7 @@
 /** What can go wrong in an attempt, as bits of `proxy_next_upstream`, with what the client gets when nothing is left to try. */
 
+import { errnoText } from '../../lib/errno.ts'
+
 /** Bits of `proxy_next_upstream`. */
 export const ERROR = 1
 export const TIMEOUT = 2
@@ -83,4 +85,11 @@ export function failureStatus(kind: number): number {
 /** Failures that say nothing against the server (ngx_http_upstream_next: NGX_PEER_NEXT). */
 export function blamesPeer(kind: number): boolean {
   return kind !== HTTP_403 && kind !== HTTP_404
+}
+
+/** What to log of a connection that ended, with `error` or without, while something was expected of it. */
+export function endText(error: string): string {
+  if (error === '') return 'upstream prematurely closed connection'
+  // What is wrong with the socket comes by its name, what TLS complains of as a text.
+  return error.includes(' ') ? error : `recv() failed ${errnoText(error)}`
 }

@@ -2,6 +2,7 @@
 import type { ConfOf } from '../../config/directive.ts'
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
 import { PASSED, type PassedLocations } from '../../http/exchange/passed.ts'
+import type { SslTargets } from '../../http/exchange/ssl-targets.ts'
 import type { AttachContext } from '../../http/module.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import type { Template } from '../../value/template.ts'
@@ -16,7 +17,13 @@ const HOST_VARIABLES: ReadonlySet<string> = new Set(['host', 'http_host', 'proxy
 const OWN: ReadonlySet<string> = new Set(['host', 'connection', 'upgrade', 'content-length', 'transfer-encoding'])
 
 /** Notes where the location passes requests to, if that is a group known by now. */
-export function notePassed(conf: Conf, target: ProxyTarget, exchange: ExchangeConf, at: AttachContext): void {
+export function notePassed(
+  conf: Conf,
+  target: ProxyTarget,
+  exchange: ExchangeConf,
+  _tls: SslTargets | undefined,
+  at: AttachContext,
+): void {
   const group = at.shared('upstreams', () => new UpstreamRegistry()).find(target.host)
   if (group === undefined) return
   const { connect_timeout, read_timeout, socket_keepalive } = exchange.transport

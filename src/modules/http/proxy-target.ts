@@ -13,11 +13,16 @@ import type { PeerGroup } from '../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../upstream/registry.ts'
 import type { Template } from '../../value/template.ts'
 
-const DEFAULT_PORT = 80
+const HTTP_PORT = 80
+const HTTPS_PORT = 443
+/** The scheme with which TLS is spoken to the back end. */
+export const HTTPS = 'https://'
 
 /** A `proxy_pass` after compiling. */
 export interface ProxyTarget {
   readonly scheme: string
+  /** TLS may be spoken: it is, or variables decide. */
+  readonly mayUseTls: boolean
   /** `$proxy_host`; empty when variables decide. */
   readonly host: string
   /** The URI that replaces the location's name; empty: the client's own URI is passed on. */
@@ -68,19 +73,21 @@ export function compileTarget(
   const port = portOf(parsed.address)
   return {
     scheme,
+    mayUseTls: scheme === HTTPS,
     host: authority,
     uri,
     url: url.constant,
     location,
     resolve: (r) => {
-      note(r.exchange!, authority, port, uri)
+      note(r.exchange!, parsed, port)
       return group
     },
   }
 }
 
-function note(exchange: Exchange, host: string, port: string, uri: string): void {
-  exchange.targetHost = host
+function note(exchange: Exchange, { scheme, authority, uri }: Url, port: string): void {
+  exchange.scheme = scheme
+  exchange.targetHost = authority
   exchange.targetPort = port
   exchange.targetUri = uri
 }
@@ -98,7 +105,8 @@ function dynamicTarget(
   const text = at.text(url)
   const resolver = resolverOf(at.scope, at)
   return {
-    scheme: url.source.toLowerCase().startsWith('https://') ? 'https://' : 'http://',
+    scheme: url.source.toLowerCase().startsWith(HTTPS) ? HTTPS : 'http://',
+    mayUseTls: true,
     host: '',
     uri: '',
     url: undefined,
@@ -110,7 +118,7 @@ function dynamicTarget(
         r.logError(ERROR, `${parsed} in "${value}"`)
         return 500
       }
-      note(r.exchange!, parsed.authority, portOf(parsed.address), parsed.uri)
+      note(r.exchange!, parsed, portOf(parsed.address))
       return dynamicGroup(r, parsed, registry, resolver)
     },
   }
@@ -178,10 +186,9 @@ function parseUrl(url: string): Url | string {
   const match = /^(https?):\/\/(.*)$/is.exec(url)
   if (match === null) return 'invalid URL prefix'
   const scheme = `${match[1]!.toLowerCase()}://`
-  if (scheme === 'https://') return 'proxying to "https://" is not supported yet by Viaduct'
   const rest = match[2]!
   const { authority, uri } = rest.startsWith('unix:') ? splitUnix(rest) : splitAuthority(rest)
-  const address = parseAddress(authority, DEFAULT_PORT)
+  const address = parseAddress(authority, scheme === HTTPS ? HTTPS_PORT : HTTP_PORT)
   if ('error' in address) return `${address.error} in upstream "${rest}"`
   return { scheme, authority: address.kind === 'unix' ? 'localhost' : authority, uri, address }
 }

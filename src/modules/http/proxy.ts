@@ -5,10 +5,12 @@
  */
 import { type ConfOf, family } from '../../config/directive.ts'
 import { type ExchangeConf, ignoreMask } from '../../http/exchange/conf.ts'
-import { takeExchange } from '../../http/exchange/exchange.ts'
+import { type Exchange, takeExchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { HTTP1 } from '../../http/exchange/http1.ts'
-import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
+import { ssl, sslConf } from '../../http/exchange/ssl-directives.ts'
+import { compileSsl, type SslTargets } from '../../http/exchange/ssl-targets.ts'
+import { type TransportConf, transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { hashName } from '../../http/header-table.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { Plan } from '../../http/plan.ts'
@@ -21,11 +23,10 @@ import { compileCookies, cookieDirectives } from './proxy-cookie.ts'
 import { proxyDirectives } from './proxy-directives.ts'
 import { compileRedirects } from './proxy-redirect.ts'
 import { compileRequest, forwardedFor } from './proxy-request.ts'
-import { compileStore, storeDirectives } from './proxy-store.ts'
-import { compileTarget, type ProxyTarget } from './proxy-target.ts'
+import { compileTarget, HTTPS, type ProxyTarget } from './proxy-target.ts'
 
-const own = family('proxy', transport)
-const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...storeDirectives, ...own }
+const own = { ...family('proxy', transport), ...family('proxy', ssl) }
+const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...own }
 type Conf = ConfOf<typeof allDirectives>
 
 /** Fields of a response that clients do not get unless `proxy_pass_header` says so. */
@@ -62,9 +63,10 @@ function attachProxy(conf: Conf, plan: Plan, at: AttachContext): void {
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
   const target = compileTarget(conf.proxy_pass!, location, registry, at)
   if (target === undefined) return
-  const exchangeConf = compileExchange(conf, target, at)
+  const tls = target.mayUseTls ? compileSsl('proxy', sslConf('proxy', conf), at) : undefined
+  const exchangeConf = compileExchange(conf, target, tls, at)
   plan.own(passRequest, exchangeConf)
-  notePassed(conf, target, exchangeConf, at)
+  notePassed(conf, target, exchangeConf, tls, at)
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }
 
@@ -78,13 +80,15 @@ function passRequest(r: Request, conf: ExchangeConf): Verdict {
   return exchange.start()
 }
 
-function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): ExchangeConf {
+function compileExchange(
+  conf: Conf,
+  target: ProxyTarget,
+  tls: SslTargets | undefined,
+  at: AttachContext,
+): ExchangeConf {
   const settings = transportConf('proxy', conf)
   const { bind } = settings
-  const localAddress = bind === undefined ? undefined : at.text(bind)
   const setBody = conf.proxy_set_body === undefined ? undefined : at.text(conf.proxy_set_body)
-  const { socket_keepalive } = settings
-  const plain: ConnectOptions = { keepAlive: socket_keepalive }
   const rewrite = compileRedirects(conf.proxy_redirect, target, at)
   const limitRate = at.text(settings.limit_rate)
   const constantRate = rateOf(settings.limit_rate.constant ?? '0')
@@ -101,18 +105,39 @@ function compileExchange(conf: Conf, target: ProxyTarget, at: AttachContext): Ex
     chunkedAllowed: conf.proxy_http_version !== '1.0',
     ownBody: setBody !== undefined,
     tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
-    store: compileStore(conf, at),
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(settings.hide_header, settings.pass_header),
     resolve: target.resolve,
-    request,
+    request: tls === undefined ? request : (r, exchange) => (chooseTls(r, exchange, tls) ? request(r, exchange) : ''),
     rate: settings.limit_rate.constant === undefined ? (r) => rateOf(limitRate(r)) : () => constantRate,
-    connectOptions: (r) => {
-      const address = localAddress?.(r)
-      return address === undefined || address === '' ? plain : { ...plain, localAddress: address }
-    },
+    connectOptions: compileConnect(settings, tls !== undefined, at),
     rewriteRedirect: rewrite,
     rewriteCookie: compileCookies(conf, at),
+  }
+}
+
+/** Notes how TLS is spoken, if it is; false when that is not possible. */
+function chooseTls(r: Request, exchange: Exchange, tls: SslTargets): boolean {
+  exchange.tls = exchange.scheme === HTTPS ? tls.target(r, exchange.targetHost) : undefined
+  return exchange.tls !== undefined || exchange.scheme !== HTTPS
+}
+
+function compileConnect(
+  { bind, socket_keepalive }: TransportConf,
+  mayUseTls: boolean,
+  at: AttachContext,
+): (r: Request) => ConnectOptions {
+  const localAddress = bind === undefined ? undefined : at.text(bind)
+  const plain: ConnectOptions = { keepAlive: socket_keepalive }
+  let secured = plain
+  return (r) => {
+    const tls = mayUseTls ? r.exchange!.tls : undefined
+    const address = localAddress?.(r)
+    if (address !== undefined && address !== '') return { ...plain, tls, localAddress: address }
+    if (tls === undefined) return plain
+    // Mostly one target is asked again and again.
+    if (secured.tls !== tls) secured = { ...plain, tls }
+    return secured
   }
 }
 

@@ -1,0 +1,135 @@
+/**
+ * Makes the contexts that TLS connections to back ends share: protocols, ciphers, what is trusted, who we are. Node
+ * reports what OpenSSL does not like by exceptions; here they become texts, in the words of nginx.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { Lru } from '../lib/lru.ts'
+import type { SecureContextHandle } from './tls-wire.ts'
+import { sslErrorText } from './tls-wire-verify.ts'
+
+/** Contexts that stay although nobody asks for them: certificates chosen by variables, and reloads. */
+const CONTEXTS_MAX = 256
+/** What Node says when no cipher of a list is known, as OpenSSL says it. */
+const NO_CIPHER = 'error:0A0000B9:SSL routines::no cipher match'
+
+/** What a context is made of. Two equal ones make the same context. */
+export interface ContextOptions {
+  readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+  /** SSL_OP_* bits. */
+  readonly secureOptions: number
+  readonly ciphers: string
+  readonly curves: string
+  readonly signatureAlgorithms: string
+  /** PEM texts; empty: none. */
+  readonly trusted: string
+  readonly crl: string
+  readonly certificate: string
+  readonly key: string
+}
+
+/** A text that says what is wrong, or the thing itself. */
+export type Made<T> = { readonly made: T } | { readonly problem: string }
+
+const contexts = new Lru<string, SecureContextHandle>(CONTEXTS_MAX)
+
+/** Makes a context, or finds the one that was made of the same options. */
+export function contextOf(options: ContextOptions): Made<SecureContextHandle> {
+  const key = JSON.stringify(options)
+  const known = contexts.get(key)
+  if (known !== undefined) return { made: known }
+  const made = attempt(nodeOptions(options))
+  if ('made' in made) contexts.set(key, made.made)
+  return made
+}
+
+/** What OpenSSL says about a cipher list, or empty when there is nothing to say. */
+export function cipherProblem(ciphers: string): string {
+  return problemOf(attempt({ ca: [], ciphers }))
+}
+
+/** Whether OpenSSL takes the curves or signature algorithms. */
+export function groupsProblem(curves: string, signatureAlgorithms: string): string {
+  return problemOf(attempt({ ca: [], ...groups(curves, signatureAlgorithms) }))
+}
+
+/** Checks a certificate with its chain. */
+export function certificateProblem(pem: string): string {
+  if (!pem.includes('-----BEGIN'))
+    return 'PEM_read_bio_X509_AUX() failed (SSL: error:0480006C:PEM routines::no start line)'
+  const text = problemOf(attempt({ ca: [], cert: pem }))
+  return text === '' ? '' : `PEM_read_bio_X509_AUX() failed (SSL: ${text})`
+}
+
+/** Checks a list of trusted certificates. */
+export function trustedProblem(pem: string): string {
+  const blocks = pemBlocks(pem, 'CERTIFICATE')
+  if (blocks.length === 0) return 'PEM_read_bio_X509() failed (SSL: error:0480006C:PEM routines::no start line)'
+  for (const block of blocks) {
+    const text = problemOf(tried(() => new X509Certificate(block)))
+    if (text !== '') return `PEM_read_bio_X509() failed (SSL: ${text})`
+  }
+  return ''
+}
+
+/** Checks a list of revocations. */
+export function crlProblem(pem: string): string {
+  const blocks = pemBlocks(pem, 'X509 CRL')
+  if (blocks.length === 0) return 'PEM_read_bio_X509_CRL() failed (SSL: error:0480006C:PEM routines::no start line)'
+  const text = problemOf(attempt({ ca: [], crl: [...blocks] }))
+  return text === '' ? '' : `PEM_read_bio_X509_CRL() failed (SSL: ${text})`
+}
+
+/** Opens a private key with the first password that fits; one that is not encrypted needs none. */
+export function openKey(pem: string, passwords: readonly string[]): Made<string> {
+  let problem = ''
+  for (const passphrase of passwords.length === 0 ? [''] : passwords) {
+    const key = tried(() => createPrivateKey({ key: pem, passphrase }).export({ type: 'pkcs8', format: 'pem' }))
+    if ('made' in key) return { made: String(key.made) }
+    problem = key.problem
+  }
+  return { problem: `PEM_read_bio_PrivateKey() failed (SSL: ${problem})` }
+}
+
+function nodeOptions(options: ContextOptions): SecureContextOptions {
+  const { certificate, key, crl, trusted } = options
+  return {
+    // Without a list Node would trust its own.
+    ca: trusted === '' ? [] : trusted,
+    minVersion: options.minVersion,
+    maxVersion: options.maxVersion,
+    secureOptions: options.secureOptions,
+    ciphers: options.ciphers,
+    ...groups(options.curves, options.signatureAlgorithms),
+    ...(crl === '' ? {} : { crl: [...pemBlocks(crl, 'X509 CRL')] }),
+    ...(certificate === '' ? {} : { cert: certificate, key }),
+  }
+}
+
+function groups(curves: string, sigalgs: string): SecureContextOptions {
+  return { ...(curves === '' ? {} : { ecdhCurve: curves }), ...(sigalgs === '' ? {} : { sigalgs }) }
+}
+
+function attempt(options: SecureContextOptions): Made<SecureContextHandle> {
+  return tried(() => createSecureContext(options))
+}
+
+function tried<T>(make: () => T): Made<T> {
+  // tidy: OpenSSL's complaints come as exceptions, when something is loaded and not per byte
+  try {
+    return { made: make() }
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === 'ERR_SSL_NO_CIPHER_MATCH') return { problem: NO_CIPHER }
+    return { problem: error instanceof Error ? sslErrorText(error) : String(error) }
+  }
+}
+
+function problemOf(made: Made<unknown>): string {
+  return 'problem' in made ? made.problem : ''
+}
+
+function pemBlocks(pem: string, kind: string): readonly string[] {
+  return pem.match(new RegExp(`-----BEGIN (?:TRUSTED )?${kind}-----[^]*?-----END (?:TRUSTED )?${kind}-----`, 'g')) ?? []
+}

@@ -1,0 +1,85 @@
+/** What is wrong with a back end's certificate, and what OpenSSL complains of, in the words that nginx logs. */
+import { X509Certificate } from 'node:crypto'
+import type { PeerCertificate } from './tls-wire.ts'
+
+const CHAIN_TOO_LONG = '(22:certificate chain too long)'
+const CHAIN_MAX = 100
+
+/** OpenSSL's numbers of the results that Node has names for (x509_vfy.h). */
+const RESULTS: Readonly<Record<string, number>> = {
+  UNABLE_TO_GET_ISSUER_CERT: 2,
+  UNABLE_TO_GET_CRL: 3,
+  UNABLE_TO_DECRYPT_CERT_SIGNATURE: 4,
+  UNABLE_TO_DECRYPT_CRL_SIGNATURE: 5,
+  UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: 6,
+  CERT_SIGNATURE_FAILURE: 7,
+  CRL_SIGNATURE_FAILURE: 8,
+  CERT_NOT_YET_VALID: 9,
+  CERT_HAS_EXPIRED: 10,
+  CRL_NOT_YET_VALID: 11,
+  CRL_HAS_EXPIRED: 12,
+  ERROR_IN_CERT_NOT_BEFORE_FIELD: 13,
+  ERROR_IN_CERT_NOT_AFTER_FIELD: 14,
+  ERROR_IN_CRL_LAST_UPDATE_FIELD: 15,
+  ERROR_IN_CRL_NEXT_UPDATE_FIELD: 16,
+  OUT_OF_MEM: 17,
+  DEPTH_ZERO_SELF_SIGNED_CERT: 18,
+  SELF_SIGNED_CERT_IN_CHAIN: 19,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 20,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 21,
+  CERT_CHAIN_TOO_LONG: 22,
+  CERT_REVOKED: 23,
+  INVALID_CA: 24,
+  PATH_LENGTH_EXCEEDED: 25,
+  INVALID_PURPOSE: 26,
+  CERT_UNTRUSTED: 27,
+  CERT_REJECTED: 28,
+}
+
+/**
+ * What is wrong with the peer's certificate, or empty. `error` is OpenSSL's finding. `depth` limits the certificates
+ * between the peer's and the trusted one; Node cannot give OpenSSL the limit, so they are counted here.
+ */
+export function certificateProblem(
+  error: (Error & { code?: string }) | null | undefined,
+  certificate: PeerCertificate | undefined,
+  name: string,
+  depth: number | undefined,
+): string {
+  if (error) {
+    // Node adds advice of its own to two of OpenSSL's texts.
+    const text = error.message.split(';', 1)[0]
+    return `upstream SSL certificate verify error: (${RESULTS[error.code ?? ''] ?? 1}:${text})`
+  }
+  if (depth !== undefined && certificate !== undefined && intermediates(certificate) > depth) {
+    return `upstream SSL certificate verify error: ${CHAIN_TOO_LONG}`
+  }
+  const matches = certificate !== undefined && name !== '' && isFor(certificate, name)
+  return matches ? '' : `upstream SSL certificate does not match "${name}"`
+}
+
+/** X509_check_host: the alternative names, or without any the common name. */
+function isFor(certificate: PeerCertificate, name: string): boolean {
+  return new X509Certificate(certificate.raw).checkHost(name, { subject: 'default' }) !== undefined
+}
+
+function intermediates(certificate: PeerCertificate): number {
+  let count = 0
+  let at = certificate
+  while (count < CHAIN_MAX) {
+    const issuer = at.issuerCertificate
+    if (issuer === undefined || issuer === at || issuer.raw.equals(at.raw)) break
+    at = issuer
+    count++
+  }
+  // The last one is the trusted one.
+  return Math.max(0, count - 1)
+}
+
+/** OpenSSL's error as nginx prints it: `error:0A00010B:SSL routines::wrong version number`. */
+export function sslErrorText(error: Error): string {
+  const match = /error:([0-9A-F]+):([^:]*):[^:]*:([^:\n]*)(?::[^:\n]*:\d+:([^\n]*))?/.exec(error.message)
+  if (match === null) return error.message
+  const [, code, library, reason, data] = match
+  return `error:${code}:${library}::${reason}${data ? `:${data}` : ''}`
+}

@@ -1,0 +1,97 @@
+/**
+ * Certificates for tests, made by the `openssl` program in a folder of their own: an authority, an intermediate one, and
+ * what they sign. Everything goes with the folder.
+ */
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+
+/** A certificate and its key, as PEM files and texts. */
+export interface Pair {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly cert: string
+  readonly key: string
+}
+
+/** What a certificate is to be. */
+export interface PairOptions {
+  /** Who signs; itself when left out. */
+  readonly issuer?: Pair
+  /** May sign others. */
+  readonly authority?: boolean
+  /** DNS names beside the common name. */
+  readonly names?: readonly string[]
+  /** Ended yesterday. */
+  readonly expired?: boolean
+}
+
+/** A folder of certificates; its disposal removes it. */
+export class Certificates {
+  readonly dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-certs-'))
+
+  constructor() {
+    fs.chmodSync(this.dir, 0o755)
+  }
+
+  /** Makes a certificate whose common name is `name`; files are called after it. */
+  make(name: string, { issuer, authority = false, names = [], expired = false }: PairOptions = {}): Pair {
+    const certFile = this.path(`${name}.crt`)
+    const keyFile = this.path(`${name}.key`)
+    openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', keyFile)
+    const alternative = names.length === 0 ? '' : `subjectAltName=${names.map((one) => `DNS:${one}`).join(',')}\n`
+    fs.writeFileSync(this.path('extensions'), `basicConstraints=CA:${authority ? 'TRUE' : 'FALSE'}\n${alternative}`)
+    const request = this.path(`${name}.csr`)
+    openssl('req', '-new', '-key', keyFile, '-subj', `/CN=${name}`, '-out', request)
+    const signer = issuer === undefined ? ['-signkey', keyFile] : ['-CA', issuer.certFile, '-CAkey', issuer.keyFile]
+    const serial = issuer === undefined ? [] : ['-set_serial', String(fs.readdirSync(this.dir).length)]
+    const days = ['-days', expired ? '-1' : '30']
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      request,
+      ...signer,
+      ...serial,
+      ...days,
+      '-extfile',
+      this.path('extensions'),
+      '-out',
+      certFile,
+    )
+    return { certFile, keyFile, cert: fs.readFileSync(certFile, 'utf8'), key: fs.readFileSync(keyFile, 'utf8') }
+  }
+
+  /** Writes the list of what `issuer` has revoked, and returns its file. */
+  revoke(issuer: Pair, revoked: readonly Pair[]): string {
+    const file = this.path('revoked.crl')
+    const conf = this.path('ca.conf')
+    fs.writeFileSync(this.path('index'), '')
+    const settings = `database=${this.path('index')}\ndefault_md=sha256\ndefault_crl_days=30\n`
+    fs.writeFileSync(conf, `[ca]\ndefault_ca=this\n[this]\n${settings}`)
+    const ca = ['ca', '-config', conf, '-cert', issuer.certFile, '-keyfile', issuer.keyFile]
+    for (const { certFile } of revoked) openssl(...ca, '-revoke', certFile)
+    openssl(...ca, '-gencrl', '-out', file)
+    return file
+  }
+
+  /** A copy of a key under a password; returns its file. */
+  encrypt(pair: Pair, password: string): string {
+    const file = `${pair.keyFile}.encrypted`
+    openssl('pkcs8', '-topk8', '-in', pair.keyFile, '-passout', `pass:${password}`, '-out', file)
+    return file
+  }
+
+  path(name: string): string {
+    return path.join(this.dir, name)
+  }
+
+  [Symbol.dispose](): void {
+    fs.rmSync(this.dir, { recursive: true, force: true })
+  }
+}
+
+function openssl(...args: readonly string[]): void {
+  execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+}
