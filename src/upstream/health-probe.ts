@@ -17,7 +17,7 @@ export interface ProbeOptions {
   readonly readTimeoutMs: number
   /** One time-out, `connectTimeoutMs`, is for the whole check. */
   readonly whole: boolean
-  readonly connect: ConnectOptions
+  connect(): ConnectOptions
 }
 
 /** The server is well when it accepts a connection; probes that ask for more derive from this. */
@@ -29,6 +29,8 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
   readonly #owner: ProbeOwner
   readonly #timer = new Timer(this)
   #asking = false
+  /** The server that is asked, over a connection that was kept: it may have gone unnoticed. */
+  #again: Peer | undefined
   #target: Peer | undefined
 
   constructor(owner: ProbeOwner, options: ProbeOptions) {
@@ -40,11 +42,13 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
     this.#asking = true
     setTimer(this.#timer, this.options.connectTimeoutMs)
     if (this.connection !== undefined) {
+      this.#again = peer
       this.onOpen(this.connection)
       return
     }
+    this.#again = undefined
     this.doing = 'connecting to upstream'
-    const connection = new PeerConnection(this.#targetOf(peer), this.options.connect)
+    const connection = new PeerConnection(this.#targetOf(peer), this.options.connect())
     this.connection = connection
     connection.user = this
     connection.wire.owner = this
@@ -116,10 +120,20 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
       this.close()
       return
     }
+    if (this.#again !== undefined && !this.answered) {
+      this.close()
+      this.start(this.#again)
+      return
+    }
     if (error === '' && this.onPeerEnd()) return
     if (this.doing === 'connecting to upstream') this.result(false, `connect() failed ${errnoText(error)}`)
     else if (error === '') this.result(false, 'upstream prematurely closed connection')
     else this.result(false, `recv() failed ${errnoText(error)}`)
+  }
+
+  /** Some of an answer has come. */
+  protected get answered(): boolean {
+    return false
   }
 
   /** The server closed the connection; true when that is how its answer ends. */

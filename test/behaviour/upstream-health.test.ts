@@ -38,7 +38,7 @@ function conf(a: Peer, b: Peer, check: string, more = '', upstream = ''): string
       ${more}
       server {
         listen 127.0.0.1:%%PORT_0%%;
-        location / { proxy_pass http://u; proxy_set_header Host back.test; proxy_set_header X-Const 7; ${check} }
+        location / { proxy_pass http://u; proxy_set_header Host back.test; proxy_set_header X-Const 7; proxy_set_header X-Up $proxy_host:$remote_addr:$http_x; ${check} }
       }
     }`
 }
@@ -54,6 +54,7 @@ test('a server goes after fails, comes back after passes, and both are logged', 
   assert.deepEqual(request!.fields, [
     ['Host', 'back.test'],
     ['X-Const', '7'],
+    ['X-Up', 'u:127.0.0.1:'],
     ['Connection', 'close'],
   ])
   assert.equal(await answering(server), 'a b')

@@ -11,7 +11,7 @@ export interface PassedTo {
   readonly group: PeerGroup
   readonly connectTimeoutMs: number
   readonly readTimeoutMs: number
-  readonly connect: ConnectOptions
+  connect(): ConnectOptions
   /** An HTTP request of our own to them, with the fields that requests of clients would get; `keep` the connection. */
   request(uri: string, keep: boolean): string
 }

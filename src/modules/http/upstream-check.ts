@@ -32,6 +32,7 @@ interface CheckSpec {
 /** What the original asks servers for that we do not speak. */
 const OTHER_TYPES: ReadonlySet<string> = new Set(['ssl_hello', 'mysql', 'ajp', 'fastcgi'])
 
+const CONNECT = { keepAlive: false }
 const positive = number('number', { min: 1 })
 const STATUSES: readonly string[] = ['http_1xx', 'http_2xx', 'http_3xx', 'http_4xx', 'http_5xx']
 const IN = ['upstream'] as const
@@ -149,12 +150,12 @@ export function attachCheck(group: PeerGroup, scope: ScopeView, tree: TreeContex
     connectTimeoutMs: timeout,
     readTimeoutMs: timeout,
     whole: true,
-    connect: { keepAlive: false },
+    connect: () => CONNECT,
   }
   const alive = conf.check_http_expect_alive
   const http = {
     ...tcp,
-    request: conf.check_http_send,
+    request: () => conf.check_http_send,
     expectation: statusExpectation((status) => alive.has(Math.floor(status / 100))),
     requestsMax: conf.check_keepalive_requests,
     keepTimeMs: Number.POSITIVE_INFINITY,

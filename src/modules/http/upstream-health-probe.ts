@@ -6,7 +6,6 @@ import { ChunkedDecoder, MALFORMED } from '../../http/h1/chunked.ts'
 import { NO_STATUS_LINE, ResponseParser } from '../../http/h1/response-parser.ts'
 import { DONE, NEED_MORE } from '../../http/request-errors.ts'
 import { clock } from '../../lib/clock.ts'
-import type { Wire } from '../../net/wire.ts'
 import type { ProbeOwner } from '../../upstream/health.ts'
 import { type ProbeOptions, TcpProbe } from '../../upstream/health-probe.ts'
 import type { PeerConnection } from '../../upstream/pool.ts'
@@ -20,7 +19,7 @@ const NO_BYTES = Buffer.alloc(0)
 export interface Expectation {
   readonly needsBody: boolean
   /** Judges status and fields: empty when they are right, else what was being checked (`checking status code`). */
-  judgeHead(head: ResponseParser, wire: Wire): string
+  judgeHead(head: ResponseParser): string
   /** The same for the body, a binary string. */
   judgeBody(body: string): string
   /** What a check that passed has checked last. */
@@ -29,7 +28,7 @@ export interface Expectation {
 
 /** How a server is asked. */
 export interface HttpProbeOptions extends ProbeOptions {
-  readonly request: string
+  request(): string
   readonly expectation: Expectation
   /** Uses of a connection, and how long it may live. */
   readonly requestsMax: number
@@ -44,6 +43,7 @@ export class HttpProbe extends TcpProbe {
   #inBody = false
   #body = ''
   #bodySize = 0
+  #headOnly = false
 
   constructor(owner: ProbeOwner, options: HttpProbeOptions) {
     super(owner, options)
@@ -58,9 +58,15 @@ export class HttpProbe extends TcpProbe {
     this.#parser.reset(HEAD_SIZE_MAX)
     this.#decoder.reset()
     connection.requests++
-    connection.wire.write(this.#http.request)
+    const request = this.#http.request()
+    this.#headOnly = request.startsWith('HEAD ')
+    connection.wire.write(request)
     this.doing = 'reading response header from upstream'
     this.alive()
+  }
+
+  protected override get answered(): boolean {
+    return this.#inBody || this.#bytes.length > 0
   }
 
   override onBytes(buffer: Buffer, size: number): void {
@@ -89,7 +95,7 @@ export class HttpProbe extends TcpProbe {
 
   #onHead(rest: Buffer): void {
     const { expectation } = this.#http
-    const wrong = expectation.judgeHead(this.#parser, this.connection!.wire)
+    const wrong = expectation.judgeHead(this.#parser)
     if (wrong !== '') return this.#judged(wrong)
     if (!expectation.needsBody && !this.#wantsToKeep()) return this.#judged('')
     this.#inBody = true
@@ -99,7 +105,7 @@ export class HttpProbe extends TcpProbe {
 
   #readBody(bytes: Buffer): void {
     const { chunked, contentLength, status } = this.#parser
-    const bodyless = status === 204 || status === 304 || this.#http.request.startsWith('HEAD ')
+    const bodyless = status === 204 || status === 304 || this.#headOnly
     if (bodyless) return this.#complete()
     if (chunked) {
       if (this.#decoder.decode(bytes, 0, bytes.length, this) === MALFORMED) {

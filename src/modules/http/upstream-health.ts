@@ -153,7 +153,8 @@ export function attachHealth(group: PeerGroup, scope: ScopeView, tree: TreeConte
   }
 }
 
-const PLAIN = { connectTimeoutMs: TIMEOUT_MS, readTimeoutMs: TIMEOUT_MS, connect: { keepAlive: false } }
+const PLAIN_CONNECT = { keepAlive: false }
+const PLAIN = { connectTimeoutMs: TIMEOUT_MS, readTimeoutMs: TIMEOUT_MS, connect: () => PLAIN_CONNECT }
 
 function plainRequest(host: string): PassedTo['request'] {
   return (uri, keep) => `GET ${uri} HTTP/1.1\r\nHost: ${host}\r\nConnection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n`
@@ -174,8 +175,8 @@ function addCheck(
     connectTimeoutMs: passed.connectTimeoutMs,
     readTimeoutMs: passed.readTimeoutMs,
     whole: false,
-    connect: passed.connect,
-    request: passed.request(spec.uri, keep),
+    connect: () => passed.connect(),
+    request: () => passed.request(spec.uri, keep),
     expectation,
     requestsMax: keep ? Number.POSITIVE_INFINITY : 1,
     keepTimeMs: spec.keepTimeMs,

@@ -6,7 +6,6 @@ import type { Word } from '../../config/source.ts'
 import type { ResponseParser } from '../../http/h1/response-parser.ts'
 import { hashName } from '../../http/header-table.ts'
 import { lowerAscii, toBinary } from '../../lib/bytes.ts'
-import type { Wire } from '../../net/wire.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 import type { Expectation } from './upstream-health-probe.ts'
 
@@ -110,7 +109,7 @@ function pattern(word: Word, at: ReadContext): Pattern {
 }
 
 /** Decides by variables whether an answer is right. */
-export type Requirement = (head: ResponseParser, wire: Wire) => boolean
+export type Requirement = (head: ResponseParser) => boolean
 
 /** The tests of one block; `requirement` stands for its `require` lines. */
 export class MatchBlock implements Expectation {
@@ -140,10 +139,10 @@ export class MatchBlock implements Expectation {
     return this.needsBody ? 'checking body' : STATUS
   }
 
-  judgeHead(head: ResponseParser, wire: Wire): string {
+  judgeHead(head: ResponseParser): string {
     if (!this.#status.every((test) => isOf(test, head.status))) return STATUS
     if (!this.#headers.every((test) => this.#holds(test, head))) return 'checking header'
-    return this.#requirement === undefined || this.#requirement(head, wire) ? '' : 'checking variables'
+    return this.#requirement === undefined || this.#requirement(head) ? '' : 'checking variables'
   }
 
   #holds({ hash, name, not, comparison }: HeaderTest & { readonly hash: number }, head: ResponseParser): boolean {
