@@ -2,12 +2,13 @@
 import type { ConfOf } from '../../config/directive.ts'
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
 import { PASSED, type PassedLocations } from '../../http/exchange/passed.ts'
+import type { SslTargets } from '../../http/exchange/ssl-targets.ts'
 import type { AttachContext } from '../../http/module.ts'
 import { ownRequest, ownValue } from '../../http/own-request.ts'
 import type { Text } from '../../http/plan.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import type { proxyDirectives } from './proxy-directives.ts'
-import type { ProxyTarget } from './proxy-target.ts'
+import { HTTPS, type ProxyTarget } from './proxy-target.ts'
 
 type Conf = Pick<ConfOf<typeof proxyDirectives>, 'proxy_set_header' | 'proxy_http_version'>
 
@@ -20,7 +21,13 @@ interface Field {
 const OWN: ReadonlySet<string> = new Set(['connection', 'upgrade', 'content-length', 'transfer-encoding'])
 
 /** Notes where the location passes requests to, if that is a group known by now. */
-export function notePassed(conf: Conf, target: ProxyTarget, exchange: ExchangeConf, at: AttachContext): void {
+export function notePassed(
+  conf: Conf,
+  target: ProxyTarget,
+  exchange: ExchangeConf,
+  tls: SslTargets | undefined,
+  at: AttachContext,
+): void {
   const { host } = target
   const { location } = at
   const group = at.shared('upstreams', () => new UpstreamRegistry()).find(host)
@@ -35,7 +42,11 @@ export function notePassed(conf: Conf, target: ProxyTarget, exchange: ExchangeCo
     group,
     connectTimeoutMs: connect_timeout,
     readTimeoutMs: read_timeout,
-    connect: () => exchange.connectOptions(ownRequest(location, '/', known)),
+    connect: () => {
+      const r = ownRequest(location, '/', known)
+      const options = exchange.connectOptions(r)
+      return target.scheme === HTTPS ? { ...options, tls: tls?.target(r, host) } : options
+    },
     request: (uri, keep) => {
       const r = ownRequest(location, uri, known)
       const lines = fieldLines(fields, host, (value) => ownValue(value, r))
