@@ -74,3 +74,13 @@ test('what is logged of attempts', async (t) => {
     assert.deepEqual((await logged('/none')).slice(1), ['204', ...Array(12).fill('-')])
   })
 })
+
+test('$upstream_last_server_name is the server as it was configured', async () => {
+  await using peer = await Peer.start(() => reply('ok'))
+  await using server = await startViaduct(`http { upstream group { server localhost:${peer.port}; }
+    server { listen 127.0.0.1:%%PORT_0%%; add_header X-Server "<$upstream_last_server_name>";
+      location / { proxy_pass http://group; } location /none { return 204; } } }`)
+  const answer = await server.raw('GET / HTTP/1.0\r\n\r\n')
+  assert.ok(answer.includes(`\r\nX-Server: <localhost:${peer.port}>\r\n`), answer)
+  assert.match(await server.raw('GET /none HTTP/1.0\r\n\r\n'), /\r\nX-Server: <>\r\n/)
+})

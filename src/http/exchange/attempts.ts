@@ -4,6 +4,8 @@ import { secondsText } from '../../lib/seconds.ts'
 /** One attempt with one peer. Times are milliseconds, -1 when the moment never came. */
 export class Attempt {
   address = ''
+  /** The name of the server as it was configured. */
+  server = ''
   status = 0
   /** Time in the queue of the group; -1: there was no need to wait. */
   queueMs = -1
@@ -19,6 +21,7 @@ export class Attempt {
 
   reset(address: string, startMs: number, newSeries: boolean): void {
     this.address = address
+    this.server = ''
     this.status = 0
     this.queueMs = this.connectMs = this.headerMs = this.responseMs = -1
     this.bytesReceived = this.bytesSent = this.responseLength = 0
@@ -38,6 +41,11 @@ export class Attempts {
 
   get count(): number {
     return this.#count
+  }
+
+  /** The one under way, or the last. */
+  get last(): Attempt | undefined {
+    return this.#count === 0 ? undefined : this.#all[this.#count - 1]
   }
 
   add(address: string, startMs: number, newSeries: boolean): Attempt {

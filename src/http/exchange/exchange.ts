@@ -220,6 +220,7 @@ export class Exchange
     if (peer === undefined) return false
     sticky?.onPick(r as never, peer)
     this.#beginAttempt(peer.address.name)
+    this.#attempt!.server = peer.server
     this.#interimBytes = 0
     this.trailers = ''
     this.codec.begin(r, this.#head, conf.transport.buffer_size)

@@ -160,7 +160,7 @@ function bindAddress(): Args<Template | undefined> {
     read([address, transparent], at) {
       if (transparent !== undefined) {
         if (transparent.text !== 'transparent') at.fail(`invalid parameter "${transparent.text}"`, transparent)
-        at.fail('transparent proxying is not supported yet by Viaduct', transparent)
+        at.fail('transparent proxying is not possible: Node.js cannot set IP_TRANSPARENT on a socket', transparent)
       }
       return address!.text === 'off' ? undefined : readTemplate(address!, at)
     },
