@@ -23,10 +23,11 @@ import { compileCookies, cookieDirectives } from './proxy-cookie.ts'
 import { proxyDirectives } from './proxy-directives.ts'
 import { compileRedirects } from './proxy-redirect.ts'
 import { compileRequest, forwardedFor } from './proxy-request.ts'
+import { compileStore, storeDirectives } from './proxy-store.ts'
 import { compileTarget, HTTPS, type ProxyTarget } from './proxy-target.ts'
 
 const own = { ...family('proxy', transport), ...family('proxy', ssl) }
-const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...own }
+const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...storeDirectives, ...own }
 type Conf = ConfOf<typeof allDirectives>
 
 /** Fields of a response that clients do not get unless `proxy_pass_header` says so. */
@@ -105,6 +106,7 @@ function compileExchange(
     chunkedAllowed: conf.proxy_http_version !== '1.0',
     ownBody: setBody !== undefined,
     tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
+    store: compileStore(conf, at),
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(settings.hide_header, settings.pass_header),
     resolve: target.resolve,
