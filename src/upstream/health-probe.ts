@@ -8,6 +8,8 @@ import { Peer } from './peer.ts'
 import { type ConnectOptions, type ConnectUser, PeerConnection } from './pool.ts'
 import { peerAddress } from './registry.ts'
 
+const CONNECTING = 'connecting to upstream'
+
 /** How a probe connects, and how long it waits. */
 export interface ProbeOptions {
   /** 0: the server's own port. */
@@ -47,7 +49,7 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
       return
     }
     this.#again = undefined
-    this.doing = 'connecting to upstream'
+    this.doing = CONNECTING
     const connection = new PeerConnection(this.#targetOf(peer), this.options.connect())
     this.connection = connection
     connection.user = this
@@ -126,9 +128,18 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
       return
     }
     if (error === '' && this.onPeerEnd()) return
-    if (this.doing === 'connecting to upstream') this.result(false, `connect() failed ${errnoText(error)}`)
+    if (this.doing === CONNECTING) this.#notOpened(error)
     else if (error === '') this.result(false, 'upstream prematurely closed connection')
     else this.result(false, `recv() failed ${errnoText(error)}`)
+  }
+
+  /** The connection says what it was doing, because there may be more to opening one than to connect. */
+  #notOpened(error: string): void {
+    const { connection } = this
+    if (connection === undefined) return
+    const text = connection.failureText(error)
+    this.doing = connection.doing
+    this.result(false, text.slice(0, -` while ${connection.doing}`.length))
   }
 
   /** Some of an answer has come. */
@@ -142,6 +153,7 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
   }
 
   onTimeout(): void {
+    if (this.doing === CONNECTING && this.connection !== undefined) this.doing = this.connection.doing
     this.result(false, 'upstream timed out (110: Connection timed out)')
   }
 }
