@@ -98,6 +98,7 @@ test('backups are busy too, and the time to wait ends', async () => {
   const late = await ask('/brief/3')
   assert.match(await late.rest(), /^HTTP\/1\.1 502 /)
   await server.logged(/upstream queue timed out while connecting to upstream/)
+  await server.until('it is logged', () => /^\/brief\/3 502 \[0\.[01]\d\d\]$/m.test(server.accessLog()))
   for (const { socket } of held) socket.write(reply('z'))
   for (const client of clients) assert.match(await client.rest(), /z$/)
 })

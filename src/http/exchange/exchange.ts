@@ -264,7 +264,10 @@ export class Exchange
   }
 
   onQueueTimeout(): void {
-    this.r.finish(this.#noPeer('upstream queue timed out'))
+    const waitedMs = clock.monotonic - this.queuedMs
+    const verdict = this.#noPeer('upstream queue timed out')
+    this.#attempt!.queueMs = waitedMs
+    this.r.finish(verdict)
   }
 
   #noPeer(why: string): Verdict {
