@@ -62,7 +62,7 @@ interface TlsHandle extends StreamHandle {
   setSession(session: Buffer): void
   isSessionReused(): boolean
   verifyError(): Error | null | undefined
-  getPeerCertificate(abbreviated: boolean): PeerCertificate | undefined
+  getPeerCertificate(withIssuers: boolean): PeerCertificate | undefined
   start(): void
   destroySSL(): void
 }
@@ -138,7 +138,7 @@ export class TlsWire extends HandleWire {
     const tls = this.#tls
     if (settings.verify) {
       const chain = tls.isSessionReused() ? undefined : settings.depth
-      const problem = certificateProblem(tls.verifyError(), tls.getPeerCertificate(false), name, chain)
+      const problem = certificateProblem(tls.verifyError(), tls.getPeerCertificate(true), name, chain)
       if (problem !== '') {
         settings.sessions?.delete(this.#sessionKey)
         return this.failWith(problem)

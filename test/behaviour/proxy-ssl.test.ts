@@ -1,12 +1,13 @@
 /** `proxy_pass https://`: requests over TLS, kept connections, ports and variables. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
 import { reply } from '../harness/peer.ts'
 import { startViaduct } from '../harness/server.ts'
 import { TlsPeer } from '../harness/tls-peer.ts'
 
-using certificates = new Certificates()
+const certificates = new Certificates()
+after(() => certificates.remove())
 const own = certificates.make('localhost')
 
 test('a request goes over TLS, without SNI and without verification unless asked for', async () => {

@@ -27,7 +27,7 @@ export interface PairOptions {
   readonly expired?: boolean
 }
 
-/** A folder of certificates; its disposal removes it. */
+/** A folder of certificates. */
 export class Certificates {
   readonly dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-certs-'))
 
@@ -40,6 +40,8 @@ export class Certificates {
     const certFile = this.path(`${name}.crt`)
     const keyFile = this.path(`${name}.key`)
     openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', keyFile)
+    // Workers of a server started by root run as nobody.
+    fs.chmodSync(keyFile, 0o644)
     const alternative = names.length === 0 ? '' : `subjectAltName=${names.map((one) => `DNS:${one}`).join(',')}\n`
     fs.writeFileSync(this.path('extensions'), `basicConstraints=CA:${authority ? 'TRUE' : 'FALSE'}\n${alternative}`)
     const request = this.path(`${name}.csr`)
@@ -80,6 +82,7 @@ export class Certificates {
   encrypt(pair: Pair, password: string): string {
     const file = `${pair.keyFile}.encrypted`
     openssl('pkcs8', '-topk8', '-in', pair.keyFile, '-passout', `pass:${password}`, '-out', file)
+    fs.chmodSync(file, 0o644)
     return file
   }
 
@@ -87,7 +90,8 @@ export class Certificates {
     return path.join(this.dir, name)
   }
 
-  [Symbol.dispose](): void {
+  /** Called by `after`: tests run when their file has been read to its end. */
+  remove(): void {
     fs.rmSync(this.dir, { recursive: true, force: true })
   }
 }
