@@ -36,22 +36,28 @@ const RESULTS: Readonly<Record<string, number>> = {
   CERT_REJECTED: 28,
 }
 
-/**
- * What is wrong with the peer's certificate, or empty. `error` is OpenSSL's finding. `depth` limits the certificates
- * between the peer's and the trusted one; Node cannot give OpenSSL the limit, so they are counted here.
- */
+/** What is asked of a certificate beside the name. */
+export interface Demands {
+  /** Most certificates between the peer's and the trusted one; Node cannot give OpenSSL the limit. */
+  readonly depth: number
+  /** The session is used again: only OpenSSL's finding counts, the rest was found out before. */
+  readonly again: boolean
+}
+
+/** What is wrong with the peer's certificate, or empty. `error` is OpenSSL's finding. */
 export function certificateProblem(
   error: (Error & { code?: string }) | null | undefined,
   certificate: PeerCertificate | undefined,
   name: string,
-  depth: number | undefined,
+  { depth, again }: Demands,
 ): string {
   if (error) {
     // Node adds advice of its own to two of OpenSSL's texts.
     const text = error.message.split(';', 1)[0]
     return `upstream SSL certificate verify error: (${RESULTS[error.code ?? ''] ?? 1}:${text})`
   }
-  if (depth !== undefined && certificate !== undefined && intermediates(certificate) > depth) {
+  if (again) return ''
+  if (certificate !== undefined && intermediates(certificate) > depth) {
     return `upstream SSL certificate verify error: ${CHAIN_TOO_LONG}`
   }
   const matches = certificate !== undefined && name !== '' && isFor(certificate, name)

@@ -88,6 +88,8 @@ export class TlsWire extends HandleWire {
   /** The peer has proved what it had to. */
   #open = false
   #ended = false
+  /** TLS 1.2 hands the session over before the peer has proved anything. */
+  #session: Buffer | undefined
   /** Waits for the write under way. */
   #queue: (string | Buffer)[] = []
   #queuedBytes = 0
@@ -137,30 +139,40 @@ export class TlsWire extends HandleWire {
     const { settings, name } = this.#target
     const tls = this.#tls
     if (settings.verify) {
-      const chain = tls.isSessionReused() ? undefined : settings.depth
-      const problem = certificateProblem(tls.verifyError(), tls.getPeerCertificate(true), name, chain)
-      if (problem !== '') {
-        settings.sessions?.delete(this.#sessionKey)
-        return this.failWith(problem)
-      }
+      // A session is remembered for a name that has been proved, and it knows no certificates of its own.
+      const again = tls.isSessionReused()
+      const problem = certificateProblem(tls.verifyError(), again ? undefined : tls.getPeerCertificate(true), name, {
+        depth: settings.depth,
+        again,
+      })
+      if (problem !== '') return this.#refuse(problem)
     }
     this.#open = true
+    if (this.#session !== undefined) this.onSession(this.#session)
+    this.#session = undefined
     owner.onHandshake()
+  }
+
+  /** A session that led to this is not offered again. */
+  #refuse(problem: string): void {
+    this.#target.settings.sessions?.delete(this.#sessionKey)
+    this.failWith(problem)
   }
 
   /** The engine, or the peer by an alert, gave up. */
   onError(error: Error): void {
     const doing = this.#open ? 'SSL_read()' : 'SSL_do_handshake()'
     this.#open = false
-    // A session that the peer stumbles over is not offered again.
-    this.#target.settings.sessions?.delete(this.#sessionKey)
-    this.failWith(`${doing} failed (SSL: ${sslErrorText(error)})`)
+    this.#refuse(`${doing} failed (SSL: ${sslErrorText(error)})`)
   }
 
   onSession(session: Buffer): void {
     const { sessions } = this.#target.settings
-    // TLS 1.2 hands the session over before the handshake is done: it counts for what the peer has proved then.
     if (sessions === undefined || this.dead) return
+    if (!this.#open) {
+      this.#session = session
+      return
+    }
     if (sessions.size >= SESSIONS_MAX) sessions.delete(sessions.keys().next().value!)
     sessions.set(this.#sessionKey, session)
   }
