@@ -1,7 +1,7 @@
 /**
  * `npm run test:apps`: real applications behind the server, as people run them. Needs what a Debian machine gets by
  *
- *     apt-get install --no-install-recommends python3-fastapi uvicorn python3-websockets chromium memcached
+ *     apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium memcached
  *
  *     npm run test:apps                 all of them
  *     npm run test:apps -- vite         only files whose name contains one of the words
@@ -14,8 +14,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TEST_TIMEOUT_MS = 120_000
 const NEEDED = [
   '/usr/bin/chromium',
+  '/usr/bin/go',
   '/usr/bin/memcached',
   '/usr/lib/python3/dist-packages/fastapi',
+  '/usr/lib/python3/dist-packages/gunicorn',
   '/usr/lib/python3/dist-packages/uvicorn',
 ]
 
@@ -27,7 +29,7 @@ function main(words: readonly string[]): number {
   if (missing.length > 0 && !own) {
     console.error(`not here: ${missing.join(', ')}`)
     console.error(
-      'apt-get install --no-install-recommends python3-fastapi uvicorn python3-websockets chromium memcached',
+      'apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium memcached',
     )
     return 1
   }

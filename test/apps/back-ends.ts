@@ -1,11 +1,15 @@
-/** The real applications behind the server: FastAPI under uvicorn, a Vite dev server, memcached. Each ends with its block. */
-import { type ChildProcess, spawn } from 'node:child_process'
+/**
+ * The real applications behind the server: FastAPI under uvicorn or gunicorn, a Vite dev server, a Go server, memcached.
+ * Each ends with its block.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { freePorts } from '../harness/ports.ts'
 
 /** The folder of the example that holds both applications and the configurations. */
@@ -14,25 +18,33 @@ export const EXAMPLE: string = fileURLToPath(new URL('../../examples/fastapi-vit
 const VITE = fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url))
 /** Debian's Python has Debian's packages; another one may come first on the path. */
 const PYTHON = process.env['PYTHON'] ?? '/usr/bin/python3'
+/** The Go server's source. */
+const GO_SOURCE = fileURLToPath(new URL('fixtures/server.go', import.meta.url))
 const START_TIMEOUT_MS = 30_000
 const POLL_MS = 20
 
-/** A running program with a port on 127.0.0.1. */
-export class BackEnd implements AsyncDisposable {
-  readonly port: number
-  /** The folder that it works in. */
+/** Where a program listens and works, and how it ends. */
+interface Place {
+  /** A port on 127.0.0.1, or a socket's path. */
+  readonly at: number | string
   readonly folder: string
+  /** A folder to remove at the end. */
+  readonly temporary?: string
+  /** A program with children of its own must be asked to end. */
+  readonly end?: NodeJS.Signals
+}
+
+/** A running program with a port on 127.0.0.1, or with a socket's path. */
+export class BackEnd implements AsyncDisposable {
+  readonly #place: Place
   readonly #child: ChildProcess
   readonly #ended: Promise<void>
-  readonly #temporary: boolean
   #output = ''
 
-  private constructor(command: readonly string[], port: number, folder: string, temporary: boolean) {
-    this.port = port
-    this.folder = folder
-    this.#temporary = temporary
+  private constructor(command: readonly string[], place: Place) {
+    this.#place = place
     const [program, ...args] = command
-    this.#child = spawn(program!, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = spawn(program!, args, { cwd: place.folder, stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.#output += text
@@ -48,7 +60,7 @@ export class BackEnd implements AsyncDisposable {
   static async fastApi(): Promise<BackEnd> {
     const [port] = await freePorts(1)
     const command = [PYTHON, '-B', '-m', 'uvicorn', 'app:app', '--host', '127.0.0.1', '--port', `${port}`]
-    return new BackEnd(command, port!, `${EXAMPLE}backend`, false).#started()
+    return new BackEnd(command, { at: port!, folder: `${EXAMPLE}backend` }).#started()
   }
 
   /** Starts a Vite dev server on a copy of the example's page, so that a test may edit it. */
@@ -58,14 +70,51 @@ export class BackEnd implements AsyncDisposable {
     fs.cpSync(`${EXAMPLE}frontend`, folder, { recursive: true })
     fs.rmSync(`${folder}/tsconfig.json`)
     const command = [process.execPath, VITE, '--host', '127.0.0.1', '--port', `${port}`, '--strictPort']
-    return new BackEnd(command, port!, folder, true).#started()
+    return new BackEnd(command, { at: port!, folder, temporary: folder }).#started()
   }
 
   /** Starts an empty memcached. */
   static async memcached(): Promise<BackEnd> {
     const [port] = await freePorts(1)
     const command = ['memcached', '-l', '127.0.0.1', '-p', `${port}`, '-U', '0', '-u', 'nobody']
-    return new BackEnd(command, port!, os.tmpdir(), false).#started()
+    return new BackEnd(command, { at: port!, folder: os.tmpdir() }).#started()
+  }
+
+  /** Starts the API of the example under gunicorn, with two workers, on a Unix socket that every user may use. */
+  static async gunicorn(): Promise<BackEnd> {
+    const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-gunicorn-'))
+    fs.chmodSync(temporary, 0o755)
+    const at = path.join(temporary, 'app.sock')
+    const workers = ['-w', '2', '-k', 'uvicorn.workers.UvicornWorker', '--umask', '0', '--graceful-timeout', '1']
+    const command = [PYTHON, '-B', '-m', 'gunicorn', ...workers, '--bind', `unix:${at}`, 'app:app']
+    return new BackEnd(command, { at, folder: `${EXAMPLE}backend`, temporary, end: 'SIGTERM' }).#started()
+  }
+
+  /** Compiles the Go server and starts it `count` times. */
+  static async go(count: number): Promise<BackEnd[]> {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-go-'))
+    const env = { ...process.env, GOCACHE: path.join(folder, 'cache'), GO111MODULE: 'off', CGO_ENABLED: '0' }
+    await promisify(execFile)('go', ['build', '-o', path.join(folder, 'server'), GO_SOURCE], { env })
+    const ports = await freePorts(count)
+    const start = (at: number) =>
+      new BackEnd([path.join(folder, 'server'), `127.0.0.1:${at}`], { at, folder, temporary: folder })
+    return Promise.all(ports.map((port) => start(port).#started()))
+  }
+
+  get port(): number {
+    if (typeof this.#place.at === 'string') throw new Error(`it listens on ${this.#place.at}`)
+    return this.#place.at
+  }
+
+  /** The path of the Unix socket, as `server unix:PATH` wants it. */
+  get socketPath(): string {
+    if (typeof this.#place.at === 'number') throw new Error(`it listens on port ${this.#place.at}`)
+    return this.#place.at
+  }
+
+  /** The folder that it works in. */
+  get folder(): string {
+    return this.#place.folder
   }
 
   /** What the program wrote. */
@@ -73,10 +122,17 @@ export class BackEnd implements AsyncDisposable {
     return this.#output
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends it as a crash does. */
+  async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#ended
-    if (this.#temporary) fs.rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { temporary, end } = this.#place
+    this.#child.kill(end ?? 'SIGKILL')
+    await this.#ended
+    if (temporary !== undefined) fs.rmSync(temporary, { recursive: true, force: true })
   }
 
   async #started(): Promise<BackEnd> {
@@ -85,7 +141,7 @@ export class BackEnd implements AsyncDisposable {
     void this.#ended.then(() => {
       gone = true
     })
-    while (!(await listens(this.port))) {
+    while (!(await listens(this.#place.at))) {
       if (gone || performance.now() > deadline) {
         await this[Symbol.asyncDispose]()
         throw new Error(`the application did not start\n${this.#output}`)
@@ -96,9 +152,9 @@ export class BackEnd implements AsyncDisposable {
   }
 }
 
-function listens(port: number): Promise<boolean> {
+function listens(at: number | string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1')
+    const socket = typeof at === 'number' ? net.connect(at, '127.0.0.1') : net.connect(at)
     socket.once('error', () => resolve(false))
     socket.once('connect', () => {
       socket.destroy()
