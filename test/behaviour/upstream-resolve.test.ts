@@ -92,6 +92,8 @@ test('a service: the lowest priority serves, the others stand by', async () => {
   await using dns = await DnsServer.start()
   dns.set('a.test', { A: ['127.0.0.1'], ttl: 1 })
   dns.set('b.test', { A: ['127.0.0.3'], ttl: 1 })
+  // A name that is not there is asked for again after a while, a failure soon.
+  dns.set('_http._tcp.s.test', { code: 2 })
   await using server = await startViaduct(conf(dns, 'server s.test service=http resolve max_fails=0;'))
   const [first, second] = [`1 5 ${server.port(1)} a.test`, `2 5 ${server.port(2)} b.test`]
   dns.set('_http._tcp.s.test', { SRV: [first, second], ttl: 1 })

@@ -1,14 +1,12 @@
 /** `proxy_pass`: from its URL to the group of servers and the URI that they are asked for (ngx_http_proxy_pass). */
+import { dynamicGroup } from '../../http/exchange/dynamic-group.ts'
 import type { Exchange } from '../../http/exchange/exchange.ts'
 import type { LocationConf } from '../../http/location.ts'
 import type { AttachContext } from '../../http/module.ts'
 import type { Request } from '../../http/request.ts'
 import { resolverOf } from '../../http/resolver-conf.ts'
-import { WAIT } from '../../http/verdict.ts'
 import { type Address, parseAddress } from '../../lib/address.ts'
-import { parseIp } from '../../lib/ip.ts'
 import { ERROR } from '../../log/error-log.ts'
-import type { NameWaiter, Resolver } from '../../net/resolver.ts'
 import type { PeerGroup } from '../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../upstream/registry.ts'
 import type { Template } from '../../value/template.ts'
@@ -119,65 +117,8 @@ function dynamicTarget(
         return 500
       }
       note(r.exchange!, parsed, portOf(parsed.address))
-      return dynamicGroup(r, parsed, registry, resolver)
+      return dynamicGroup(r, parsed.address, parsed.authority, registry, resolver)
     },
-  }
-}
-
-/**
- * The group behind an address that variables made: an upstream, an IP address, or a name that is resolved now. WAIT when
- * the exchange goes on later; a status when there is none.
- */
-export function dynamicGroup(
-  r: Request,
-  url: Pick<Url, 'address' | 'authority'>,
-  registry: UpstreamRegistry,
-  resolver: Resolver | undefined,
-): PeerGroup | number {
-  const { address, authority } = url
-  if (address.kind === 'unix' || parseIp(address.host) !== undefined)
-    return registry.implicit(address, authority) ?? 502
-  const named = registry.find(address.host)
-  if (named !== undefined && !address.hasPort) return named
-  const known = registry.findImplicit(address)
-  if (known !== undefined) return known
-  if (resolver === undefined) {
-    r.logError(ERROR, `no resolver defined to resolve ${address.host}`)
-    return 502
-  }
-  const addresses = resolver.known(address.host)
-  if (addresses !== undefined) return registry.transient(address, authority, addresses)
-  resolver.resolve(address.host, new NameWait(r, address, authority, registry))
-  return WAIT
-}
-
-/** One request that waits for a name. */
-class NameWait implements NameWaiter {
-  readonly #r: Request
-  readonly #address: Address & { readonly kind: 'tcp' }
-  readonly #authority: string
-  readonly #registry: UpstreamRegistry
-  readonly #exchange: Exchange
-  readonly #generation: number
-
-  constructor(r: Request, address: Address & { readonly kind: 'tcp' }, authority: string, registry: UpstreamRegistry) {
-    this.#r = r
-    this.#address = address
-    this.#authority = authority
-    this.#registry = registry
-    this.#exchange = r.exchange!
-    this.#generation = this.#exchange.generation
-  }
-
-  onResolved(addresses: readonly string[], error: string): void {
-    // The request may have ended meanwhile, and its exchange may serve another one.
-    if (this.#exchange.generation !== this.#generation || this.#r.ended) return
-    if (error !== '') {
-      this.#r.logError(ERROR, `${this.#address.host} could not be resolved (${error})`)
-      this.#r.resume(502)
-      return
-    }
-    this.#r.resume(this.#exchange.resolved(this.#registry.transient(this.#address, this.#authority, addresses)))
   }
 }
 

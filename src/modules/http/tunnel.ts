@@ -2,6 +2,7 @@
 import { bits, size } from '../../config/args.ts'
 import { type Args, type ConfOf, type Context, directive, family } from '../../config/directive.ts'
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
+import { dynamicGroup } from '../../http/exchange/dynamic-group.ts'
 import { takeExchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
@@ -17,7 +18,6 @@ import type { PeerGroup } from '../../upstream/group.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import { parseTemplate, readTemplate, type Template } from '../../value/template.ts'
-import { dynamicGroup } from './proxy-target.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 
@@ -144,7 +144,7 @@ function dynamicTarget(written: Template, registry: UpstreamRegistry, at: Attach
       r.logError(INFO, `no port in upstream "${authority}"`)
       return 500
     }
-    return dynamicGroup(r, { address: to, authority }, registry, resolver)
+    return dynamicGroup(r, to, authority, registry, resolver)
   }
 }
 
