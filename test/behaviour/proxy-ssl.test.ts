@@ -1,5 +1,6 @@
 /** `proxy_pass https://`: requests over TLS, kept connections, ports and variables. */
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import { after, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
 import { reply } from '../harness/peer.ts'
@@ -38,4 +39,56 @@ test('connections are kept, and plain and secured ones are not mixed', async () 
   assert.equal((await fetch(server.url('/plain'))).status, 502)
   assert.equal(await get('/'), '0')
   assert.equal(await get('/other'), '1')
+})
+
+test('the port is 443 unless given, and the scheme is what variables say', async () => {
+  await using peer = await TlsPeer.start(own, ({ head }) => reply(/^host: (.*)\r$/im.exec(head)?.[1] ?? ''))
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    add_header X-Port "$proxy_host $proxy_port" always;
+    location /default { proxy_pass https://127.0.0.4; }
+    location /variable { set $port ${peer.port}; proxy_pass https://127.0.0.1:$port; }
+    location /scheme { proxy_pass $arg_s://127.0.0.1:${peer.port}; }
+  } }`)
+  const default443 = await fetch(server.url('/default'))
+  assert.equal(default443.headers.get('x-port'), '127.0.0.4 443')
+  assert.match(server.errorLog(), /upstream: "https:\/\/127\.0\.0\.4:443\/default"/)
+  const variable = await fetch(server.url('/variable'))
+  assert.equal(await variable.text(), `127.0.0.1:${peer.port}`)
+  assert.equal(variable.headers.get('x-port'), `127.0.0.1:${peer.port} ${peer.port}`)
+  assert.equal((await fetch(server.url('/scheme?s=https'))).status, 200)
+  assert.equal((await fetch(server.url('/scheme?s=http'))).status, 502)
+  assert.equal((await fetch(server.url('/scheme?s=https'))).status, 200)
+})
+
+test('redirects of the back end are rewritten', async () => {
+  await using peer = await TlsPeer.start(own, () =>
+    reply('', [`Location: https://127.0.0.1:${peer.port}/in/x`], '302 Found'),
+  )
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    location /out/ { proxy_pass https://127.0.0.1:${peer.port}/in/; }
+  } }`)
+  const response = await fetch(server.url('/out/'), { redirect: 'manual' })
+  assert.match(response.headers.get('location') ?? '', /^(?:http:\/\/[^/]*)?\/out\/x$/)
+})
+
+test('over a UNIX socket', async () => {
+  await using peer = await TlsPeer.start(own, () => reply('unix'), { path: certificates.path('socket') })
+  fs.chmodSync(certificates.path('socket'), 0o666)
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    location / { proxy_pass https://unix:${certificates.path('socket')}:/; }
+  } }`)
+  assert.equal(await (await fetch(server.url('/'))).text(), 'unix')
+  assert.equal(peer.sockets.length, 1)
+})
+
+test('kept connections survive a reload', async () => {
+  await using peer = await TlsPeer.start(own, ({ connection }) => reply(String(connection)))
+  await using server = await startViaduct(`worker_processes 1; http {
+    upstream u { server 127.0.0.1:${peer.port}; keepalive 4; }
+    server { listen 127.0.0.1:%%PORT_0%%; location / { proxy_pass https://u; } }
+  }`)
+  const get = async () => (await fetch(server.url('/'))).text()
+  assert.equal(await get(), '0')
+  await server.reload()
+  assert.equal(await get(), '0')
 })

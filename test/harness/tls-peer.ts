@@ -30,9 +30,14 @@ export class TlsPeer implements AsyncDisposable {
     this.#server.on('tlsClientError', () => {})
   }
 
-  static async start(options: tls.TlsOptions, answer: TlsAnswer): Promise<TlsPeer> {
+  /** Listens on a free port, or where `at` says. */
+  static async start(
+    options: tls.TlsOptions,
+    answer: TlsAnswer,
+    at: net.ListenOptions = { port: 0, host: '127.0.0.1' },
+  ): Promise<TlsPeer> {
     const peer = new TlsPeer(options, answer)
-    await once(peer.#server.listen(0, '127.0.0.1'), 'listening')
+    await once(peer.#server.listen(at), 'listening')
     return peer
   }
 
