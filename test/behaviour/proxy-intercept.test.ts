@@ -144,13 +144,13 @@ test('proxy_redirect', async (t) => {
     location /var/ { ${pass} proxy_redirect http://inner/ http://$host/$server_port/; } } }`)
   const location = async (target: string) => /Location: (.*)\r\n/.exec((await ask(server, target)).head)?.[1]
   const cases: readonly (readonly [string, string])[] = [
-    [`/default/?Location=${back}/to/x`, '/default/x'],
+    [`/default/?Location=${back}/to/x`, 'http://x/default/x'],
     [`/default/?Location=${back}/other/x`, `${back}/other/x`],
     ['/default/?Location=/relative', '/relative'],
     [`/off/?Location=${back}/to/x`, `${back}/to/x`],
-    ['/own/?Location=http://inner/a', '/outer/a'],
-    ['/own/?Location=http://x7/a/b', '/x7/a/b'],
-    ['/case/?Location=http://up/a', '/up/'],
+    ['/own/?Location=http://inner/a', 'http://x/outer/a'],
+    ['/own/?Location=http://x7/a/b', 'http://x/x7/a/b'],
+    ['/case/?Location=http://up/a', 'http://x/up/'],
     ['/var/?Location=http://inner/a', `http://x/${server.port()}/a`],
   ]
   for (const [target, expected] of cases) {

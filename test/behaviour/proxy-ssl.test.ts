@@ -68,7 +68,7 @@ test('redirects of the back end are rewritten', async () => {
     location /out/ { proxy_pass https://127.0.0.1:${peer.port}/in/; }
   } }`)
   const response = await fetch(server.url('/out/'), { redirect: 'manual' })
-  assert.match(response.headers.get('location') ?? '', /^(?:http:\/\/[^/]*)?\/out\/x$/)
+  assert.equal(response.headers.get('location'), server.url('/out/x'))
 })
 
 test('over a UNIX socket', async () => {

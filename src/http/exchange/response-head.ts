@@ -143,8 +143,10 @@ function applyKnown(
     case SET_COOKIE:
       return hidden || applyCookie(r, conf, table, index)
     case LOCATION:
+      if (!hidden) applyLocation(r, conf, table, index)
+      return true
     case REFRESH:
-      if (!hidden) applyRedirect(r, conf, table, index)
+      if (!hidden) r.out.add(table.name(index), conf.rewriteRedirect(r, table.value(index)) ?? table.value(index))
       return true
     default:
       applyAccel(r, conf, exchange, kind, table.value(index))
@@ -167,9 +169,12 @@ function applyCookie(r: Request, conf: ExchangeConf, table: HeaderTable, index: 
   return true
 }
 
-function applyRedirect(r: Request, conf: ExchangeConf, table: HeaderTable, index: number): void {
+/** One that was rewritten counts as the server's own: a path becomes absolute (ngx_http_upstream_rewrite_location). */
+function applyLocation(r: Request, conf: ExchangeConf, table: HeaderTable, index: number): void {
   const value = table.value(index)
-  r.out.add(table.name(index), conf.rewriteRedirect(r, value) ?? value)
+  const rewritten = conf.rewriteRedirect(r, value)
+  if (rewritten === undefined) r.out.add(table.name(index), value)
+  else r.out.location = rewritten
 }
 
 function applyLimitRate(r: Request, conf: ExchangeConf, value: string): void {
