@@ -18,6 +18,7 @@ import { checkAlike, measure, median, type Result } from './measure.ts'
 import { stopProcess } from './process-tree.ts'
 import { cpuRatio, machine, type Row, table } from './report.ts'
 import type { Scenario } from './scenario.ts'
+import { balancers } from './scenarios/balancers.ts'
 import { fixed } from './scenarios/fixed.ts'
 import { gzip } from './scenarios/gzip.ts'
 import { noKeepalive } from './scenarios/no-keepalive.ts'
@@ -27,7 +28,16 @@ import { proxied100k } from './scenarios/proxied-100k.ts'
 import { staticFiles } from './scenarios/static.ts'
 import { findNginx, startBoth, startOrigin, stopAll } from './servers.ts'
 
-const SCENARIOS: readonly Scenario[] = [fixed, proxied, production, proxied100k, noKeepalive, ...staticFiles, gzip]
+const SCENARIOS: readonly Scenario[] = [
+  fixed,
+  proxied,
+  production,
+  proxied100k,
+  noKeepalive,
+  ...staticFiles,
+  gzip,
+  ...balancers,
+]
 const PAGE = fileURLToPath(new URL('../docs/BENCHMARKS.md', import.meta.url))
 /** The compiler of hot code needs some thousand requests before its figures settle. */
 const WARM_UP_SECONDS = 2

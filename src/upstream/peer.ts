@@ -2,9 +2,9 @@
  * One server of an upstream group: its address, its limits, and its state. The state is a row of numbers in a buffer, so
  * that it can be private to a worker or shared by all of them through the same class.
  *
- *   | conns | fails | effective weight | current weight | checked | accessed |              seconds are monotonic
+ *   | conns | fails | effective weight | current weight | health | accessed |   what every choice looks at, close together
  *   | header ms | response ms | in-flight ms | in-flight | in-flight sum | in-flight at |   averages of least_time
- *   | health | warm since | rises | falls | checks | failed checks | times unhealthy | last check |    active checks
+ *   | checked | warm since | rises | falls | checks | failed checks | times unhealthy | last check |    active checks
  */
 import { hash } from 'node:crypto'
 import { bytesOf } from '../lib/bytes.ts'
@@ -12,10 +12,13 @@ import { clock } from '../lib/clock.ts'
 import type { GroupState } from './group-state.ts'
 
 const CONNS = 0
-const FAILS = 1
-const EFFECTIVE = 2
-const CURRENT = 3
-const CHECKED = 4
+/** Place in a row. */
+export const FAILS = 1
+/** Place in a row. */
+export const EFFECTIVE = 2
+/** Place in a row. */
+export const CURRENT = 3
+const CHECKED = 12
 const ACCESSED = 5
 const HEADER_MS = 6
 const RESPONSE_MS = 7
@@ -23,7 +26,8 @@ const INFLIGHT_MS = 8
 const INFLIGHT = 9
 const INFLIGHT_SUM = 10
 const INFLIGHT_AT = 11
-const HEALTH = 12
+/** Place in a row. */
+export const HEALTH = 4
 const WARM_SINCE = 13
 const RISES = 14
 const FALLS = 15
@@ -74,163 +78,164 @@ export class Peer {
   /** The host as it was written, for `$upstream_last_server_name`. */
   readonly server: string
   #sid = ''
-  readonly #cells: Int32Array
-  readonly #row: number
+  /** The numbers of all peers of the state, and where those of this one begin: for loops over many peers. */
+  readonly cells: Int32Array
+  readonly row: number
 
   /** Uses row `index` of `state`. */
   constructor(address: PeerAddress, options: PeerOptions, server: string, state: GroupState, index: number) {
     this.address = address
     this.options = options
     this.server = server
-    this.#cells = state.cells
-    this.#row = index * PEER_ROW
+    this.cells = state.cells
+    this.row = index * PEER_ROW
     if (state.fresh) this.effectiveWeight = options.weight
   }
 
   get conns(): number {
-    return this.#cells[this.#row + CONNS]!
+    return this.cells[this.row + CONNS]!
   }
   set conns(value: number) {
-    this.#cells[this.#row + CONNS] = value
+    this.cells[this.row + CONNS] = value
   }
   get fails(): number {
-    return this.#cells[this.#row + FAILS]!
+    return this.cells[this.row + FAILS]!
   }
   set fails(value: number) {
-    this.#cells[this.#row + FAILS] = value
+    this.cells[this.row + FAILS] = value
   }
   get effectiveWeight(): number {
-    return this.#cells[this.#row + EFFECTIVE]!
+    return this.cells[this.row + EFFECTIVE]!
   }
   set effectiveWeight(value: number) {
-    this.#cells[this.#row + EFFECTIVE] = value
+    this.cells[this.row + EFFECTIVE] = value
   }
   get currentWeight(): number {
-    return this.#cells[this.#row + CURRENT]!
+    return this.cells[this.row + CURRENT]!
   }
   set currentWeight(value: number) {
-    this.#cells[this.#row + CURRENT] = value
+    this.cells[this.row + CURRENT] = value
   }
   get checked(): number {
-    return this.#cells[this.#row + CHECKED]!
+    return this.cells[this.row + CHECKED]!
   }
   set checked(value: number) {
-    this.#cells[this.#row + CHECKED] = value
+    this.cells[this.row + CHECKED] = value
   }
   get accessed(): number {
-    return this.#cells[this.#row + ACCESSED]!
+    return this.cells[this.row + ACCESSED]!
   }
   set accessed(value: number) {
-    this.#cells[this.#row + ACCESSED] = value
+    this.cells[this.row + ACCESSED] = value
   }
 
   /** Average time to the head of a response. */
   get headerMs(): number {
-    return this.#cells[this.#row + HEADER_MS]!
+    return this.cells[this.row + HEADER_MS]!
   }
   set headerMs(value: number) {
-    this.#cells[this.#row + HEADER_MS] = value
+    this.cells[this.row + HEADER_MS] = value
   }
   /** Average time to the end of a response. */
   get responseMs(): number {
-    return this.#cells[this.#row + RESPONSE_MS]!
+    return this.cells[this.row + RESPONSE_MS]!
   }
   set responseMs(value: number) {
-    this.#cells[this.#row + RESPONSE_MS] = value
+    this.cells[this.row + RESPONSE_MS] = value
   }
   /** Average age of requests that are under way. */
   get inflightMs(): number {
-    return this.#cells[this.#row + INFLIGHT_MS]!
+    return this.cells[this.row + INFLIGHT_MS]!
   }
   set inflightMs(value: number) {
-    this.#cells[this.#row + INFLIGHT_MS] = value
+    this.cells[this.row + INFLIGHT_MS] = value
   }
   /** Requests under way, as least_time counts them. */
   get inflight(): number {
-    return this.#cells[this.#row + INFLIGHT]!
+    return this.cells[this.row + INFLIGHT]!
   }
   set inflight(value: number) {
-    this.#cells[this.#row + INFLIGHT] = value
+    this.cells[this.row + INFLIGHT] = value
   }
   /** Ages of the requests under way, in total, at `inflightAtMs`. */
   get inflightSumMs(): number {
-    return this.#cells[this.#row + INFLIGHT_SUM]!
+    return this.cells[this.row + INFLIGHT_SUM]!
   }
   set inflightSumMs(value: number) {
-    this.#cells[this.#row + INFLIGHT_SUM] = value
+    this.cells[this.row + INFLIGHT_SUM] = value
   }
   /** When that total was taken. */
   get inflightAtMs(): number {
-    return this.#cells[this.#row + INFLIGHT_AT]!
+    return this.cells[this.row + INFLIGHT_AT]!
   }
   set inflightAtMs(value: number) {
-    this.#cells[this.#row + INFLIGHT_AT] = value
+    this.cells[this.row + INFLIGHT_AT] = value
   }
 
   /** What active checks know: HEALTHY, UNHEALTHY or CHECKING. */
   get health(): number {
-    return this.#cells[this.#row + HEALTH]!
+    return this.cells[this.row + HEALTH]!
   }
   set health(value: number) {
-    this.#cells[this.#row + HEALTH] = value
+    this.cells[this.row + HEALTH] = value
   }
   /** Checks passed in a row. */
   get rises(): number {
-    return this.#cells[this.#row + RISES]!
+    return this.cells[this.row + RISES]!
   }
   set rises(value: number) {
-    this.#cells[this.#row + RISES] = value
+    this.cells[this.row + RISES] = value
   }
   /** Checks failed in a row. */
   get falls(): number {
-    return this.#cells[this.#row + FALLS]!
+    return this.cells[this.row + FALLS]!
   }
   set falls(value: number) {
-    this.#cells[this.#row + FALLS] = value
+    this.cells[this.row + FALLS] = value
   }
   /** Checks in all. */
   get checks(): number {
-    return this.#cells[this.#row + CHECKS]!
+    return this.cells[this.row + CHECKS]!
   }
   set checks(value: number) {
-    this.#cells[this.#row + CHECKS] = value
+    this.cells[this.row + CHECKS] = value
   }
   /** Checks that failed, in all. */
   get checksFailed(): number {
-    return this.#cells[this.#row + CHECKS_FAILED]!
+    return this.cells[this.row + CHECKS_FAILED]!
   }
   set checksFailed(value: number) {
-    this.#cells[this.#row + CHECKS_FAILED] = value
+    this.cells[this.row + CHECKS_FAILED] = value
   }
   /** How often the server became unhealthy. */
   get unhealthyCount(): number {
-    return this.#cells[this.#row + UNHEALTHY_COUNT]!
+    return this.cells[this.row + UNHEALTHY_COUNT]!
   }
   set unhealthyCount(value: number) {
-    this.#cells[this.#row + UNHEALTHY_COUNT] = value
+    this.cells[this.row + UNHEALTHY_COUNT] = value
   }
   /** 1 when the last check passed. */
   get lastPassed(): number {
-    return this.#cells[this.#row + LAST_PASSED]!
+    return this.cells[this.row + LAST_PASSED]!
   }
   set lastPassed(value: number) {
-    this.#cells[this.#row + LAST_PASSED] = value
+    this.cells[this.row + LAST_PASSED] = value
   }
 
   /** The server is back: with `slow_start` it begins with next to nothing. */
   warmUp(): void {
     // Zero means that it is warm, and time is counted modulo 2^32.
-    if (this.options.slowStartMs > 0) this.#cells[this.#row + WARM_SINCE] = clock.monotonic | 0 || 1
+    if (this.options.slowStartMs > 0) this.cells[this.row + WARM_SINCE] = clock.monotonic | 0 || 1
   }
 
   /** The part of its share that the server gets by now, from 0 to 1. */
   get warmth(): number {
-    const since = this.#cells[this.#row + WARM_SINCE]!
+    const since = this.cells[this.row + WARM_SINCE]!
     if (since === 0) return 1
     const elapsed = ((clock.monotonic | 0) - since) | 0
     const { slowStartMs } = this.options
     if (elapsed >= 0 && elapsed < slowStartMs) return elapsed / slowStartMs
-    this.#cells[this.#row + WARM_SINCE] = 0
+    this.cells[this.row + WARM_SINCE] = 0
     return 1
   }
 
