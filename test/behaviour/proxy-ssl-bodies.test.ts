@@ -100,3 +100,30 @@ test('a WebSocket passes both ways', async () => {
   socket!.end('bye')
   assert.ok((await client.rest()).endsWith('Xbye'))
 })
+
+test('the end of one side of a tunnel is passed on, the other goes on', async () => {
+  const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: test\r\nConnection: Upgrade\r\n\r\n'
+  await using peer = await TlsPeer.start({ ...own, allowHalfOpen: true }, () => upgrade)
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    location / {
+      proxy_pass https://127.0.0.1:${peer.port};
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
+    }
+  } }`)
+  using client = await server.connect()
+  client.write('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: test\r\nConnection: upgrade\r\n\r\n')
+  await client.until(/101/)
+  const [socket] = peer.sockets
+  let asked = ''
+  socket!.on('data', (bytes: Buffer) => {
+    asked += bytes.latin1Slice()
+  })
+  const ended = once(socket!, 'end')
+  client.write('y'.repeat(300_000))
+  client.socket.end()
+  await ended
+  assert.equal(asked.length, 300_000)
+  socket!.end('late answer')
+  assert.ok((await client.rest()).endsWith('late answer'))
+})

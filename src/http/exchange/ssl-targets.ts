@@ -49,6 +49,7 @@ const known = new Lru<string, Ways>(SETTINGS_MAX)
 
 /** Compiles a location's settings; problems are reported. `family` is `proxy`, `grpc`, `uwsgi`. */
 export function compileSsl(family: string, conf: SslConf, at: AttachContext): SslTargets {
+  if (conf.ssl_key_log !== undefined) at.logFile(conf.ssl_key_log)
   const loader = new Loader(family, conf, at)
   const options = loader.options()
   const certificates = options === undefined ? undefined : loader.dynamic(options)
@@ -251,7 +252,6 @@ class Loader {
   /** The settings that options make, shared by all who are alike. */
   ways(options: ContextOptions, keyName = this.#conf.ssl_certificate_key?.template.source): Ways | { problem: string } {
     const { ssl_verify: verify, ssl_verify_depth: depth, ssl_session_reuse, ssl_key_log: keyLog } = this.#conf
-    if (keyLog !== undefined) this.#at.logFile(keyLog)
     const text = JSON.stringify([options, verify, depth, ssl_session_reuse, keyLog])
     const key = createHash('sha256').update(text).digest('base64')
     const before = known.get(key)
