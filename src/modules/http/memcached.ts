@@ -3,9 +3,9 @@ import { bits, number } from '../../config/args.ts'
 import { type ConfOf, type Context, directive, family } from '../../config/directive.ts'
 import { setContentType } from '../../http/content-type.ts'
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
-import { takeExchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { MEMCACHED_GET, memcached } from '../../http/exchange/memcached.ts'
+import { BARE, compileConnect, passOn } from '../../http/exchange/passing.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { GET, HEAD } from '../../http/method.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
@@ -15,7 +15,6 @@ import type { Verdict } from '../../http/verdict.ts'
 import { parseAddress } from '../../lib/address.ts'
 import { ERROR } from '../../log/error-log.ts'
 import type { PeerGroup } from '../../upstream/group.ts'
-import type { ConnectOptions } from '../../upstream/pool.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import { template } from '../../value/template.ts'
 
@@ -94,35 +93,20 @@ function passToMemcached(r: Request, conf: ExchangeConf): Verdict {
   if ((r.methodBit & (GET | HEAD)) === 0) return 405
   r.discardBody()
   setContentType(r)
-  let { exchange } = r
-  if (exchange === undefined) {
-    exchange = takeExchange(r, conf)
-    r.exchange = exchange
-  } else exchange.restart(r, conf)
-  return exchange.start()
+  return passOn(r, conf)
 }
 
 function compileExchange(conf: Conf, group: PeerGroup, at: AttachContext): ExchangeConf {
   const key = at.variable('memcached_key')
   const settings = transportConf('memcached', conf, FIXED)
-  const { bind, socket_keepalive } = settings
-  const localAddress = bind === undefined ? undefined : at.text(bind)
-  const plain: ConnectOptions = { keepAlive: socket_keepalive }
   return {
+    ...BARE,
     protocol: memcached(conf.memcached_gzip_flag),
     intercept404: true,
     transport: settings,
-    tag: `memcached ${at.server.name} ${at.location.name} ${bind?.source ?? ''}`,
+    tag: `memcached ${at.server.name} ${at.location.name} ${settings.bind?.source ?? ''}`,
     nextMask: failureMask(conf.memcached_next_upstream.map((name) => CONDITIONS[name] ?? name)),
     scheme: 'memcached://',
-    passBody: false,
-    passTrailers: false,
-    chunkedAllowed: false,
-    ownBody: false,
-    tempPath: { path: '', levels: [] },
-    store: undefined,
-    ignore: 0,
-    hidden: new Map(),
     resolve: () => group,
     request(r) {
       const value = key(r)
@@ -130,12 +114,6 @@ function compileExchange(conf: Conf, group: PeerGroup, at: AttachContext): Excha
       r.logError(ERROR, 'the "$memcached_key" variable is not set')
       return ''
     },
-    rate: () => 0,
-    connectOptions: (r) => {
-      const address = localAddress?.(r)
-      return address === undefined || address === '' ? plain : { ...plain, localAddress: address }
-    },
-    rewriteRedirect: () => undefined,
-    rewriteCookie: undefined,
+    connectOptions: compileConnect(settings, false, at),
   }
 }

@@ -5,18 +5,17 @@
  */
 import { type ConfOf, family } from '../../config/directive.ts'
 import { type ExchangeConf, ignoreMask } from '../../http/exchange/conf.ts'
-import { type Exchange, takeExchange } from '../../http/exchange/exchange.ts'
+import type { Exchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { HTTP1 } from '../../http/exchange/http1.ts'
+import { compileConnect, passOn } from '../../http/exchange/passing.ts'
 import { ssl, sslConf } from '../../http/exchange/ssl-directives.ts'
 import { compileSsl, type SslTargets } from '../../http/exchange/ssl-targets.ts'
-import { type TransportConf, transport, transportConf } from '../../http/exchange/transport-directives.ts'
+import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { hashName } from '../../http/header-table.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { Plan } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
-import type { Verdict } from '../../http/verdict.ts'
-import type { ConnectOptions } from '../../upstream/pool.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import { notePassed } from './proxy-check.ts'
 import { compileCookies, cookieDirectives } from './proxy-cookie.ts'
@@ -66,19 +65,9 @@ function attachProxy(conf: Conf, plan: Plan, at: AttachContext): void {
   if (target === undefined) return
   const tls = target.mayUseTls ? compileSsl('proxy', sslConf('proxy', conf), at) : undefined
   const exchangeConf = compileExchange(conf, target, tls, at)
-  plan.own(passRequest, exchangeConf)
+  plan.own(passOn, exchangeConf)
   notePassed(conf, target, exchangeConf, tls, at)
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
-}
-
-/** The location's content handler. */
-function passRequest(r: Request, conf: ExchangeConf): Verdict {
-  let { exchange } = r
-  if (exchange === undefined) {
-    exchange = takeExchange(r, conf)
-    r.exchange = exchange
-  } else exchange.restart(r, conf)
-  return exchange.start()
 }
 
 function compileExchange(
@@ -122,25 +111,6 @@ function compileExchange(
 function chooseTls(r: Request, exchange: Exchange, tls: SslTargets): boolean {
   exchange.tls = exchange.scheme === HTTPS ? tls.target(r, exchange.targetHost) : undefined
   return exchange.tls !== undefined || exchange.scheme !== HTTPS
-}
-
-function compileConnect(
-  { bind, socket_keepalive }: TransportConf,
-  mayUseTls: boolean,
-  at: AttachContext,
-): (r: Request) => ConnectOptions {
-  const localAddress = bind === undefined ? undefined : at.text(bind)
-  const plain: ConnectOptions = { keepAlive: socket_keepalive }
-  let secured = plain
-  return (r) => {
-    const tls = mayUseTls ? r.exchange!.tls : undefined
-    const address = localAddress?.(r)
-    if (address !== undefined && address !== '') return { ...plain, tls, localAddress: address }
-    if (tls === undefined) return plain
-    // Mostly one target is asked again and again.
-    if (secured.tls !== tls) secured = { ...plain, tls }
-    return secured
-  }
 }
 
 function rateOf(text: string): number {

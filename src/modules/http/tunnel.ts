@@ -3,8 +3,8 @@ import { bits, size } from '../../config/args.ts'
 import { type Args, type ConfOf, type Context, directive, family } from '../../config/directive.ts'
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
 import { dynamicGroup } from '../../http/exchange/dynamic-group.ts'
-import { takeExchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
+import { BARE, compileConnect, passOn } from '../../http/exchange/passing.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { TUNNEL } from '../../http/exchange/tunnel-codec.ts'
 import { CONNECT } from '../../http/method.ts'
@@ -15,7 +15,6 @@ import type { Verdict } from '../../http/verdict.ts'
 import { parseAddress } from '../../lib/address.ts'
 import { INFO } from '../../log/error-log.ts'
 import type { PeerGroup } from '../../upstream/group.ts'
-import type { ConnectOptions } from '../../upstream/pool.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import { parseTemplate, readTemplate, type Template } from '../../value/template.ts'
 
@@ -110,12 +109,7 @@ export const tunnelModule = httpModule({
 /** The location's content handler. */
 function openTunnel(r: Request, conf: ExchangeConf): Verdict {
   if (r.methodBit !== CONNECT) return 405
-  let { exchange } = r
-  if (exchange === undefined) {
-    exchange = takeExchange(r, conf)
-    r.exchange = exchange
-  } else exchange.restart(r, conf)
-  return exchange.start()
+  return passOn(r, conf)
 }
 
 type Resolve = (r: Request) => PeerGroup | number
@@ -150,32 +144,16 @@ function dynamicTarget(written: Template, registry: UpstreamRegistry, at: Attach
 
 function compileExchange(conf: Conf, resolve: Resolve, at: AttachContext): ExchangeConf {
   const settings = transportConf('tunnel', conf, FIXED)
-  const { bind, socket_keepalive } = settings
-  const localAddress = bind === undefined ? undefined : at.text(bind)
-  const plain: ConnectOptions = { keepAlive: socket_keepalive }
   return {
+    ...BARE,
     protocol: TUNNEL,
     intercept404: false,
     transport: settings,
     tag: 'tunnel',
     nextMask: failureMask(conf.tunnel_next_upstream),
     scheme: '',
-    passBody: false,
-    passTrailers: false,
-    chunkedAllowed: false,
-    ownBody: false,
-    tempPath: { path: '', levels: [] },
-    store: undefined,
-    ignore: 0,
-    hidden: new Map(),
     resolve,
     request: () => '',
-    rate: () => 0,
-    connectOptions: (r) => {
-      const from = localAddress?.(r)
-      return from === undefined || from === '' ? plain : { ...plain, localAddress: from }
-    },
-    rewriteRedirect: () => undefined,
-    rewriteCookie: undefined,
+    connectOptions: compileConnect(settings, false, at),
   }
 }

@@ -1,0 +1,53 @@
+/** What all modules that pass requests on have in common, whatever they speak: how a request begins, and where from. */
+import type { ConnectOptions } from '../../upstream/pool.ts'
+import type { AttachContext } from '../module.ts'
+import type { Request } from '../request.ts'
+import type { Verdict } from '../verdict.ts'
+import type { ExchangeConf } from './conf.ts'
+import { takeExchange } from './exchange.ts'
+import type { TransportConf } from './transport-directives.ts'
+
+/** Passes the request on; a content handler. */
+export function passOn(r: Request, conf: ExchangeConf): Verdict {
+  let { exchange } = r
+  if (exchange === undefined) {
+    exchange = takeExchange(r, conf)
+    r.exchange = exchange
+  } else exchange.restart(r, conf)
+  return exchange.start()
+}
+
+/** Compiles how connections are made: from where (`bind`), with SO_KEEPALIVE, and with TLS where the exchange says so. */
+export function compileConnect(
+  { bind, socket_keepalive }: TransportConf,
+  mayUseTls: boolean,
+  at: AttachContext,
+): (r: Request) => ConnectOptions {
+  const localAddress = bind === undefined ? undefined : at.text(bind)
+  const plain: ConnectOptions = { keepAlive: socket_keepalive }
+  let secured = plain
+  return (r) => {
+    const tls = mayUseTls ? r.exchange!.tls : undefined
+    const address = localAddress?.(r)
+    if (address !== undefined && address !== '') return { ...plain, tls, localAddress: address }
+    if (tls === undefined) return plain
+    // Mostly one target is asked again and again.
+    if (secured.tls !== tls) secured = { ...plain, tls }
+    return secured
+  }
+}
+
+/** What holds for protocols that know no fields, no request bodies and no copies of responses. */
+export const BARE = {
+  passBody: false,
+  passTrailers: false,
+  chunkedAllowed: false,
+  ownBody: false,
+  tempPath: { path: '', levels: [] },
+  store: undefined,
+  ignore: 0,
+  hidden: new Map(),
+  rate: () => 0,
+  rewriteRedirect: () => undefined,
+  rewriteCookie: undefined,
+} satisfies Partial<ExchangeConf>
