@@ -3,7 +3,7 @@
  * reports what OpenSSL does not like by exceptions; here they become texts, in the words of nginx.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import type { SecureContextOptions } from 'node:tls'
 import { Lru } from '../lib/lru.ts'
 import type { SecureContextHandle } from './tls-wire.ts'
 import { sslErrorText } from './tls-wire-verify.ts'
@@ -112,7 +112,8 @@ function groups(curves: string, sigalgs: string): SecureContextOptions {
 }
 
 function attempt(options: SecureContextOptions): Made<SecureContextHandle> {
-  return tried(() => createSecureContext(options))
+  // Loaded when first needed: most configurations speak no TLS, and start sooner without.
+  return tried(() => process.getBuiltinModule('node:tls').createSecureContext(options))
 }
 
 function tried<T>(make: () => T): Made<T> {
