@@ -2,9 +2,10 @@
  * A wire is one byte-stream socket as the data plane sees it: bytes in as borrowed pieces of one buffer that all wires
  * of the thread share, bytes out corked until the event ends, text written as latin1 (one char = one byte, no Buffer).
  *
- * What is common stands here; the two kinds differ in how Node's sockets are driven:
+ * What is common stands here; the kinds differ in how Node's sockets are driven:
  *   HandleWire  on Node's bare handle: clients and back ends            (handle-wire.ts)
- *   SocketWire  on a net.Socket: where speed does not matter, and TLS   (socket-wire.ts)
+ *   TlsWire     on Node's TLS engine, laid over such a handle           (tls-wire.ts)
+ *   SocketWire  on a net.Socket: where speed does not matter            (socket-wire.ts)
  */
 import { clock } from '../lib/clock.ts'
 import { beginEvent, type Corked, cork, flushWires } from './flush.ts'

@@ -14,6 +14,7 @@ const root = certificates.make('root', { authority: true })
 const own = certificates.make('localhost', { issuer: root })
 const one = certificates.make('one', { issuer: root })
 const two = certificates.make('two', { issuer: root })
+const secret = certificates.make('secret', { issuer: root })
 const locked = certificates.encrypt(one, 'open sesame')
 
 /** A back end that wants to know who asks, and answers with the name. */
@@ -27,6 +28,8 @@ function nameOf(socket: TLSSocket): string {
 }
 
 test('a certificate from files, its key with a password, and none', async () => {
+  // Workers may not read it when the master is root.
+  fs.chmodSync(secret.keyFile, 0o600)
   await using peer = await knowing(false)
   await using server = await startViaduct(
     `http { server { listen 127.0.0.1:%%PORT_0%%;
@@ -35,6 +38,10 @@ test('a certificate from files, its key with a password, and none', async () => 
       location / { proxy_pass https://127.0.0.1:${peer.port}; }
       location /locked {
         proxy_ssl_certificate_key ${locked}; proxy_ssl_password_file passwords;
+        proxy_pass https://127.0.0.1:${peer.port};
+      }
+      location /secret {
+        proxy_ssl_certificate ${secret.certFile}; proxy_ssl_certificate_key ${secret.keyFile};
         proxy_pass https://127.0.0.1:${peer.port};
       }
       location /none { proxy_ssl_certificate ""; proxy_pass https://127.0.0.1:${peer.port}; }
@@ -49,6 +56,7 @@ test('a certificate from files, its key with a password, and none', async () => 
   const get = async (path: string) => (await fetch(server.url(path))).text()
   assert.equal(await get('/'), 'one')
   assert.equal(await get('/locked'), 'one')
+  assert.equal(await get('/secret'), 'secret')
   assert.equal(await get('/none'), 'nobody')
   assert.equal(await get('/command'), 'two')
 })
