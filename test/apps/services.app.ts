@@ -13,6 +13,83 @@ import { type Server, startViaduct } from '../harness/server.ts'
 /** `burst=20`, and the one within the rate. */
 const BURST_MAX = 21
 
+const CONF = `worker_processes 1;
+  http {
+    # Here clients say where they come from.
+    set_real_ip_from 127.0.0.1; real_ip_header X-Client;
+    limit_req_zone $binary_remote_addr zone=api:10m rate=10r/s;
+    # Upstream definitions for each service
+    upstream api_service {
+      server 127.0.0.1:%api%;
+      keepalive 32;
+    }
+    upstream admin_service {
+      server 127.0.0.1:%admin%;
+      keepalive 16;
+    }
+    upstream docs_service {
+      server 127.0.0.1:%docs%;
+      keepalive 8;
+    }
+    server {
+      listen 127.0.0.1:%%PORT_0%%;
+      server_name example.com;
+      # API service at /api/
+      location /api/ {
+        proxy_pass http://api_service/; # Trailing / strips /api/ prefix
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        include proxy-headers.conf;
+        # API-specific settings
+        proxy_read_timeout 30s;
+        client_max_body_size 10m;
+        # Rate limiting for API
+        limit_req zone=api burst=20 nodelay;
+      }
+      # Admin panel at /admin/
+      location /admin/ {
+        proxy_pass http://admin_service/;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        include proxy-headers.conf;
+        # Restrict admin access by IP
+        allow 10.0.0.0/8;
+        allow 192.168.0.0/16;
+        deny all;
+      }
+      # Documentation at /docs/
+      location /docs/ {
+        proxy_pass http://docs_service/;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        include proxy-headers.conf;
+      }
+      # Frontend SPA (catch-all)
+      location / {
+        root %%DIR%%/dist;
+        index index.html;
+        try_files $uri $uri/ /index.html;
+      }
+    }
+    # Alternative: subdomain-based routing
+    server {
+      listen 127.0.0.1:%%PORT_0%%;
+      server_name api.example.com;
+      location / {
+        proxy_pass http://api_service;
+        include proxy-headers.conf;
+      }
+    }
+    server {
+      listen 127.0.0.1:%%PORT_0%%;
+      server_name admin.example.com;
+      location / {
+        proxy_pass http://admin_service;
+        include proxy-headers.conf;
+      }
+    }
+  }`
+
 const running = new AsyncDisposableStack()
 let server: Server
 /** The peers of the connections that each service has had. */
@@ -21,95 +98,17 @@ const connections = new Map<string, Set<number>>()
 before(async () => {
   const [api, admin, docs] = [await startService('api'), await startService('admin'), await startService('docs')]
   server = running.use(
-    await startViaduct(
-      `worker_processes 1;
-      http {
-        # Here clients say where they come from.
-        set_real_ip_from 127.0.0.1; real_ip_header X-Client;
-        limit_req_zone $binary_remote_addr zone=api:10m rate=10r/s;
-        # Upstream definitions for each service
-        upstream api_service {
-          server 127.0.0.1:${api};
-          keepalive 32;
-        }
-        upstream admin_service {
-          server 127.0.0.1:${admin};
-          keepalive 16;
-        }
-        upstream docs_service {
-          server 127.0.0.1:${docs};
-          keepalive 8;
-        }
-        server {
-          listen 127.0.0.1:%%PORT_0%%;
-          server_name example.com;
-          # API service at /api/
-          location /api/ {
-            proxy_pass http://api_service/; # Trailing / strips /api/ prefix
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            include proxy-headers.conf;
-            # API-specific settings
-            proxy_read_timeout 30s;
-            client_max_body_size 10m;
-            # Rate limiting for API
-            limit_req zone=api burst=20 nodelay;
-          }
-          # Admin panel at /admin/
-          location /admin/ {
-            proxy_pass http://admin_service/;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            include proxy-headers.conf;
-            # Restrict admin access by IP
-            allow 10.0.0.0/8;
-            allow 192.168.0.0/16;
-            deny all;
-          }
-          # Documentation at /docs/
-          location /docs/ {
-            proxy_pass http://docs_service/;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            include proxy-headers.conf;
-          }
-          # Frontend SPA (catch-all)
-          location / {
-            root %%DIR%%/dist;
-            index index.html;
-            try_files $uri $uri/ /index.html;
-          }
-        }
-        # Alternative: subdomain-based routing
-        server {
-          listen 127.0.0.1:%%PORT_0%%;
-          server_name api.example.com;
-          location / {
-            proxy_pass http://api_service;
-            include proxy-headers.conf;
-          }
-        }
-        server {
-          listen 127.0.0.1:%%PORT_0%%;
-          server_name admin.example.com;
-          location / {
-            proxy_pass http://admin_service;
-            include proxy-headers.conf;
-          }
-        }
-      }`,
-      {
-        files: {
-          'dist/index.html': '<title>app</title>',
-          'dist/assets/app.js': 'app()',
-          'proxy-headers.conf': `proxy_set_header Host $host;
+    await startViaduct(CONF.replace('%api%', api).replace('%admin%', admin).replace('%docs%', docs), {
+      files: {
+        'dist/index.html': '<title>app</title>',
+        'dist/assets/app.js': 'app()',
+        'proxy-headers.conf': `proxy_set_header Host $host;
             proxy_set_header X-Real-IP $remote_addr;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
             proxy_set_header X-Forwarded-Proto $scheme;
             proxy_set_header X-Forwarded-Port $server_port;`,
-        },
       },
-    ),
+    }),
   )
 })
 after(() => running.disposeAsync())
@@ -123,7 +122,7 @@ interface Seen {
 }
 
 /** Starts a service that tells what it was asked. Returns its port. */
-async function startService(service: string): Promise<number> {
+async function startService(service: string): Promise<string> {
   const ports = new Set<number>()
   connections.set(service, ports)
   const application = http.createServer((request, response) => {
@@ -144,7 +143,7 @@ async function startService(service: string): Promise<number> {
     application.closeAllConnections()
     application.close()
   })
-  return (application.address() as net.AddressInfo).port
+  return `${(application.address() as net.AddressInfo).port}`
 }
 
 interface Answer {
