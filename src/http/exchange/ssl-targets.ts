@@ -60,20 +60,45 @@ export function compileSsl(family: string, conf: SslConf, at: AttachContext): Ss
   }
   const nameOf = conf.ssl_name === undefined ? undefined : at.text(conf.ssl_name)
   const matters = conf.ssl_server_name || conf.ssl_verify
-  const targets = new Lru<string, TlsTarget>(NAMES_MAX)
+  const names = new NamedTargets(conf.ssl_server_name)
   return {
     target: (r, host) => {
       const ways = fixed ?? certificates?.(r)
       if (ways === undefined) return undefined
-      const name = matters ? withoutPort(nameOf === undefined ? host : nameOf(r)) : ''
-      const key = `${ways.key} ${conf.ssl_server_name} ${name}`
-      const known = targets.get(key)
-      if (known !== undefined) return known
-      const serverName = conf.ssl_server_name && !isAddress(name) ? name : ''
-      const target = { key, settings: ways.settings, serverName, name }
-      targets.set(key, target)
-      return target
+      return names.find(ways, !matters ? '' : nameOf === undefined ? host : nameOf(r))
     },
+  }
+}
+
+/** The targets of a location by name. */
+class NamedTargets {
+  readonly #tells: boolean
+  readonly #targets = new Lru<string, TlsTarget>(NAMES_MAX)
+  /** Mostly one is asked for again and again. */
+  #last: TlsTarget | undefined
+  #lastWays: Ways | undefined
+  #lastName = ''
+
+  /** `tells`: back ends are told the name. */
+  constructor(tells: boolean) {
+    this.#tells = tells
+  }
+
+  /** `given` may have a port. */
+  find(ways: Ways, given: string): TlsTarget {
+    if (this.#last !== undefined && ways === this.#lastWays && given === this.#lastName) return this.#last
+    const name = withoutPort(given)
+    const key = `${ways.key} ${this.#tells} ${name}`
+    let target = this.#targets.get(key)
+    if (target === undefined) {
+      const serverName = this.#tells && !isAddress(name) ? name : ''
+      target = { key, settings: ways.settings, serverName, name }
+      this.#targets.set(key, target)
+    }
+    this.#last = target
+    this.#lastWays = ways
+    this.#lastName = given
+    return target
   }
 }
 
