@@ -110,10 +110,13 @@ test('every server is tried once', async () => {
 test('proxy_next_upstream_timeout limits their time', async () => {
   await using silent = await Peer.start(() => undefined)
   const servers = Array.from({ length: 4 }, () => `127.0.0.1:${silent.port} max_fails=0`)
-  const conf = group(servers, 'proxy_read_timeout 100ms; proxy_next_upstream_timeout 150ms;')
+  const conf = group(servers, 'proxy_read_timeout 100ms; proxy_next_upstream_timeout 50ms;')
   await using server = await startViaduct(conf)
   assert.match(await server.raw(ask), /^HTTP\/1\.1 504 /)
-  assert.equal(silent.requests.length, 2)
+  assert.equal(silent.requests.length, 1)
+  await server.reload(group(servers, 'proxy_read_timeout 100ms; proxy_next_upstream_timeout 1h;'))
+  assert.match(await server.raw(ask), /^HTTP\/1\.1 504 /)
+  assert.equal(silent.requests.length, 5)
 })
 
 test('a response that has begun is not tried again', async () => {

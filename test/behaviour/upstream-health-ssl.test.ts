@@ -18,7 +18,7 @@ test('a server that does not speak TLS is not well', async () => {
     server {
       listen 127.0.0.1:%%PORT_0%%;
       location / {
-        proxy_pass https://u; proxy_ssl_name back.test; proxy_ssl_server_name on; proxy_connect_timeout 200ms;
+        proxy_pass https://u; proxy_ssl_name back.test; proxy_ssl_server_name on; proxy_connect_timeout 1s;
         health_check interval=30ms uri=/health;
       }
   } }`)
