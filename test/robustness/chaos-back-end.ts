@@ -40,6 +40,8 @@ const FAILURES: readonly Answer[] = [
 const random = randomFrom(Number(process.argv[2]))
 const held = new Set<net.Socket>()
 let calm = false
+/** Requests may be on their way when the word comes: they are not held any more. */
+let released = false
 
 /** Pieces with pauses that are each within the time-out. */
 function slowly(socket: net.Socket, head: string, body: string): void {
@@ -58,10 +60,15 @@ function good(socket: net.Socket, head: string, body: string): void {
   if (!calm && random() * 100 < IDLE_CLOSE_PERCENT) setTimeout(() => socket.end(), random() * IDLE_MAX_MS)
 }
 
+function answerHeld(socket: net.Socket): void {
+  good(socket, 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n', 'held')
+}
+
 function answer(socket: net.Socket, line: string): void {
   const [method = '', target = ''] = line.split(' ')
   if (target.startsWith('/hold')) {
-    held.add(socket)
+    if (released) answerHeld(socket)
+    else held.add(socket)
     return
   }
   const id = target.slice(target.indexOf('=') + 1)
@@ -94,6 +101,7 @@ server.listen({ port: Number(process.argv[3] ?? 0), host: '127.0.0.1' }, () => {
 process.on('message', (text) => {
   if (text === 'calm') calm = true
   if (text !== 'release') return
-  for (const socket of held) good(socket, 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n', 'held')
+  released = true
+  for (const socket of held) answerHeld(socket)
   held.clear()
 })
