@@ -32,7 +32,20 @@ export interface Listen {
 
 type Draft = { -readonly [K in keyof Listen]: Listen[K] }
 
-const BACKLOG_DEFAULT = 511
+/** A `listen` without parameters. */
+export const LISTEN_DEFAULTS = {
+  defaultServer: false,
+  set: false,
+  backlog: 511,
+  reuseport: false,
+  ipv6only: true,
+  deferred: false,
+  soKeepalive: undefined,
+  ssl: false,
+  http2: false,
+  quic: false,
+  proxyProtocol: false,
+} satisfies Partial<Listen>
 
 /** `listen address[:port] [parameter ...]`. */
 export const listen: Args<Listen> = {
@@ -44,19 +57,9 @@ export const listen: Args<Listen> = {
     const address = parseAddress(first!.text, 80, true)
     if ('error' in address) return at.fail(`${address.error} in "${first!.text}" of the "listen" directive`, first)
     const draft: Draft = {
+      ...LISTEN_DEFAULTS,
       address,
       key: formatAddress(address),
-      defaultServer: false,
-      set: false,
-      backlog: BACKLOG_DEFAULT,
-      reuseport: false,
-      ipv6only: true,
-      deferred: false,
-      soKeepalive: undefined,
-      ssl: false,
-      http2: false,
-      quic: false,
-      proxyProtocol: false,
       at: at.directive,
     }
     for (const word of parameters) readListenParameter(draft, word, at)

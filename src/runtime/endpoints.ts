@@ -5,7 +5,7 @@
 import type { Scope } from '../config/scope.ts'
 import type { Position } from '../config/source.ts'
 import { core, structure } from '../http/core-directives.ts'
-import type { Listen, ServerName } from '../http/core-readers.ts'
+import { LISTEN_DEFAULTS, type Listen, type ServerName } from '../http/core-readers.ts'
 import type { RequestLimits } from '../http/h1/request-parser.ts'
 import { type ServerNameEntry, VirtualServers } from '../http/listener.ts'
 import type { LocationConf, ServerConf } from '../http/location.ts'
@@ -113,19 +113,9 @@ function refused(item: Listen, builder: TreeBuilder): boolean {
 
 function implicitListen(at: Position): Listen {
   return {
+    ...LISTEN_DEFAULTS,
     address: { kind: 'tcp', host: '0.0.0.0', port: IMPLICIT_PORT, hasPort: true, family: 4 },
     key: `0.0.0.0:${IMPLICIT_PORT}`,
-    defaultServer: false,
-    set: false,
-    backlog: 511,
-    reuseport: false,
-    ipv6only: true,
-    deferred: false,
-    soKeepalive: undefined,
-    ssl: false,
-    http2: false,
-    quic: false,
-    proxyProtocol: false,
     at,
   }
 }

@@ -1,5 +1,6 @@
 /** What a back end sends around the response proper: early hints before it, trailers behind it. */
 import { ERROR, INFO } from '../../log/error-log.ts'
+import { isTrue } from '../../value/truth.ts'
 import { type HeaderTable, hashName } from '../header-table.ts'
 import type { Request } from '../request.ts'
 import type { Codec } from './codec.ts'
@@ -25,10 +26,6 @@ export function passInterim(r: Request, conf: ExchangeConf, codec: Codec, total:
   if (!r.location.earlyHints.some((value) => isTrue(value(r)))) return
   const lines = hintLines(conf, codec.headers)
   if (lines !== '') r.carrier.sendInterim(r, EARLY_HINTS, lines)
-}
-
-function isTrue(value: string): boolean {
-  return value !== '' && value !== '0'
 }
 
 function hintLines(conf: ExchangeConf, table: HeaderTable): string {

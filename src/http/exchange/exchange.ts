@@ -116,6 +116,8 @@ export class Exchange
   #interimBytes = 0
   /** The trailer section as it came, when it is passed on. */
   trailers = ''
+  /** What the client gets of it. */
+  sentTrailers = ''
   /** The URI that the back end is asked for, for logs. */
   uri = ''
   /** Scheme, `$proxy_host`, `$proxy_port` and URI of `proxy_pass`, which may come from variables. */
@@ -140,6 +142,7 @@ export class Exchange
     this.#startMs = clock.monotonic
     this.uri = ''
     this.scheme = conf.scheme
+    this.tls = undefined
     this.#newSeries = this.attempts.count > 0
     if (conf.protocol !== this.#protocol) this.#speak(conf.protocol)
     this.pump.begin(r, conf)
@@ -222,13 +225,12 @@ export class Exchange
     this.#beginAttempt(peer.address.name)
     this.#attempt!.server = peer.server
     this.#interimBytes = 0
-    this.trailers = ''
+    this.trailers = this.sentTrailers = ''
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#partial = NO_BYTES
-    const options = conf.connectOptions(r)
-    const kept = this.#group.pool?.take(peer, conf.tag, options.tls)
+    const kept = this.#group.pool?.take(peer, conf.tag, this.tls)
     if (kept === undefined) {
-      this.#connect(peer, options)
+      this.#connect(peer, conf.connectOptions(r))
       return true
     }
     this.#connection = kept
@@ -438,7 +440,7 @@ export class Exchange
       this.#breakOff()
     } else if (codec.bodyDone) {
       if (at < end) this.#extraData()
-      if (this.trailers !== '' && trailerLines(this.r, this.conf, this.trailers) === undefined) return this.#breakOff()
+      if (this.trailers !== '' && !this.#readTrailers()) return this.#breakOff()
       this.#finishPeer(at === end)
       this.pump.end()
     } else if (this.pump.held.length > 0) this.#arm(RATE_PAUSE, RATE_STEP_MS)
@@ -462,11 +464,10 @@ export class Exchange
     if (this.conf.passTrailers) this.trailers += (bytes as Buffer).latin1Slice(start, end)
   }
 
-  /** The trailers for the client; they have been found to be in order. */
-  sentTrailers(): string {
-    const { r } = this
-    r.out.trailerLines = trailerLines(r, this.conf, this.trailers) ?? ''
-    return r.out.trailerLines
+  #readTrailers(): boolean {
+    const lines = trailerLines(this.r, this.conf, this.trailers)
+    this.sentTrailers = lines ?? ''
+    return lines !== undefined
   }
 
   #extraData(): void {

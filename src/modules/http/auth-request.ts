@@ -12,6 +12,7 @@ import { ALLOWED, type Verdict, WAIT } from '../../http/verdict.ts'
 import { ERROR } from '../../log/error-log.ts'
 import { type Later, postpone } from '../../net/flush.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
+import { variableName } from '../../value/variable-name.ts'
 import type { Setter } from '../../value/variables.ts'
 
 const HSL = ['http', 'server', 'location'] as const
@@ -26,8 +27,7 @@ const setArgs: Args<SetRule> = {
   min: 2,
   max: 2,
   read([name, value], at) {
-    if (!name!.text.startsWith('$')) at.fail(`invalid variable name "${name!.text}"`, name)
-    return { variable: name!.text.slice(1), value: readTemplate(value!, at) }
+    return { variable: variableName(name!, at), value: readTemplate(value!, at) }
   },
 }
 

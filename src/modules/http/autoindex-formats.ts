@@ -3,6 +3,7 @@ import { escapeHtml, escapeUri } from '../../http/uri.ts'
 import { fromBinary, toBinary } from '../../lib/bytes.ts'
 import type { FolderEntry } from '../../lib/folder.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
+import { escapeJson } from '../../log/log-escape.ts'
 
 /** How HTML listings look. */
 export interface HtmlOptions {
@@ -73,22 +74,6 @@ export function listingJson(entries: readonly FolderEntry[], callback: string): 
   })
   const list = `[${items.join(',')}\r\n]`
   return callback === '' ? list : `/* callback */\r\n${callback}(${list});`
-}
-
-const JSON_SHORT: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\b': '\\b',
-  '\f': '\\f',
-}
-
-function escapeJson(text: string): string {
-  return text.replace(/["\\\x00-\x1f]/g, (char) => {
-    return JSON_SHORT[char] ?? `\\u00${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
-  })
 }
 
 /** One element per entry. */

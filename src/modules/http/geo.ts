@@ -14,6 +14,7 @@ import { type Cidr, parseCidr } from '../../lib/cidr.ts'
 import { CidrMap } from '../../lib/cidr-map.ts'
 import { formatIp, parseIp, parseIpv4, unmapIp } from '../../lib/ip.ts'
 import { RangeMap } from '../../lib/range-map.ts'
+import { variableName } from '../../value/variable-name.ts'
 
 const FORWARDED_FOR = hashName('x-forwarded-for')
 /** What an unusable address counts as: INADDR_NONE. */
@@ -30,8 +31,7 @@ const head: Args<Head> = {
   min: 1,
   max: 2,
   read(words, at) {
-    for (const word of words) if (!word.text.startsWith('$')) at.fail(`invalid variable name "${word.text}"`, word)
-    const names = words.map((word) => word.text.slice(1))
+    const names = words.map((word) => variableName(word, at))
     return { source: names.length === 2 ? names[0] : undefined, variable: names.at(-1)! }
   },
 }

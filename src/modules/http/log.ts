@@ -20,6 +20,7 @@ import { escapeDefault, escapeJson } from '../../log/log-escape.ts'
 import { parseSyslog, SyslogLog, type SyslogSpec } from '../../log/syslog.ts'
 import { type OpenLogFileCache, VariableLog } from '../../log/variable-log.ts'
 import { parseTemplate, readTemplate, type Template } from '../../value/template.ts'
+import { isTrue } from '../../value/truth.ts'
 import type { Getter } from '../../value/variables.ts'
 
 const IN: readonly Context[] = ['http', 'server', 'location', 'if', 'limit_except']
@@ -316,9 +317,6 @@ interface LogStep {
 }
 
 function writeLine(r: Request, { line, condition, write }: LogStep): void {
-  if (condition !== undefined) {
-    const value = condition(r)
-    if (value === '' || value === '0') return
-  }
+  if (condition !== undefined && !isTrue(condition(r))) return
   write(r, line(r))
 }

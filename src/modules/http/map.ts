@@ -13,22 +13,7 @@ import { toBinary } from '../../lib/bytes.ts'
 import { HostTable } from '../../lib/host-table.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 import { literal, readTemplate, type Template } from '../../value/template.ts'
-
-interface MapHead {
-  readonly source: Template
-  readonly variable: string
-}
-
-const head: Args<MapHead> = {
-  syntax: 'string $variable',
-  min: 2,
-  max: 2,
-  read([source, name], at) {
-    const template = readTemplate(source!, at)
-    if (!name!.text.startsWith('$')) at.fail(`invalid variable name "${name!.text}"`, name)
-    return { source: template, variable: name!.text.slice(1) }
-  },
-}
+import { type DerivedVariable, derivedVariable } from '../../value/variable-name.ts'
 
 type MapEntry =
   | { readonly kind: 'hostnames' }
@@ -61,7 +46,7 @@ const hash = { withoutEffect: 'Viaduct sizes its tables itself.' }
 const directives = {
   map: block({
     in: ['http'],
-    args: head,
+    args: derivedVariable,
     opens: 'map',
     entry,
     doc: 'Makes a variable whose value depends on a text: the block lists texts with what they stand for.',
@@ -92,7 +77,7 @@ export const mapModule = httpModule({
   },
 })
 
-type MapBlock = BlockValue<MapHead, MapEntry>
+type MapBlock = BlockValue<DerivedVariable, MapEntry>
 
 function declareMap({ args, entries, close }: MapBlock, tree: TreeContext): void {
   if (tree.variables.isFixed(args.variable)) {

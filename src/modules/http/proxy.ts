@@ -4,6 +4,7 @@
  * exchange's (http/exchange/).
  */
 import { type ConfOf, family } from '../../config/directive.ts'
+import { parseSize } from '../../config/units.ts'
 import { type ExchangeConf, ignoreMask } from '../../http/exchange/conf.ts'
 import type { Exchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
@@ -81,7 +82,7 @@ function compileExchange(
   const setBody = conf.proxy_set_body === undefined ? undefined : at.text(conf.proxy_set_body)
   const rewrite = compileRedirects(conf.proxy_redirect, target, at)
   const limitRate = at.text(settings.limit_rate)
-  const constantRate = rateOf(settings.limit_rate.constant ?? '0')
+  const constantRate = parseSize(settings.limit_rate.constant ?? '0') ?? 0
   const request = compileRequest(conf, target, setBody, at)
   return {
     protocol: HTTP1,
@@ -100,7 +101,7 @@ function compileExchange(
     hidden: hiddenFields(settings.hide_header, settings.pass_header),
     resolve: target.resolve,
     request: tls === undefined ? request : (r, exchange) => (chooseTls(r, exchange, tls) ? request(r, exchange) : ''),
-    rate: settings.limit_rate.constant === undefined ? (r) => rateOf(limitRate(r)) : () => constantRate,
+    rate: settings.limit_rate.constant === undefined ? (r) => parseSize(limitRate(r)) ?? 0 : () => constantRate,
     connectOptions: compileConnect(settings, tls !== undefined, at),
     rewriteRedirect: rewrite,
     rewriteCookie: compileCookies(conf, at),
@@ -111,13 +112,6 @@ function compileExchange(
 function chooseTls(r: Request, exchange: Exchange, tls: SslTargets): boolean {
   exchange.tls = exchange.scheme === HTTPS ? tls.target(r, exchange.targetHost) : undefined
   return exchange.tls !== undefined || exchange.scheme !== HTTPS
-}
-
-function rateOf(text: string): number {
-  const match = /^(\d+)([km]?)$/i.exec(text)
-  if (match === null) return 0
-  const unit = match[2]!.toLowerCase()
-  return Number(match[1]) * (unit === 'k' ? 1024 : unit === 'm' ? 1048576 : 1)
 }
 
 /** Names that are hidden, by hash. */

@@ -4,6 +4,7 @@ import type { Word } from '../../config/source.ts'
 import { parseNumber } from '../../config/units.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
+import { variableName } from '../../value/variable-name.ts'
 
 const STATUS_MAX = 999
 const FOUND = 302
@@ -27,9 +28,8 @@ export const setArgs: Args<SetRule> = {
   min: 2,
   max: 2,
   read([name, value], at) {
-    if (!name!.text.startsWith('$')) at.fail(`invalid variable name "${name!.text}"`, name)
     if (name!.text === '$') at.fail('invalid variable name "$"', name)
-    return { variable: name!.text.slice(1), value: readTemplate(value!, at) }
+    return { variable: variableName(name!, at), value: readTemplate(value!, at) }
   },
 }
 

@@ -6,6 +6,7 @@ import type { Getter, Text } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
 import { statPath } from '../../lib/file-status.ts'
 import { CRIT } from '../../log/error-log.ts'
+import { isTrue } from '../../value/truth.ts'
 import type { Condition, FileTest } from './rewrite-args.ts'
 import { matchAndTell, scriptText, type Test } from './rewrite-program.ts'
 
@@ -31,8 +32,7 @@ class TrueTest implements Test {
   }
 
   holds(r: Request): boolean {
-    const value = this.#get(r)
-    return value !== undefined && value !== '' && value !== '0'
+    return isTrue(this.#get(r))
   }
 }
 

@@ -6,27 +6,11 @@ import type { Text } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import { murmurHash2 } from '../../lib/murmur.ts'
-import { readTemplate, type Template } from '../../value/template.ts'
+import { type DerivedVariable, derivedVariable } from '../../value/variable-name.ts'
 
 /** Percentages are counted in hundredths of a percent. */
 const WHOLE = 10_000
 const HASH_MAX = 0xffffffff
-
-interface Head {
-  readonly source: Template
-  readonly variable: string
-}
-
-const head: Args<Head> = {
-  syntax: 'string $variable',
-  min: 2,
-  max: 2,
-  read([source, name], at) {
-    const template = readTemplate(source!, at)
-    if (!name!.text.startsWith('$')) at.fail(`invalid variable name "${name!.text}"`, name)
-    return { source: template, variable: name!.text.slice(1) }
-  },
-}
 
 /** `share` is 0 for `*`: all the rest. */
 interface Part {
@@ -49,7 +33,7 @@ const entry: Args<Part> = {
 const directives = {
   split_clients: block({
     in: ['http'],
-    args: head,
+    args: derivedVariable,
     opens: 'split_clients',
     entry,
     doc: 'Makes a variable for A/B tests: each line gives a share of the clients a value, `*` the rest.',
@@ -66,7 +50,7 @@ export const splitClientsModule = httpModule({
   },
 })
 
-function declareSplit({ args, entries, close }: BlockValue<Head, Part>, tree: TreeContext): void {
+function declareSplit({ args, entries, close }: BlockValue<DerivedVariable, Part>, tree: TreeContext): void {
   if (tree.variables.isFixed(args.variable)) {
     tree.fail(`the duplicate "${args.variable}" variable`, close)
     return

@@ -19,6 +19,7 @@ import { GOOD, type Outcome, type PeerGroup, type Sticky } from '../../upstream/
 import type { Peer } from '../../upstream/peer.ts'
 import { NO_ROOM, PUSHED_OUT, StickySessions } from '../../upstream/sticky-sessions.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
+import { variableName } from '../../value/variable-name.ts'
 
 const ZONE_KIND = 'sticky'
 const LEARN_TIMEOUT_MS = 600_000
@@ -75,10 +76,6 @@ export const stickyDirectives = {
     duplicate: '"sticky" directive is duplicate',
     doc: 'Binds clients to servers: by a cookie, by what a variable says, or by sessions that are learned.',
   }),
-}
-
-function variableName(word: Word, at: ReadContext): string {
-  return word.text.startsWith('$') ? word.text.slice(1) : at.fail(`invalid variable name "${word.text}"`, word)
 }
 
 /** A problem with the directive as a whole, in the form of nginx's handlers. */
