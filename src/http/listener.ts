@@ -3,8 +3,8 @@
  * outlives reloads; its virtual servers are replaced in place, so that open connections follow.
  */
 import type { Client } from './client.ts'
+import type { ClientConnection } from './client-connection.ts'
 import { connectionCounters, NONE } from './connection-counters.ts'
-import type { H1Connection } from './h1/connection.ts'
 import type { RequestLimits } from './h1/request-parser.ts'
 import type { CapturePattern, ServerConf } from './location.ts'
 import type { Request } from './request.ts'
@@ -88,7 +88,7 @@ export class HttpListener {
   readonly address: string
   readonly port: number
   readonly unixPath: string
-  readonly connections = new Set<H1Connection>()
+  readonly connections = new Set<ClientConnection>()
   servers: VirtualServers
   /** Addresses that share this wildcard socket. */
   byAddress: ReadonlyMap<string, VirtualServers> = new Map()
@@ -126,13 +126,13 @@ export class HttpListener {
     return this.byAddress.size === 0 ? this.servers : (this.byAddress.get(client.serverAddress) ?? this.servers)
   }
 
-  opened(connection: H1Connection): void {
+  opened(connection: ClientConnection): void {
     this.connections.add(connection)
     connectionCounters.open()
   }
 
   /** Idempotent: a connection may end in several ways at once. */
-  closed(connection: H1Connection): void {
+  closed(connection: ClientConnection): void {
     if (!this.connections.delete(connection)) return
     connectionCounters.close()
     connectionCounters.move(connection.countedAs, NONE)
@@ -143,6 +143,6 @@ export class HttpListener {
   /** Accepts no more work: idle connections close now, busy ones after their request. */
   shutDown(): void {
     this.closing = true
-    for (const connection of [...this.connections]) if (connection.idle) connection.close()
+    for (const connection of [...this.connections]) connection.shutDown()
   }
 }

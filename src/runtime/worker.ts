@@ -4,7 +4,7 @@
  */
 import type { Client } from '../http/client.ts'
 import { connectionCounters } from '../http/connection-counters.ts'
-import { H1Connection } from '../http/h1/connection.ts'
+import { acceptClient } from '../http/front.ts'
 import { HttpListener } from '../http/listener.ts'
 import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
@@ -99,7 +99,7 @@ export class WorkerRuntime {
     if (soKeepalive !== undefined && soKeepalive !== 'off') {
       wire.setKeepAlive(soKeepalive === 'on' ? 0 : soKeepalive.idleSeconds)
     }
-    const connection = new H1Connection(wire, listener)
+    const connection = acceptClient(wire, listener)
     if (this.#debugged.length > 0) this.#debug(connection.client)
     connection.start()
     flushWires()

@@ -7,11 +7,11 @@
  *                        \-> LINGERING -> closed
  */
 import { clock } from '../../lib/clock.ts'
-import { PROXY_BROKEN, PROXY_MORE, parseProxyHeader, proxyHeader } from '../../net/proxy-protocol.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import { mustNotKeepAlive } from '../browser-quirks.ts'
-import { Client } from '../client.ts'
+import type { Client } from '../client.ts'
+import type { ClientConnection } from '../client-connection.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../connection-counters.ts'
 import { debugEnd, debugHead } from '../debug-log.ts'
 import type { HttpListener } from '../listener.ts'
@@ -30,8 +30,6 @@ const DRAINING = 3
 const LINGERING = 4
 const TUNNEL = 5
 const CLOSED = 6
-/** A header of the PROXY protocol comes before the first request. */
-const PREAMBLE = 7
 
 const HEADER_TIMEOUT = 1
 const KEEPALIVE_TIMEOUT = 2
@@ -46,9 +44,8 @@ const NO_BYTES = Buffer.alloc(0)
 const target: UriParts = { uri: '', args: '' }
 
 const LOG_INFO = 7
-const LOG_ERROR = 4
 
-export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner {
+export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner, ClientConnection {
   readonly client: Client
   readonly wire: Wire
   readonly #listener: HttpListener
@@ -56,7 +53,6 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   readonly #request: Request
   readonly #timer = new Timer(this)
   readonly #startedMs = clock.monotonic
-  /** The heading under which connection-counters.ts has it; read and cleared by the listener. */
   countedAs = NONE
   #state = HEAD
   /** Bytes that came but are not consumed: a head in parts, a pipelined request, an early body. */
@@ -69,17 +65,16 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #lingerUntil = 0
   #tunnel: Tunnel | undefined
 
-  constructor(wire: Wire, listener: HttpListener) {
+  constructor(wire: Wire, listener: HttpListener, client: Client) {
     this.wire = wire
     this.#listener = listener
-    this.client = new Client(listener.nextConnectionId(), wire, listener)
+    this.client = client
     this.#parser = new RequestParser(listener.limits)
     this.#request = new Request(this)
     this.#request.headers = this.#parser.headers
     this.#request.facts = this.#parser.facts
     this.#body = new BodyReader(this.#request)
     this.#writer = new ResponseWriter(this.#request, wire, this)
-    if (listener.serversFor(this.client).proxyProtocol) this.#state = PREAMBLE
     wire.owner = this
     listener.opened(this)
     this.#count(WAITING)
@@ -147,7 +142,6 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
         if (at > start && this.client.requests > 0) this.client.pipelined = true
         at = this.#head(buffer, at, end)
       } else if (state === BODY || state === DRAINING) at = this.#readBody(buffer, at, end)
-      else if (state === PREAMBLE) at = this.#preamble(buffer, at, end)
       else break
       if (at === before && state === this.#state) break
     }
@@ -164,25 +158,6 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#rest = NO_BYTES
     const at = this.#consume(rest, 0, rest.length)
     if (at < rest.length) this.#keep(at === 0 ? rest : rest.subarray(at), true)
-  }
-
-  #preamble(buffer: Buffer, at: number, end: number): number {
-    const { client } = this
-    const header = proxyHeader()
-    const length = parseProxyHeader(buffer, at, end, header)
-    if (length === PROXY_MORE) return at
-    if (length === PROXY_BROKEN) {
-      this.#logEarly(LOG_ERROR, `${header.problem} while reading PROXY protocol`)
-      this.close()
-      return end
-    }
-    client.proxyAddress = header.source
-    client.proxyPort = header.sourcePort
-    client.proxyServerAddress = header.destination
-    client.proxyServerPort = header.destinationPort
-    client.proxyTlvs = header.tlvs
-    this.#state = HEAD
-    return at + length
   }
 
   #head(buffer: Buffer, at: number, end: number): number {
@@ -501,9 +476,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   // ---- the end -------------------------------------------------------------------------------
 
-  /** True when the connection waits for another request and may be closed without loss; a fresh one may not. */
   get idle(): boolean {
     return this.#state === HEAD && this.#rest.length === 0 && this.client.requests > 0
+  }
+
+  shutDown(): void {
+    if (this.idle) this.close()
   }
 
   /** Closes at once; a request under way is told. */
@@ -588,7 +566,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #headerTimedOut(): void {
-    if (this.#rest.length === 0 || this.#state === PREAMBLE) {
+    if (this.#rest.length === 0) {
       this.close()
       return
     }
