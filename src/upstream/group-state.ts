@@ -24,6 +24,8 @@ const FIRST_FREE = FIRST_ENTRY + ENTRY * GROUPS_MAX
 /** The rows of a group's peers. */
 export interface GroupState {
   readonly cells: Int32Array
+  /** How many rows there are: a row's next number stands so much further on. */
+  readonly stride: number
   /** Guards every change when the rows are shared. */
   readonly lock: Lock | undefined
   /** The rows are blank: weights must be written. */
@@ -32,7 +34,7 @@ export interface GroupState {
 
 /** Rows of one worker alone. */
 export function privateState(count: number): GroupState {
-  return { cells: new Int32Array(count * PEER_ROW), lock: undefined, fresh: true }
+  return { cells: new Int32Array(count * PEER_ROW), stride: count, lock: undefined, fresh: true }
 }
 
 /** Rows in a zone; undefined when they do not fit. */
@@ -101,5 +103,5 @@ function allocate(zone: Zone, region: number, size: number): boolean {
 }
 
 function stateAt(zone: Zone, at: number, size: number, fresh: boolean): GroupState {
-  return { cells: zone.words.subarray(at, at + size), lock: zone.lock, fresh }
+  return { cells: zone.words.subarray(at, at + size), stride: size / PEER_ROW, lock: zone.lock, fresh }
 }

@@ -46,6 +46,8 @@ class PeerSet {
   readonly backup: Balancer | undefined
   /** One server and no backup: it is asked whatever it did before (nginx's single-server rule). */
   readonly single: boolean
+  /** How many servers a request may try. */
+  readonly triesMax: number
   #bySid: ReadonlyMap<string, Peer> | undefined
   #backupBySid: ReadonlyMap<string, Peer> | undefined
 
@@ -55,16 +57,12 @@ class PeerSet {
     this.primary = make(peers)
     this.backup = backups.length > 0 ? make(backups) : undefined
     this.single = peers.length === 1 && backups.length === 0
+    this.triesMax = countUp(peers) + countUp(backups)
   }
 
   /** The balancer that a request is with. */
   balancerOf(selection: Selection): Balancer {
     return selection.inBackup ? this.backup! : this.primary
-  }
-
-  /** How many servers a request may try. */
-  get triesMax(): number {
-    return countUp(this.peers) + countUp(this.backups)
   }
 
   pick(selection: Selection, key: string, sid: string): Peer | undefined {
@@ -107,9 +105,7 @@ function bySid(peers: readonly Peer[]): ReadonlyMap<string, Peer> {
 }
 
 function countUp(peers: readonly Peer[]): number {
-  let count = 0
-  for (let i = 0; i < peers.length; i++) if (!peers[i]!.options.down) count++
-  return count
+  return peers.filter(({ options }) => !options.down).length
 }
 
 /** The servers behind one name, and how they are chosen and connected to. */

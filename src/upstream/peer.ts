@@ -2,9 +2,13 @@
  * One server of an upstream group: its address, its limits, and its state. The state is a row of numbers in a buffer, so
  * that it can be private to a worker or shared by all of them through the same class.
  *
- *   | conns | fails | effective weight | current weight | health | accessed |   what every choice looks at, close together
+ *   | conns | fails | effective weight | current weight | health | accessed |   what choices look at
  *   | header ms | response ms | in-flight ms | in-flight | in-flight sum | in-flight at |   averages of least_time
  *   | checked | warm since | rises | falls | checks | failed checks | times unhealthy | last check |    active checks
+ *
+ * The buffer has the rows of several peers column by column, so that a choice among a thousand of them reads a few short
+ * runs of numbers. The first number behind the columns in use counts the changes of all peers that matter to a choice:
+ * who has found that all is well need not look again before it moves.
  */
 import { hash } from 'node:crypto'
 import { bytesOf } from '../lib/bytes.ts'
@@ -35,6 +39,8 @@ const CHECKS = 16
 const CHECKS_FAILED = 17
 const UNHEALTHY_COUNT = 18
 const LAST_PASSED = 19
+/** Column of which the first place is the number of changes. */
+export const CHANGES = 20
 /** Numbers per peer. */
 export const PEER_ROW = 24
 
@@ -78,9 +84,10 @@ export class Peer {
   /** The host as it was written, for `$upstream_last_server_name`. */
   readonly server: string
   #sid = ''
-  /** The numbers of all peers of the state, and where those of this one begin: for loops over many peers. */
+  /** The numbers of all peers of the state; number `field` of this one stands at `field * stride + row`. */
   readonly cells: Int32Array
   readonly row: number
+  readonly stride: number
 
   /** Uses row `index` of `state`. */
   constructor(address: PeerAddress, options: PeerOptions, server: string, state: GroupState, index: number) {
@@ -88,154 +95,163 @@ export class Peer {
     this.options = options
     this.server = server
     this.cells = state.cells
-    this.row = index * PEER_ROW
+    this.row = index
+    this.stride = state.stride
     if (state.fresh) this.effectiveWeight = options.weight
   }
 
+  #change(field: number, value: number): void {
+    const { cells, stride } = this
+    const at = field * stride + this.row
+    if (cells[at] === value) return
+    cells[at] = value
+    Atomics.add(cells, CHANGES * stride, 1)
+  }
+
   get conns(): number {
-    return this.cells[this.row + CONNS]!
+    return this.cells[CONNS * this.stride + this.row]!
   }
   set conns(value: number) {
-    this.cells[this.row + CONNS] = value
+    this.cells[CONNS * this.stride + this.row] = value
   }
   get fails(): number {
-    return this.cells[this.row + FAILS]!
+    return this.cells[FAILS * this.stride + this.row]!
   }
   set fails(value: number) {
-    this.cells[this.row + FAILS] = value
+    this.#change(FAILS, value)
   }
   get effectiveWeight(): number {
-    return this.cells[this.row + EFFECTIVE]!
+    return this.cells[EFFECTIVE * this.stride + this.row]!
   }
   set effectiveWeight(value: number) {
-    this.cells[this.row + EFFECTIVE] = value
+    this.#change(EFFECTIVE, value)
   }
   get currentWeight(): number {
-    return this.cells[this.row + CURRENT]!
+    return this.cells[CURRENT * this.stride + this.row]!
   }
   set currentWeight(value: number) {
-    this.cells[this.row + CURRENT] = value
+    this.cells[CURRENT * this.stride + this.row] = value
   }
   get checked(): number {
-    return this.cells[this.row + CHECKED]!
+    return this.cells[CHECKED * this.stride + this.row]!
   }
   set checked(value: number) {
-    this.cells[this.row + CHECKED] = value
+    this.cells[CHECKED * this.stride + this.row] = value
   }
   get accessed(): number {
-    return this.cells[this.row + ACCESSED]!
+    return this.cells[ACCESSED * this.stride + this.row]!
   }
   set accessed(value: number) {
-    this.cells[this.row + ACCESSED] = value
+    this.cells[ACCESSED * this.stride + this.row] = value
   }
 
   /** Average time to the head of a response. */
   get headerMs(): number {
-    return this.cells[this.row + HEADER_MS]!
+    return this.cells[HEADER_MS * this.stride + this.row]!
   }
   set headerMs(value: number) {
-    this.cells[this.row + HEADER_MS] = value
+    this.cells[HEADER_MS * this.stride + this.row] = value
   }
   /** Average time to the end of a response. */
   get responseMs(): number {
-    return this.cells[this.row + RESPONSE_MS]!
+    return this.cells[RESPONSE_MS * this.stride + this.row]!
   }
   set responseMs(value: number) {
-    this.cells[this.row + RESPONSE_MS] = value
+    this.cells[RESPONSE_MS * this.stride + this.row] = value
   }
   /** Average age of requests that are under way. */
   get inflightMs(): number {
-    return this.cells[this.row + INFLIGHT_MS]!
+    return this.cells[INFLIGHT_MS * this.stride + this.row]!
   }
   set inflightMs(value: number) {
-    this.cells[this.row + INFLIGHT_MS] = value
+    this.cells[INFLIGHT_MS * this.stride + this.row] = value
   }
   /** Requests under way, as least_time counts them. */
   get inflight(): number {
-    return this.cells[this.row + INFLIGHT]!
+    return this.cells[INFLIGHT * this.stride + this.row]!
   }
   set inflight(value: number) {
-    this.cells[this.row + INFLIGHT] = value
+    this.cells[INFLIGHT * this.stride + this.row] = value
   }
   /** Ages of the requests under way, in total, at `inflightAtMs`. */
   get inflightSumMs(): number {
-    return this.cells[this.row + INFLIGHT_SUM]!
+    return this.cells[INFLIGHT_SUM * this.stride + this.row]!
   }
   set inflightSumMs(value: number) {
-    this.cells[this.row + INFLIGHT_SUM] = value
+    this.cells[INFLIGHT_SUM * this.stride + this.row] = value
   }
   /** When that total was taken. */
   get inflightAtMs(): number {
-    return this.cells[this.row + INFLIGHT_AT]!
+    return this.cells[INFLIGHT_AT * this.stride + this.row]!
   }
   set inflightAtMs(value: number) {
-    this.cells[this.row + INFLIGHT_AT] = value
+    this.cells[INFLIGHT_AT * this.stride + this.row] = value
   }
 
   /** What active checks know: HEALTHY, UNHEALTHY or CHECKING. */
   get health(): number {
-    return this.cells[this.row + HEALTH]!
+    return this.cells[HEALTH * this.stride + this.row]!
   }
   set health(value: number) {
-    this.cells[this.row + HEALTH] = value
+    this.#change(HEALTH, value)
   }
   /** Checks passed in a row. */
   get rises(): number {
-    return this.cells[this.row + RISES]!
+    return this.cells[RISES * this.stride + this.row]!
   }
   set rises(value: number) {
-    this.cells[this.row + RISES] = value
+    this.cells[RISES * this.stride + this.row] = value
   }
   /** Checks failed in a row. */
   get falls(): number {
-    return this.cells[this.row + FALLS]!
+    return this.cells[FALLS * this.stride + this.row]!
   }
   set falls(value: number) {
-    this.cells[this.row + FALLS] = value
+    this.cells[FALLS * this.stride + this.row] = value
   }
   /** Checks in all. */
   get checks(): number {
-    return this.cells[this.row + CHECKS]!
+    return this.cells[CHECKS * this.stride + this.row]!
   }
   set checks(value: number) {
-    this.cells[this.row + CHECKS] = value
+    this.cells[CHECKS * this.stride + this.row] = value
   }
   /** Checks that failed, in all. */
   get checksFailed(): number {
-    return this.cells[this.row + CHECKS_FAILED]!
+    return this.cells[CHECKS_FAILED * this.stride + this.row]!
   }
   set checksFailed(value: number) {
-    this.cells[this.row + CHECKS_FAILED] = value
+    this.cells[CHECKS_FAILED * this.stride + this.row] = value
   }
   /** How often the server became unhealthy. */
   get unhealthyCount(): number {
-    return this.cells[this.row + UNHEALTHY_COUNT]!
+    return this.cells[UNHEALTHY_COUNT * this.stride + this.row]!
   }
   set unhealthyCount(value: number) {
-    this.cells[this.row + UNHEALTHY_COUNT] = value
+    this.cells[UNHEALTHY_COUNT * this.stride + this.row] = value
   }
   /** 1 when the last check passed. */
   get lastPassed(): number {
-    return this.cells[this.row + LAST_PASSED]!
+    return this.cells[LAST_PASSED * this.stride + this.row]!
   }
   set lastPassed(value: number) {
-    this.cells[this.row + LAST_PASSED] = value
+    this.cells[LAST_PASSED * this.stride + this.row] = value
   }
 
   /** The server is back: with `slow_start` it begins with next to nothing. */
   warmUp(): void {
     // Zero means that it is warm, and time is counted modulo 2^32.
-    if (this.options.slowStartMs > 0) this.cells[this.row + WARM_SINCE] = clock.monotonic | 0 || 1
+    if (this.options.slowStartMs > 0) this.cells[WARM_SINCE * this.stride + this.row] = clock.monotonic | 0 || 1
   }
 
   /** The part of its share that the server gets by now, from 0 to 1. */
   get warmth(): number {
-    const since = this.cells[this.row + WARM_SINCE]!
+    const since = this.cells[WARM_SINCE * this.stride + this.row]!
     if (since === 0) return 1
     const elapsed = ((clock.monotonic | 0) - since) | 0
     const { slowStartMs } = this.options
     if (elapsed >= 0 && elapsed < slowStartMs) return elapsed / slowStartMs
-    this.cells[this.row + WARM_SINCE] = 0
+    this.cells[WARM_SINCE * this.stride + this.row] = 0
     return 1
   }
 

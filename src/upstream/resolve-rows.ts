@@ -46,7 +46,7 @@ export class ChangingRows {
     }
     if (at > 0) words[at + USERS] = words[at + USERS]! + 1
     lock.leave()
-    return at === 0 ? undefined : { cells: words.subarray(at + KEY, at + ROW), lock, fresh }
+    return at === 0 ? undefined : { cells: words.subarray(at + KEY, at + ROW), stride: 1, lock, fresh }
   }
 
   /** A server is no longer used here. */

@@ -1,57 +1,28 @@
-/** Smooth weighted round robin (ngx_http_upstream_get_peer): weights 5,1,1 give a a b a c a a. */
+/**
+ * Smooth weighted round robin (ngx_http_upstream_get_peer): weights 5,1,1 give a a b a c a a. Every server gains with
+ * every choice, so with a thousand of them the walk is most of the work: where it can, it reads bare numbers.
+ */
 import type { Balancer } from '../group.ts'
-import { CURRENT, EFFECTIVE, FAILS, HEALTH, type Peer } from '../peer.ts'
+import { CHANGES, CURRENT, EFFECTIVE, FAILS, HEALTH, type Peer } from '../peer.ts'
 import { choose, gain, type Tried, totalWeight, usable } from './common.ts'
-
-const NO_CELLS = new Int32Array(0)
 
 export class RoundRobin implements Balancer {
   readonly #peers: readonly Peer[]
   readonly #total: number
-  readonly #weights: Int32Array
-  readonly #rows: Int32Array
-  /** Failures and checks alone decide who may be used, and all numbers stand in one array. */
-  readonly #plain: boolean
+  /** Set when failures and checks alone decide who may be used, and the rows of all stand side by side. */
+  readonly #columns: Columns | undefined
 
   constructor(peers: readonly Peer[]) {
     this.#peers = peers
     this.#total = totalWeight(peers)
-    this.#weights = Int32Array.from(peers, ({ options }) => options.weight)
-    this.#rows = Int32Array.from(peers, ({ row }) => row)
-    this.#plain = peers.every(
-      ({ options, cells }) => !options.down && !options.drain && options.maxConns === 0 && cells === peers[0]!.cells,
-    )
+    this.#columns = sideBySide(peers) ? new Columns(peers, this.#total) : undefined
   }
 
   pick(_key: string, tried: Tried, nowS: number): Peer | undefined {
-    return this.#plain && tried === undefined ? this.#pickPlain(nowS) : this.#pickAny(tried, nowS)
-  }
-
-  /** The same choice over bare numbers: a group may have a thousand servers, and each of them gains. */
-  #pickPlain(nowS: number): Peer | undefined {
-    const peers = this.#peers
-    const weights = this.#weights
-    const rows = this.#rows
-    const cells = peers[0]?.cells ?? NO_CELLS
-    let best = -1
-    let bestCurrent = 0
-    let total = 0
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i]!
-      if ((cells[row + FAILS]! | cells[row + HEALTH]!) !== 0 && !peers[i]!.available(nowS)) continue
-      const effective = cells[row + EFFECTIVE]!
-      const current = cells[row + CURRENT]! + effective
-      cells[row + CURRENT] = current
-      if (effective < weights[i]!) cells[row + EFFECTIVE] = effective + 1
-      total += effective
-      if (best >= 0 && current <= bestCurrent) continue
-      best = i
-      bestCurrent = current
-    }
-    if (best < 0) return undefined
-    const peer = peers[best]!
-    peer.currentWeight -= total
-    return choose(peer, nowS)
+    const columns = this.#columns
+    if (columns === undefined || tried !== undefined) return this.#pickAny(tried, nowS)
+    const best = columns.turn(nowS)
+    return best < 0 ? undefined : choose(this.#peers[best]!, nowS)
   }
 
   #pickAny(tried: Tried, nowS: number): Peer | undefined {
@@ -75,5 +46,100 @@ export class RoundRobin implements Balancer {
     let total = 0
     for (const peer of this.#peers) if (usable(peer, tried, nowS)) total += gain(peer)
     bound.currentWeight -= total
+  }
+}
+
+function sideBySide(peers: readonly Peer[]): boolean {
+  const [first] = peers
+  if (first === undefined) return false
+  return peers.every(
+    ({ cells, row, options }, i) =>
+      cells === first.cells && row === first.row + i && !options.down && !options.drain && options.maxConns === 0,
+  )
+}
+
+/** The turns of peers whose numbers stand side by side. */
+class Columns {
+  readonly #peers: readonly Peer[]
+  readonly #total: number
+  readonly #weights: Int32Array
+  readonly #cells: Int32Array
+  readonly #changes: number
+  readonly #fails: number
+  readonly #health: number
+  readonly #effective: number
+  readonly #current: number
+  /** The number of changes at which every peer could be used and had its whole weight; -1: not found so yet. */
+  #calmAt = -1
+
+  constructor(peers: readonly Peer[], total: number) {
+    const { cells, row, stride } = peers[0]!
+    this.#peers = peers
+    this.#total = total
+    this.#weights = Int32Array.from(peers, ({ options }) => options.weight)
+    this.#cells = cells
+    this.#changes = CHANGES * stride
+    this.#fails = FAILS * stride + row
+    this.#health = HEALTH * stride + row
+    this.#effective = EFFECTIVE * stride + row
+    this.#current = CURRENT * stride + row
+  }
+
+  /** Whose turn it is; -1 when nobody can be used. */
+  turn(nowS: number): number {
+    const changes = this.#cells[this.#changes]! & 0x7fffffff
+    if (changes === this.#calmAt) return this.#turnOfAll()
+    this.#calmAt = this.#calm() ? changes : -1
+    return this.#calmAt < 0 ? this.#turnOfUsable(nowS) : this.#turnOfAll()
+  }
+
+  #calm(): boolean {
+    const cells = this.#cells
+    const weights = this.#weights
+    for (let i = 0; i < weights.length; i++) {
+      if ((cells[this.#fails + i]! | cells[this.#health + i]!) !== 0) return false
+      if (cells[this.#effective + i] !== weights[i]) return false
+    }
+    return true
+  }
+
+  #turnOfAll(): number {
+    const cells = this.#cells
+    const count = this.#weights.length
+    const weight = this.#effective
+    const current = this.#current
+    let best = 0
+    let most = cells[current]! + cells[weight]!
+    for (let i = 0; i < count; i++) {
+      const value = cells[current + i]! + cells[weight + i]!
+      cells[current + i] = value
+      if (value <= most) continue
+      best = i
+      most = value
+    }
+    cells[current + best] = most - this.#total
+    return best
+  }
+
+  #turnOfUsable(nowS: number): number {
+    const cells = this.#cells
+    const weights = this.#weights
+    const [fails, health, effective, current] = [this.#fails, this.#health, this.#effective, this.#current]
+    let best = -1
+    let most = 0
+    let total = 0
+    for (let i = 0; i < weights.length; i++) {
+      if ((cells[fails + i]! | cells[health + i]!) !== 0 && !this.#peers[i]!.available(nowS)) continue
+      const weight = cells[effective + i]!
+      const value = cells[current + i]! + weight
+      cells[current + i] = value
+      if (weight < weights[i]!) cells[effective + i] = weight + 1
+      total += weight
+      if (best >= 0 && value <= most) continue
+      best = i
+      most = value
+    }
+    if (best >= 0) cells[current + best] = most - total
+    return best
   }
 }
