@@ -27,6 +27,8 @@ export interface Carrier {
   readonly client: Client
   /** Serialises `r.out` and queues it; `r.body` is then this carrier's framing sink. */
   sendHead(r: Request): void
+  /** Sends `size` bytes of a head that `r.headPaced` kept back; absent where heads are not paced. */
+  passHead?(size: number): void
   /** Sends an interim response (100, 103) with the given header lines. */
   sendInterim(r: Request, status: number, lines: string): void
   /** True when written bytes only pile up. */
@@ -197,6 +199,8 @@ export class Request implements LogContext {
   filtersOff = false
   /** A filter asks to send the head with the first bytes of the body: until then the answer may still be nothing. */
   headLater = false
+  /** The rate limits the head too: the carrier keeps it back for `passHead`. */
+  headPaced = false
   /** Subrequests under way, of a main request. */
   subrequests = 0
   /** Those among them that may outlast the response; the request is not over before they are. */
@@ -264,6 +268,7 @@ export class Request implements LogContext {
     this.refusal = 0
     this.filtersOff = false
     this.headLater = false
+    this.headPaced = false
     this.subrequests = 0
     this.background = 0
     this.startMs = 0

@@ -11,9 +11,10 @@ http {
     root %%DIR%%;
     limit_rate_after 50k;
     location / { limit_rate 200k; }
+    location /head { limit_rate 1k; limit_rate_after 0; add_header X-Long %%LONG%%; return 200 body; }
     location /free/ { alias %%DIR%%/; limit_rate $arg_rate; }
   }
-}`
+}`.replace('%%LONG%%', 'x'.repeat(1500))
 
 test('bytes beyond limit_rate_after are held back', async () => {
   const content = Buffer.alloc(SIZE, 'limited ')
@@ -26,6 +27,17 @@ test('bytes beyond limit_rate_after are held back', async () => {
   const free = performance.now()
   assert.equal((await (await fetch(server.url('/free/big?rate=0'))).arrayBuffer()).byteLength, SIZE)
   assert.ok(performance.now() - free < 900)
+})
+
+test('a long head is held back too', async () => {
+  await using server = await startViaduct(CONF)
+  const begun = performance.now()
+  const client = await server.connect()
+  client.write('GET /head HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')
+  const first = await client.until(/X-Long: x/)
+  assert.ok(first.length <= 1024, `${first.length} bytes at once`)
+  assert.match(await client.rest(), /^HTTP\/1\.1 200 OK\r\n[^]*\r\nX-Long: x{1500}\r\n\r\nbody$/)
+  assert.ok(performance.now() - begun > 500)
 })
 
 test('a client that leaves ends the waiting', async () => {

@@ -342,6 +342,10 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#writer.sendHead()
   }
 
+  passHead(size: number): void {
+    this.#writer.passHead(size)
+  }
+
   #staysAlive(r: Request): boolean {
     if (!r.keepAlive) return false
     const { core, keepAliveDisabled } = r.location

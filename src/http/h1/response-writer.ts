@@ -25,6 +25,8 @@ export class ResponseWriter extends BodySink {
   readonly #wire: Wire
   readonly #owner: WriterOwner
   #chunked = false
+  /** What is left of a head that is sent little by little. */
+  #head = ''
   /** Body bytes that Content-Length still promises, or -1 when it promised nothing. */
   #promised = -1
   /** All is handed over, but the kernel has not taken it yet. */
@@ -41,6 +43,7 @@ export class ResponseWriter extends BodySink {
   /** Makes ready for the next response. */
   begin(): void {
     this.#chunked = false
+    this.#head = ''
     this.#promised = -1
     this.#awaitingDrain = false
     this.#ended = false
@@ -59,9 +62,20 @@ export class ResponseWriter extends BodySink {
     }
     if (r.version < 10) return
     const head = serializeHead(r, this.#chunked)
-    r.bytesSent += head.length
     r.headLength = head.length
-    this.#wire.write(head)
+    if (r.headPaced) this.#head = head
+    else {
+      r.bytesSent += head.length
+      this.#wire.write(head)
+    }
+  }
+
+  /** Sends the next bytes of a head that is paced. */
+  passHead(size: number): void {
+    const head = this.#head
+    this.#head = head.slice(size)
+    this.#r.bytesSent += head.length - this.#head.length
+    this.#wire.write(head.slice(0, size))
   }
 
   #frameUnknownLength(r: Request): void {

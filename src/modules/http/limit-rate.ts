@@ -1,11 +1,12 @@
 /**
  * limit_rate and limit_rate_after (ngx_http_core_module; nginx has them in its write filter): holds a response back to
- * so many bytes per second. The arithmetic is nginx's: whole seconds since the request began give what may be out by
- * now, and each write is followed by the pause that it has used up.
+ * so many bytes per second, its head included. The arithmetic is nginx's: whole seconds since the request began give what
+ * may be out by now, and each write is followed by the pause that it has used up.
  */
 import { parseOffset } from '../../config/units.ts'
 import { type BodySink, LAST, STABLE } from '../../http/body.ts'
 import { HoldingFilter } from '../../http/holding-filter.ts'
+import { CONNECT } from '../../http/method.ts'
 import { httpModule } from '../../http/module.ts'
 import type { Text } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
@@ -35,6 +36,9 @@ function limitRate(r: Request, conf: RateConf): void {
   const rate = r.limitRate > 0 ? r.limitRate : (parseOffset(conf.rate!(r)) ?? 0)
   if (rate === 0) return
   const after = parseOffset(conf.after(r)) ?? 0
+  // What follows the head of a tunnel goes past the filters.
+  if (r.out.status === 101 || r.methodBit === CONNECT) return
+  r.headPaced = !r.headLater && r.carrier.passHead !== undefined
   r.addBodyFilter((next) => new LimitedBody(next, r, rate, after))
 }
 
@@ -43,8 +47,12 @@ class LimitedBody extends HoldingFilter implements TimerOwner {
   readonly #after: number
   readonly #timer = new Timer(this)
   readonly #startSeconds: number
-  /** Bytes out, the head included once the first bytes follow it. */
+  /** Bytes out, the head included. */
   #sent = 0
+  /** Bytes of the head that are still to be sent. */
+  #head: number
+  /** Bytes that are out and were followed by no pause: those of a head that is short. */
+  #unpaced = 0
   #held: Uint8Array | undefined
   #heldFlags = 0
   /** The pause of the last write is not over. */
@@ -57,6 +65,21 @@ class LimitedBody extends HoldingFilter implements TimerOwner {
     this.#rate = rate
     this.#after = after
     this.#startSeconds = Math.floor(r.startMs / 1000)
+    this.#head = r.headPaced ? r.headLength : 0
+    if (this.#head > this.#allowed()) this.#send()
+    else if (this.#head > 0) this.#passHead(this.#head)
+    this.#unpaced = this.#delayed ? 0 : this.#sent
+  }
+
+  /** How many bytes may follow now. */
+  #allowed(): number {
+    return this.#rate * (clock.seconds - this.#startSeconds + 1) - (this.#sent - this.#after)
+  }
+
+  #passHead(size: number): void {
+    this.#head -= size
+    this.#sent += size
+    this.r.carrier.passHead!(size)
   }
 
   write(bytes: Uint8Array, flags: number): boolean {
@@ -77,38 +100,47 @@ class LimitedBody extends HoldingFilter implements TimerOwner {
 
   /** Sends what may be sent now; true when nothing is held any more. */
   #send(): boolean {
-    while (this.#held !== undefined && !this.#delayed && !this.#full) {
-      const held = this.#held
-      const limit = this.#rate * (clock.seconds - this.#startSeconds + 1) - (this.#sent - this.#after)
-      if (held.length > 0 && limit <= 0) {
+    while ((this.#held !== undefined || this.#head > 0) && !this.#delayed && !this.#full) {
+      const size = this.#head + (this.#held?.length ?? 0)
+      const limit = this.#allowed()
+      if (size > 0 && limit <= 0) {
         this.#pause(Math.floor((-limit * 1000) / this.#rate) + 1)
         return false
       }
-      this.#pass(held, Math.min(limit, held.length))
+      this.#pass(Math.min(limit, size))
     }
     return this.#held === undefined
   }
 
-  #pass(held: Uint8Array, size: number): void {
-    const before = this.#sent
-    if (before === 0) this.#sent = this.r.headLength
-    this.#sent += size
-    const flags = this.#heldFlags
-    if (size === held.length) {
-      this.#held = undefined
-      if ((flags & LAST) !== 0) {
-        this.drop()
-        this.step()
-      }
-      this.#full = !this.next.write(held, flags)
-      if ((flags & LAST) !== 0) return
-    } else {
-      this.#held = held.subarray(size)
-      this.#full = !this.next.write(held.subarray(0, size), flags & STABLE)
-    }
+  /** Sends so many bytes of what is left of the head and of the body. */
+  #pass(size: number): void {
+    const before = this.#sent - this.#unpaced
+    this.#unpaced = 0
+    const ofHead = Math.min(size, this.#head)
+    if (ofHead > 0) this.#passHead(ofHead)
+    if (this.#head === 0 && this.#held !== undefined && this.#passBody(this.#held, size - ofHead)) return
     const used = Math.max(0, this.#sent - this.#after) - Math.max(0, before - this.#after)
     const delay = Math.floor((used * 1000) / this.#rate)
     if (delay > 0) this.#pause(delay)
+  }
+
+  /** True when these were the last bytes of the response. */
+  #passBody(held: Uint8Array, size: number): boolean {
+    this.#sent += size
+    const flags = this.#heldFlags
+    if (size < held.length) {
+      this.#held = held.subarray(size)
+      this.#full = !this.next.write(held.subarray(0, size), flags & STABLE)
+      return false
+    }
+    this.#held = undefined
+    const last = (flags & LAST) !== 0
+    if (last) {
+      this.drop()
+      this.step()
+    }
+    this.#full = !this.next.write(held, flags)
+    return last
   }
 
   #pause(ms: number): void {
@@ -133,6 +165,7 @@ class LimitedBody extends HoldingFilter implements TimerOwner {
 
   protected drop(): void {
     this.#held = undefined
+    this.#head = 0
     cancelTimer(this.#timer)
   }
 }
