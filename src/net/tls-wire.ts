@@ -1,56 +1,30 @@
 /**
- * A wire that speaks TLS to a back end: Node's TLS engine laid over the bare handle, and the engine is a stream handle
- * like the one below it. What differs from a plain wire:
+ * A wire that speaks TLS: Node's TLS engine laid over the bare handle, and the engine is a stream handle like the one
+ * below it. What differs from a plain wire, on both sides of a connection:
  *
  *   writing   the engine takes one write at a time; what comes meanwhile waits here
  *   reading   the engine hands over all that it has decrypted even when it is told to stop; the rest waits here
  *   closing   the peer is told (close_notify), and nobody waits for its answer, as in nginx
+ *
+ *   TlsClientWire  to a back end   (tls-client-wire.ts)
+ *   TlsServerWire  from a client   (tls-server-wire.ts)
  */
 import { HandleWire, type StreamHandle } from './handle-wire.ts'
-import { certificateProblem, sslErrorText } from './tls-wire-verify.ts'
+import { sslErrorText } from './tls-wire-verify.ts'
 import { readBuffer } from './wire.ts'
 
 const UV_EOF = -4095
-/** Sessions that are remembered for one way of connecting. */
-const SESSIONS_MAX = 1000
-
-/** How TLS is spoken: shared by all connections that look alike. */
-export interface TlsSettings {
-  /** What `createSecureContext` made. */
-  readonly secure: SecureContextHandle
-  readonly verify: boolean
-  /** Most certificates between the peer's own and the trusted one. */
-  readonly depth: number
-  /** Sessions by peer and name; undefined when none are to be used again. */
-  readonly sessions: Map<string, Buffer> | undefined
-  /** Gets the secrets in NSS's format, one line at a time. */
-  readonly keyLog: ((line: string) => void) | undefined
-}
-
-/** How to connect to one name. */
-export interface TlsTarget {
-  /** Connections with equal keys may serve the same requests. */
-  readonly key: string
-  readonly settings: TlsSettings
-  /** What the peer is told that it is called (SNI); empty: nothing. */
-  readonly serverName: string
-  /** What the peer's certificate must be made out to, when it is verified. */
-  readonly name: string
-}
-
-/** Hears that the handshake is over and the peer has proved who it is. Failures close the wire. */
-export interface HandshakeOwner {
-  onHandshake(): void
-}
 
 /** Node's own context object, inside of what `createSecureContext` returns. */
 export interface SecureContextHandle {
   readonly context: unknown
 }
 
-interface TlsHandle extends StreamHandle {
-  onhandshakestart: () => void
+/** Node's engine as far as it is used here. */
+export interface TlsHandle extends StreamHandle {
+  onhandshakestart: (() => void) | undefined
   onhandshakedone: (this: TlsHandle) => void
+  onclienthello: () => void
   onerror: (this: TlsHandle, error: Error) => void
   onnewsession: (this: TlsHandle, id: Buffer, session: Buffer) => void
   onkeylog: (this: TlsHandle, line: Buffer) => void
@@ -58,10 +32,23 @@ interface TlsHandle extends StreamHandle {
   setVerifyMode(request: boolean, reject: boolean): void
   enableSessionCallbacks(): void
   enableKeylogCallback(): void
+  endParser(): void
+  newSessionDone(): void
+  loadSession(session: Buffer): void
   setServername(name: string): void
   setSession(session: Buffer): void
+  setALPNProtocols(protocols: Buffer): void
+  setOCSPResponse(response: Buffer): void
+  setMaxSendFragment(size: number): boolean
+  receive(bytes: Buffer): void
   isSessionReused(): boolean
-  verifyError(): Error | null | undefined
+  getSession(): Buffer | undefined
+  getProtocol(): string
+  getCipher(): { readonly name: string } | undefined
+  getSharedSigalgs(): readonly string[]
+  getALPNNegotiatedProtocol(): string | false
+  getCertificate(): { readonly raw: Buffer } | undefined
+  verifyError(): (Error & { code?: string }) | null | undefined
   getPeerCertificate(withIssuers: boolean): PeerCertificate | undefined
   start(): void
   destroySSL(): void
@@ -74,111 +61,65 @@ export interface PeerCertificate {
 }
 
 interface TlsBinding {
-  wrap(handle: StreamHandle, context: unknown, isServer: boolean, hasActiveReads: boolean): TlsHandle
+  wrap(handle: StreamHandle, context: unknown, isServer: boolean, hasActiveWrites: boolean): TlsHandle
 }
 
 const tlsBinding = (process as unknown as { binding(name: string): unknown }).binding('tls_wrap') as TlsBinding
 
-/** One TLS connection to a back end; the handle below connects first, then `handshake` is called. */
-export class TlsWire extends HandleWire {
-  readonly #tls: TlsHandle
-  readonly #target: TlsTarget
-  readonly #sessionKey: string
-  #handshakeOwner: HandshakeOwner | undefined
-  /** The peer has proved what it had to. */
-  #open = false
+/** One TLS connection. */
+export abstract class TlsWire extends HandleWire {
+  protected readonly tls: TlsHandle
+  /** The handshake is over, and the peer has proved what it had to. */
+  protected open = false
+  /** The engine is freed: it cannot be asked any more. */
+  #gone = false
   #ended = false
-  /** TLS 1.2 hands the session over before the peer has proved anything. */
-  #session: Buffer | undefined
   /** Waits for the write under way. */
   #queue: (string | Buffer)[] = []
   #queuedBytes = 0
   #endQueued = false
   #paused = false
   /** Arrived while reading was stopped. */
-  #held: Buffer[] = []
+  #held: Buffer[] = NOTHING_HELD
   #endHeld = false
 
-  /** `peerName` tells whose sessions may be used again. */
-  constructor(below: StreamHandle, target: TlsTarget, peerName: string) {
-    const tls = secure(below, target.settings.secure)
+  constructor(below: StreamHandle, context: SecureContextHandle, isServer: boolean) {
+    const tls = secure(below, context, isServer)
     super(tls)
-    this.#tls = tls
-    this.#target = target
-    this.#sessionKey = `${peerName} ${target.serverName} ${target.settings.verify ? target.name : ''}`
-  }
-
-  /** Begins; the handle below is connected. */
-  handshake(owner: HandshakeOwner): void {
-    const { settings, serverName } = this.#target
-    const tls = this.#tls
-    this.#handshakeOwner = owner
-    tls.onhandshakestart = ignore
+    this.tls = tls
     tls.onhandshakedone = onhandshakedone
     tls.onerror = onerror
     tls.onnewsession = onnewsession
     tls.onkeylog = onkeylog
-    // Node reports what it finds and goes on: what that means is decided here.
-    tls.setVerifyMode(true, false)
-    if (settings.keyLog !== undefined) tls.enableKeylogCallback()
-    if (settings.sessions !== undefined) {
-      tls.enableSessionCallbacks()
-      const session = settings.sessions.get(this.#sessionKey)
-      if (session !== undefined) tls.setSession(session)
-    }
-    if (serverName !== '') tls.setServername(serverName)
-    super.resume()
-    tls.start()
   }
 
   /** The engine is done with the handshake. */
-  onHandshakeDone(): void {
-    const owner = this.#handshakeOwner
-    if (owner === undefined || this.dead) return
-    this.#handshakeOwner = undefined
-    const { settings, name } = this.#target
-    const tls = this.#tls
-    if (settings.verify) {
-      // A session is remembered for a name that has been proved, and it knows no certificates of its own.
-      const again = tls.isSessionReused()
-      const problem = certificateProblem(tls.verifyError(), again ? undefined : tls.getPeerCertificate(true), name, {
-        depth: settings.depth,
-        again,
-      })
-      if (problem !== '') return this.#refuse(problem)
-    }
-    this.#open = true
-    if (this.#session !== undefined) this.onSession(this.#session)
-    this.#session = undefined
-    owner.onHandshake()
-  }
-
-  /** A session that led to this is not offered again. */
-  #refuse(problem: string): void {
-    this.#target.settings.sessions?.delete(this.#sessionKey)
-    this.failWith(problem)
-  }
+  abstract onHandshakeDone(): void
+  /** The engine made a session. */
+  abstract onSession(id: Buffer, session: Buffer): void
+  /** A line of secrets in NSS's format. */
+  abstract onKeyLog(line: string): void
 
   /** The engine, or the peer by an alert, gave up. */
   onError(error: Error): void {
-    const doing = this.#open ? 'SSL_read()' : 'SSL_do_handshake()'
-    this.#open = false
-    this.#refuse(`${doing} failed (SSL: ${sslErrorText(error)})`)
+    const doing = this.open ? 'SSL_read()' : 'SSL_do_handshake()'
+    this.open = false
+    this.refuse(`${doing} failed (SSL: ${sslErrorText(error)})`)
   }
 
-  onSession(session: Buffer): void {
-    const { sessions } = this.#target.settings
-    if (sessions === undefined || this.dead) return
-    if (!this.#open) {
-      this.#session = session
-      return
-    }
-    if (sessions.size >= SESSIONS_MAX) sessions.delete(sessions.keys().next().value!)
-    sessions.set(this.#sessionKey, session)
+  /** Closes because of what the peer did. */
+  protected refuse(problem: string): void {
+    this.failWith(problem)
   }
 
-  onKeyLog(line: string): void {
-    this.#target.settings.keyLog?.(line)
+  /** The engine was freed. */
+  onGone(): void {
+    this.#gone = true
+  }
+
+  /** False when the engine is freed. */
+  protected get alive(): boolean {
+    return !this.#gone
   }
 
   // ---- output --------------------------------------------------------------------------------
@@ -227,7 +168,7 @@ export class TlsWire extends HandleWire {
 
   protected override closeNow(): void {
     if (this.dead) return
-    if (this.#open && super.kernelBytes === 0) super.sendEnd()
+    if (this.open && super.kernelBytes === 0) super.sendEnd()
     super.closeNow()
   }
 
@@ -236,6 +177,7 @@ export class TlsWire extends HandleWire {
   override onRead(result: number): void {
     if (this.dead || this.#ended) return
     if (result > 0 && (this.#paused || this.#held.length > 0)) {
+      if (this.#held === NOTHING_HELD) this.#held = []
       this.#held.push(Buffer.from(readBuffer.subarray(0, result)))
     } else if (result === UV_EOF && (this.#paused || this.#held.length > 0)) this.#endHeld = true
     else {
@@ -270,9 +212,12 @@ export class TlsWire extends HandleWire {
   }
 }
 
+/** Most wires never hold anything back. */
+const NOTHING_HELD: Buffer[] = []
+
 /** Lays the engine over a handle. Closing goes to the handle below; the engine goes when that is done. */
-function secure(below: StreamHandle, { context }: SecureContextHandle): TlsHandle {
-  const tls = tlsBinding.wrap(below, context, false, false)
+function secure(below: StreamHandle, { context }: SecureContextHandle, isServer: boolean): TlsHandle {
+  const tls = tlsBinding.wrap(below, context, isServer, false)
   tls._parent = below
   // The handle below lives as long as the system knows it, and with it what is laid over it.
   const kept = below as StreamHandle & { over?: TlsHandle | undefined }
@@ -280,9 +225,11 @@ function secure(below: StreamHandle, { context }: SecureContextHandle): TlsHandl
   tls.close = (done) =>
     below.close(() => {
       kept.over = undefined
+      // Whoever hears of the end may still ask what was agreed on.
+      done?.()
+      ;(tls.wire as TlsWire | undefined)?.onGone()
       // Without this the engine's own end touches memory of the handle that is gone.
       tls.destroySSL()
-      done?.()
     })
   return tls
 }
@@ -299,12 +246,10 @@ function onerror(this: TlsHandle, error: Error): void {
   wireOf(this).onError(error)
 }
 
-function onnewsession(this: TlsHandle, _id: Buffer, session: Buffer): void {
-  wireOf(this).onSession(session)
+function onnewsession(this: TlsHandle, id: Buffer, session: Buffer): void {
+  wireOf(this).onSession(id, session)
 }
 
 function onkeylog(this: TlsHandle, line: Buffer): void {
   wireOf(this).onKeyLog(line.toString('latin1'))
 }
-
-function ignore(): void {}

@@ -9,7 +9,7 @@ import { type ConnectOwner, openHandle } from '../net/connect.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { HandleWire } from '../net/handle-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
-import { type HandshakeOwner, type TlsTarget, TlsWire } from '../net/tls-wire.ts'
+import { type HandshakeOwner, TlsClientWire, type TlsTarget } from '../net/tls-client-wire.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
 import type { Peer } from './peer.ts'
 
@@ -53,7 +53,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   /** What is being done until the connection is there, for logs. */
   doing = CONNECTING
   readonly #keepAlive: boolean
-  readonly #tls: TlsWire | undefined
+  readonly #tls: TlsClientWire | undefined
   #pool: ConnectionPool | undefined
   readonly #timer = new Timer(this)
 
@@ -63,7 +63,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     const { tls } = options
     const handle = openHandle(peer.address, options.localAddress ?? '', this)
     this.security = tls === undefined ? '' : tls.key
-    this.#tls = tls === undefined ? undefined : new TlsWire(handle, tls, peer.address.name)
+    this.#tls = tls === undefined ? undefined : new TlsClientWire(handle, tls, peer.address.name)
     this.wire = this.#tls ?? new HandleWire(handle)
   }
 

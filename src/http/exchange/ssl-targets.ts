@@ -10,7 +10,7 @@ import { errnoText } from '../../lib/errno.ts'
 import { parseIp } from '../../lib/ip.ts'
 import { Lru } from '../../lib/lru.ts'
 import { ERROR } from '../../log/error-log.ts'
-import type { TlsSettings, TlsTarget } from '../../net/tls-wire.ts'
+import type { TlsSettings, TlsTarget } from '../../net/tls-client-wire.ts'
 import {
   type ContextOptions,
   certificateProblem,
