@@ -27,7 +27,8 @@ import {
   directives,
 } from '../config/directive.ts'
 import { readTemplate, type Template, template, templates } from '../value/template.ts'
-import { keepaliveTimeout, type LocationHead, listen, locationHead, serverName, sizeTemplate } from './core-readers.ts'
+import { keepaliveTimeout, type LocationHead, listen, locationHead, serverName } from './core-readers.ts'
+import { sizeTemplate } from './size-value.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 const HSLI: readonly Context[] = ['http', 'server', 'location', 'if']

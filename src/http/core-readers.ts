@@ -1,14 +1,12 @@
 /** Readers of directives with a syntax of their own: `listen`, `server_name`, `location`, `keepalive_timeout`. */
 
 import { hostname } from 'node:os'
-import { failDirective } from '../config/args.ts'
 import type { Args, ReadContext } from '../config/directive.ts'
 import type { Position, Word } from '../config/source.ts'
-import { parseMilliseconds, parseNumber, parseOffset, parseSeconds, parseSize } from '../config/units.ts'
+import { parseMilliseconds, parseNumber, parseSeconds, parseSize } from '../config/units.ts'
 import { type Address, formatAddress, parseAddress } from '../lib/address.ts'
 import { toBinary } from '../lib/bytes.ts'
 import { compilePattern, type Pattern } from '../value/regex.ts'
-import { readTemplate, type Template } from '../value/template.ts'
 
 /** One `listen` directive. */
 export interface Listen {
@@ -224,15 +222,3 @@ export const keepaliveTimeout: Args<KeepaliveTimeout> = {
     return { timeoutMs: timeoutMs ?? 0, headerSeconds: headerSeconds ?? 0 }
   },
 }
-
-/** A size that may have variables; one without is checked when the configuration loads. */
-export const sizeTemplate = (name: string): Args<Template> => ({
-  syntax: name,
-  min: 1,
-  max: 1,
-  read([w], at) {
-    const value = readTemplate(w!, at)
-    if (value.constant !== undefined && parseOffset(value.constant) === undefined) failDirective(at, 'invalid value', w)
-    return value
-  },
-})

@@ -65,6 +65,9 @@ const REFUSED: readonly (readonly [directive: string, message: string])[] = [
   ['limit_except { }', 'invalid number of arguments in "limit_except" directive'],
   ['internal on;', 'invalid number of arguments in "internal" directive'],
   ['auth_delay x;', '"auth_delay" directive invalid value'],
+  ['limit_rate 10g;', '"limit_rate" directive invalid value'],
+  ['limit_rate_after x;', '"limit_rate_after" directive invalid value'],
+  ['proxy_limit_rate fast;', '"proxy_limit_rate" directive invalid value'],
 ]
 
 test('every mistake is reported with its line', async () => {

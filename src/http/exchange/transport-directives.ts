@@ -4,8 +4,9 @@
  */
 import { bits, flag, milliseconds, number, offset, size, sizeList, text } from '../../config/args.ts'
 import { type Args, type ConfOf, type Context, directive, directives } from '../../config/directive.ts'
-import { readTemplate, type Template, template } from '../../value/template.ts'
+import { readTemplate, type Template } from '../../value/template.ts'
 import { prefixPathLevels } from '../core-directives.ts'
+import { sizeTemplate } from '../size-value.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 
@@ -130,7 +131,7 @@ export const transport = {
   }),
   limit_rate: directive({
     in: HSL,
-    args: template('rate'),
+    args: sizeTemplate('rate'),
     default: '0',
     doc: 'Bytes per second that are read of a response; 0: no limit.',
   }),

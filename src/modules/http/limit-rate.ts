@@ -3,20 +3,22 @@
  * so many bytes per second, its head included. The arithmetic is nginx's: whole seconds since the request began give what
  * may be out by now, and each write is followed by the pause that it has used up.
  */
-import { parseOffset } from '../../config/units.ts'
+import { parseSize } from '../../config/units.ts'
 import { type BodySink, LAST, STABLE } from '../../http/body.ts'
 import { HoldingFilter } from '../../http/holding-filter.ts'
 import { CONNECT } from '../../http/method.ts'
 import { httpModule } from '../../http/module.ts'
-import type { Text } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
+import { compileSize } from '../../http/size-value.ts'
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 
+type SizeOf = (r: Request) => number
+
 interface RateConf {
   /** Undefined when it is 0. */
-  readonly rate: Text | undefined
-  readonly after: Text
+  readonly rate: SizeOf | undefined
+  readonly after: SizeOf
 }
 
 /** The module list's entry; it stands last, so that its filter is the one nearest to the client. */
@@ -26,16 +28,17 @@ export const limitRateModule = httpModule({
   directives: {},
   attach(_conf, plan, at) {
     const { limit_rate, limit_rate_after } = at.location.core
-    const rate = limit_rate.constant !== undefined && parseOffset(limit_rate.constant) === 0 ? undefined : limit_rate
-    plan.headerFilter(limitRate, { rate: rate && at.text(rate), after: at.text(limit_rate_after) })
+    const never = limit_rate.constant !== undefined && parseSize(limit_rate.constant) === 0
+    const rate = never ? undefined : compileSize(limit_rate, at)
+    plan.headerFilter(limitRate, { rate, after: compileSize(limit_rate_after, at) })
   },
 })
 
 function limitRate(r: Request, conf: RateConf): void {
   if (r.limitRate === 0 || (conf.rate === undefined && r.limitRate < 0) || r.headerOnly || r !== r.main) return
-  const rate = r.limitRate > 0 ? r.limitRate : (parseOffset(conf.rate!(r)) ?? 0)
+  const rate = r.limitRate > 0 ? r.limitRate : conf.rate!(r)
   if (rate === 0) return
-  const after = parseOffset(conf.after(r)) ?? 0
+  const after = conf.after(r)
   // What follows the head of a tunnel goes past the filters.
   if (r.out.status === 101 || r.methodBit === CONNECT) return
   r.headPaced = !r.headLater && r.carrier.passHead !== undefined

@@ -4,7 +4,6 @@
  * exchange's (http/exchange/).
  */
 import { type ConfOf, family } from '../../config/directive.ts'
-import { parseSize } from '../../config/units.ts'
 import { type ExchangeConf, ignoreMask } from '../../http/exchange/conf.ts'
 import type { Exchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
@@ -17,6 +16,7 @@ import { hashName } from '../../http/header-table.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { Plan } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
+import { compileSize } from '../../http/size-value.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import { notePassed } from './proxy-check.ts'
 import { compileCookies, cookieDirectives } from './proxy-cookie.ts'
@@ -81,8 +81,6 @@ function compileExchange(
   const { bind } = settings
   const setBody = conf.proxy_set_body === undefined ? undefined : at.text(conf.proxy_set_body)
   const rewrite = compileRedirects(conf.proxy_redirect, target, at)
-  const limitRate = at.text(settings.limit_rate)
-  const constantRate = parseSize(settings.limit_rate.constant ?? '0') ?? 0
   const request = compileRequest(conf, target, setBody, at)
   return {
     protocol: HTTP1,
@@ -101,7 +99,7 @@ function compileExchange(
     hidden: hiddenFields(settings.hide_header, settings.pass_header),
     resolve: target.resolve,
     request: tls === undefined ? request : (r, exchange) => (chooseTls(r, exchange, tls) ? request(r, exchange) : ''),
-    rate: settings.limit_rate.constant === undefined ? (r) => parseSize(limitRate(r)) ?? 0 : () => constantRate,
+    rate: compileSize(settings.limit_rate, at),
     connectOptions: compileConnect(settings, tls !== undefined, at),
     rewriteRedirect: rewrite,
     rewriteCookie: compileCookies(conf, at),
