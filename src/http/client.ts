@@ -4,7 +4,10 @@
  */
 import { clock } from '../lib/clock.ts'
 import { parseIp } from '../lib/ip.ts'
+import type { TlsServerWire } from '../net/tls-server-wire.ts'
 import type { Wire } from '../net/wire.ts'
+import type { ServerConf } from './location.ts'
+import type { HelloFacts } from './ssl/handshake.ts'
 
 /** What a listener tells about the connections that it accepts. */
 export interface LocalEnd {
@@ -17,10 +20,20 @@ export interface LocalEnd {
 export class Client {
   /** `$connection`: unique in this worker process. */
   readonly id: number
-  readonly wire: Wire
+  /** TLS is laid over the one that it was accepted with. */
+  wire: Wire
   /** Text without port; `unix:` for unix sockets. */
   address: string
   secure = false
+  /** TLS as it was agreed on. */
+  tls: TlsServerWire | undefined
+  /** What the client said when TLS began. */
+  hello: HelloFacts | undefined
+  /** The name that the client asked for when TLS began, if a server has it, and that server. */
+  sniName = ''
+  sniServer: ServerConf | undefined
+  /** HTTP came in plain text where TLS is spoken. */
+  plainOnTls = false
   /** `debug_connection` holds for this address. */
   debug = false
   /** The current request came before the last one was answered. */
@@ -68,6 +81,10 @@ export class Client {
     copy.address = address
     copy.#port = port
     copy.secure = this.secure
+    copy.tls = this.tls
+    copy.hello = this.hello
+    copy.sniName = this.sniName
+    copy.sniServer = this.sniServer
     copy.debug = this.debug
     copy.pipelined = this.pipelined
     copy.startMs = this.startMs

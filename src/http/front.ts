@@ -1,19 +1,54 @@
 /**
  * Stands between an accepted socket and what is spoken on it: reads what comes before HTTP, then hands the wire over.
  *
- *   PREAMBLE -> HTTP/1        PREAMBLE: the header of the PROXY protocol
+ *   PREAMBLE -> HELLO -> HANDSHAKE -> HTTP        PREAMBLE    the header of the PROXY protocol
+ *      \----------\-------------------^           HELLO       what a TLS client says first; plain HTTP is told apart
+ *                                                 HANDSHAKE   the engine is at work
  *
- * A listener that expects nothing of the kind gets its HTTP/1 connections without it.
+ * A listener that expects nothing of the kind gets its connections without it (plain-connection.ts). The time for all of it together is
+ * `client_header_timeout`, and what is kept meanwhile is bounded by the longest preamble and hello.
  */
-import { ERROR, type LogContext } from '../log/error-log.ts'
+import { clock } from '../lib/clock.ts'
+import { errnoText } from '../lib/errno.ts'
+import { ERROR, INFO, type LogContext } from '../log/error-log.ts'
+import { ClientHello, HELLO_BROKEN, HELLO_MORE, parseClientHello } from '../net/client-hello.ts'
+import { beginEvent, flushWires } from '../net/flush.ts'
+import type { HandleWire } from '../net/handle-wire.ts'
 import { PROXY_BROKEN, PROXY_MORE, parseProxyHeader, proxyHeader } from '../net/proxy-protocol.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
-import type { Wire, WireOwner } from '../net/wire.ts'
+import { type AcceptOwner, TlsServerWire } from '../net/tls-server-wire.ts'
+import type { WireOwner } from '../net/wire.ts'
 import { Client } from './client.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { NONE } from './connection-counters.ts'
 import { H1Connection } from './h1/connection.ts'
-import type { HttpListener } from './listener.ts'
+import { H2Connection } from './h2/connection.ts'
+import type { HttpListener, VirtualServers } from './listener.ts'
+import type { ServerConf } from './location.ts'
+import { type HttpConnection, plainConnection } from './plain-connection.ts'
+import {
+  alpnFor,
+  chooseByName,
+  connectionRequest,
+  factsOf,
+  INTERNAL_ERROR,
+  UNRECOGNIZED_NAME,
+} from './ssl/handshake.ts'
+import { acceptOptions } from './ssl/server.ts'
+
+const PREAMBLE = 0
+const HELLO = 1
+const HANDSHAKE = 2
+const GONE = 3
+
+/** What TLS begins with, and the mark of SSL 2, which only the engine answers. */
+const TLS_HANDSHAKE = 0x16
+const SSL_2 = 0x80
+
+/** Reading is done at once: one serves all. */
+const hello = new ClientHello()
+/** For bytes that are no hello; the engine complains about them. */
+const NO_HELLO = new ClientHello()
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -24,50 +59,61 @@ export interface Accepted {
 }
 
 /** Takes an accepted wire. */
-export function acceptClient(wire: Wire, listener: HttpListener): Accepted {
+export function acceptClient(wire: HandleWire, listener: HttpListener): Accepted {
   const client = new Client(listener.nextConnectionId(), wire, listener)
   const servers = listener.serversFor(client)
-  return servers.proxyProtocol ? new Front(wire, listener, client) : new H1Connection(wire, listener, client)
+  if (servers.proxyProtocol) return new Front(wire, listener, client, servers, PREAMBLE)
+  return servers.ssl ? new Front(wire, listener, client, servers, HELLO) : plainConnection(wire, listener, client)
 }
 
-class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Accepted {
+class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Accepted, AcceptOwner {
   readonly client: Client
   countedAs = NONE
   readonly idle = false
-  readonly #wire: Wire
+  #wire: HandleWire
   readonly #listener: HttpListener
+  readonly #servers: VirtualServers
   readonly #timer = new Timer(this)
+  #state: number
+  /** The server that the client asked for. */
+  #server: ServerConf
   /** Bytes that came but are not used yet; bounded by what the longest preamble may have. */
   #rest: Buffer = NO_BYTES
-  #closed = false
 
-  constructor(wire: Wire, listener: HttpListener, client: Client) {
+  constructor(wire: HandleWire, listener: HttpListener, client: Client, servers: VirtualServers, state: number) {
     this.#wire = wire
     this.#listener = listener
     this.client = client
+    this.#servers = servers
+    this.#server = servers.defaultServer
+    this.#state = state
     wire.owner = this
     listener.opened(this)
   }
 
   start(): void {
-    setTimer(this.#timer, this.#listener.defaultServer.connection.client_header_timeout)
+    setTimer(this.#timer, this.#server.connection.client_header_timeout)
     this.#wire.resume()
   }
 
   onBytes(buffer: Buffer, size: number): void {
-    if (this.#rest.length === 0) return this.#preamble(buffer, size)
-    const joined = Buffer.concat([this.#rest, buffer.subarray(0, size)])
-    this.#preamble(joined, joined.length)
+    let bytes = buffer.subarray(0, size)
+    if (this.#rest.length > 0) bytes = Buffer.concat([this.#rest, bytes])
+    this.#rest = NO_BYTES
+    if (this.#state === PREAMBLE) this.#preamble(bytes)
+    else if (this.#state === HELLO) this.#hello(bytes)
   }
 
-  #preamble(buffer: Buffer, size: number): void {
+  /** `bytes` are borrowed. */
+  #keep(bytes: Buffer): void {
+    this.#rest = Buffer.from(bytes)
+  }
+
+  #preamble(bytes: Buffer): void {
     const { client } = this
     const header = proxyHeader()
-    const length = parseProxyHeader(buffer, 0, size, header)
-    if (length === PROXY_MORE) {
-      this.#rest = Buffer.from(buffer.subarray(0, size))
-      return
-    }
+    const length = parseProxyHeader(bytes, 0, bytes.length, header)
+    if (length === PROXY_MORE) return this.#keep(bytes)
     if (length === PROXY_BROKEN) {
       this.#log(ERROR, `${header.problem} while reading PROXY protocol`)
       return this.close()
@@ -77,14 +123,76 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     client.proxyServerAddress = header.destination
     client.proxyServerPort = header.destinationPort
     client.proxyTlvs = header.tlvs
-    this.#serve(new H1Connection(this.#wire, this.#listener, client), buffer.subarray(length, size))
+    const early = bytes.subarray(length)
+    if (!this.#servers.ssl) return this.#serve(plainConnection(this.#wire, this.#listener, client), early)
+    this.#state = HELLO
+    if (early.length > 0) this.#hello(early)
   }
 
+  // ---- TLS -------------------------------------------------------------------------------------
+
+  #hello(bytes: Buffer): void {
+    const first = bytes[0]!
+    if (first !== TLS_HANDSHAKE && (first & SSL_2) === 0) {
+      this.client.plainOnTls = true
+      return this.#serve(new H1Connection(this.#wire, this.#listener, this.client), bytes)
+    }
+    const outcome = parseClientHello(bytes, 0, bytes.length, hello)
+    if (outcome === HELLO_MORE) return this.#keep(bytes)
+    if (outcome === HELLO_BROKEN) return this.#accept(NO_HELLO, bytes)
+    this.client.hello = factsOf(hello)
+    this.#server = chooseByName(this.client, this.#servers, hello.serverName)
+    if (!this.#server.ssl.rejects) return this.#accept(hello, bytes)
+    this.#log(INFO, 'handshake rejected while SSL handshaking')
+    this.#alert(UNRECOGNIZED_NAME)
+  }
+
+  /** Makes the engine, and gives it what has come. */
+  #accept(said: ClientHello, bytes: Buffer): void {
+    const server = this.#server
+    const context = server.ssl.context ?? this.#servers.defaultServer.ssl.context
+    const secure = context?.choose(() => connectionRequest(this.client, server)) ?? 'no certificate'
+    if (context === undefined || typeof secure === 'string') {
+      this.#log(ERROR, `${secure} while SSL handshaking`)
+      this.#log(
+        INFO,
+        'SSL_do_handshake() failed (SSL: error:0A000179:SSL routines::cert cb error) while SSL handshaking',
+      )
+      return this.#alert(INTERNAL_ERROR)
+    }
+    if (server.base.core.tcp_nodelay) this.#wire.setNoDelay()
+    const options = acceptOptions(said, server.ssl, context, secure, alpnFor(this.#servers.http2Listen || server.http2.on))
+    const wire = new TlsServerWire(this.#wire.release(), options, this)
+    this.#wire = wire
+    this.client.wire = wire
+    this.#state = HANDSHAKE
+    wire.owner = this
+    wire.start(bytes)
+  }
+
+  /** Ends with an alert that no engine has made. */
+  #alert(text: string): void {
+    this.#leave()
+    this.#wire.write(text)
+    this.#wire.closeAfterFlush(this.#server.connection.send_timeout)
+  }
+
+  onHandshake(): void {
+    clock.update()
+    beginEvent()
+    const tls = this.#wire as TlsServerWire // Who calls is this wire.
+    this.client.secure = true
+    this.client.tls = tls
+    const Kind = tls.alpnProtocol === 'h2' ? H2Connection : H1Connection
+    this.#serve(new Kind(tls, this.#listener, this.client), NO_BYTES)
+    flushWires()
+  }
+
+  // ---- the end ---------------------------------------------------------------------------------
+
   /** Lets another one go on; it has taken over the wire, and `early` is what the wire brought already. */
-  #serve(connection: H1Connection, early: Buffer): void {
-    this.#closed = true
-    cancelTimer(this.#timer)
-    this.#listener.closed(this)
+  #serve(connection: HttpConnection, early: Buffer): void {
+    this.#leave()
     connection.start()
     if (early.length > 0) connection.onBytes(early, early.length)
   }
@@ -92,14 +200,21 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   onDrain(): void {}
 
   onEnd(): void {
+    if (this.#state === HELLO) this.#log(INFO, 'client closed connection while SSL handshaking')
+    if (this.#state === HANDSHAKE) this.#log(INFO, 'peer closed connection in SSL handshake while SSL handshaking')
     this.close()
   }
 
-  onClose(): void {
+  onClose(error: string | undefined): void {
+    if (this.#state === GONE) return
+    if (this.#state === HANDSHAKE && error !== undefined) this.#log(INFO, `${failure(error)} while SSL handshaking`)
     this.#leave()
   }
 
   onTimeout(): void {
+    if (this.#state === HELLO || this.#state === HANDSHAKE) {
+      this.#log(INFO, `client timed out ${errnoText('ETIMEDOUT')} while SSL handshaking`)
+    }
     this.close()
   }
 
@@ -107,14 +222,15 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   shutDown(): void {}
 
   close(): void {
-    if (this.#closed) return
+    if (this.#state === GONE) return
     this.#leave()
     this.#wire.destroy()
   }
 
   #leave(): void {
-    if (this.#closed) return
-    this.#closed = true
+    if (this.#state === GONE) return
+    this.#state = GONE
+    this.#rest = NO_BYTES
     cancelTimer(this.#timer)
     this.#listener.closed(this)
   }
@@ -122,7 +238,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   // ---- logs ------------------------------------------------------------------------------------
 
   #log(level: number, message: string): void {
-    this.#listener.defaultServer.base.log.write(level, message, this)
+    this.#server.base.log.write(level, message, this)
   }
 
   get connection(): number {
@@ -136,4 +252,9 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   describe(): string {
     return `, client: ${this.client.address}, server: ${this.#listener.key}`
   }
+}
+
+/** What is wrong with TLS comes as a text, what is wrong with the socket by its name. */
+function failure(error: string): string {
+  return error.includes(' ') ? error : `peer closed connection in SSL handshake ${errnoText(error)}`
 }

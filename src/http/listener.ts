@@ -9,12 +9,23 @@ import type { RequestLimits } from './h1/request-parser.ts'
 import type { CapturePattern, ServerConf } from './location.ts'
 import type { Request } from './request.ts'
 
+/** What is spoken on an address, by its `listen` lines. */
+export interface AddressProtocols {
+  readonly proxyProtocol: boolean
+  readonly ssl: boolean
+  readonly http2: boolean
+}
+
 /** The servers of one address by name (ngx_http_find_virtual_server). */
 export class VirtualServers {
   readonly defaultServer: ServerConf
   readonly limits: RequestLimits
   /** Connections begin with a header of the PROXY protocol. */
   readonly proxyProtocol: boolean
+  /** Connections begin with the handshake of TLS. */
+  readonly ssl: boolean
+  /** A `listen` line says `http2`: HTTP/2 is spoken whatever the servers say. */
+  readonly http2Listen: boolean
   readonly #exact = new Map<string, ServerConf>()
   /** `*.example.com` by its `.example.com`. */
   readonly #suffixes = new Map<string, ServerConf>()
@@ -27,11 +38,13 @@ export class VirtualServers {
     defaultServer: ServerConf,
     limits: RequestLimits,
     names: readonly ServerNameEntry[],
-    proxyProtocol = false,
+    protocols: Partial<AddressProtocols> = {},
   ) {
     this.defaultServer = defaultServer
     this.limits = limits
-    this.proxyProtocol = proxyProtocol
+    this.proxyProtocol = protocols.proxyProtocol ?? false
+    this.ssl = protocols.ssl ?? false
+    this.http2Listen = protocols.http2 ?? false
     for (const entry of names) this.#add(entry)
     this.#single = this.#regexes.length === 0 && names.every((n) => n.server === defaultServer)
   }
@@ -47,6 +60,14 @@ export class VirtualServers {
   find(host: string, r: Request): ServerConf {
     if (this.#single || host === '') return (host === '' ? this.#exact.get('') : undefined) ?? this.defaultServer
     return this.#exact.get(host) ?? this.#wildcard(host) ?? this.#regex(host, r) ?? this.defaultServer
+  }
+
+  /** The server of a name that is asked for when there is no request yet; undefined: none has it. */
+  findByName(host: string): ServerConf | undefined {
+    const found = this.#exact.get(host) ?? this.#wildcard(host)
+    if (found !== undefined) return found
+    for (const { regex, server } of this.#regexes) if (regex.pattern.exec(host)) return server
+    return undefined
   }
 
   #wildcard(host: string): ServerConf | undefined {

@@ -10,6 +10,7 @@ import type { CompiledErrorPage } from './error-pages.ts'
 import { type FileAccess, PLAIN_ACCESS } from './open-file.ts'
 import type { FilterStep, Step, Text } from './plan.ts'
 import type { Request } from './request.ts'
+import { NO_SSL, type SslServer } from './ssl/server.ts'
 
 /** A pattern with the slots that its named captures fill. */
 export interface CapturePattern {
@@ -96,6 +97,8 @@ export class ServerConf {
   /** `tunnel` is on somewhere: CONNECT may be answered. */
   allowsConnect = false
   readonly connection: CoreConf
+  /** What the `ssl_*` directives say. */
+  ssl: SslServer = NO_SSL
   readonly named = new Map<string, LocationConf>()
   locations: LocationTree = new LocationTree([])
 

@@ -38,6 +38,7 @@ import { rewriteModule, serverIfModule } from './http/rewrite.ts'
 import { secureLinkModule } from './http/secure-link.ts'
 import { splitClientsModule } from './http/split-clients.ts'
 import { ssiModule } from './http/ssi.ts'
+import { sslModule } from './http/ssl.ts'
 import { staticModule } from './http/static.ts'
 import { stubStatusModule } from './http/stub-status.ts'
 import { subFilterModule } from './http/sub-filter.ts'
@@ -52,6 +53,7 @@ export const modules: readonly ConfigModule[] = [
   coreModule,
   logModule,
   upstreamModule,
+  sslModule,
   realipModule,
   geoModule,
   mapModule,

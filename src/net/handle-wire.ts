@@ -6,7 +6,7 @@
  *   writing   most writes are taken by the kernel at once; for the rest the handle keeps the bytes and calls back
  */
 import { getSystemErrorName } from 'node:util'
-import { readBuffer, Wire } from './wire.ts'
+import { NOBODY, readBuffer, Wire } from './wire.ts'
 
 /** What a peer has to take before its producers go on, in bytes. */
 const BACKED_UP_BYTES = 65536
@@ -32,7 +32,7 @@ interface AddressInfo {
 /** Node's stream handle, as far as it is used here. */
 export interface StreamHandle {
   onread: (this: StreamHandle) => void
-  wire?: HandleWire
+  wire?: HandleWire | undefined
   useUserBuffer(buffer: Buffer): void
   readStart(): number
   readStop(): number
@@ -77,6 +77,16 @@ export class HandleWire extends Wire {
     handle.wire = this
     handle.useUserBuffer(readBuffer)
     handle.onread = onread
+  }
+
+  /** Gives the handle away, to lay something over it; this wire is then dead, and its owner hears no more of it. */
+  release(): StreamHandle {
+    this.pause()
+    this.#dead = true
+    this.owner = NOBODY
+    const handle = this.#handle
+    handle.wire = undefined
+    return handle
   }
 
   /** The handle has read, or cannot read any more. */

@@ -10,6 +10,8 @@ import { sslErrorText } from './tls-wire-verify.ts'
 
 /** Contexts that stay although nobody asks for them: certificates chosen by variables, and reloads. */
 const CONTEXTS_MAX = 256
+/** How certificates may be compressed (RFC 8879), the best first. */
+const COMPRESSIONS = ['brotli', 'zstd', 'zlib'] as const
 /** What Node says when no cipher of a list is known, as OpenSSL says it. */
 const NO_CIPHER = 'error:0A0000B9:SSL routines::no cipher match'
 
@@ -25,8 +27,41 @@ export interface ContextOptions {
   /** PEM texts; empty: none. */
   readonly trusted: string
   readonly crl: string
+  /** Certificates of ours, of different kinds. */
+  readonly pairs: readonly Pair[]
+  /** What only a server has. */
+  readonly server?: ServerContextOptions
+}
+
+/** A certificate, with those that lead to its root, and the key; PEM. */
+export interface Pair {
   readonly certificate: string
   readonly key: string
+}
+
+/** What contexts for clients have besides. */
+export interface ServerContextOptions {
+  /** Sessions of contexts that differ in this are not resumed. At most 32 chars. */
+  readonly sessionIdContext: string
+  readonly sessionTimeoutS: number
+  /** Diffie-Hellman parameters in PEM; empty: none. */
+  readonly dhparam: string
+  readonly compression: boolean
+  /** Who knows the keys of tickets. */
+  readonly tickets: TicketKeySource | undefined
+}
+
+/** Answers OpenSSL's question for the key of a ticket, in the form that Node wants: see ticket-keys.ts. */
+export interface TicketKeySource {
+  /** Equal ones have the same keys. */
+  readonly id: string
+  answer(name: Buffer, encrypts: boolean): unknown[]
+}
+
+/** Node's own object, as far as it is used without Node's wrapping. */
+interface NativeContext {
+  onticketkeycallback: (name: Buffer, iv: Buffer, encrypts: boolean) => unknown[]
+  enableTicketKeyCallback(): void
 }
 
 /** A text that says what is wrong, or the thing itself. */
@@ -36,12 +71,23 @@ const contexts = new Lru<string, SecureContextHandle>(CONTEXTS_MAX)
 
 /** Makes a context, or finds the one that was made of the same options. */
 export function contextOf(options: ContextOptions): Made<SecureContextHandle> {
-  const key = JSON.stringify(options)
+  const key = JSON.stringify(options, (name, value) =>
+    name === 'tickets' ? (value as TicketKeySource | undefined)?.id : value,
+  )
   const known = contexts.get(key)
   if (known !== undefined) return { made: known }
   const made = attempt(nodeOptions(options))
-  if ('made' in made) contexts.set(key, made.made)
+  if ('problem' in made) return made
+  const tickets = options.server?.tickets
+  if (tickets !== undefined) answerTickets(made.made, tickets)
+  contexts.set(key, made.made)
   return made
+}
+
+function answerTickets({ context }: SecureContextHandle, tickets: TicketKeySource): void {
+  const native = context as NativeContext // What createSecureContext wraps.
+  native.onticketkeycallback = (name, _iv, encrypts) => tickets.answer(name, encrypts)
+  native.enableTicketKeyCallback()
 }
 
 /** What OpenSSL says about a cipher list, or empty when there is nothing to say. */
@@ -92,8 +138,13 @@ export function openKey(pem: string, passwords: readonly string[]): Made<string>
   return { problem: `PEM_read_bio_PrivateKey() failed (SSL: ${problem})` }
 }
 
+/** Whether OpenSSL takes the Diffie-Hellman parameters. */
+export function dhparamProblem(dhparam: string): string {
+  return problemOf(attempt({ ca: [], dhparam }))
+}
+
 function nodeOptions(options: ContextOptions): SecureContextOptions {
-  const { certificate, key, crl, trusted } = options
+  const { pairs, crl, trusted, server } = options
   return {
     // Without a list Node would trust its own.
     ca: trusted === '' ? [] : trusted,
@@ -103,7 +154,17 @@ function nodeOptions(options: ContextOptions): SecureContextOptions {
     ciphers: options.ciphers,
     ...groups(options.curves, options.signatureAlgorithms),
     ...(crl === '' ? {} : { crl: [...pemBlocks(crl, 'X509 CRL')] }),
-    ...(certificate === '' ? {} : { cert: certificate, key }),
+    ...(pairs.length === 0 ? {} : { cert: pairs.map((p) => p.certificate), key: pairs.map((p) => p.key) }),
+    ...(server === undefined ? {} : serverOptions(server)),
+  }
+}
+
+function serverOptions({ sessionIdContext, sessionTimeoutS, dhparam, compression }: ServerContextOptions) {
+  return {
+    sessionIdContext,
+    sessionTimeout: sessionTimeoutS,
+    ...(dhparam === '' ? {} : { dhparam }),
+    ...(compression ? { certificateCompression: COMPRESSIONS } : {}),
   }
 }
 

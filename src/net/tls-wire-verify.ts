@@ -2,8 +2,16 @@
 import { X509Certificate } from 'node:crypto'
 import type { PeerCertificate } from './tls-wire.ts'
 
-const CHAIN_TOO_LONG = '(22:certificate chain too long)'
+/** OpenSSL's finding when a chain is longer than allowed. */
+export const CHAIN_TOO_LONG: VerifyResult = { code: 22, text: 'certificate chain too long' }
 const CHAIN_MAX = 100
+
+/** A finding of OpenSSL about a certificate. */
+export interface VerifyResult {
+  /** Its number (x509_vfy.h); 0: nothing is wrong. */
+  readonly code: number
+  readonly text: string
+}
 
 /** OpenSSL's numbers of the results that Node has names for (x509_vfy.h). */
 const RESULTS: Readonly<Record<string, number>> = {
@@ -51,17 +59,21 @@ export function certificateProblem(
   name: string,
   { depth, again }: Demands,
 ): string {
-  if (error) {
-    // Node adds advice of its own to two of OpenSSL's texts.
-    const text = error.message.split(';', 1)[0]
-    return `upstream SSL certificate verify error: (${RESULTS[error.code ?? ''] ?? 1}:${text})`
-  }
+  if (error) return verifyError(verifyResult(error))
   if (again) return ''
-  if (certificate !== undefined && intermediates(certificate) > depth) {
-    return `upstream SSL certificate verify error: ${CHAIN_TOO_LONG}`
-  }
+  if (certificate !== undefined && intermediates(certificate) > depth) return verifyError(CHAIN_TOO_LONG)
   const matches = certificate !== undefined && name !== '' && isFor(certificate, name)
   return matches ? '' : `upstream SSL certificate does not match "${name}"`
+}
+
+function verifyError({ code, text }: VerifyResult): string {
+  return `upstream SSL certificate verify error: (${code}:${text})`
+}
+
+/** OpenSSL's finding, as Node tells it. */
+export function verifyResult(error: Error & { code?: string }): VerifyResult {
+  // Node adds advice of its own to two of OpenSSL's texts.
+  return { code: RESULTS[error.code ?? ''] ?? 1, text: error.message.split(';', 1)[0]! }
 }
 
 /** X509_check_host: the alternative names, or without any the common name. */
@@ -69,7 +81,8 @@ function isFor(certificate: PeerCertificate, name: string): boolean {
   return new X509Certificate(certificate.raw).checkHost(name, { subject: 'default' }) !== undefined
 }
 
-function intermediates(certificate: PeerCertificate): number {
+/** How many certificates stand between the peer's and the trusted one. */
+export function intermediates(certificate: PeerCertificate): number {
   let count = 0
   let at = certificate
   while (count < CHAIN_MAX) {

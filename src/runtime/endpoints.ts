@@ -9,6 +9,8 @@ import { LISTEN_DEFAULTS, type Listen, type ServerName } from '../http/core-read
 import type { RequestLimits } from '../http/h1/request-parser.ts'
 import { type ServerNameEntry, VirtualServers } from '../http/listener.ts'
 import type { LocationConf, ServerConf } from '../http/location.ts'
+import { sslDirectives } from '../http/ssl/server-directives.ts'
+import { ListenProtocols } from './listen-protocols.ts'
 import type { ListenSpec } from './program.ts'
 import type { TreeBuilder } from './tree-builder.ts'
 
@@ -31,8 +33,8 @@ interface AddressGroup {
   options: Listen | undefined
   defaultServer: CompiledServer
   explicitDefault: boolean
-  /** One of its `listen` lines says `proxy_protocol`; then it holds for all. */
-  proxyProtocol: boolean
+  /** What one of its `listen` lines says holds for all. */
+  readonly protocols: ListenProtocols
   readonly members: { readonly server: CompiledServer; readonly names: readonly ServerName[] }[]
 }
 
@@ -44,6 +46,7 @@ export function planEndpoints(servers: readonly CompiledServer[], builder: TreeB
   for (const server of servers) collect(server, groups, builder)
   const virtual = new Map<string, VirtualServers>()
   for (const [key, group] of groups) virtual.set(key, virtualServers(key, group, builder))
+  for (const group of groups.values()) if (group.protocols.ssl) checkCertificates(group, builder)
   const plans: EndpointPlan[] = []
   for (const [key, group] of groups) {
     if (wildcardOf(group, groups) !== undefined) continue
@@ -81,7 +84,7 @@ function collect(server: CompiledServer, groups: Map<string, AddressGroup>, buil
         options: item.set ? item : undefined,
         defaultServer: server,
         explicitDefault: item.defaultServer,
-        proxyProtocol: item.proxyProtocol,
+        protocols: new ListenProtocols(item),
         members: [{ server, names }],
       })
       continue
@@ -92,20 +95,37 @@ function collect(server: CompiledServer, groups: Map<string, AddressGroup>, buil
 }
 
 function join(group: AddressGroup, item: Listen, server: CompiledServer, builder: TreeBuilder): void {
+  if (group.protocols.add(item, group.options !== undefined)) {
+    builder.warn(`protocol options redefined for ${item.key}`, item.at)
+  }
   if (item.set) {
     if (group.options !== undefined) builder.fail(`duplicate listen options for ${item.key}`, item.at)
     group.options = item
   }
-  if (item.proxyProtocol) group.proxyProtocol = true
   if (!item.defaultServer) return
   if (group.explicitDefault) builder.fail(`a duplicate default server for ${item.key}`, item.at)
   group.explicitDefault = true
   group.defaultServer = server
 }
 
+/** There is a certificate for whatever name a client asks for, or clients are sent away (ngx_http_ssl_init). */
+function checkCertificates({ defaultServer, members }: AddressGroup, builder: TreeBuilder): void {
+  if (hasCertificate(defaultServer)) return
+  const without = defaultServer.server.ssl.rejects
+    ? members.find(({ server }) => !hasCertificate(server) && !server.server.ssl.rejects)?.server
+    : defaultServer
+  if (without === undefined) return
+  const { file, line } = without.scope.at
+  builder.fail(`no "ssl_certificate" is defined for the "listen ... ssl" directive in ${file}:${line}`)
+}
+
+function hasCertificate({ scope }: CompiledServer): boolean {
+  return scope.resolve(sslDirectives).ssl_certificate.length > 0
+}
+
 /** Protocols that are parsed but not spoken yet. */
 function refused(item: Listen, builder: TreeBuilder): boolean {
-  const parameter = item.ssl ? 'ssl' : item.quic ? 'quic' : item.http2 ? 'http2' : ''
+  const parameter = item.quic ? 'quic' : item.http2 ? 'http2' : ''
   if (parameter === '') return false
   builder.fail(`the "${parameter}" parameter of the "listen" directive is not supported yet by Viaduct`, item.at)
   return true
@@ -163,7 +183,7 @@ function virtualServers(key: string, group: AddressGroup, builder: TreeBuilder):
     }
   }
   const { server } = group.defaultServer
-  return new VirtualServers(server, limitsOf(server.base), entries, group.proxyProtocol)
+  return new VirtualServers(server, limitsOf(server.base), entries, group.protocols)
 }
 
 const UNNAMED: Pick<ServerName & { kind: 'exact' }, 'kind' | 'name' | 'text'> = { kind: 'exact', name: '', text: '' }

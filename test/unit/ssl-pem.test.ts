@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, mock, test } from 'node:test'
-import { openProblem, PemFiles } from '../../src/http/exchange/ssl-pem.ts'
+import { openProblem, PemFiles } from '../../src/http/ssl/pem-files.ts'
 import { clock } from '../../src/lib/clock.ts'
 import { sslErrorText } from '../../src/net/tls-wire-verify.ts'
 

@@ -2,75 +2,12 @@
  * What the protocols that can speak TLS to a back end have in common. Declared once and mounted as `proxy_ssl_*`,
  * `grpc_ssl_*`, `uwsgi_ssl_*` (nginx declares them again per protocol).
  */
-import { bits, flag, number, prefixPath, raw, text, word } from '../../config/args.ts'
-import { mapped } from '../../config/combine.ts'
-import { type Args, type ConfOf, type Context, directive, directives } from '../../config/directive.ts'
-import { fullName } from '../../config/include.ts'
-import type { Word } from '../../config/source.ts'
-import { parseSeconds } from '../../config/units.ts'
-import { readTemplate, type Template, template } from '../../value/template.ts'
+import { bits, flag, number, prefixPath, text } from '../../config/args.ts'
+import { type ConfOf, type Context, directive, directives } from '../../config/directive.ts'
+import { template } from '../../value/template.ts'
+import { certificateCache, confCommand, namedFile, pemSource } from '../ssl/sources.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
-const INACTIVE_DEFAULT_S = 10
-const VALID_DEFAULT_S = 60
-
-/** A file of the configuration, where it was named. */
-export interface NamedFile {
-  readonly path: string
-  readonly at: Word
-}
-
-/** A certificate or key: a path below `prefix` when it is relative, or `data:` and the PEM text itself. */
-export interface PemSource {
-  readonly template: Template
-  readonly prefix: string
-}
-
-/** `ssl_certificate_cache`. */
-export interface CertificateCacheOptions {
-  readonly max: number
-  readonly validS: number
-  readonly inactiveS: number
-}
-
-/** One `ssl_conf_command`. */
-export interface ConfCommand {
-  readonly name: string
-  readonly value: string
-  readonly at: Word
-  readonly prefix: string
-}
-
-const namedFile: Args<NamedFile> = word('file', (at, { confPrefix }) => ({ path: fullName(at.text, confPrefix), at }))
-
-const pemSource: Args<PemSource> = word('file', (w, at) => ({
-  template: readTemplate(w, at),
-  prefix: at.confPrefix,
-}))
-
-/** `off`, or `max=` with `inactive=` and `valid=`. */
-const certificateCache: Args<CertificateCacheOptions | undefined> = mapped(
-  raw('off | max=N [inactive=time] [valid=time]', { min: 1, max: 3 }),
-  (words, _, at) => {
-    let max = 0
-    let inactiveS: number | undefined = INACTIVE_DEFAULT_S
-    let validS: number | undefined = VALID_DEFAULT_S
-    let off = false
-    for (const w of words) {
-      const [, key, value = ''] = /^(max|inactive|valid)=(.*)$/.exec(w.text) ?? []
-      if (key === 'max') max = /^\d+$/.test(value) ? Number(value) : 0
-      else if (key === 'inactive') inactiveS = parseSeconds(value)
-      else if (key === 'valid') validS = parseSeconds(value)
-      else if (w.text === 'off') off = true
-      const wrong = key === undefined ? w.text !== 'off' : key === 'max' && max === 0
-      if (wrong || inactiveS === undefined || validS === undefined) at.fail(`invalid parameter "${w.text}"`, w)
-    }
-    if (off) return undefined
-    if (max === 0) at.fail(`"${at.directive.text}" must have the "max" parameter`)
-    return { max, inactiveS: inactiveS ?? INACTIVE_DEFAULT_S, validS: validS ?? VALID_DEFAULT_S }
-  },
-)
-
 /** The options, without the prefix (`proxy_` ...) that each family gives them. */
 export const ssl = {
   ssl_session_reuse: directive({
@@ -121,9 +58,7 @@ export const ssl = {
   ssl_password_file: directive({ in: HSL, args: namedFile, doc: 'Passwords of encrypted keys, one per line.' }),
   ssl_conf_command: directives({
     in: HSL,
-    args: mapped(raw('name value', { min: 2, max: 2 }), ([name, value], _, at): ConfCommand => {
-      return { name: name!.text, value: value!.text, at: name!, prefix: at.confPrefix }
-    }),
+    args: confCommand,
     doc: 'Settings of OpenSSL: Options, CipherString, Ciphersuites, MinProtocol, MaxProtocol, Groups and others.',
   }),
   ssl_key_log: directive({

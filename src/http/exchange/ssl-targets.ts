@@ -3,35 +3,21 @@
  * does not depend on variables is loaded, checked and made into a context once, when the location attaches.
  */
 import { createHash } from 'node:crypto'
-import { constants } from 'node:os'
-import { fullName } from '../../config/include.ts'
-import type { Position } from '../../config/source.ts'
-import { errnoText } from '../../lib/errno.ts'
 import { parseIp } from '../../lib/ip.ts'
 import { Lru } from '../../lib/lru.ts'
 import { ERROR } from '../../log/error-log.ts'
 import type { TlsSettings, TlsTarget } from '../../net/tls-client-wire.ts'
-import {
-  type ContextOptions,
-  certificateProblem,
-  cipherProblem,
-  contextOf,
-  crlProblem,
-  openKey,
-  trustedProblem,
-} from '../../net/tls-wire-context.ts'
+import { type ContextOptions, cipherProblem, contextOf, type Pair } from '../../net/tls-wire-context.ts'
 import type { AttachContext } from '../module.ts'
-import type { Text } from '../plan.ts'
 import type { Request } from '../request.ts'
-import { type Commanded, carryOut, FORBIDDEN } from './ssl-commands.ts'
-import type { NamedFile, PemSource, SslConf } from './ssl-directives.ts'
-import { openProblem, PemFiles } from './ssl-pem.ts'
+import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from '../ssl/commands.ts'
+import { fileProblem, keyFile, type Place, placeFor, placeOf, readPem, SslLoader } from '../ssl/loader.ts'
+import { PemFiles } from '../ssl/pem-files.ts'
+import type { SslConf } from './ssl-directives.ts'
 
 /** Settings that stay although nobody asks for them. */
 const SETTINGS_MAX = 256
 const NAMES_MAX = 1024
-const DATA = 'data:'
-const STORES = /^(engine|store):/
 
 /** How a location connects. */
 export interface SslTargets {
@@ -119,90 +105,50 @@ class Loader {
   readonly #family: string
   readonly #conf: SslConf
   readonly #at: AttachContext
-  #passwords: readonly string[] = []
+  readonly #files: SslLoader
 
   constructor(family: string, conf: SslConf, at: AttachContext) {
     this.#family = family
     this.#conf = conf
     this.#at = at
+    this.#files = new SslLoader(at)
   }
 
   /** Everything but certificates that variables name; undefined when something is wrong. */
   options(): ContextOptions | undefined {
     const conf = this.#conf
-    const commanded: Commanded = {
-      minVersion: 'TLSv1',
-      maxVersion: 'TLSv1.3',
-      secureOptions: forbidden(conf.ssl_protocols),
-      cipherString: '',
-      cipherSuites: '',
-      curves: '',
-      signatureAlgorithms: '',
-      certificate: '',
-      key: '',
-    }
+    const commanded = notCommanded(forbidden(conf.ssl_protocols))
     const ciphers = cipherProblem(conf.ssl_ciphers)
-    if (ciphers !== '') return this.#fail(`SSL_CTX_set_cipher_list("${conf.ssl_ciphers}") failed (SSL: ${ciphers})`)
+    if (ciphers !== '') {
+      return this.#files.fail(`SSL_CTX_set_cipher_list("${conf.ssl_ciphers}") failed (SSL: ${ciphers})`)
+    }
     const failed = carryOut(conf.ssl_conf_command, commanded)
     if (failed !== undefined) {
-      return this.#fail(`SSL_CONF_cmd("${failed.name}", "${failed.value}") failed`, failed.at)
+      return this.#files.fail(`SSL_CONF_cmd("${failed.name}", "${failed.value}") failed`, failed.at)
     }
-    const own = this.#own(commanded)
+    const pairs = this.#own(commanded)
     const trust = this.#trust()
-    if (own === undefined || trust === undefined) return undefined
-    const { minVersion, maxVersion, secureOptions, curves, signatureAlgorithms, cipherSuites, cipherString } = commanded
-    const list = cipherString === '' ? conf.ssl_ciphers : cipherString
-    return {
-      minVersion,
-      maxVersion,
-      secureOptions,
-      ciphers: cipherSuites === '' ? list : `${cipherSuites}:${list}`,
-      curves,
-      signatureAlgorithms,
-      ...own,
-      ...trust,
-    }
+    if (pairs === undefined || trust === undefined) return undefined
+    return { ...contextSettings(commanded, conf.ssl_ciphers), pairs, ...trust }
   }
 
   /** Our certificate and key as far as they are known. */
-  #own(commanded: Commanded): { readonly certificate: string; readonly key: string } | undefined {
+  #own(commanded: Commanded): readonly Pair[] | undefined {
     const { ssl_certificate: certificate, ssl_certificate_key: key, ssl_password_file } = this.#conf
-    const passwords = ssl_password_file === undefined ? [] : this.#readPasswords(ssl_password_file)
-    if (passwords === undefined) return undefined
-    this.#passwords = passwords
+    if (!this.#files.usePasswords(ssl_password_file)) return undefined
     if (commanded.certificate !== '') {
-      return this.#pair(commanded.certificate, commanded.key === '' ? commanded.certificate : commanded.key, undefined)
+      return listOf(
+        this.#files.pair(commanded.certificate, commanded.key === '' ? commanded.certificate : commanded.key),
+      )
     }
-    if (certificate === undefined || certificate.template.source === '') return { certificate: '', key: '' }
+    if (certificate === undefined || certificate.template.source === '') return []
     if (key === undefined) {
       const name = certificate.template.source
-      return this.#fail(`no "${this.#family}_ssl_certificate_key" is defined for certificate "${name}"`)
+      return this.#files.fail(`no "${this.#family}_ssl_certificate_key" is defined for certificate "${name}"`)
     }
-    if (certificate.template.constant === undefined || key.template.constant === undefined) {
-      return { certificate: '', key: '' }
-    }
-    const position = certificate.template.at
-    return this.#pair(
-      placeOf(certificate, certificate.template.constant),
-      placeOf(key, key.template.constant),
-      position,
-    )
-  }
-
-  #pair(certificate: string, key: string, at: Position | undefined) {
-    const chain = this.#read(certificate)
-    const problem = chain.problem === '' ? certificateProblem(chain.text) : chain.problem
-    if (problem !== '') return this.#fail(`cannot load certificate "${certificate}": ${problem}`, at)
-    const opened = this.#openKey(key, this.#read(key))
-    return 'problem' in opened ? this.#fail(opened.problem, at) : { certificate: chain.text, key: opened.made }
-  }
-
-  #openKey(place: string, pem: { readonly text: string; readonly problem: string }) {
-    const store = STORES.exec(place)
-    const problem = store === null ? pem.problem : `loading "${store[1]}:..." certificate keys is not supported`
-    if (problem !== '') return { problem: `cannot load certificate key "${place}": ${problem}` }
-    const opened = openKey(pem.text, this.#passwords)
-    return 'made' in opened ? opened : { problem: `cannot load certificate key "${place}": ${opened.problem}` }
+    const { constant, at } = certificate.template
+    if (constant === undefined || key.template.constant === undefined) return []
+    return listOf(this.#files.pair(placeOf(certificate, constant), placeOf(key, key.template.constant), at))
   }
 
   /** Whom we trust; nobody, when nothing is verified. */
@@ -210,37 +156,11 @@ class Loader {
     const { ssl_verify, ssl_trusted_certificate: trusted, ssl_crl: crl } = this.#conf
     if (!ssl_verify) return { trusted: '', crl: '' }
     if (trusted === undefined || trusted.at.text === '') {
-      return this.#fail(`no ${this.#family}_ssl_trusted_certificate for ${this.#family}_ssl_verify`)
+      return this.#files.fail(`no ${this.#family}_ssl_trusted_certificate for ${this.#family}_ssl_verify`)
     }
-    const trustedText = this.#checked('certificate', trusted, trustedProblem)
-    const crlText = crl === undefined || crl.at.text === '' ? '' : this.#checked('CRL', crl, crlProblem)
+    const trustedText = this.#files.trusted(trusted)
+    const crlText = this.#files.crl(crl)
     return trustedText === undefined || crlText === undefined ? undefined : { trusted: trustedText, crl: crlText }
-  }
-
-  #checked(what: string, { path, at }: NamedFile, check: (pem: string) => string): string | undefined {
-    const { text, problem } = this.#read(path)
-    const found = problem === '' ? check(text) : problem
-    return found === '' ? text : this.#fail(`cannot load ${what} "${path}": ${found}`, at)
-  }
-
-  #readPasswords({ path, at }: NamedFile): readonly string[] | undefined {
-    const { text, errno } = this.#at.readFile(path)
-    if (errno !== '') return this.#fail(`open() "${path}" failed ${errnoText(errno)}`, at)
-    const lines = text.split('\n').map((line) => line.replace(/\r$/, ''))
-    const passwords = lines.filter((line) => line !== '')
-    return passwords.length === 0 ? [''] : passwords
-  }
-
-  #read(place: string): { readonly text: string; readonly problem: string } {
-    if (place.startsWith(DATA)) return { text: place.slice(DATA.length), problem: '' }
-    if (STORES.test(place)) return { text: '', problem: '' }
-    const { text, errno } = this.#at.readFile(place)
-    return { text, problem: errno === '' ? '' : fileProblem(place, errno) }
-  }
-
-  #fail(message: string, at?: Position): undefined {
-    this.#at.fail(message, at)
-    return undefined
   }
 
   /** How to find the certificate of a request, when variables name it. */
@@ -251,13 +171,13 @@ class Loader {
     const files = new PemFiles(cache, fileProblem)
     const certificateText = this.#at.text(certificate.template)
     const keyText = this.#at.text(key.template)
-    return (r) => this.#choose(r, options, files, nameIn(r, certificate, certificateText), nameIn(r, key, keyText))
+    return (r) => this.#choose(r, options, files, placeFor(r, certificate, certificateText), placeFor(r, key, keyText))
   }
 
-  #choose(r: Request, options: ContextOptions, files: PemFiles, certificate: string, key: string): Ways | undefined {
+  #choose(r: Request, options: ContextOptions, files: PemFiles, certificate: Place, key: Place): Ways | undefined {
     let ways = this.#withPair(options, files, certificate, key)
     // Files that were replaced one after the other do not fit until both are read anew.
-    if ('problem' in ways && files.forget(certificate) && files.forget(key)) {
+    if ('problem' in ways && files.forget(certificate) && files.forget(keyFile(key))) {
       ways = this.#withPair(options, files, certificate, key)
     }
     if (!('problem' in ways)) return ways
@@ -265,13 +185,10 @@ class Loader {
     return undefined
   }
 
-  #withPair(options: ContextOptions, files: PemFiles, certificate: string, key: string): Ways | { problem: string } {
+  #withPair(options: ContextOptions, files: PemFiles, certificate: Place, key: Place): Ways | { problem: string } {
     if (certificate === '') return this.ways(options)
-    const chain = readPem(files, certificate)
-    const problem = chain.problem === '' ? certificateProblem(chain.text) : chain.problem
-    if (problem !== '') return { problem: `cannot load certificate "${certificate}": ${problem}` }
-    const opened = this.#openKey(key, readPem(files, key))
-    return 'problem' in opened ? opened : this.ways({ ...options, certificate: chain.text, key: opened.made }, key)
+    const pair = this.#files.pairOf(certificate, readPem(files, certificate), key, readPem(files, keyFile(key)))
+    return 'problem' in pair ? pair : this.ways({ ...options, pairs: [pair.made] }, key)
   }
 
   /** The settings that options make, shared by all who are alike. */
@@ -297,31 +214,6 @@ class Loader {
   }
 }
 
-function forbidden(protocols: SslConf['ssl_protocols']): number {
-  let mask = 0
-  for (const [version, bit] of Object.entries(FORBIDDEN)) {
-    if (!(protocols as readonly string[]).includes(version)) mask |= bit
-  }
-  return mask
-}
-
-/** A path, or the text itself behind `data:`. */
-function placeOf(source: PemSource, name: string): string {
-  return name.startsWith(DATA) || STORES.test(name) ? name : fullName(name, source.prefix)
-}
-
-function nameIn(r: Request, source: PemSource, text: Text): string {
-  const name = text(r)
-  return name === '' ? '' : placeOf(source, name)
-}
-
-function readPem(files: PemFiles, place: string): { readonly text: string; readonly problem: string } {
-  if (place.startsWith(DATA)) return { text: place.slice(DATA.length), problem: '' }
-  return STORES.test(place) ? { text: '', problem: '' } : files.read(place)
-}
-
-function fileProblem(path: string, errno: string): string {
-  const text = errnoText(errno).replace(/^\(\d+: |\)$/g, '')
-  const numbers: Readonly<Record<string, number>> = constants.errno
-  return openProblem(path, errno, numbers[errno] ?? 0, text)
+function listOf(pair: Pair | undefined): readonly Pair[] | undefined {
+  return pair === undefined ? undefined : [pair]
 }

@@ -18,6 +18,7 @@ import type { HttpListener } from '../listener.ts'
 import { methodName } from '../method.ts'
 import { type Carrier, Request, type Tunnel } from '../request.ts'
 import { NEED_MORE, DONE as PARSED, REQUEST_ERRORS } from '../request-errors.ts'
+import { misdirected } from '../ssl/misdirected.ts'
 import { normalizeUri, type UriParts } from '../uri.ts'
 import { BAD_BODY, BodyReader } from './body-reader.ts'
 import { RequestParser } from './request-parser.ts'
@@ -205,8 +206,10 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     r.chunked = facts.chunked
     r.expectContinue = facts.expectContinue
     r.keepAlive = this.#mayKeepAlive(parser.keepAlive)
-    r.server = this.#listener.serversFor(this.client).find(r.host, r)
+    r.server = this.#listener.serversFor(this.client).find(r.host === '' ? this.client.sniName : r.host, r)
     r.location = r.server.base
+    if (this.client.secure && misdirected(r)) return r.finish(421)
+    if (this.client.plainOnTls) return this.#refusePlain()
     if (!normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) {
       r.logError(LOG_INFO, 'client sent invalid request')
       r.keepAlive = false
@@ -234,6 +237,18 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     r.malformed = true
     r.logError(LOG_INFO, this.#parser.logMessage())
     r.finish(REQUEST_ERRORS[code]!.status)
+  }
+
+  /** Plain HTTP where TLS is spoken: the answer can tell what to do instead. */
+  #refusePlain(): void {
+    const r = this.#request
+    r.logError(LOG_INFO, 'client sent plain HTTP request to HTTPS port')
+    if (normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) {
+      r.uri = target.uri
+      r.args = target.args
+    }
+    this.#body.begin(r.contentLength, r.chunked)
+    r.finish(497)
   }
 
   /** HTTP/0.9 is answered without a head, as nginx does. */

@@ -2,7 +2,7 @@
 import { constants } from 'node:crypto'
 import { fullName } from '../../config/include.ts'
 import { cipherProblem, groupsProblem } from '../../net/tls-wire-context.ts'
-import type { ConfCommand } from './ssl-directives.ts'
+import type { ConfCommand } from './sources.ts'
 
 /** A version of TLS, as Node names it. */
 export type Version = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
@@ -23,11 +23,47 @@ export interface Commanded {
 }
 
 /** The bit that forbids a version. */
-export const FORBIDDEN: Readonly<Record<Version, number>> = {
+const FORBIDDEN: Readonly<Record<Version, number>> = {
   TLSv1: constants.SSL_OP_NO_TLSv1,
   'TLSv1.1': constants.SSL_OP_NO_TLSv1_1,
   'TLSv1.2': constants.SSL_OP_NO_TLSv1_2,
   'TLSv1.3': constants.SSL_OP_NO_TLSv1_3,
+}
+
+/** Nothing commanded yet; `secureOptions` are bits that hold from the beginning. */
+export function notCommanded(secureOptions: number): Commanded {
+  return {
+    minVersion: 'TLSv1',
+    maxVersion: 'TLSv1.3',
+    secureOptions,
+    cipherString: '',
+    cipherSuites: '',
+    curves: '',
+    signatureAlgorithms: '',
+    certificate: '',
+    key: '',
+  }
+}
+
+/** The settings of a context that result; `ciphers` hold where nothing else was commanded. */
+export function contextSettings(commanded: Commanded, ciphers: string) {
+  const { minVersion, maxVersion, secureOptions, curves, signatureAlgorithms, cipherSuites, cipherString } = commanded
+  const list = cipherString === '' ? ciphers : cipherString
+  return {
+    minVersion,
+    maxVersion,
+    secureOptions,
+    ciphers: cipherSuites === '' ? list : `${cipherSuites}:${list}`,
+    curves,
+    signatureAlgorithms,
+  }
+}
+
+/** The bits that forbid all versions but those named. */
+export function forbidden(protocols: readonly string[]): number {
+  let mask = 0
+  for (const [version, bit] of Object.entries(FORBIDDEN)) if (!protocols.includes(version)) mask |= bit
+  return mask
 }
 
 /** Bits that Node has no names for (openssl/ssl.h). */

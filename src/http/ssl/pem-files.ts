@@ -5,7 +5,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { clock } from '../../lib/clock.ts'
 import { errnoCode } from '../../lib/errno.ts'
-import type { CertificateCacheOptions } from './ssl-directives.ts'
+import type { CertificateCacheOptions } from './sources.ts'
 
 /** How many entries one addition looks at to drop what nobody used. */
 const EXPIRED_PER_STEP = 2

@@ -1,0 +1,261 @@
+/** From the directives of a server block to how it speaks TLS (ngx_http_ssl_merge_srv_conf). */
+import { constants, createHash, X509Certificate } from 'node:crypto'
+import { toBinary } from '../../config/text.ts'
+import { errnoText } from '../../lib/errno.ts'
+import {
+  type ContextOptions,
+  cipherProblem,
+  contextOf,
+  dhparamProblem,
+  groupsProblem,
+  type Pair,
+  type ServerContextOptions,
+  type TicketKeySource,
+} from '../../net/tls-wire-context.ts'
+import { RotatingKeys } from '../../shared/rotating-keys.ts'
+import { SessionRecords } from '../../shared/session-records.ts'
+import { ZONE_SIZE_MIN, Zone } from '../../shared/zone.ts'
+import type { AttachContext } from '../module.ts'
+import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from './commands.ts'
+import { DynamicPairs } from './dynamic-pairs.ts'
+import { placeOf, SslLoader } from './loader.ts'
+import {
+  NO_SSL,
+  type SslContext,
+  type SslServer,
+  VERIFY_OFF,
+  VERIFY_ON,
+  VERIFY_OPTIONAL,
+  VERIFY_OPTIONAL_NO_CA,
+} from './server.ts'
+import type { SslServerConf } from './server-directives.ts'
+import { BuiltinSessions, type SessionCache, SharedSessions } from './session-cache.ts'
+import { compileStapling } from './stapling.ts'
+import { FileTicketKeys, SharedTicketKeys } from './ticket-keys.ts'
+
+const SESSION_TAG = 'ngx_http_ssl_module'
+const TICKET_ZONE = 'viaduct:ssl_session_tickets'
+const VERIFY = { off: VERIFY_OFF, on: VERIFY_ON, optional: VERIFY_OPTIONAL, optional_no_ca: VERIFY_OPTIONAL_NO_CA }
+const ALWAYS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
+
+/** Compiles a server's settings; problems are reported. */
+export function compileSslServer(conf: SslServerConf, at: AttachContext): SslServer {
+  const verify = VERIFY[conf.ssl_verify_client]
+  const server: SslServer = {
+    context: undefined,
+    verify,
+    depth: conf.ssl_verify_depth,
+    rejects: conf.ssl_reject_handshake,
+    recordSize: conf.ssl_buffer_size,
+  }
+  const { ssl_certificate: own, ssl_certificate_key: keys } = conf
+  if (own.length > keys.length) {
+    at.fail(`no "ssl_certificate_key" is defined for certificate "${own.at(-1)!.template.source}"`)
+    return NO_SSL
+  }
+  const zone = sessionZone(conf, at)
+  if (own.length === 0 && !server.rejects) return server
+  const compiled = new Compiler(conf, at, verify, zone).compile()
+  return compiled === undefined ? server : { ...server, context: compiled }
+}
+
+/** The zone is there even when the server speaks no TLS. */
+function sessionZone({ ssl_session_cache: { zone } }: SslServerConf, at: AttachContext): SharedArrayBuffer | undefined {
+  return zone === undefined ? undefined : at.zone(zone.name, zone.size, SESSION_TAG, zone.at)
+}
+
+class Compiler {
+  readonly #conf: SslServerConf
+  readonly #at: AttachContext
+  readonly #verify: number
+  readonly #zone: SharedArrayBuffer | undefined
+  readonly #files: SslLoader
+
+  constructor(conf: SslServerConf, at: AttachContext, verify: number, zone: SharedArrayBuffer | undefined) {
+    this.#conf = conf
+    this.#at = at
+    this.#verify = verify
+    this.#zone = zone
+    this.#files = new SslLoader(at)
+  }
+
+  compile(): SslContext | undefined {
+    const conf = this.#conf
+    if (!this.#possible()) return undefined
+    const commanded = this.#commanded()
+    const pairs = commanded === undefined ? undefined : this.#pairs(commanded)
+    const trust = pairs === undefined ? undefined : this.#trust()
+    const dhparam = trust === undefined ? undefined : this.#dhparam()
+    const tickets = dhparam === undefined ? undefined : this.#ticketKeys()
+    if (commanded === undefined || pairs === undefined || trust === undefined) return undefined
+    if (dhparam === undefined || tickets === undefined) return undefined
+    const server: ServerContextOptions = {
+      sessionIdContext: this.#sessionIdContext(pairs, trust.trusted + trust.crl),
+      sessionTimeoutS: conf.ssl_session_timeout,
+      dhparam,
+      compression: conf.ssl_certificate_compression,
+      tickets: tickets.source,
+    }
+    const options = { ...contextSettings(commanded, conf.ssl_ciphers), pairs, ...trust, server }
+    const choose = this.#chooser(options)
+    if (choose === undefined) return undefined
+    return {
+      choose,
+      requestCert: this.#verify !== VERIFY_OFF,
+      speaks13: (commanded.secureOptions & constants.SSL_OP_NO_TLSv1_3) === 0 && commanded.maxVersion === 'TLSv1.3',
+      tickets: (commanded.secureOptions & constants.SSL_OP_NO_TICKET) === 0,
+      cache: this.#cache(),
+      staple: compileStapling(conf, this.#at, this.#files, pairs),
+    }
+  }
+
+  /** What Node cannot do, and what contradicts itself. */
+  #possible(): boolean {
+    const { ssl_early_data, ssl_ech_file, ssl_stapling, ssl_certificate_compression, ssl_ocsp } = this.#conf
+    if (ssl_early_data) {
+      this.#at.fail('"ssl_early_data on" is not supported by Viaduct: Node.js has no early data in TLS')
+      return false
+    }
+    if (ssl_ech_file.length > 0) this.#at.warn('"ssl_ech_file" is not supported on this platform, ignored')
+    if (ssl_stapling && ssl_certificate_compression) {
+      this.#at.fail('"ssl_stapling" is incompatible with "ssl_certificate_compression"')
+      return false
+    }
+    if (ssl_ocsp !== 'off' && this.#verify === VERIFY_OPTIONAL_NO_CA) {
+      this.#at.fail('"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"')
+      return false
+    }
+    return true
+  }
+
+  #commanded(): Commanded | undefined {
+    const conf = this.#conf
+    let options = forbidden(conf.ssl_protocols) | ALWAYS
+    if (conf.ssl_prefer_server_ciphers) options |= constants.SSL_OP_CIPHER_SERVER_PREFERENCE
+    if (!conf.ssl_session_tickets) options |= constants.SSL_OP_NO_TICKET
+    const commanded = notCommanded(options)
+    const ciphers = cipherProblem(conf.ssl_ciphers)
+    if (ciphers !== '') {
+      return this.#files.fail(`SSL_CTX_set_cipher_list("${conf.ssl_ciphers}") failed (SSL: ${ciphers})`)
+    }
+    if (conf.ssl_ecdh_curve !== 'auto') {
+      const problem = groupsProblem(conf.ssl_ecdh_curve, '')
+      if (problem !== '') {
+        return this.#files.fail(`SSL_CTX_set1_curves_list("${conf.ssl_ecdh_curve}") failed (SSL: ${problem})`)
+      }
+      commanded.curves = conf.ssl_ecdh_curve
+    }
+    const failed = carryOut(conf.ssl_conf_command, commanded)
+    if (failed === undefined) return commanded
+    return this.#files.fail(`SSL_CONF_cmd("${failed.name}", "${failed.value}") failed`, failed.at)
+  }
+
+  /** Certificates that are known when the configuration loads: none when variables name them. */
+  #pairs(commanded: Commanded): readonly Pair[] | undefined {
+    const { ssl_certificate: own, ssl_certificate_key: keys, ssl_password_file } = this.#conf
+    if (!this.#files.usePasswords(ssl_password_file)) return undefined
+    const pairs: Pair[] = []
+    if (!this.#isDynamic()) {
+      for (const [i, { template, prefix }] of own.entries()) {
+        const certificate = placeOf({ template, prefix }, template.constant!)
+        const pair = this.#files.pair(certificate, placeOf(keys[i]!, keys[i]!.template.constant!))
+        if (pair === undefined) return undefined
+        pairs.push(pair)
+      }
+    }
+    if (commanded.certificate === '') return pairs
+    const pair = this.#files.pair(commanded.certificate, commanded.key === '' ? commanded.certificate : commanded.key)
+    return pair === undefined ? undefined : [...pairs, pair]
+  }
+
+  #isDynamic(): boolean {
+    const { ssl_certificate: own, ssl_certificate_key: keys } = this.#conf
+    return [...own, ...keys.slice(0, own.length)].some(({ template }) => template.constant === undefined)
+  }
+
+  /** Whom we trust about clients. */
+  #trust(): { readonly trusted: string; readonly crl: string } | undefined {
+    const { ssl_client_certificate: client, ssl_trusted_certificate: more, ssl_crl } = this.#conf
+    const needed = this.#verify === VERIFY_ON || this.#verify === VERIFY_OPTIONAL
+    if (needed && (client?.at.text ?? '') === '' && (more?.at.text ?? '') === '') {
+      return this.#files.fail('no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client')
+    }
+    const first = this.#verify === VERIFY_OFF ? '' : this.#files.trusted(client)
+    const second = first === undefined ? undefined : this.#files.trusted(more)
+    const crl = second === undefined ? undefined : this.#files.crl(ssl_crl)
+    if (first === undefined || second === undefined || crl === undefined) return undefined
+    return { trusted: [first, second].filter((text) => text !== '').join('\n'), crl }
+  }
+
+  #dhparam(): string | undefined {
+    const { ssl_dhparam: file } = this.#conf
+    if (file === undefined || file.at.text === '') return ''
+    const { text, errno } = this.#at.readFile(file.path)
+    if (errno !== '') return this.#files.fail(`BIO_new_file("${file.path}") failed ${errnoText(errno)}`)
+    const problem = dhparamProblem(text)
+    return problem === '' ? text : this.#files.fail(`SSL_CTX_set0_tmp_dh_pkey("${file.path}") failed (SSL: ${problem})`)
+  }
+
+  /**
+   * Sessions are resumed only where they could have been made: the same certificates, the same way of verifying clients,
+   * the same ones trusted (CVE-2025-23419).
+   */
+  #sessionIdContext(pairs: readonly Pair[], trust: string): string {
+    const hash = createHash('sha256').update('HTTP')
+    for (const { certificate } of pairs) hash.update(new X509Certificate(certificate).fingerprint256)
+    if (this.#isDynamic()) for (const { template } of this.#conf.ssl_certificate) hash.update(template.source)
+    if (this.#verify !== VERIFY_OFF) hash.update(`${this.#verify} ${this.#conf.ssl_verify_depth} ${trust}`)
+    return hash.digest('base64').slice(0, 32)
+  }
+
+  /** Undefined when a file is not what it should be. */
+  #ticketKeys(): { readonly source: TicketKeySource | undefined } | undefined {
+    const { ssl_session_ticket_key: files, ssl_session_timeout: timeoutS } = this.#conf
+    const keys: Buffer[] = []
+    for (const { path, at } of files) {
+      const { text, errno } = this.#at.readFile(path)
+      if (errno !== '') return this.#files.fail(`open() "${path}" failed ${errnoText(errno)}`)
+      const bytes = Buffer.from(toBinary(text), 'latin1')
+      if (bytes.length !== 48 && bytes.length !== 80) return this.#files.fail(`"${path}" must be 48 or 80 bytes`, at)
+      keys.push(bytes)
+    }
+    if (keys.length > 0) return { source: new FileTicketKeys(keys) }
+    const buffer = this.#at.zone(TICKET_ZONE, ZONE_SIZE_MIN, SESSION_TAG)
+    const zone = buffer === undefined ? undefined : Zone.attach(TICKET_ZONE, buffer, TICKET_ZONE)
+    if (zone === undefined) return { source: undefined }
+    const shared = this.#at.shared(TICKET_ZONE, () => new RotatingKeys(zone))
+    return { source: new SharedTicketKeys(shared, timeoutS) }
+  }
+
+  #cache(): SessionCache | undefined {
+    const {
+      ssl_session_cache: { builtin, zone },
+      ssl_session_timeout: timeoutS,
+    } = this.#conf
+    const near = builtin > 0 ? new BuiltinSessions(builtin, timeoutS) : undefined
+    if (zone === undefined || this.#zone === undefined) return near
+    const attached = Zone.attach(zone.name, this.#zone, SESSION_TAG)
+    if (attached === undefined) return near
+    const records = this.#at.shared(`${SESSION_TAG} ${zone.name}`, () => new SessionRecords(attached))
+    return new SharedSessions(records, timeoutS, near)
+  }
+
+  /** How the context of a connection is found. */
+  #chooser(options: ContextOptions): SslContext['choose'] | undefined {
+    const { ssl_certificate: own, ssl_certificate_key: keys } = this.#conf
+    const fixed = contextOf(options)
+    if ('problem' in fixed) {
+      const key = keys.at(-1)?.template.source ?? ''
+      return this.#files.fail(`SSL_CTX_use_PrivateKey("${key}") failed (SSL: ${fixed.problem})`)
+    }
+    if (!this.#isDynamic()) return () => fixed.made
+    const sources = own.map((certificate, i) => ({
+      certificate,
+      certificateText: this.#at.text(certificate.template),
+      key: keys[i]!,
+      keyText: this.#at.text(keys[i]!.template),
+    }))
+    const dynamic = new DynamicPairs(sources, this.#files, this.#conf.ssl_certificate_cache, options)
+    return (r) => dynamic.choose(r!())
+  }
+}

@@ -1,0 +1,76 @@
+/** Certificates of ours that variables name, chosen for each connection by the name that the client asked for. */
+
+import type { SecureContextHandle } from '../../net/tls-wire.ts'
+import { type ContextOptions, contextOf, type Pair } from '../../net/tls-wire-context.ts'
+import type { Text } from '../plan.ts'
+import type { Request } from '../request.ts'
+import { fileProblem, keyFile, type Place, placeFor, readPem, type SslLoader } from './loader.ts'
+import { PemFiles } from './pem-files.ts'
+import type { CertificateCacheOptions, PemSource } from './sources.ts'
+
+/** A certificate and its key as they are named. */
+export interface PairSource {
+  readonly certificate: PemSource
+  readonly certificateText: Text
+  readonly key: PemSource
+  readonly keyText: Text
+}
+
+interface Places {
+  readonly certificate: Place
+  readonly key: Place
+}
+
+/** The certificates of one server. */
+export class DynamicPairs {
+  readonly #sources: readonly PairSource[]
+  readonly #loader: SslLoader
+  readonly #files: PemFiles
+  readonly #options: ContextOptions
+
+  constructor(
+    sources: readonly PairSource[],
+    loader: SslLoader,
+    cache: CertificateCacheOptions | undefined,
+    options: ContextOptions,
+  ) {
+    this.#sources = sources
+    this.#loader = loader
+    this.#files = new PemFiles(cache, fileProblem)
+    this.#options = options
+  }
+
+  /** The context for a connection, or what is wrong with its certificates. */
+  choose(r: Request): SecureContextHandle | string {
+    const places = this.#sources.map((s) => ({
+      certificate: placeFor(r, s.certificate, s.certificateText),
+      key: placeFor(r, s.key, s.keyText),
+    }))
+    let found = this.#make(places)
+    // Files that were replaced one after the other do not fit until both are read anew.
+    if (typeof found === 'string' && this.#forget(places)) found = this.#make(places)
+    return found
+  }
+
+  #forget(places: readonly Places[]): boolean {
+    let any = false
+    for (const { certificate, key } of places) {
+      if (this.#files.forget(certificate)) any = true
+      if (this.#files.forget(keyFile(key))) any = true
+    }
+    return any
+  }
+
+  #make(places: readonly Places[]): SecureContextHandle | string {
+    const pairs: Pair[] = []
+    for (const { certificate, key } of places) {
+      const chain = readPem(this.#files, certificate)
+      const pair = this.#loader.pairOf(certificate, chain, key, readPem(this.#files, keyFile(key)))
+      if ('problem' in pair) return pair.problem
+      pairs.push(pair.made)
+    }
+    const context = contextOf({ ...this.#options, pairs })
+    if ('made' in context) return context.made
+    return `SSL_use_PrivateKey("${places.at(-1)?.key ?? ''}") failed (SSL: ${context.problem})`
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Loads what TLS needs beside settings: certificates with their keys, whom we trust, what was revoked. Used by both sides
+ * of TLS; what is wrong is told in nginx's words (ngx_ssl_certificate and its neighbours).
+ */
+import { constants } from 'node:os'
+import { fullName } from '../../config/include.ts'
+import type { Position } from '../../config/source.ts'
+import { toBinary } from '../../config/text.ts'
+import { errnoText } from '../../lib/errno.ts'
+import {
+  certificateProblem,
+  crlProblem,
+  type Made,
+  openKey,
+  type Pair,
+  trustedProblem,
+} from '../../net/tls-wire-context.ts'
+import type { TreeContext } from '../module.ts'
+import type { Text } from '../plan.ts'
+import type { Request } from '../request.ts'
+import { openProblem, type Pem, type PemFiles } from './pem-files.ts'
+import type { NamedFile, PemSource } from './sources.ts'
+
+const DATA = 'data:'
+const ENGINE = 'engine:'
+const STORE = 'store:'
+/** The one kind of store that there is without OpenSSL's providers: a file, as a path or a URL. */
+const FILE_STORE = /^store:file:(?:\/\/(?:localhost)?(?=\/))?/
+
+/** A place of a PEM text: a path, or what the prefixes above say. */
+export type Place = string
+
+/** Loads for one block; what goes wrong is reported to the tree. */
+export class SslLoader {
+  readonly #at: TreeContext
+  #passwords: readonly string[] = []
+
+  constructor(at: TreeContext) {
+    this.#at = at
+  }
+
+  /** Takes the passwords of a file; false when it cannot be read. */
+  usePasswords(file: NamedFile | undefined): boolean {
+    if (file === undefined) return true
+    const { text, errno } = this.#at.readFile(file.path)
+    if (errno !== '') {
+      this.fail(`open() "${file.path}" failed ${errnoText(errno)}`, file.at)
+      return false
+    }
+    const lines = toBinary(text)
+      .split('\n')
+      .map((line) => line.replace(/\r$/, ''))
+    const passwords = lines.filter((line) => line !== '')
+    this.#passwords = passwords.length === 0 ? [''] : passwords
+    return true
+  }
+
+  /** A certificate with its key. */
+  pair(certificate: Place, key: Place, at?: Position): Pair | undefined {
+    const made = this.pairOf(certificate, this.#read(certificate), key, this.#read(keyFile(key)))
+    return 'made' in made ? made.made : this.fail(made.problem, at)
+  }
+
+  /** The same of texts that were read already; nothing is reported. */
+  pairOf(certificate: Place, chain: Pem, key: Place, keyText: Pem): Made<Pair> {
+    const problem = chain.problem === '' ? certificateProblem(chain.text) : chain.problem
+    if (problem !== '') return { problem: `cannot load certificate "${certificate}": ${problem}` }
+    const opened = this.#openKey(key, keyText)
+    return 'problem' in opened ? opened : { made: { certificate: chain.text, key: opened.made } }
+  }
+
+  #openKey(place: Place, pem: Pem): Made<string> {
+    const told = `cannot load certificate key "${place}": `
+    if (place.startsWith(ENGINE)) {
+      return { problem: `${told}loading "engine:..." certificate keys is not supported` }
+    }
+    if (place.startsWith(STORE) && !FILE_STORE.test(place)) {
+      return { problem: `${told}OSSL_STORE_open() failed (SSL: error:0000000:unregistered scheme)` }
+    }
+    if (pem.problem !== '') return { problem: told + pem.problem }
+    const opened = openKey(pem.text, this.#passwords)
+    return 'made' in opened ? opened : { problem: told + opened.problem }
+  }
+
+  trusted(file: NamedFile | undefined): string | undefined {
+    return this.#checked('certificate', file, trustedProblem)
+  }
+
+  crl(file: NamedFile | undefined): string | undefined {
+    return this.#checked('CRL', file, crlProblem)
+  }
+
+  /** The file's text, empty when there is no file; undefined when it is not what it should be. */
+  #checked(what: string, file: NamedFile | undefined, check: (pem: string) => string): string | undefined {
+    if (file === undefined || file.at.text === '') return ''
+    const { text, problem } = this.#read(file.path)
+    const found = problem === '' ? check(text) : problem
+    return found === '' ? text : this.fail(`cannot load ${what} "${file.path}": ${found}`, file.at)
+  }
+
+  #read(place: Place): Pem {
+    const given = givenText(place)
+    if (given !== undefined) return given
+    const { text, errno } = this.#at.readFile(place)
+    return { text, problem: errno === '' ? '' : fileProblem(place, errno) }
+  }
+
+  fail(message: string, at?: Position): undefined {
+    this.#at.fail(message, at)
+    return undefined
+  }
+}
+
+/** Where a source is when its text is `name`. */
+export function placeOf(source: PemSource, name: string): Place {
+  const given = name.startsWith(DATA) || name.startsWith(ENGINE) || name.startsWith(STORE)
+  return given ? name : fullName(name, source.prefix)
+}
+
+/** Where a source is for a request; empty when it has none. */
+export function placeFor(r: Request, source: PemSource, text: Text): Place {
+  const name = text(r)
+  return name === '' ? '' : placeOf(source, name)
+}
+
+/** Reads from a file that a request has chosen, or takes what stands in the place itself. */
+export function readPem(files: PemFiles, place: Place): Pem {
+  return givenText(place) ?? files.read(place)
+}
+
+/** The file that a key is read from. */
+export function keyFile(place: Place): Place {
+  return place.replace(FILE_STORE, '')
+}
+
+/** What needs no file. */
+function givenText(place: Place): Pem | undefined {
+  if (place.startsWith(DATA)) return { text: place.slice(DATA.length), problem: '' }
+  return place.startsWith(ENGINE) || place.startsWith(STORE) ? { text: '', problem: '' } : undefined
+}
+
+/** Why a file cannot be read, as OpenSSL tells it. */
+export function fileProblem(path: string, errno: string): string {
+  const text = errnoText(errno).replace(/^\(\d+: |\)$/g, '')
+  const numbers: Readonly<Record<string, number>> = constants.errno
+  return openProblem(path, errno, numbers[errno] ?? 0, text)
+}

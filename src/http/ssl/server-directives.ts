@@ -1,0 +1,160 @@
+/** The directives of ngx_http_ssl_module. */
+import { bits, flag, number, oneOf, seconds, size, text } from '../../config/args.ts'
+import { type ConfOf, type Context, directive, directives } from '../../config/directive.ts'
+import { ocspCache, sessionCache } from './cache-options.ts'
+import { certificateCache, confCommand, namedFile, pemSource } from './sources.ts'
+
+const HS: readonly Context[] = ['http', 'server']
+
+export const sslDirectives = {
+  ssl_certificate: directives({
+    in: HS,
+    args: pemSource,
+    doc: 'A certificate with those that lead to its root. Several of different kinds (RSA, ECDSA) may be given. The file is watched: a renewed one is used without a reload, once it fits to its key.',
+  }),
+  ssl_certificate_key: directives({
+    in: HS,
+    args: pemSource,
+    doc: 'The key of the certificate at the same place; `data:` and the text itself, or `store:file:` and a path.',
+  }),
+  ssl_certificate_cache: directive({
+    in: HS,
+    args: certificateCache,
+    default: 'off',
+    doc: 'Keeps certificates and keys whose names have variables.',
+  }),
+  ssl_ech_file: directives({
+    in: HS,
+    args: namedFile,
+    doc: 'Keys of Encrypted ClientHello. OpenSSL 3 does not have it.',
+  }),
+  ssl_password_file: directive({ in: HS, args: namedFile, doc: 'Passwords of encrypted keys, one per line.' }),
+  ssl_certificate_compression: directive({
+    in: HS,
+    args: flag,
+    default: 'off',
+    doc: 'Compresses certificates for clients that can take them so (RFC 8879).',
+  }),
+  ssl_dhparam: directive({ in: HS, args: namedFile, doc: 'Parameters of DHE ciphers; without them there are none.' }),
+  ssl_ecdh_curve: directive({
+    in: HS,
+    args: text('curve'),
+    default: 'auto',
+    doc: 'Groups of the key exchange, as OpenSSL lists them.',
+  }),
+  ssl_protocols: directive({
+    in: HS,
+    args: bits('SSLv2', 'SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'),
+    default: 'TLSv1.2 TLSv1.3',
+    doc: 'Versions of TLS that clients may speak.',
+  }),
+  ssl_ciphers: directive({
+    in: HS,
+    args: text('ciphers'),
+    default: 'HIGH:!aNULL:!MD5',
+    doc: 'Ciphers, as OpenSSL lists them.',
+  }),
+  ssl_buffer_size: directive({
+    in: HS,
+    args: size,
+    default: '16k',
+    doc: 'The largest record that is sent: small ones reach the client sooner, large ones cost less.',
+  }),
+  ssl_verify_client: directive({
+    in: HS,
+    args: oneOf('off', 'on', 'optional', 'optional_no_ca'),
+    default: 'off',
+    doc: 'Asks clients for a certificate and verifies it.',
+  }),
+  ssl_verify_depth: directive({
+    in: HS,
+    args: number(),
+    default: '1',
+    doc: "Most certificates between a client's and the trusted one.",
+  }),
+  ssl_client_certificate: directive({
+    in: HS,
+    args: namedFile,
+    doc: "Trusted certificates that those of clients are verified by. Clients are told their subjects' names.",
+  }),
+  ssl_trusted_certificate: directive({
+    in: HS,
+    args: namedFile,
+    doc: 'More trusted certificates. Unlike in nginx clients are told their names too, when certificates are asked for.',
+  }),
+  ssl_prefer_server_ciphers: directive({
+    in: HS,
+    args: flag,
+    default: 'off',
+    doc: "Chooses by the server's order of ciphers.",
+  }),
+  ssl_session_cache: directive({
+    in: HS,
+    args: sessionCache,
+    default: 'none',
+    doc: 'Where sessions are kept: in each worker (builtin) or shared by all and over reloads.',
+  }),
+  ssl_session_tickets: directive({
+    in: HS,
+    args: flag,
+    default: 'on',
+    doc: 'Lets clients keep sessions, encrypted with keys that all workers share and that outlast reloads.',
+  }),
+  ssl_session_ticket_key: directives({
+    in: HS,
+    args: namedFile,
+    doc: "Keys of tickets, the first for new ones: 48 bytes, interchangeable with nginx's, or 80, of which Viaduct uses 128 bits for AES.",
+  }),
+  ssl_session_timeout: directive({
+    in: HS,
+    args: seconds,
+    default: '5m',
+    doc: 'How long a session may be resumed.',
+  }),
+  ssl_crl: directive({ in: HS, args: namedFile, doc: 'Revoked certificates of clients.' }),
+  ssl_ocsp: directive({
+    in: HS,
+    args: oneOf('off', 'on', 'leaf'),
+    default: 'off',
+    doc: "Asks who issued a client's certificates whether they are still valid.",
+  }),
+  ssl_ocsp_responder: directive({
+    in: HS,
+    args: text('url'),
+    doc: 'Where to ask, instead of what a certificate says.',
+  }),
+  ssl_ocsp_cache: directive({ in: HS, args: ocspCache, default: 'off', doc: 'A zone for the answers.' }),
+  ssl_stapling: directive({
+    in: HS,
+    args: flag,
+    default: 'off',
+    doc: "Proves to clients that our certificate is still valid, with its issuer's answer.",
+  }),
+  ssl_stapling_file: directive({ in: HS, args: namedFile, doc: 'The answer, in DER, instead of asking for it.' }),
+  ssl_stapling_responder: directive({
+    in: HS,
+    args: text('url'),
+    doc: 'Where to ask, instead of what the certificate says.',
+  }),
+  ssl_stapling_verify: directive({ in: HS, args: flag, default: 'off', doc: 'Verifies the answers to be stapled.' }),
+  ssl_early_data: directive({
+    in: HS,
+    args: flag,
+    default: 'off',
+    doc: 'Requests within the handshake (0-RTT). `on` is refused: Node.js does not have it.',
+  }),
+  ssl_conf_command: directives({
+    in: HS,
+    args: confCommand,
+    doc: 'Settings of OpenSSL: Options, CipherString, Ciphersuites, MinProtocol, MaxProtocol, Groups and others.',
+  }),
+  ssl_reject_handshake: directive({
+    in: HS,
+    args: flag,
+    default: 'off',
+    doc: 'Refuses clients that ask for this server by its name, or by none.',
+  }),
+}
+
+/** The settings of a server. */
+export type SslServerConf = ConfOf<typeof sslDirectives>

@@ -1,0 +1,38 @@
+/** ngx_http_ssl_module: TLS for clients. What is done when a connection begins stands in `src/http/ssl/`. */
+import { httpModule } from '../../http/module.ts'
+import type { Request } from '../../http/request.ts'
+import { clientProblem, NO_CERTIFICATE } from '../../http/ssl/client-certificate.ts'
+import { compileSslServer } from '../../http/ssl/compile-server.ts'
+import { type SslServer, VERIFY_OFF } from '../../http/ssl/server.ts'
+import { sslDirectives } from '../../http/ssl/server-directives.ts'
+import { NEXT, type Verdict } from '../../http/verdict.ts'
+import { INFO } from '../../log/error-log.ts'
+import { sslVariables } from './ssl-variables.ts'
+
+const CERTIFICATE_ERROR = 495
+const CERTIFICATE_MISSING = 496
+
+export const sslModule = httpModule({
+  name: 'ngx_http_ssl_module',
+  doc: 'TLS for clients: certificates, protocols, sessions, verification of clients.',
+  directives: sslDirectives,
+  variables: sslVariables,
+
+  attach(conf, plan, at) {
+    if (at.location !== at.server.base) return
+    const ssl = compileSslServer(conf, at)
+    at.server.ssl = ssl
+    if (ssl.verify !== VERIFY_OFF) plan.postread(checkClient, ssl)
+  },
+})
+
+/** Refuses who did not prove who he is (ngx_http_process_request). */
+function checkClient(r: Request, ssl: SslServer): Verdict {
+  const { client } = r
+  if (client.tls === undefined) return NEXT
+  const problem = clientProblem(client, ssl)
+  if (problem === '') return NEXT
+  const missing = problem === NO_CERTIFICATE
+  r.logError(INFO, missing ? problem : `client SSL certificate verify error: ${problem}`)
+  return missing ? CERTIFICATE_MISSING : CERTIFICATE_ERROR
+}

@@ -1,0 +1,154 @@
+/**
+ * TLS from a client. The client's first message has been read already (client-hello.ts), so that context and session are
+ * chosen before there is an engine; the bytes read until then are given to it with `start`.
+ */
+import { X509Certificate } from 'node:crypto'
+import type { StreamHandle } from './handle-wire.ts'
+import { type SecureContextHandle, type TlsHandle, TlsWire } from './tls-wire.ts'
+import { intermediates, type VerifyResult, verifyResult } from './tls-wire-verify.ts'
+
+/** The largest TLS record; no smaller ones need to be asked for. */
+const RECORD_SIZE_MAX = 16384
+
+/** How one connection is secured. */
+export interface TlsAcceptOptions {
+  readonly secure: SecureContextHandle
+  /** The client is asked for a certificate; what comes is judged afterwards. */
+  readonly requestCert: boolean
+  /** Protocols of ours in order, each behind its length; undefined: the client does not ask. */
+  readonly alpn: Buffer | undefined
+  /** The status of our certificate, for a client that asks for it. */
+  readonly ocsp: Buffer | undefined
+  /** The session that the client wants to resume. */
+  readonly session: Buffer | undefined
+  /** Gets new sessions; undefined: none are kept. */
+  readonly store: SessionStore | undefined
+  /** Largest record that is sent, in bytes. */
+  readonly recordSize: number
+}
+
+/** A client's certificate and what OpenSSL found. */
+export interface TlsPeer {
+  /** In DER. */
+  readonly raw: Buffer
+  /** Certificates between it and the trusted one, as far as they are known. */
+  readonly intermediates: number
+  readonly result: VerifyResult
+}
+
+const SOUND: VerifyResult = { code: 0, text: '' }
+
+/** Keeps sessions. */
+export interface SessionStore {
+  add(id: Buffer, session: Buffer): void
+}
+
+/** Hears that the handshake is over. Failures close the wire, with the reason. */
+export interface AcceptOwner {
+  onHandshake(): void
+}
+
+/** One TLS connection of a client. */
+export class TlsServerWire extends TlsWire {
+  #owner: AcceptOwner | undefined
+  readonly #store: SessionStore | undefined
+  #peer: TlsPeer | undefined
+  #asked = false
+
+  /** Takes over the handle of a plain wire that was released. */
+  constructor(below: StreamHandle, options: TlsAcceptOptions, owner: AcceptOwner) {
+    super(below, options.secure, true)
+    this.#owner = owner
+    this.#store = options.store
+    const { tls } = this
+    if (options.requestCert) tls.setVerifyMode(true, false)
+    if (options.alpn !== undefined) tls.setALPNProtocols(options.alpn)
+    if (options.ocsp !== undefined) tls.setOCSPResponse(options.ocsp)
+    if (options.recordSize < RECORD_SIZE_MAX) tls.setMaxSendFragment(Math.max(512, options.recordSize))
+    if (options.store !== undefined || options.session !== undefined) this.#enableSessions(tls, options.session)
+  }
+
+  /** Node reads the hello too before it lets sessions be loaded; it has nothing to find there. */
+  #enableSessions(tls: TlsHandle, session: Buffer | undefined): void {
+    tls.onclienthello = ignore
+    tls.enableSessionCallbacks()
+    if (session !== undefined) tls.loadSession(session)
+    tls.endParser()
+  }
+
+  /** Begins with the bytes that were read before. */
+  start(early: Buffer): void {
+    this.resume()
+    this.tls.receive(early)
+  }
+
+  onHandshakeDone(): void {
+    const owner = this.#owner
+    if (owner === undefined || this.dead) return
+    this.#owner = undefined
+    this.open = true
+    owner.onHandshake()
+  }
+
+  onSession(id: Buffer, session: Buffer): void {
+    this.#store?.add(id, session)
+    // The handshake waits for this word.
+    this.tls.newSessionDone()
+  }
+
+  onKeyLog(): void {}
+
+  // ---- what was agreed on; nothing once the wire is closed -------------------------------------
+
+  /** `TLSv1.3`. */
+  get protocol(): string {
+    return this.alive ? this.tls.getProtocol() : ''
+  }
+
+  get cipher(): string {
+    return this.alive ? (this.tls.getCipher()?.name ?? '') : ''
+  }
+
+  get reused(): boolean {
+    return this.alive && this.tls.isSessionReused()
+  }
+
+  /** The protocol that ALPN chose, or empty. */
+  get alpnProtocol(): string {
+    return (this.alive && this.tls.getALPNNegotiatedProtocol()) || ''
+  }
+
+  /** The session in DER, for what Node does not tell. */
+  get session(): Buffer | undefined {
+    return this.alive ? this.tls.getSession() : undefined
+  }
+
+  /** Signature algorithms of both sides in the order of preference, as Node names them. */
+  get sharedSigalgs(): readonly string[] {
+    return this.alive ? this.tls.getSharedSigalgs() : []
+  }
+
+  /** Our certificate that was shown. */
+  get ownCertificate(): X509Certificate | undefined {
+    const raw = this.alive ? this.tls.getCertificate()?.raw : undefined
+    return raw === undefined ? undefined : new X509Certificate(raw)
+  }
+
+  /** The client's certificate; undefined without. */
+  get peer(): TlsPeer | undefined {
+    if (!this.#asked && this.alive) {
+      this.#asked = true
+      this.#peer = this.#askPeer()
+    }
+    return this.#peer
+  }
+
+  #askPeer(): TlsPeer | undefined {
+    const found = this.tls.getPeerCertificate(true)
+    if (found?.raw === undefined) return undefined
+    const error = this.tls.verifyError()
+    return { raw: found.raw, intermediates: intermediates(found), result: error ? verifyResult(error) : SOUND }
+  }
+}
+
+function ignore(): void {}
