@@ -6,7 +6,7 @@
 import { errnoText } from '../lib/errno.ts'
 import { LogFiles } from '../log/log-files.ts'
 import type { BoundSocket } from '../net/listener.ts'
-import { releaseThread } from '../shared/zone.ts'
+import { releaseThread } from '../shared/dead-thread.ts'
 import type { EngineSettings, FromEngine, FromWorker, ToEngine } from './messages.ts'
 import { becomeUser, setPriority } from './rights.ts'
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
@@ -104,7 +104,7 @@ class Engine implements SlotOwner {
   }
 
   onExit(slot: WorkerSlot, code: number, error: string | undefined): void {
-    releaseThread(this.#zones.buffers.values(), slot.threadId)
+    releaseThread(this.#zones.buffers.values(), slot)
     if (error === undefined) this.#log('notice', `worker process ${slot.tid} exited with code ${code}`)
     else {
       this.#log('alert', `worker process ${slot.tid} exited with code ${code}`)

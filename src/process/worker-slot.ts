@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { entryOf } from '../lib/entry.ts'
+import { HOLDINGS_SIZE } from '../shared/holdings.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import type { WorkerData } from './worker-thread.ts'
 
@@ -34,6 +35,8 @@ export class WorkerSlot {
   readonly listening = new Set<string>()
   /** Node's number of the thread, which locks in shared memory carry. */
   threadId = 0
+  /** What the thread counts in zones. */
+  holdings = new SharedArrayBuffer(0)
   /** Generation that the thread runs; 0 before the first. */
   installed = 0
   /** Times that it was told to open its logs anew and has not done so yet. */
@@ -74,7 +77,8 @@ export class WorkerSlot {
     this.#error = undefined
     this.#running = true
     this.#startedAt = performance.now()
-    const workerData: WorkerData = { slot: this.index }
+    this.holdings = new SharedArrayBuffer(HOLDINGS_SIZE)
+    const workerData: WorkerData = { slot: this.index, holdings: this.holdings }
     const worker = new Worker(ENTRY, { workerData, name: `worker ${this.index}`, resourceLimits: YOUNG_HEAP })
     this.threadId = worker.threadId
     worker.on('message', (message: FromWorker) => this.#receive(message))

@@ -9,16 +9,20 @@ import { snapshotReader } from '../config/include.ts'
 import { assert } from '../lib/assert.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { modules } from '../modules/index.ts'
+import { noteHoldingsIn } from '../shared/holdings.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { WorkerSeat } from './worker-seat.ts'
 
 /** What the engine passes to a new thread. */
 export interface WorkerData {
   readonly slot: number
+  /** Memory for what the thread counts in zones. */
+  readonly holdings: SharedArrayBuffer
 }
 
 assert(parentPort !== null, 'this file runs as a worker thread')
 const port = parentPort
+noteHoldingsIn((workerData as WorkerData).holdings)
 const files = new LogFiles()
 const seat = new WorkerSeat({ id: (workerData as WorkerData).slot, modules, files })
 const send = (message: FromWorker): void => port.postMessage(message)

@@ -1,8 +1,9 @@
 /**
  * The records of limit_conn: how many connections or requests each key has now, over all threads. A record lives while
- * its number is above zero, so nothing ever expires.
+ * its number is above zero, so nothing ever expires; what a thread that died had counted is counted back.
  */
 import { assert } from '../lib/assert.ts'
+import { letGo, noteHolding } from './holdings.ts'
 import { type Handle, NO_RECORD, Table } from './table.ts'
 import type { Zone } from './zone.ts'
 
@@ -13,13 +14,17 @@ export const CONN_KEY_SIZE_MAX = 255
 export class ConnRecords {
   /** After an `acquire` that failed: true when the zone was full, false when the key was at its limit. */
   full = false
+  /** After an `acquire` that did not: the note of it, for `release`. */
+  note = 0
   readonly #table: Table
+  readonly #zoneId: number
 
   constructor(zone: Zone) {
     this.#table = new Table(zone)
+    this.#zoneId = zone.id
   }
 
-  /** Counts one more for `key` and returns what `release` wants; NO_RECORD when there may not be one more. */
+  /** Counts one more for `key` and returns what `release` wants, as `note` is; NO_RECORD when there may not be one more. */
   acquire(key: string, limit: number): Handle {
     const table = this.#table
     table.enter()
@@ -31,16 +36,20 @@ export class ConnRecords {
     } else if (table.integer(record) >= limit) {
       record = NO_RECORD
     }
-    if (record !== NO_RECORD) table.setInteger(record, table.integer(record) + 1)
+    if (record !== NO_RECORD) {
+      table.setInteger(record, table.integer(record) + 1)
+      this.note = noteHolding(this.#zoneId, record)
+    }
     table.leave()
     return record
   }
 
-  /** Counts one less. Each result of `acquire` is released once. */
-  release(record: Handle): void {
+  /** Counts one less. Each result of `acquire` is released once, with its note. */
+  release(record: Handle, note: number): void {
     assert(record !== NO_RECORD, 'only what was acquired is released')
     const table = this.#table
     table.enter()
+    letGo(note)
     const left = table.integer(record) - 1
     if (left > 0) table.setInteger(record, left)
     else table.remove(record)

@@ -3,19 +3,21 @@
  * the next. Its first words say what it is, so that a thread which attaches to something else finds out at once. Memory
  * that is still blank becomes a zone by attaching to it; threads that do so at the same time write the same words.
  *
- *     words  0 magic   1 version   2 size in bytes   3 kind   4-7 lock   8... for the structure inside
+ *     words  0 magic   1 version   2 size in bytes   3 kind   4-7 lock   8 id   9... for the structure inside
  */
 
 import { assert } from '../lib/assert.ts'
 import { crc32 } from '../lib/crc32.ts'
+import { randomUint32 } from '../lib/random.ts'
 import { LOCK_WORDS, Lock } from './lock.ts'
 
 const MAGIC = 0x76696164
 /** Changes with every layout in this folder. */
-const VERSION = 1
+const VERSION = 2
 const LOCK_AT = 4
+const ID_AT = LOCK_AT + LOCK_WORDS
 /** Where the structure inside begins, in words. */
-export const ZONE_HEADER_WORDS = LOCK_AT + LOCK_WORDS
+export const ZONE_HEADER_WORDS = ID_AT + 1
 /** Smaller zones are refused, as in nginx (eight pages). */
 export const ZONE_SIZE_MIN = 8 * 4096
 
@@ -40,6 +42,23 @@ export class Zone {
     return this.words.length * 4
   }
 
+  /** A number that no other zone has. */
+  get id(): number {
+    return this.words[ID_AT]!
+  }
+
+  /** Tells whether `kind` is the zone's. */
+  is(kind: string): boolean {
+    return this.words[3] === kindOf(kind)
+  }
+
+  /** A zone of whatever kind; undefined when the memory is something else. */
+  static find(name: string, buffer: SharedArrayBuffer): Zone | undefined {
+    if (buffer.byteLength < ZONE_SIZE_MIN) return undefined
+    const zone = new Zone(name, buffer)
+    return zone.words[0] === MAGIC && zone.words[1] === VERSION ? zone : undefined
+  }
+
   /** Makes an empty zone. `kind` names its use (`limit_req` ...): zones of different kinds are never confused. */
   static create(name: string, size: number, kind: string): Zone {
     assert(size >= ZONE_SIZE_MIN, 'a zone has at least eight pages')
@@ -62,16 +81,9 @@ export class Zone {
     this.words[1] = VERSION
     this.words[2] = this.size
     this.words[3] = kindOf(kind)
+    // Of threads that begin at the same time the first one says which.
+    Atomics.compareExchange(this.words, ID_AT, 0, randomUint32() | 1)
     Atomics.store(this.words, 0, MAGIC)
-  }
-}
-
-/** Lets go of what a thread held when it ended; `buffers` may hold anything, what is not a zone is left alone. */
-export function releaseThread(buffers: Iterable<SharedArrayBuffer>, deadThreadId: number): void {
-  for (const buffer of buffers) {
-    if (buffer.byteLength < ZONE_SIZE_MIN) continue
-    const words = new Int32Array(buffer, 0, ZONE_HEADER_WORDS)
-    if (words[0] === MAGIC && words[1] === VERSION) new Lock(words, LOCK_AT).release(deadThreadId)
   }
 }
 

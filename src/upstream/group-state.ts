@@ -30,6 +30,8 @@ export interface GroupState {
   readonly lock: Lock | undefined
   /** The rows are blank: weights must be written. */
   readonly fresh: boolean
+  /** Rows that are shared: the zone, and where in its words they begin. */
+  readonly shared?: { readonly zoneId: number; readonly at: number }
 }
 
 /** Rows of one worker alone. */
@@ -103,5 +105,11 @@ function allocate(zone: Zone, region: number, size: number): boolean {
 }
 
 function stateAt(zone: Zone, at: number, size: number, fresh: boolean): GroupState {
-  return { cells: zone.words.subarray(at, at + size), stride: size / PEER_ROW, lock: zone.lock, fresh }
+  return {
+    cells: zone.words.subarray(at, at + size),
+    stride: size / PEER_ROW,
+    lock: zone.lock,
+    fresh,
+    shared: { zoneId: zone.id, at },
+  }
 }

@@ -5,6 +5,7 @@
 import { clock } from '../lib/clock.ts'
 import type { LogContext } from '../log/error-log.ts'
 import { type ErrorLog, WARN } from '../log/error-log.ts'
+import { NOT_NOTED } from '../shared/holdings.ts'
 import type { Lock } from '../shared/lock.ts'
 import { HEALTHY, type Peer } from './peer.ts'
 import { ConnectionPool, type PoolOptions } from './pool.ts'
@@ -177,6 +178,8 @@ export class Selection {
   inBackup = false
   triesLeft = 0
   #several = false
+  /** The note of `peer.join`. */
+  #note = NOT_NOTED
 
   begin(group: PeerGroup, triesMax: number): void {
     this.group = group
@@ -195,7 +198,7 @@ export class Selection {
     lock?.enter()
     const peer = this.#set.pick(this, key, sid)
     this.peer = peer
-    if (peer !== undefined) peer.conns++
+    if (peer !== undefined) this.#note = peer.join()
     lock?.leave()
     if (peer === undefined) return undefined
     if (this.#several) {
@@ -236,7 +239,7 @@ export class Selection {
 
   /** Returns true when the peer is not to be used for a while. */
   #settle(peer: Peer, outcome: Outcome, headerMs: number, responseMs: number): boolean {
-    if (peer.conns > 0) peer.conns--
+    peer.leave(this.#note)
     this.#set.balancerOf(this).onDone?.(peer, outcome === GOOD, headerMs, responseMs)
     if (!this.#several) {
       peer.fails = 0

@@ -13,6 +13,7 @@
 import { hash } from 'node:crypto'
 import { bytesOf } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
+import { letGo, NOT_NOTED, noteHolding } from '../shared/holdings.ts'
 import type { GroupState } from './group-state.ts'
 
 const CONNS = 0
@@ -88,6 +89,9 @@ export class Peer {
   readonly cells: Int32Array
   readonly row: number
   readonly stride: number
+  /** Where others count with us: the zone, and the word of `conns`. */
+  readonly #zoneId: number
+  readonly #connsAt: number
 
   /** Uses row `index` of `state`. */
   constructor(address: PeerAddress, options: PeerOptions, server: string, state: GroupState, index: number) {
@@ -97,6 +101,8 @@ export class Peer {
     this.cells = state.cells
     this.row = index
     this.stride = state.stride
+    this.#zoneId = state.shared?.zoneId ?? 0
+    this.#connsAt = (state.shared?.at ?? 0) + CONNS * state.stride + index
     if (state.fresh) this.effectiveWeight = options.weight
   }
 
@@ -236,6 +242,18 @@ export class Peer {
   }
   set lastPassed(value: number) {
     this.cells[LAST_PASSED * this.stride + this.row] = value
+  }
+
+  /** One request more, noted where it is shared: the result goes to `leave`. */
+  join(): number {
+    this.conns++
+    return this.#zoneId === 0 ? NOT_NOTED : noteHolding(this.#zoneId, this.#connsAt)
+  }
+
+  /** One request less. */
+  leave(note: number): void {
+    letGo(note)
+    if (this.conns > 0) this.conns--
   }
 
   /** The server is back: with `slow_start` it begins with next to nothing. */

@@ -31,7 +31,7 @@ export class ChangingRows {
 
   /** The row for a key; undefined when the zone is full. */
   take(key: string): GroupState | undefined {
-    const { words, lock } = this.#zone
+    const { words, lock, id: zoneId } = this.#zone
     const [a, b] = hashes(key)
     lock.enter()
     let at = this.#find(a, b)
@@ -46,7 +46,8 @@ export class ChangingRows {
     }
     if (at > 0) words[at + USERS] = words[at + USERS]! + 1
     lock.leave()
-    return at === 0 ? undefined : { cells: words.subarray(at + KEY, at + ROW), stride: 1, lock, fresh }
+    if (at === 0) return undefined
+    return { cells: words.subarray(at + KEY, at + ROW), stride: 1, lock, fresh, shared: { zoneId, at: at + KEY } }
   }
 
   /** A server is no longer used here. */

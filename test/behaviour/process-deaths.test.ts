@@ -1,6 +1,8 @@
 /** What survives what: a worker thread that throws or runs out of memory, an engine that is killed, a dead master. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import fs from 'node:fs'
+import net from 'node:net'
 import { test } from 'node:test'
 import { isAlive, type Server, startViaduct } from '../harness/server.ts'
 
@@ -17,10 +19,10 @@ if (!isMainThread) setInterval(() => {
 }, 5).unref()
 `
 
-async function startWithBomb(): Promise<Server> {
+async function startWithBomb(conf = CONF): Promise<Server> {
   // The path is relative because the folder is not known yet.
   const env = { NODE_OPTIONS: '--import=./bomb.mjs --max-old-space-size=64' }
-  const server = await startViaduct(CONF, { files: { 'bomb.mjs': BOMB }, alerts: true, env, cwd: true })
+  const server = await startViaduct(conf, { files: { 'bomb.mjs': BOMB }, alerts: true, env, cwd: true })
   fs.chmodSync(server.dir, 0o777)
   return server
 }
@@ -40,6 +42,29 @@ for (const [what, file] of [
     assert.equal((await server.stop()).code, 0)
   })
 }
+
+test('what a worker counted in zones when it died is counted no more', async () => {
+  const silent = net.createServer((socket) => socket.unref()).listen(0, '127.0.0.1').unref()
+  await once(silent, 'listening')
+  const { port } = silent.address() as net.AddressInfo
+  await using server = await startWithBomb(`worker_processes 1; http {
+    limit_conn_zone $server_port zone=one:1m;
+    upstream u { zone u 64k; server 127.0.0.1:${port} max_conns=1; server 127.0.0.1:${port} down; }
+    server { listen 127.0.0.1:%%PORT_0%%; limit_conn one 1; proxy_read_timeout 100ms;
+      location /hang { proxy_pass http://u; proxy_read_timeout 60s; }
+      location / { proxy_pass http://u; } } }`)
+  const client = await server.connect()
+  client.write('GET /hang HTTP/1.1\r\nHost: h\r\n\r\n')
+  await once(silent, 'connection')
+  assert.match(await server.raw('GET / HTTP/1.0\n\n'), /^HTTP\/1.1 503 /)
+  fs.mkdirSync(`${server.dir}/throw`)
+  await client.rest()
+  await server.until('a second worker', () => server.errorLog().match(/start worker process \d+/g)?.length === 2)
+  // The only place of the only server is free again, too: 502 would say that it is not.
+  assert.match(await server.raw('GET / HTTP/1.0\n\n'), /^HTTP\/1.1 504 /)
+  silent.close()
+  assert.equal((await server.stop()).code, 0)
+})
 
 test('a killed engine is replaced, and connection attempts meanwhile wait', async () => {
   await using server = await startViaduct(CONF, { alerts: true })

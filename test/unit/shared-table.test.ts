@@ -142,7 +142,7 @@ test('repair keeps whole records and drops half-made ones, whatever else is over
   const buckets = zone.words.indexOf(half) // The chain that begins with the newest record.
   zone.words[half + 2] = -1
   zone.words.fill(12345, buckets, buckets + 1)
-  zone.words.fill(77, 12, 17)
+  zone.words.fill(77, 13, 18)
   zone.lock.release(1234) // Not the owner: nothing happens.
   zone.words[4] = 4321 + 1
   zone.lock.release(4321)

@@ -5,9 +5,10 @@ import { test } from 'node:test'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { ConnRecords } from '../../src/shared/conn-records.ts'
 import { Counters } from '../../src/shared/counter.ts'
+import { releaseThread } from '../../src/shared/dead-thread.ts'
 import { RATE_OK, RateRecords } from '../../src/shared/rate-records.ts'
 import { NO_RECORD, Table } from '../../src/shared/table.ts'
-import { releaseThread, ZONE_SIZE_MIN, Zone } from '../../src/shared/zone.ts'
+import { ZONE_SIZE_MIN, Zone } from '../../src/shared/zone.ts'
 
 const THREADS = 3
 const ROUNDS = 20_000
@@ -51,7 +52,7 @@ function deaths(): void {
     await once(worker, 'message')
     const dead = worker.threadId
     await worker.terminate()
-    releaseThread([zone.buffer, new SharedArrayBuffer(8)], dead)
+    releaseThread([zone.buffer, new SharedArrayBuffer(8)], { threadId: dead, holdings: new SharedArrayBuffer(0) })
     table.enter()
     assert.notEqual(table.find('kept'), NO_RECORD)
     table.leave()
@@ -80,7 +81,7 @@ function deaths(): void {
       for (let i = 0; i < 500; i++) churn(table, i)
       const dead = worker.threadId
       await worker.terminate()
-      releaseThread([zone.buffer], dead)
+      releaseThread([zone.buffer], { threadId: dead, holdings: new SharedArrayBuffer(0) })
       table.enter()
       let listed = 0
       for (let at = table.oldest(); at !== NO_RECORD; at = table.newer(at)) {
@@ -141,7 +142,7 @@ const JOBS: Record<Job['what'], (buffer: SharedArrayBuffer) => number> = {
     for (let i = 0; i < ROUNDS; i++) {
       const record = records.acquire('key' + (i % KEYS), 2)
       worst = Math.max(worst, records.count('key' + (i % KEYS)))
-      if (record !== NO_RECORD) records.release(record)
+      if (record !== NO_RECORD) records.release(record, records.note)
     }
     return worst
   },

@@ -157,7 +157,7 @@ function limitConnections(r: Request, conf: Conf): Verdict {
       counted?.onRequestEnd()
       return reject(r, conf, limit)
     }
-    counted = new Counted(limit.records, record, counted)
+    counted = new Counted(limit.records, record, limit.records.note, counted)
   }
   if (counted !== undefined) main.hold(counted)
   return NEXT
@@ -178,16 +178,18 @@ class Counted implements Held {
   nextHeld: Held | undefined = undefined
   readonly #records: ConnRecords
   readonly #record: Handle
+  readonly #note: number
   readonly #earlier: Counted | undefined
 
-  constructor(records: ConnRecords, record: Handle, earlier: Counted | undefined) {
+  constructor(records: ConnRecords, record: Handle, note: number, earlier: Counted | undefined) {
     this.#records = records
     this.#record = record
+    this.#note = note
     this.#earlier = earlier
   }
 
   onRequestEnd(): void {
-    this.#records.release(this.#record)
+    this.#records.release(this.#record, this.#note)
     this.#earlier?.onRequestEnd()
   }
 }

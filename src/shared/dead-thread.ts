@@ -1,0 +1,37 @@
+/** What is put in order when a thread has ended: locks that it held, and counts that it cannot take back any more. */
+import { ConnRecords } from './conn-records.ts'
+import { heldIn, NOT_NOTED } from './holdings.ts'
+import type { Handle } from './table.ts'
+import { Zone } from './zone.ts'
+
+/** Kind of the zones whose counts are records of a table; those of others are words. */
+const RECORDS = 'limit_conn'
+
+/** A thread that is gone. */
+export interface DeadThread {
+  readonly threadId: number
+  /** What it noted its counts in. */
+  readonly holdings: SharedArrayBuffer
+}
+
+/** Lets go of what a thread held when it ended; `buffers` may hold anything, what is not a zone is left alone. */
+export function releaseThread(buffers: Iterable<SharedArrayBuffer>, { threadId, holdings }: DeadThread): void {
+  for (const buffer of buffers) {
+    const zone = Zone.find('', buffer)
+    if (zone === undefined) continue
+    zone.lock.release(threadId)
+    const places = heldIn(holdings, zone.id)
+    if (places.length > 0) countBack(zone, places)
+  }
+}
+
+function countBack(zone: Zone, places: readonly number[]): void {
+  if (zone.is(RECORDS)) {
+    const records = new ConnRecords(zone)
+    for (const place of places) records.release(place as Handle, NOT_NOTED)
+    return
+  }
+  zone.lock.enter()
+  for (const place of places) if (zone.words[place]! > 0) zone.words[place] = zone.words[place]! - 1
+  zone.lock.leave()
+}
