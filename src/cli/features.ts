@@ -15,8 +15,10 @@ export const WITH: readonly string[] = [
   '--with-http_random_index_module',
   '--with-http_realip_module',
   '--with-http_secure_link_module',
+  '--with-http_ssl_module',
   '--with-http_stub_status_module',
   '--with-http_sub_module',
+  '--with-http_v2_module',
 ]
 
 /** Parts that nginx has by default and that do not work here. */

@@ -67,6 +67,13 @@ export class HeaderTable {
     return this.add(hashName(name), ns, name.length, vs, value.length, -1, false)
   }
 
+  /** The same for a name in lower case whose `hashName` is known. */
+  addDecoded(name: string, hash: number, value: string): number {
+    const ns = -this.#strings.push(name)
+    const vs = -this.#strings.push(value)
+    return this.add(hash, ns, name.length, vs, value.length, -1, false)
+  }
+
   /** Replaces the value of field `index`; its line can no longer be copied from `text`. */
   setValue(index: number, value: string): void {
     const at = index << ROW_SHIFT

@@ -49,6 +49,11 @@ export class VirtualServers {
     this.#single = this.#regexes.length === 0 && names.every((n) => n.server === defaultServer)
   }
 
+  /** Clients may speak HTTP/2 here. */
+  get http2(): boolean {
+    return this.http2Listen || this.defaultServer.http2.on
+  }
+
   #add({ kind, name, regex, server }: ServerNameEntry): void {
     if (regex !== undefined) this.#regexes.push({ regex, server })
     else if (kind === 'suffix') this.#suffixes.set(name, server)

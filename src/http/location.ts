@@ -7,6 +7,7 @@ import type { ErrorLog } from '../log/error-log.ts'
 import type { Pattern } from '../value/regex.ts'
 import type { CoreConf } from './core-directives.ts'
 import type { CompiledErrorPage } from './error-pages.ts'
+import { CHUNK_SIZE_DEFAULT, HTTP2_DEFAULTS, type Http2Conf } from './h2/conf.ts'
 import { type FileAccess, PLAIN_ACCESS } from './open-file.ts'
 import type { FilterStep, Step, Text } from './plan.ts'
 import type { Request } from './request.ts'
@@ -66,6 +67,8 @@ export class LocationConf {
   earlyHints: readonly Text[] = []
   /** `post_action`: what is done when the response to a main request is out. */
   postAction: ((r: Request) => void) | undefined
+  /** `http2_chunk_size`: the most that one DATA frame holds. */
+  http2ChunkSize = CHUNK_SIZE_DEFAULT
   /** How its files are reached. */
   fileAccess: FileAccess = PLAIN_ACCESS
 
@@ -97,6 +100,8 @@ export class ServerConf {
   /** `tunnel` is on somewhere: CONNECT may be answered. */
   allowsConnect = false
   readonly connection: CoreConf
+  /** What the `http2_*` directives say. */
+  http2: Http2Conf = HTTP2_DEFAULTS
   /** What the `ssl_*` directives say. */
   ssl: SslServer = NO_SSL
   readonly named = new Map<string, LocationConf>()

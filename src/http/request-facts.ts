@@ -155,8 +155,9 @@ export class RequestFacts implements HostParts {
 
   #host(table: HeaderTable, index: number): number {
     this.hostIndex = index
-    if (this.host !== '') return validateHost(table.value(index), { host: '', port: 0 }) ? DONE : INVALID_HOST
-    return this.setHost(table.value(index)) ? DONE : INVALID_HOST
+    const text = table.value(index)
+    if (this.host === '') return this.setHost(text) ? DONE : INVALID_HOST
+    return text === this.#lastHost || validateHost(text, { host: '', port: 0 }) ? DONE : INVALID_HOST
   }
 
   /** As in nginx the words are looked for anywhere in the value, and a later field overrides an earlier one. */

@@ -45,12 +45,23 @@ export interface Carrier {
   answerStatus?(r: Request, status: number): boolean
   /** Turns the connection into a tunnel after 101 or an answer to CONNECT; undefined where the protocol has none. */
   startTunnel?(tunnel: Tunnel): void
+  /** Where a tunnel writes to; undefined: the client's wire. */
+  readonly tunnelWire?: TunnelWire
   /** Closes the connection that is a tunnel once the client has taken what was written to it. */
   endTunnel?(): void
   /** Bytes that the client has not taken yet. */
   readonly pendingBytes: number
   /** The worker is leaving: nothing is kept open for later. */
   readonly closing: boolean
+}
+
+/** A wire as a tunnel sees it. */
+export interface TunnelWire {
+  readonly full: boolean
+  writeBytes(bytes: Uint8Array, stable: boolean): void
+  pause(): void
+  resume(): void
+  end(): void
 }
 
 /** Takes over the bytes of a connection. Bytes are borrowed until `onClientBytes` returns. */

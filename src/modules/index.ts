@@ -46,11 +46,13 @@ import { tryFilesModule } from './http/try-files.ts'
 import { tunnelModule } from './http/tunnel.ts'
 import { upstreamModule } from './http/upstream.ts'
 import { useridModule } from './http/userid.ts'
+import { v2Module } from './http/v2.ts'
 
 export const modules: readonly ConfigModule[] = [
   mainModule,
   eventsModule,
   coreModule,
+  v2Module,
   logModule,
   upstreamModule,
   sslModule,

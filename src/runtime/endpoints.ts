@@ -125,7 +125,7 @@ function hasCertificate({ scope }: CompiledServer): boolean {
 
 /** Protocols that are parsed but not spoken yet. */
 function refused(item: Listen, builder: TreeBuilder): boolean {
-  const parameter = item.quic ? 'quic' : item.http2 ? 'http2' : ''
+  const parameter = item.quic ? 'quic' : ''
   if (parameter === '') return false
   builder.fail(`the "${parameter}" parameter of the "listen" directive is not supported yet by Viaduct`, item.at)
   return true

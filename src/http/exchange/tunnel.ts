@@ -6,7 +6,7 @@
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
-import type { Tunnel } from '../request.ts'
+import type { Tunnel, TunnelWire } from '../request.ts'
 
 /** Who hears of the tunnel's end. */
 export interface TunnelOwner {
@@ -22,7 +22,7 @@ export interface TunnelTimeouts {
 }
 
 export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
-  readonly #client: Wire
+  readonly #client: TunnelWire
   readonly #peer: Wire
   readonly #owner: TunnelOwner
   readonly #readTimeoutMs: number
@@ -32,7 +32,7 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
   /** One side has sent its end. */
   #halfClosed = false
 
-  constructor(client: Wire, peer: Wire, owner: TunnelOwner, timeouts: TunnelTimeouts) {
+  constructor(client: TunnelWire, peer: Wire, owner: TunnelOwner, timeouts: TunnelTimeouts) {
     this.#client = client
     this.#peer = peer
     this.#owner = owner
@@ -84,7 +84,7 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     this.#end()
   }
 
-  #passEnd(to: Wire): void {
+  #passEnd(to: TunnelWire): void {
     if (this.#halfClosed) return this.#end()
     this.#halfClosed = true
     to.end()

@@ -36,6 +36,8 @@ export class HpackDecoder {
   #end = 0
   /** What was wrong with the block that `decode` refused. */
   problem = ''
+  /** An integer of that block went on behind its end. */
+  truncated = false
 
   /** `tableMax` is the SETTINGS_HEADER_TABLE_SIZE that the peer was told. */
   constructor(tableMax: number) {
@@ -56,6 +58,7 @@ export class HpackDecoder {
     this.#buffer = buffer
     this.#at = start
     this.#end = end
+    this.truncated = false
     if (!this.#sizeUpdates()) return false
     while (this.#at < end) {
       const first = buffer[this.#at++]!
@@ -127,7 +130,10 @@ export class HpackDecoder {
     let value = first & prefix
     if (value < prefix) return value
     for (let shift = 0; shift <= INTEGER_SHIFT_MAX; shift += 7) {
-      if (this.#at >= this.#end) return -1
+      if (this.#at >= this.#end) {
+        this.truncated = true
+        return -1
+      }
       const byte = this.#buffer[this.#at++]!
       value += (byte & 0x7f) << shift
       if (byte < 0x80) return value

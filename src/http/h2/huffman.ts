@@ -26,6 +26,9 @@ const MAY_END = 0x200
 const FAILS = 0xffffffff
 const STEPS = new Uint32Array(256 * 16)
 
+/** One more than RFC 7541 (5.2) has: as in nginx text that needs no padding may have a byte of it. */
+const PADDING_MAX = 8
+
 assignCodes()
 buildSteps()
 
@@ -96,7 +99,7 @@ function assignCodes(): void {
 /** One inner node of the code's tree. */
 interface Node {
   readonly index: number
-  /** All bits so far are ones, and fewer than eight: padding. */
+  /** All bits so far are ones, and few: padding. */
   readonly padding: boolean
   readonly next: [Node | number, Node | number]
 }
@@ -112,7 +115,7 @@ function buildSteps(): void {
 /** The node whose path is `prefix` without its leading one; `depth` bits deep. */
 function makeNode(nodes: Node[], prefix: number, depth: number): Node {
   const bits = prefix - 2 ** depth
-  const node: Node = { index: nodes.length, padding: depth < 8 && bits === 2 ** depth - 1, next: [-1, -1] }
+  const node: Node = { index: nodes.length, padding: depth <= PADDING_MAX && bits === 2 ** depth - 1, next: [-1, -1] }
   nodes.push(node)
   for (const bit of [0, 1] as const) {
     const code = bits * 2 + bit

@@ -138,7 +138,8 @@ function field(name: string, variable = name): Getter<Request> {
     const { headers } = r
     const index = headers.find(hash, name)
     if (index < 0) {
-      if (variable === name || !r.location.core.underscores_in_headers) return undefined
+      const { underscores_in_headers, ignore_invalid_headers } = r.location.core
+      if (variable === name || (!underscores_in_headers && ignore_invalid_headers)) return undefined
       const other = headers.findVariable(variable)
       return other < 0 ? undefined : headers.value(other)
     }

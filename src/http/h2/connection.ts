@@ -1,0 +1,753 @@
+/**
+ * One HTTP/2 client connection: settings, windows, the table of streams, and the limits that keep a client from having
+ * more done than it asks for. Requests are the streams' business (stream.ts).
+ *
+ *   OPEN -> LEAVING (GOAWAY is sent, open streams end) -> LINGERING (what the client still sends is dropped) -> CLOSED
+ */
+import { clock } from '../../lib/clock.ts'
+import type { LogContext } from '../../log/error-log.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
+import type { Wire, WireOwner } from '../../net/wire.ts'
+import type { Client } from '../client.ts'
+import type { ClientConnection } from '../client-connection.ts'
+import { connectionCounters, NONE, WAITING, WRITING } from '../connection-counters.ts'
+import { HeaderTable } from '../header-table.ts'
+import type { HttpListener } from '../listener.ts'
+import type { ServerConf } from '../location.ts'
+import { ClosedStreams } from './closed-streams.ts'
+import { FloodGuard } from './flood-guard.ts'
+import { type FrameOwner, FrameReader } from './frame-reader.ts'
+import {
+  ACK,
+  CANCEL,
+  COMPRESSION_ERROR,
+  CONTINUATION,
+  ENABLE_CONNECT_PROTOCOL,
+  ENABLE_PUSH,
+  END_HEADERS,
+  END_STREAM,
+  ENHANCE_YOUR_CALM,
+  FLOW_CONTROL_ERROR,
+  FRAME_SIZE_DEFAULT,
+  FRAME_SIZE_ERROR,
+  FRAME_SIZE_LIMIT,
+  GOAWAY,
+  goAway,
+  HEADER_TABLE_SIZE,
+  HEADERS,
+  INITIAL_WINDOW_SIZE,
+  INTERNAL_ERROR,
+  MAX_CONCURRENT_STREAMS,
+  MAX_FRAME_SIZE,
+  NO_ERROR,
+  PADDED,
+  PING,
+  PREFACE,
+  PRIORITY,
+  PRIORITY_FLAG,
+  PROTOCOL_ERROR,
+  PUSH_PROMISE,
+  pingAck,
+  REFUSED_STREAM,
+  RST_STREAM,
+  rstStream,
+  SETTINGS,
+  SETTINGS_ACK,
+  STREAM_CLOSED,
+  settingsFrame,
+  TABLE_SIZE_DEFAULT,
+  u16,
+  u31,
+  u32,
+  WINDOW_DEFAULT,
+  WINDOW_MAX,
+  WINDOW_UPDATE,
+  windowUpdate,
+} from './frames.ts'
+import { HeaderBlock } from './header-block.ts'
+import { HpackDecoder } from './hpack-decoder.ts'
+import { openRequest } from './open-request.ts'
+import { RequestFields } from './request-fields.ts'
+import type { H2Stream, StreamHost } from './stream.ts'
+import { giveStream, takeStream } from './stream-pool.ts'
+import { TurnList } from './turns.ts'
+
+const OPEN = 0
+const LEAVING = 1
+const LINGERING = 2
+const CLOSED = 3
+
+const HEADER_TIMEOUT = 1
+const KEEPALIVE_TIMEOUT = 2
+const LINGERING_TIMEOUT = 3
+
+/** What to do with the fields of a block. */
+const SERVE = 0
+const REFUSE = 1
+const TRAILERS = 2
+const IGNORE = 3
+
+const LOG_INFO = 7
+/** nginx's measure of a flood: that much more than an eighth of all bytes is no payload. */
+const OVERHEAD_BYTES_MAX = 1048576
+/** Padding, its length and priority of a HEADERS frame. */
+const HEADERS_EXTRA_MAX = 262
+
+const fields = new RequestFields()
+/** Takes fields that nobody asks for. */
+const nobodysFields = new HeaderTable()
+const TABLE_UPDATE = '\x20'
+
+export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHost, ClientConnection, LogContext {
+  readonly client: Client
+  readonly wire: Wire
+  countedAs = NONE
+  sendWindow = WINDOW_DEFAULT
+  frameMax = FRAME_SIZE_DEFAULT
+  open = 0
+  readonly turns = new TurnList<H2Stream>()
+  readonly thirsty = new TurnList<H2Stream>()
+  readonly #listener: HttpListener
+  readonly #server: ServerConf
+  readonly #reader: FrameReader
+  readonly #guard = new FloodGuard()
+  readonly #closed = new ClosedStreams()
+  readonly #block = new HeaderBlock()
+  readonly #timer = new Timer(this)
+  readonly #startedMs = clock.monotonic
+  #decoder: HpackDecoder | undefined
+  #streams: Map<number, H2Stream> | undefined
+  #state = OPEN
+  /** Bytes of the preface that have come. */
+  #preface = 0
+  #lastStream = 0
+  /** What to do with the block at hand. */
+  #action = SERVE
+  #acknowledged = false
+  #initialWindow = WINDOW_DEFAULT
+  #receiveWindow = WINDOW_MAX
+  /** The client's table has another size: our next block says that we use none of it. */
+  #tableUpdate = false
+  /** The stream of the DATA frame at hand, when somebody takes its bytes. */
+  #dataStream: H2Stream | undefined
+  #dataFlags = 0
+  #dataBytes = 0
+  /** Streams begun by the bytes of one read. */
+  #newStreams = 0
+  #refusedStreams = 0
+  #totalBytes = 0
+  #payloadBytes = 0
+  #lingerUntil = 0
+
+  constructor(wire: Wire, listener: HttpListener, client: Client) {
+    this.wire = wire
+    this.client = client
+    this.#listener = listener
+    const servers = listener.serversFor(client)
+    this.#server = servers.defaultServer
+    this.#reader = new FrameReader(this, FRAME_SIZE_LIMIT, this.#blockMax + HEADERS_EXTRA_MAX)
+    wire.owner = this
+    listener.opened(this)
+    this.#count(WAITING)
+  }
+
+  /** Bytes that the fields of a head may have, and its block too. */
+  get #blockMax(): number {
+    const { bufferSize, bufferCount } = this.#listener.serversFor(this.client).limits
+    return Math.max(FRAME_SIZE_DEFAULT, bufferSize * bufferCount)
+  }
+
+  #count(as: number): void {
+    connectionCounters.move(this.countedAs, as)
+    this.countedAs = as
+  }
+
+  /** Tells the client the settings, and begins to read. Its preface comes first. */
+  start(): void {
+    const { connection, http2 } = this.#server
+    const settings = settingsFrame([
+      [MAX_CONCURRENT_STREAMS, http2.streamsMax],
+      [INITIAL_WINDOW_SIZE, http2.prereadSize],
+      [MAX_FRAME_SIZE, FRAME_SIZE_LIMIT],
+      [ENABLE_CONNECT_PROTOCOL, 1],
+    ])
+    this.wire.write(settings + windowUpdate(0, WINDOW_MAX - WINDOW_DEFAULT))
+    if (this.#server.base.core.tcp_nodelay) this.wire.setNoDelay()
+    this.#arm(HEADER_TIMEOUT, connection.client_header_timeout)
+    if (this.#listener.closing) this.shutDown()
+    this.wire.resume()
+  }
+
+  // ---- bytes in ------------------------------------------------------------------------------
+
+  onBytes(buffer: Buffer, size: number): void {
+    if (this.#state === LINGERING) return this.#armLinger()
+    if (this.#state === CLOSED) return
+    let at = 0
+    while (this.#preface < PREFACE.length && at < size) {
+      if (buffer[at++] === PREFACE.charCodeAt(this.#preface)) this.#preface++
+      else {
+        this.#fail(PROTOCOL_ERROR, 'invalid connection preface')
+        return
+      }
+    }
+    this.#newStreams = 0
+    this.#totalBytes += size
+    if (!this.#reader.read(buffer, at, size) || this.lost) return
+    if (this.#totalBytes / 8 > this.#payloadBytes + OVERHEAD_BYTES_MAX) {
+      this.#fail(NO_ERROR, 'http2 flood detected')
+      return
+    }
+    this.#pump()
+    this.#watchHead()
+  }
+
+  /** A head that has begun has to be complete in time. */
+  #watchHead(): void {
+    const incomplete = this.#headIncomplete
+    const { purpose } = this.#timer
+    if (incomplete && purpose !== HEADER_TIMEOUT) {
+      this.#arm(HEADER_TIMEOUT, this.#server.connection.client_header_timeout)
+    } else if (!incomplete && purpose === HEADER_TIMEOUT && this.open > 0) this.#timer.purpose = 0
+  }
+
+  get #headIncomplete(): boolean {
+    return this.#block.stream !== 0 || (this.#reader.incomplete && this.#dataStream === undefined)
+  }
+
+  onFrameError(code: number, text: string): void {
+    this.#fail(code, `client ${text}`)
+  }
+
+  onFrame(type: number, flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    if (this.#block.stream !== 0 && type !== CONTINUATION) return this.#interrupted()
+    switch (type) {
+      case HEADERS:
+        return this.#headers(flags, id, buffer, start, end)
+      case CONTINUATION:
+        return this.#continuation(flags, id, buffer, start, end)
+      case PRIORITY:
+        return this.#priority(id, buffer, start)
+      case RST_STREAM:
+        return this.#rstStream(id, u32(buffer, start))
+      case SETTINGS:
+        return this.#settings(flags, id, buffer, start, end)
+      case PING:
+        return this.#ping(flags, id, buffer, start)
+      case GOAWAY:
+        if (id !== 0) return this.#fail(PROTOCOL_ERROR, 'client sent GOAWAY frame with incorrect identifier')
+        return this.#idleFrame('GOAWAY')
+      case WINDOW_UPDATE:
+        return this.#windowUpdate(id, u31(buffer, start))
+      case PUSH_PROMISE:
+        return this.#fail(PROTOCOL_ERROR, 'client sent PUSH_PROMISE frame')
+      default:
+        return this.#idleFrame('unknown')
+    }
+  }
+
+  #interrupted(): boolean {
+    return this.#fail(PROTOCOL_ERROR, 'client sent inappropriate frame while CONTINUATION was expected')
+  }
+
+  /** A frame that asks for nothing; false: there were too many. */
+  #idleFrame(name: string): boolean {
+    return this.#guard.idleFrame() || this.#fail(ENHANCE_YOUR_CALM, `client sent too many ${name} frames`)
+  }
+
+  /** Nothing was ever said on that stream. */
+  #isIdle(id: number): boolean {
+    return id > this.#lastStream || id % 2 === 0
+  }
+
+  // ---- heads ---------------------------------------------------------------------------------
+
+  #headers(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    const padded = (flags & PADDED) !== 0
+    const prioritized = (flags & PRIORITY_FLAG) !== 0
+    const extra = (padded ? 1 : 0) + (prioritized ? 5 : 0)
+    const size = end - start
+    if (size < extra) return this.#fail(FRAME_SIZE_ERROR, `client sent HEADERS frame with incorrect length ${size}`)
+    const at = start + extra
+    const padding = padded ? buffer[start]! : 0
+    if (padding > end - at) {
+      const text = `client sent padded HEADERS frame with incorrect length: ${end - at}, padding: ${padding}`
+      return this.#fail(PROTOCOL_ERROR, text)
+    }
+    if (prioritized && u31(buffer, at - 5) === id) return this.#dependsOnItself('HEADERS', id)
+    const stream = this.#streams?.get(id)
+    if (stream !== undefined) this.#action = TRAILERS
+    else {
+      if (size === extra) return this.#fail(FRAME_SIZE_ERROR, 'client sent HEADERS frame with empty header block')
+      if (!this.#admit(id, flags)) return false
+    }
+    const stop = end - padding
+    if ((flags & END_HEADERS) !== 0) return this.#decode(id, flags, buffer, at, stop)
+    this.#block.begin(id, flags, buffer, at, stop)
+    return true
+  }
+
+  #dependsOnItself(name: string, id: number): boolean {
+    return this.#fail(PROTOCOL_ERROR, `client sent ${name} frame for stream ${id} with incorrect dependency`)
+  }
+
+  /** Decides what becomes of a stream that is not open; false: the connection ends. */
+  #admit(id: number, flags: number): boolean {
+    this.#action = IGNORE
+    if (id <= this.#lastStream || id % 2 === 0) {
+      if (this.#closed.byServer(id)) return this.#idleFrame('HEADERS')
+      const code = this.#closed.byClient(id) ? STREAM_CLOSED : PROTOCOL_ERROR
+      const text = `client sent HEADERS frame with incorrect identifier ${id}, the last was ${this.#lastStream}`
+      return this.#fail(code, text)
+    }
+    // Behind GOAWAY a block is decoded for the sake of the table, and that is all.
+    if (this.#state !== OPEN) return this.#idleFrame('HEADERS')
+    this.#lastStream = id
+    const { http2 } = this.#server
+    const reason = this.#refusal(flags)
+    if (reason === '') {
+      this.#action = SERVE
+      return true
+    }
+    this.logInfo(reason)
+    this.#action = REFUSE
+    if (this.#refusedStreams++ <= Math.max(http2.streamsMax, 100)) return true
+    return this.#fail(ENHANCE_YOUR_CALM, 'client sent too many refused streams')
+  }
+
+  /** Why a new stream is refused, or nothing. */
+  #refusal(flags: number): string {
+    const { streamsMax, prereadSize } = this.#server.http2
+    if (this.open >= streamsMax) return `concurrent streams exceeded ${this.open}`
+    if (this.#newStreams++ >= 2 * streamsMax) return 'client sent too many streams at once'
+    if (!this.#acknowledged && (flags & END_STREAM) === 0 && prereadSize < WINDOW_DEFAULT) {
+      return 'client sent stream with data before settings were acknowledged'
+    }
+    return ''
+  }
+
+  #continuation(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    const block = this.#block
+    if (block.stream === 0) return this.#fail(PROTOCOL_ERROR, 'client sent unexpected CONTINUATION frame')
+    if (block.stream !== id) {
+      return this.#fail(PROTOCOL_ERROR, 'client sent CONTINUATION frame with incorrect identifier')
+    }
+    if (!block.add(buffer, start, end, this.#blockMax)) {
+      return this.#fail(ENHANCE_YOUR_CALM, 'client sent too many or too large CONTINUATION frames')
+    }
+    if ((flags & END_HEADERS) === 0) return true
+    const { bytes, size } = block
+    const first = block.flags
+    block.end()
+    return this.#decode(id, first, bytes, 0, size)
+  }
+
+  /** The block is whole: what the client's table is depends on each of them. */
+  #decode(id: number, flags: number, buffer: Buffer, start: number, end: number): boolean {
+    const action = this.#action
+    const { limits } = this.#listener.serversFor(this.client)
+    this.#decoder ??= new HpackDecoder(TABLE_SIZE_DEFAULT)
+    const stream = action === SERVE ? takeStream(this) : undefined
+    if (stream !== undefined) stream.begin(this, id, this.#initialWindow)
+    fields.begin(stream?.headers ?? nobodysFields, limits, action === TRAILERS)
+    const decoder = this.#decoder
+    if (!decoder.decode(buffer, start, end, fields)) {
+      const code = decoder.truncated ? FRAME_SIZE_ERROR : COMPRESSION_ERROR
+      return this.#fail(code, `client sent header block with ${decoder.problem}`)
+    }
+    fields.end()
+    if (fields.excess !== '') {
+      const code = fields.excess.includes('zero') ? PROTOCOL_ERROR : ENHANCE_YOUR_CALM
+      return this.#fail(code, `client ${fields.excess}`)
+    }
+    if (stream !== undefined) this.#serve(stream, flags, end - start)
+    else if (action === REFUSE) this.wire.write(rstStream(id, REFUSED_STREAM))
+    else if (action === TRAILERS) return this.#trailers(id, flags)
+    return true
+  }
+
+  #serve(stream: H2Stream, flags: number, size: number): void {
+    const { client } = this
+    const { core } = this.#server.base
+    this.#streams ??= new Map()
+    this.#streams.set(stream.id, stream)
+    if (this.open++ === 0) {
+      this.#count(NONE)
+      this.#timer.purpose = 0
+    }
+    client.requests++
+    connectionCounters.request()
+    connectionCounters.move(NONE, WRITING)
+    this.#guard.request()
+    this.#payloadBytes += size
+    stream.request.requestLength = size
+    stream.intake.begin(this.#server.http2.prereadSize, (flags & END_STREAM) !== 0)
+    const tooOld = clock.monotonic - this.#startedMs > core.keepalive_time
+    if (core.keepalive_timeout.timeoutMs === 0 || client.requests >= core.keepalive_requests || tooOld) {
+      this.#state = LEAVING
+      this.wire.write(goAway(this.#lastStream, NO_ERROR))
+    }
+    openRequest(stream, fields, this.#listener)
+  }
+
+  #trailers(id: number, flags: number): boolean {
+    const stream = this.#streams?.get(id)
+    if (stream === undefined) return true
+    if (stream.intake.ended) return this.#violated(stream, STREAM_CLOSED, `HEADERS frame for half-closed stream ${id}`)
+    if ((flags & END_STREAM) === 0)
+      return this.#violated(stream, PROTOCOL_ERROR, `trailers that do not end stream ${id}`)
+    if (fields.status !== 0) {
+      stream.request.logError(LOG_INFO, `client ${fields.problem}`)
+      return this.#endStream(stream, PROTOCOL_ERROR)
+    }
+    let lines = ''
+    for (let i = 0; i < nobodysFields.count; i++) {
+      lines += nobodysFields.name(i) + ': ' + nobodysFields.value(i) + '\r\n'
+    }
+    stream.onTrailers(lines)
+    return true
+  }
+
+  // ---- bodies --------------------------------------------------------------------------------
+
+  onDataHead(id: number, flags: number, size: number): boolean {
+    this.#dataStream = undefined
+    this.#dataFlags = flags
+    this.#dataBytes = 0
+    if (this.#block.stream !== 0) return this.#interrupted()
+    if (id === 0) return this.#fail(PROTOCOL_ERROR, 'client sent DATA frame with incorrect identifier')
+    if (size > this.#receiveWindow) {
+      const text = `received DATA frame length ${size}, available window ${this.#receiveWindow}`
+      return this.#fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
+    }
+    this.#receiveWindow -= size
+    if (this.#receiveWindow < WINDOW_MAX / 4) {
+      this.wire.write(windowUpdate(0, WINDOW_MAX - this.#receiveWindow))
+      this.#receiveWindow = WINDOW_MAX
+    }
+    const stream = this.#streams?.get(id)
+    if (stream === undefined) return this.#dataOnClosed(id)
+    const { intake } = stream
+    if (intake.ended) return this.#violated(stream, STREAM_CLOSED, `DATA frame for half-closed stream ${id}`)
+    if (size > intake.window) {
+      const text = `received DATA frame length ${size}, available window ${intake.window}`
+      stream.request.logError(LOG_INFO, `client violated flow control for stream ${id}: ${text}`)
+      return this.#endStream(stream, FLOW_CONTROL_ERROR)
+    }
+    intake.window -= size
+    this.#dataStream = stream
+    return true
+  }
+
+  /** Bytes that were on their way when the stream was ended are dropped. */
+  #dataOnClosed(id: number): boolean {
+    if (this.#isIdle(id)) return this.#fail(PROTOCOL_ERROR, `client sent DATA frame for idle stream ${id}`)
+    if (!this.#closed.byClient(id)) return this.#idleFrame('DATA')
+    return this.#fail(STREAM_CLOSED, `client sent DATA frame for closed stream ${id}`)
+  }
+
+  onData(buffer: Buffer, start: number, end: number, last: boolean): boolean {
+    const size = end - start
+    const ended = last && (this.#dataFlags & END_STREAM) !== 0
+    this.#dataBytes += size
+    this.#payloadBytes += size
+    this.#guard.payload(size)
+    if (last && !ended && this.#dataBytes === 0 && !this.#idleFrame('empty DATA')) return false
+    const stream = this.#dataStream
+    if (stream === undefined) return true
+    if (last) this.#dataStream = undefined
+    stream.onData(buffer, start, end, ended)
+    return !this.lost
+  }
+
+  // ---- control frames ------------------------------------------------------------------------
+
+  #priority(id: number, buffer: Buffer, start: number): boolean {
+    if (id === 0) return this.#fail(PROTOCOL_ERROR, 'client sent PRIORITY frame with incorrect identifier')
+    if (u31(buffer, start) === id) return this.#dependsOnItself('PRIORITY', id)
+    return this.#idleFrame('PRIORITY')
+  }
+
+  #rstStream(id: number, code: number): boolean {
+    if (id === 0 || this.#isIdle(id)) {
+      return this.#fail(PROTOCOL_ERROR, 'client sent RST_STREAM frame with incorrect identifier')
+    }
+    const stream = this.#streams?.get(id)
+    if (stream === undefined) return this.#idleFrame('RST_STREAM')
+    const how =
+      code === CANCEL
+        ? `client canceled stream ${id}`
+        : code === INTERNAL_ERROR
+          ? `client terminated stream ${id} due to internal error`
+          : `client terminated stream ${id} with status ${code}`
+    stream.request.logError(LOG_INFO, how)
+    stream.intake.ended = true
+    stream.clientLeft()
+    return this.#guard.reset() || this.#fail(ENHANCE_YOUR_CALM, 'client sent too many RST_STREAM frames')
+  }
+
+  #settings(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    const size = end - start
+    if (id !== 0) return this.#fail(PROTOCOL_ERROR, 'client sent SETTINGS frame with incorrect identifier')
+    if ((flags & ACK) !== 0) {
+      if (size !== 0) {
+        return this.#fail(FRAME_SIZE_ERROR, 'client sent SETTINGS frame with the ACK flag and nonzero length')
+      }
+      this.#acknowledged = true
+      return this.#idleFrame('SETTINGS')
+    }
+    if (size % 6 !== 0) return this.#fail(FRAME_SIZE_ERROR, `client sent SETTINGS frame with incorrect length ${size}`)
+    if (!this.#idleFrame('SETTINGS')) return false
+    for (let at = start; at < end; at += 6) if (!this.#setting(u16(buffer, at), u32(buffer, at + 2))) return false
+    this.wire.write(SETTINGS_ACK)
+    return true
+  }
+
+  #setting(name: number, value: number): boolean {
+    switch (name) {
+      case INITIAL_WINDOW_SIZE:
+        if (value > WINDOW_MAX) return this.#badSetting('INITIAL_WINDOW_SIZE', value, FLOW_CONTROL_ERROR)
+        return this.#initialWindowIs(value)
+      case MAX_FRAME_SIZE:
+        if (value > FRAME_SIZE_LIMIT || value < FRAME_SIZE_DEFAULT) {
+          return this.#badSetting('MAX_FRAME_SIZE', value, PROTOCOL_ERROR)
+        }
+        this.frameMax = value
+        return true
+      case ENABLE_PUSH:
+        return value <= 1 || this.#badSetting('ENABLE_PUSH', value, PROTOCOL_ERROR)
+      case ENABLE_CONNECT_PROTOCOL:
+        return value <= 1 || this.#badSetting('ENABLE_CONNECT_PROTOCOL', value, PROTOCOL_ERROR)
+      case HEADER_TABLE_SIZE:
+        this.#tableUpdate = true
+        return true
+      default:
+        return true
+    }
+  }
+
+  #badSetting(name: string, value: number, code: number): boolean {
+    return this.#fail(code, `client sent SETTINGS frame with incorrect ${name} value ${value}`)
+  }
+
+  /** The windows of open streams move by as much as the initial one does; they may become negative. */
+  #initialWindowIs(value: number): boolean {
+    const delta = value - this.#initialWindow
+    this.#initialWindow = value
+    if (delta === 0 || this.#streams === undefined) return true
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.sendWindow + delta <= WINDOW_MAX) stream.widen(delta)
+      else if (!this.#violated(stream, FLOW_CONTROL_ERROR, 'SETTINGS frame that overflows a window')) return false
+    }
+    return true
+  }
+
+  #ping(flags: number, id: number, buffer: Buffer, start: number): boolean {
+    if (id !== 0) return this.#fail(PROTOCOL_ERROR, 'client sent PING frame with incorrect identifier')
+    if (!this.#idleFrame('PING')) return false
+    if ((flags & ACK) === 0) this.wire.write(pingAck(buffer.latin1Slice(start, start + 8)))
+    return true
+  }
+
+  #windowUpdate(id: number, count: number): boolean {
+    if (count === 0) {
+      return this.#fail(PROTOCOL_ERROR, 'client sent WINDOW_UPDATE frame with incorrect window increment 0')
+    }
+    if (!this.#idleFrame('WINDOW_UPDATE')) return false
+    if (id === 0) {
+      if (count > WINDOW_MAX - this.sendWindow) {
+        const text = `received WINDOW_UPDATE frame with window increment ${count} not allowed for window ${this.sendWindow}`
+        return this.#fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
+      }
+      this.sendWindow += count
+      return true
+    }
+    const stream = this.#streams?.get(id)
+    if (stream === undefined) {
+      return !this.#isIdle(id) || this.#fail(PROTOCOL_ERROR, `client sent WINDOW_UPDATE frame for idle stream ${id}`)
+    }
+    if (count > WINDOW_MAX - stream.sendWindow) {
+      const text = `received WINDOW_UPDATE frame with window increment ${count} not allowed for window ${stream.sendWindow}`
+      stream.request.logError(LOG_INFO, `client violated flow control for stream ${id}: ${text}`)
+      return this.#endStream(stream, FLOW_CONTROL_ERROR)
+    }
+    stream.widen(count)
+    return true
+  }
+
+  // ---- streams -------------------------------------------------------------------------------
+
+  /** The client broke a rule on one stream: `what` goes on after "client sent". */
+  #violated(stream: H2Stream, code: number, what: string): boolean {
+    stream.request.logError(LOG_INFO, `client sent ${what}`)
+    return this.#endStream(stream, code)
+  }
+
+  /** Resets a stream because of its client, who must not make that a habit. */
+  #endStream(stream: H2Stream, code: number): boolean {
+    stream.sendReset(code)
+    stream.clientLeft()
+    return this.#guard.reset() || this.#fail(ENHANCE_YOUR_CALM, 'client caused too many stream resets')
+  }
+
+  get closing(): boolean {
+    return this.#listener.closing
+  }
+
+  get lost(): boolean {
+    return this.#state >= LINGERING
+  }
+
+  takeTableUpdate(): string {
+    if (!this.#tableUpdate) return ''
+    this.#tableUpdate = false
+    return TABLE_UPDATE
+  }
+
+  sent(bytes: number): void {
+    this.#totalBytes += bytes
+    this.#payloadBytes += bytes
+    this.#guard.payload(bytes)
+  }
+
+  streamOver(stream: H2Stream): void {
+    if (this.#dataStream === stream) this.#dataStream = undefined
+    this.#streams?.delete(stream.id)
+    this.#closed.add(stream.id, stream.intake.ended)
+    giveStream(stream)
+    if (--this.open > 0 || this.lost) return
+    if (this.#state === LEAVING) return this.#linger()
+    this.#count(WAITING)
+    this.#arm(KEEPALIVE_TIMEOUT, this.#server.base.core.keepalive_timeout.timeoutMs)
+  }
+
+  /** Lets streams send what they hold, a frame each in turn. */
+  #pump(): void {
+    const { turns, wire } = this
+    while (turns.count > 0 && this.sendWindow > 0 && !wire.full) {
+      const stream = turns.take()!
+      if (stream.turn()) turns.add(stream)
+    }
+  }
+
+  onDrain(): void {
+    if (this.lost) return
+    this.#pump()
+    for (let left = this.thirsty.count; left > 0; left--) this.thirsty.take()?.goOn()
+  }
+
+  // ---- the end -------------------------------------------------------------------------------
+
+  get idle(): boolean {
+    return this.open === 0 && this.client.requests > 0
+  }
+
+  shutDown(): void {
+    if (this.#state === LINGERING) return this.close()
+    if (this.#state !== OPEN) return
+    this.#state = LEAVING
+    this.wire.write(goAway(this.#lastStream, NO_ERROR))
+    if (this.open === 0) this.#linger()
+  }
+
+  /** The client broke the protocol: nothing more is done for it. Always false, as the reader wants it. */
+  #fail(code: number, message: string): false {
+    if (this.lost) return false
+    this.logInfo(message)
+    if (this.#state === OPEN || code !== NO_ERROR) this.wire.write(goAway(this.#lastStream, code))
+    this.#reader.stop()
+    this.#state = LINGERING
+    this.#dropStreams()
+    this.#linger()
+    return false
+  }
+
+  #dropStreams(): void {
+    if (this.#streams === undefined) return
+    for (const stream of [...this.#streams.values()]) stream.clientLeft()
+  }
+
+  /** Ends the output; what the client has on its way is read, so that it gets to see the last frames. */
+  #linger(): void {
+    const { core } = this.#server.base
+    if (core.lingering_close === 'off') {
+      this.#state = CLOSED
+      cancelTimer(this.#timer)
+      this.#listener.closed(this)
+      this.wire.closeAfterFlush(core.send_timeout)
+      return
+    }
+    this.#state = LINGERING
+    this.#lingerUntil = clock.monotonic + core.lingering_time
+    this.#count(NONE)
+    this.wire.end()
+    this.#armLinger()
+  }
+
+  #armLinger(): void {
+    const left = this.#lingerUntil - clock.monotonic
+    if (left <= 0) return this.close()
+    this.#arm(LINGERING_TIMEOUT, Math.min(left, this.#server.base.core.lingering_timeout))
+  }
+
+  close(): void {
+    if (this.#state === CLOSED) return
+    this.#ended()
+    this.wire.destroy()
+  }
+
+  onEnd(): void {
+    if (!this.lost && (this.open > 0 || this.#reader.incomplete)) this.logInfo('client prematurely closed connection')
+    this.close()
+  }
+
+  onClose(_error: string | undefined): void {
+    if (this.#state !== CLOSED) this.#ended()
+  }
+
+  #ended(): void {
+    this.#state = CLOSED
+    this.#reader.stop()
+    cancelTimer(this.#timer)
+    this.#listener.closed(this)
+    this.#dropStreams()
+  }
+
+  #arm(purpose: number, ms: number): void {
+    this.#timer.purpose = purpose
+    setTimer(this.#timer, ms)
+  }
+
+  onTimeout(timer: Timer): void {
+    switch (timer.purpose) {
+      case LINGERING_TIMEOUT:
+        this.close()
+        return
+      case HEADER_TIMEOUT:
+        if (this.#headIncomplete || this.#preface < PREFACE.length) this.#fail(PROTOCOL_ERROR, 'client timed out')
+        else this.shutDown()
+        return
+      case KEEPALIVE_TIMEOUT:
+        if (this.open === 0) this.shutDown()
+        return
+    }
+  }
+
+  // ---- logs ----------------------------------------------------------------------------------
+
+  logInfo(message: string): void {
+    this.#server.base.log.write(LOG_INFO, message, this)
+  }
+
+  get connection(): number {
+    return this.client.id
+  }
+
+  get debugConnection(): boolean {
+    return this.client.debug
+  }
+
+  describe(): string {
+    return ` while processing HTTP/2 connection, client: ${this.client.address}, server: ${this.#listener.key}`
+  }
+}
