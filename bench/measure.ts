@@ -1,6 +1,8 @@
-/** One measurement: wrk against one server, with the CPU time that the server used meanwhile. */
+/** One measurement: load on one server, with the CPU time that the server used meanwhile. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import type { Partner } from './partner.ts'
+import type { Measured } from './partners/partner.ts'
 import { cpuSeconds } from './process-tree.ts'
 import type { Scenario } from './scenario.ts'
 import { LOAD_CORE, type Running } from './servers.ts'
@@ -16,9 +18,32 @@ export interface Result {
 }
 
 /** Loads a server for some seconds. Fails when anything but good responses came back. */
-export async function measure(scenario: Scenario, server: Running, seconds: number): Promise<Result> {
-  const { connections = CONNECTIONS, headers = [] } = scenario
+export async function measure(
+  scenario: Scenario,
+  server: Running,
+  seconds: number,
+  partner: Partner | undefined,
+): Promise<Result> {
+  const { connections = CONNECTIONS } = scenario
   const before = cpuSeconds(server.child.pid!)
+  const measured =
+    partner === undefined
+      ? await byWrk(scenario, server, seconds, connections)
+      : await partner.measure({ url: server.url, seconds, connections })
+  const used = cpuSeconds(server.child.pid!) - before
+  return {
+    requestsPerSecond: measured.perSecond,
+    cpuMicroseconds: (used * 1e6) / measured.count,
+    p99Ms: measured.p99Ms,
+  }
+}
+
+async function byWrk(
+  { name, headers = [] }: Scenario,
+  server: Running,
+  seconds: number,
+  connections: number,
+): Promise<Measured> {
   const words = [
     '-t1',
     `-c${connections}`,
@@ -29,13 +54,11 @@ export async function measure(scenario: Scenario, server: Running, seconds: numb
     ...headers.flatMap((line) => ['-H', line]),
   ]
   const { stdout } = await run('taskset', ['-c', String(LOAD_CORE), 'wrk', ...words, server.url])
-  const used = cpuSeconds(server.child.pid!) - before
   const bad = /Non-2xx.*|Socket errors.*/.exec(stdout)?.[0]
-  if (bad !== undefined) throw new Error(`${scenario.name}, ${server.name}: ${bad}`)
-  const count = numberAfter(stdout, /(\d+) requests in/)
+  if (bad !== undefined) throw new Error(`${name}, ${server.name}: ${bad}`)
   return {
-    requestsPerSecond: numberAfter(stdout, /Requests\/sec:\s+([\d.]+)/),
-    cpuMicroseconds: (used * 1e6) / count,
+    count: numberAfter(stdout, /(\d+) requests in/),
+    perSecond: numberAfter(stdout, /Requests\/sec:\s+([\d.]+)/),
     p99Ms: milliseconds(/99%\s+([\d.]+)(us|ms|s|m)/.exec(stdout)),
   }
 }

@@ -15,6 +15,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { checkAlike, measure, median, type Result } from './measure.ts'
+import { Partner } from './partner.ts'
 import { stopProcess } from './process-tree.ts'
 import { cpuRatio, machine, type Row, table } from './report.ts'
 import type { Scenario } from './scenario.ts'
@@ -26,6 +27,7 @@ import { production } from './scenarios/production.ts'
 import { proxied } from './scenarios/proxied.ts'
 import { proxied100k } from './scenarios/proxied-100k.ts'
 import { staticFiles } from './scenarios/static.ts'
+import { streams } from './scenarios/streams.ts'
 import { findNginx, startBoth, startOrigin, stopAll } from './servers.ts'
 
 const SCENARIOS: readonly Scenario[] = [
@@ -37,6 +39,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...staticFiles,
   gzip,
   ...balancers,
+  ...streams,
 ]
 const PAGE = fileURLToPath(new URL('../docs/BENCHMARKS.md', import.meta.url))
 /** The compiler of hot code needs some thousand requests before its figures settle. */
@@ -91,16 +94,18 @@ function readPlan(args: readonly string[]): Plan | string {
 }
 
 async function compare(dir: string, scenario: Scenario, plan: Plan, origin: string): Promise<Row> {
-  const servers = await startBoth(dir, scenario, plan.nginx, origin)
+  const partner = scenario.partner === undefined ? undefined : await Partner.start(scenario.partner)
+  const servers = await startBoth(dir, scenario, plan.nginx, partner?.address ?? origin)
   const results: Record<'nginx' | 'viaduct', Result[]> = { nginx: [], viaduct: [] }
   try {
-    await checkAlike(scenario, servers)
-    for (const server of servers) await measure(scenario, server, WARM_UP_SECONDS)
+    if (partner === undefined) await checkAlike(scenario, servers)
+    for (const server of servers) await measure(scenario, server, WARM_UP_SECONDS, partner)
     for (let round = 0; round < plan.rounds; round++) {
-      for (const server of servers) results[server.name].push(await measure(scenario, server, plan.seconds))
+      for (const server of servers) results[server.name].push(await measure(scenario, server, plan.seconds, partner))
     }
   } finally {
     await stopAll(servers)
+    if (partner !== undefined) await stopProcess(partner.child)
   }
   const row = { scenario, nginx: median(results.nginx), viaduct: median(results.viaduct) }
   const cost = `${row.nginx.cpuMicroseconds.toFixed(1)} and ${row.viaduct.cpuMicroseconds.toFixed(1)} µs per request`
@@ -132,7 +137,8 @@ ${table(rows)}
 - A file of 1 MB is read and written piece by piece: Node offers no sendfile. Files up to 256 KB are kept in memory
   (\`open_file_cache\`), short ones leave in one piece with their head.
 - The compressed form of a static file is remembered, so a page is compressed once and not for every client.
-- Each choice of round robin walks all servers of the group, in nginx as here: a thousand cost about as much more in both.
+- Each choice of round robin adds up two numbers of every server of the group; while nothing is known against any of
+  them, nothing else is looked at.
 `
   fs.writeFileSync(PAGE, text)
   console.log('written: docs/BENCHMARKS.md')

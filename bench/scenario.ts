@@ -10,6 +10,8 @@ export interface Scenario {
   readonly target: string
   readonly connections?: number
   readonly headers?: readonly string[]
+  /** What goes to and fro is measured by `partners/<name>.ts`, which is the back end too; else `wrk` asks for `target`. */
+  readonly partner?: string
   /** Files below `%%DIR%%/html`. */
   readonly files?: Readonly<Record<string, string>>
   /** Requests per CPU second, as a multiple of nginx's, that is expected at least. */
