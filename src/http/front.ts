@@ -34,7 +34,7 @@ import {
   INTERNAL_ERROR,
   UNRECOGNIZED_NAME,
 } from './ssl/handshake.ts'
-import { acceptOptions } from './ssl/server.ts'
+import { acceptOptions, TLS_1_3 } from './ssl/server.ts'
 
 const PREAMBLE = 0
 const HELLO = 1
@@ -161,13 +161,19 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
       return this.#alert(INTERNAL_ERROR)
     }
     if (server.base.core.tcp_nodelay) this.#wire.setNoDelay()
-    const options = acceptOptions(said, server.ssl, context, secure, alpnFor(this.#servers.http2Listen || server.http2.on))
+    const options = acceptOptions(
+      said,
+      server.ssl,
+      context,
+      secure,
+      alpnFor(this.#servers.http2Listen || server.http2.on),
+    )
     const wire = new TlsServerWire(this.#wire.release(), options, this)
     this.#wire = wire
     this.client.wire = wire
     this.#state = HANDSHAKE
     wire.owner = this
-    wire.start(bytes)
+    wire.start(bytes, context.speaks13 && said.version >= TLS_1_3)
   }
 
   /** Ends with an alert that no engine has made. */

@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { StreamHandle } from './handle-wire.ts'
 import { type SecureContextHandle, type TlsHandle, TlsWire } from './tls-wire.ts'
+import { handshake } from './tls-wire-context.ts'
 import { intermediates, type VerifyResult, verifyResult } from './tls-wire-verify.ts'
 
 /** The largest TLS record; no smaller ones need to be asked for. */
@@ -70,15 +71,15 @@ export class TlsServerWire extends TlsWire {
 
   /** Node reads the hello too before it lets sessions be loaded; it has nothing to find there. */
   #enableSessions(tls: TlsHandle, session: Buffer | undefined): void {
-    tls.onclienthello = ignore
     tls.enableSessionCallbacks()
     if (session !== undefined) tls.loadSession(session)
     tls.endParser()
   }
 
-  /** Begins with the bytes that were read before. */
-  start(early: Buffer): void {
+  /** Begins with the bytes that were read before; `is13`: TLS 1.3 will be spoken. */
+  start(early: Buffer, is13: boolean): void {
     this.resume()
+    handshake.is13 = is13
     this.tls.receive(early)
   }
 
@@ -150,5 +151,3 @@ export class TlsServerWire extends TlsWire {
     return { raw: found.raw, intermediates: intermediates(found), result: error ? verifyResult(error) : SOUND }
   }
 }
-
-function ignore(): void {}

@@ -24,8 +24,10 @@ export interface ContextOptions {
   readonly ciphers: string
   readonly curves: string
   readonly signatureAlgorithms: string
-  /** PEM texts; empty: none. */
+  /** PEM texts; empty: none. Peers that are asked for a certificate are told whom we trust. */
   readonly trusted: string
+  /** More of those, which peers are not told. */
+  readonly alsoTrusted?: string
   readonly crl: string
   /** Certificates of ours, of different kinds. */
   readonly pairs: readonly Pair[]
@@ -55,17 +57,21 @@ export interface ServerContextOptions {
 export interface TicketKeySource {
   /** Equal ones have the same keys. */
   readonly id: string
-  answer(name: Buffer, encrypts: boolean): unknown[]
+  answer(name: Buffer, encrypts: boolean, is13: boolean): unknown[]
 }
 
 /** Node's own object, as far as it is used without Node's wrapping. */
 interface NativeContext {
+  addCACert(pem: string): void
   onticketkeycallback: (name: Buffer, iv: Buffer, encrypts: boolean) => unknown[]
   enableTicketKeyCallback(): void
 }
 
 /** A text that says what is wrong, or the thing itself. */
 export type Made<T> = { readonly made: T } | { readonly problem: string }
+
+/** The handshake whose first message the engine is given: tickets are asked about from within. */
+export const handshake: { is13: boolean } = { is13: false }
 
 const contexts = new Lru<string, SecureContextHandle>(CONTEXTS_MAX)
 
@@ -76,7 +82,7 @@ export function contextOf(options: ContextOptions): Made<SecureContextHandle> {
   )
   const known = contexts.get(key)
   if (known !== undefined) return { made: known }
-  const made = attempt(nodeOptions(options))
+  const made = tried(() => secureContext(options))
   if ('problem' in made) return made
   const tickets = options.server?.tickets
   if (tickets !== undefined) answerTickets(made.made, tickets)
@@ -84,9 +90,34 @@ export function contextOf(options: ContextOptions): Made<SecureContextHandle> {
   return made
 }
 
+/**
+ * Node tells peers all whom it is told to trust, each time it is told. Those that a context takes over from the thread's
+ * defaults are trusted without a word, so the defaults are these for a moment; nothing else here uses them.
+ */
+function secureContext(options: ContextOptions): SecureContextHandle {
+  const tls = process.getBuiltinModule('node:tls')
+  const told = pemBlocks(options.trusted, 'CERTIFICATE')
+  const silent = pemBlocks(options.alsoTrusted ?? '', 'CERTIFICATE')
+  const { ca, ...rest } = nodeOptions(options)
+  if (told.length + silent.length < 2)
+    return tls.createSecureContext({ ...rest, ca: silent.length > 0 ? [...silent] : ca })
+  tls.setDefaultCACertificates([...told, ...silent].map(plainCertificate))
+  const made: SecureContextHandle = tls.createSecureContext(rest)
+  tls.setDefaultCACertificates([])
+  const native = made.context as NativeContext // What createSecureContext wraps.
+  const subjects = new Map(told.map((pem) => [new X509Certificate(pem).subject, pem]))
+  for (const pem of subjects.values()) native.addCACert(pem)
+  return made
+}
+
+/** OpenSSL's own form of a trusted certificate is not taken everywhere. */
+function plainCertificate(pem: string): string {
+  return pem.includes('TRUSTED') ? new X509Certificate(pem).toString() : pem
+}
+
 function answerTickets({ context }: SecureContextHandle, tickets: TicketKeySource): void {
   const native = context as NativeContext // What createSecureContext wraps.
-  native.onticketkeycallback = (name, _iv, encrypts) => tickets.answer(name, encrypts)
+  native.onticketkeycallback = (name, _iv, encrypts) => tickets.answer(name, encrypts, handshake.is13)
   native.enableTicketKeyCallback()
 }
 

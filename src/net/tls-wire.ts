@@ -87,10 +87,6 @@ export abstract class TlsWire extends HandleWire {
     const tls = secure(below, context, isServer)
     super(tls)
     this.tls = tls
-    tls.onhandshakedone = onhandshakedone
-    tls.onerror = onerror
-    tls.onnewsession = onnewsession
-    tls.onkeylog = onkeylog
   }
 
   /** The engine is done with the handshake. */
@@ -168,7 +164,8 @@ export abstract class TlsWire extends HandleWire {
 
   protected override closeNow(): void {
     if (this.dead) return
-    if (this.open && super.kernelBytes === 0) super.sendEnd()
+    // Who has ended hears no more.
+    if (this.open && !this.#ended && super.kernelBytes === 0) super.sendEnd()
     super.closeNow()
   }
 
@@ -215,24 +212,44 @@ export abstract class TlsWire extends HandleWire {
 /** Most wires never hold anything back. */
 const NOTHING_HELD: Buffer[] = []
 
-/** Lays the engine over a handle. Closing goes to the handle below; the engine goes when that is done. */
+let prepared = false
+
+/**
+ * What the engine calls is found on the prototype, once for all: setting it on each costs time and memory. Node's own
+ * sockets set theirs on each engine, which hides these.
+ */
+function prepare(tls: TlsHandle): void {
+  prepared = true
+  Object.assign(Object.getPrototypeOf(tls), { onhandshakedone, onerror, onnewsession, onkeylog, onclienthello: ignore })
+}
+
+function ignore(): void {}
+
+/** Lays the engine over a handle. */
 function secure(below: StreamHandle, { context }: SecureContextHandle, isServer: boolean): TlsHandle {
   const tls = tlsBinding.wrap(below, context, isServer, false)
+  if (!prepared) prepare(tls)
   tls._parent = below
-  // The handle below lives as long as the system knows it, and with it what is laid over it.
-  const kept = below as StreamHandle & { over?: TlsHandle | undefined }
-  kept.over = tls
-  tls.close = (done) =>
-    below.close(() => {
-      kept.over = undefined
-      // Whoever hears of the end may still ask what was agreed on.
-      done?.()
-      ;(tls.wire as TlsWire | undefined)?.onGone()
-      // Without this the engine's own end touches memory of the handle that is gone.
-      tls.destroySSL()
-    })
+  tls.close = close
+  ;(below as Below).over = tls
   return tls
 }
+
+/** Closing goes to the handle below; the engine goes when that is done. */
+function close(this: TlsHandle, done?: () => void): void {
+  const below = this._parent as Below
+  below.close(() => {
+    below.over = undefined
+    // Whoever hears of the end may still ask what was agreed on.
+    done?.()
+    wireOf(this).onGone()
+    // Without this the engine's own end touches memory of the handle that is gone.
+    this.destroySSL()
+  })
+}
+
+/** The handle below lives as long as the system knows it, and with it what is laid over it. */
+type Below = StreamHandle & { over?: TlsHandle | undefined }
 
 function wireOf(handle: TlsHandle): TlsWire {
   return handle.wire as TlsWire // `secure` makes these handles for TlsWire alone.

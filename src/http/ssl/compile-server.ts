@@ -90,7 +90,7 @@ class Compiler {
     if (commanded === undefined || pairs === undefined || trust === undefined) return undefined
     if (dhparam === undefined || tickets === undefined) return undefined
     const server: ServerContextOptions = {
-      sessionIdContext: this.#sessionIdContext(pairs, trust.trusted + trust.crl),
+      sessionIdContext: this.#sessionIdContext(pairs, trust.trusted + trust.alsoTrusted + trust.crl),
       sessionTimeoutS: conf.ssl_session_timeout,
       dhparam,
       compression: conf.ssl_certificate_compression,
@@ -163,9 +163,12 @@ class Compiler {
         pairs.push(pair)
       }
     }
-    if (commanded.certificate === '') return pairs
-    const pair = this.#files.pair(commanded.certificate, commanded.key === '' ? commanded.certificate : commanded.key)
-    return pair === undefined ? undefined : [...pairs, pair]
+    if (commanded.certificate !== '') {
+      const pair = this.#files.pair(commanded.certificate, commanded.key === '' ? commanded.certificate : commanded.key)
+      if (pair === undefined) return undefined
+      pairs.push(pair)
+    }
+    return lastOfEachKind(pairs)
   }
 
   #isDynamic(): boolean {
@@ -174,7 +177,7 @@ class Compiler {
   }
 
   /** Whom we trust about clients. */
-  #trust(): { readonly trusted: string; readonly crl: string } | undefined {
+  #trust(): { readonly trusted: string; readonly alsoTrusted: string; readonly crl: string } | undefined {
     const { ssl_client_certificate: client, ssl_trusted_certificate: more, ssl_crl } = this.#conf
     const needed = this.#verify === VERIFY_ON || this.#verify === VERIFY_OPTIONAL
     if (needed && (client?.at.text ?? '') === '' && (more?.at.text ?? '') === '') {
@@ -184,7 +187,7 @@ class Compiler {
     const second = first === undefined ? undefined : this.#files.trusted(more)
     const crl = second === undefined ? undefined : this.#files.crl(ssl_crl)
     if (first === undefined || second === undefined || crl === undefined) return undefined
-    return { trusted: [first, second].filter((text) => text !== '').join('\n'), crl }
+    return { trusted: first, alsoTrusted: second, crl }
   }
 
   #dhparam(): string | undefined {
@@ -258,4 +261,13 @@ class Compiler {
     const dynamic = new DynamicPairs(sources, this.#files, this.#conf.ssl_certificate_cache, options)
     return (r) => dynamic.choose(r!())
   }
+}
+
+/** OpenSSL holds one certificate for each kind of key: a later one takes the place. */
+function lastOfEachKind(pairs: readonly Pair[]): readonly Pair[] {
+  return [...new Map(pairs.map((pair) => [keyKind(pair), pair])).values()]
+}
+
+function keyKind({ certificate }: Pair): string {
+  return new X509Certificate(certificate).publicKey.asymmetricKeyType ?? ''
 }

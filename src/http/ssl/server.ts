@@ -15,7 +15,8 @@ export const VERIFY_OPTIONAL = 2
 /** Certificates from unknown issuers are taken too. */
 export const VERIFY_OPTIONAL_NO_CA = 3
 
-const TLS_1_3 = 0x0304
+/** As it stands on the wire. */
+export const TLS_1_3 = 0x0304
 /** Ids of sessions that are found here; longer ones are tickets. */
 const SESSION_ID_SIZE = 32
 

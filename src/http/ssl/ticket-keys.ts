@@ -12,10 +12,15 @@ import type { RotatingKeys } from '../../shared/rotating-keys.ts'
 const NAME_SIZE = 16
 const AES_SIZE = 16
 
-/** The outcomes that OpenSSL knows: no such key, use it, use it and give the client a new ticket (TLS 1.3 wants that). */
+/** The outcomes that OpenSSL knows: no such key, use it, use it and give the client a new ticket (in TLS 1.3 they are used once). */
 const UNKNOWN = 0
 const USE = 1
 const RENEW = 2
+
+/** Random bytes are asked for in bulk: one question costs more than a ticket. */
+const RANDOM_SIZE = 4096
+const random = Buffer.allocUnsafeSlow(RANDOM_SIZE)
+let randomAt = RANDOM_SIZE
 
 interface TicketKey {
   readonly name: Buffer
@@ -24,7 +29,7 @@ interface TicketKey {
 }
 
 /** Makes a key of a file's 48 or 80 bytes. */
-export function ticketKeyOf(bytes: Buffer): TicketKey {
+function ticketKeyOf(bytes: Buffer): TicketKey {
   const name = bytes.subarray(0, NAME_SIZE)
   if (bytes.length === 48) return { name, aes: bytes.subarray(16, 32), hmac: bytes.subarray(32, 48) }
   return { name, hmac: bytes.subarray(16, 48), aes: bytes.subarray(48, 48 + AES_SIZE) }
@@ -40,10 +45,10 @@ export class FileTicketKeys implements TicketKeySource {
     this.#keys = files.map(ticketKeyOf)
   }
 
-  answer(name: Buffer, encrypts: boolean): unknown[] {
+  answer(name: Buffer, encrypts: boolean, is13: boolean): unknown[] {
     const [first] = this.#keys
     if (encrypts) return encryption(first!)
-    for (const key of this.#keys) if (key.name.equals(name)) return [RENEW, key.hmac, key.aes]
+    for (const key of this.#keys) if (key.name.equals(name)) return decryption(key, is13 || key !== first)
     return [UNKNOWN]
   }
 }
@@ -53,6 +58,8 @@ export class SharedTicketKeys implements TicketKeySource {
   readonly id: string
   readonly #keys: RotatingKeys
   readonly #timeoutS: number
+  #current: TicketKey | undefined
+  #bytes: Buffer | undefined
 
   constructor(keys: RotatingKeys, timeoutS: number) {
     this.id = `shared ${timeoutS}`
@@ -60,17 +67,30 @@ export class SharedTicketKeys implements TicketKeySource {
     this.#timeoutS = timeoutS
   }
 
-  answer(name: Buffer, encrypts: boolean): unknown[] {
+  answer(name: Buffer, encrypts: boolean, is13: boolean): unknown[] {
     const keys = this.#keys
     keys.rotate(clock.seconds, this.#timeoutS)
-    const current = ticketKeyOf(keys.current)
+    if (this.#bytes !== keys.current) {
+      this.#bytes = keys.current
+      this.#current = ticketKeyOf(keys.current)
+    }
+    const current = this.#current!
     if (encrypts) return encryption(current)
-    if (current.name.equals(name)) return [RENEW, current.hmac, current.aes]
+    if (current.name.equals(name)) return decryption(current, is13)
     const previous = keys.previous === undefined ? undefined : ticketKeyOf(keys.previous)
-    return previous?.name.equals(name) === true ? [RENEW, previous.hmac, previous.aes] : [UNKNOWN]
+    return previous?.name.equals(name) === true ? decryption(previous, true) : [UNKNOWN]
   }
 }
 
 function encryption(key: TicketKey): unknown[] {
-  return [USE, key.hmac, key.aes, key.name, randomFillSync(Buffer.allocUnsafe(AES_SIZE))]
+  if (randomAt === RANDOM_SIZE) {
+    randomFillSync(random)
+    randomAt = 0
+  }
+  randomAt += AES_SIZE
+  return [USE, key.hmac, key.aes, key.name, random.subarray(randomAt - AES_SIZE, randomAt)]
+}
+
+function decryption(key: TicketKey, renew: boolean): unknown[] {
+  return [renew ? RENEW : USE, key.hmac, key.aes]
 }

@@ -4,6 +4,7 @@ import type { Request } from '../../http/request.ts'
 import { clientVerify } from '../../http/ssl/client-certificate.ts'
 import { cipherNames, codesOf, codeText, groupName, groupNames } from '../../http/ssl/code-names.ts'
 import { certificateParts, onelineName, rfc2253Name } from '../../http/ssl/distinguished-name.ts'
+import type { HelloFacts } from '../../http/ssl/handshake.ts'
 import { sessionGroup, sessionId } from '../../http/ssl/session-facts.ts'
 import { clientSignature, ownSignature } from '../../http/ssl/signature-algorithms.ts'
 import { escapeUri } from '../../http/uri.ts'
@@ -30,8 +31,12 @@ function ofSession(get: (session: Buffer) => string): Getter<Request> {
   return ofTls(({ session }) => (session === undefined ? '' : get(session)))
 }
 
-function ofHello(get: (r: NonNullable<Request['client']['hello']>) => string): Getter<Request> {
-  return ofTls((_, { client }) => (client.hello === undefined ? '' : get(client.hello)))
+/** What the client said is known before TLS is agreed on: certificates are named by it. */
+function ofHello(get: (hello: HelloFacts) => string): Getter<Request> {
+  return (r) => {
+    const { hello } = r.client
+    return hello === undefined ? undefined : get(hello) || undefined
+  }
 }
 
 export const sslVariables: Variables<Request> = {
