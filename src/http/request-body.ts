@@ -92,6 +92,14 @@ export class RequestBody {
     this.#release()
   }
 
+  /** Another location answers: a body that is being passed on is spent, and the rest of it is dropped. */
+  leave(): void {
+    if (this.#mode !== STREAMED || this.complete) return
+    this.discard()
+    this.#r.contentLength = -1
+    this.#r.chunked = false
+  }
+
   /** The body was read to its end and is still there. */
   get whole(): boolean {
     return this.complete && this.#mode === BUFFERED
@@ -99,6 +107,11 @@ export class RequestBody {
 
   get streaming(): boolean {
     return this.#mode === STREAMED
+  }
+
+  /** All that was delivered so far is in memory. */
+  get remembered(): boolean {
+    return this.file === undefined && this.#used === this.received
   }
 
   /** The carrier delivers decoded bytes. Returns false when the body is refused: nothing more is wanted. */

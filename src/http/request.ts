@@ -427,7 +427,7 @@ export class Request implements LogContext {
     this.locationValid = true
     this.internal = true
     this.location = this.server.base
-    this.#slots.length = 0
+    this.#forgetContent()
     this.goto(this.server.startSteps, this.server.rewriteAt)
     return NEXT
   }
@@ -437,9 +437,15 @@ export class Request implements LogContext {
     if (--this.uriChanges <= 0) return this.#cycle()
     this.internal = true
     this.location = location
-    this.#slots.length = 0
+    this.#forgetContent()
     this.enter(location)
     return NEXT
+  }
+
+  /** Another location answers. */
+  #forgetContent(): void {
+    this.#slots.length = 0
+    this.requestBody?.leave()
   }
 
   /** Goes to the first step of a location: its rewrite rules, else the rest. */

@@ -15,6 +15,7 @@ export const TOO_LONG = 1
 /** Less came than Content-Length says. */
 export const TOO_SHORT = 2
 
+/** One stream's body. */
 export class BodyIntake {
   readonly #r: Request
   /** What the client may still send. */
@@ -27,6 +28,8 @@ export class BodyIntake {
   received = 0
   /** What comes is dropped. */
   dropping = false
+  /** Bytes were handed over, but not yet that these are all for now. */
+  pauseDue = false
   /** Takes what comes, in place of the request's body. */
   tunnel: Tunnel | undefined
   #kept: Buffer = NO_BYTES
@@ -42,7 +45,7 @@ export class BodyIntake {
   begin(window: number, ended: boolean): void {
     this.window = window
     this.ended = ended
-    this.wanted = this.dropping = this.#done = false
+    this.wanted = this.dropping = this.pauseDue = this.#done = false
     this.received = 0
     this.tunnel = undefined
     this.#drop()
@@ -71,7 +74,8 @@ export class BodyIntake {
       return TAKEN
     }
     if (size > 0) this.#give(buffer, start, end)
-    this.#tell()
+    if (ended) this.#tell()
+    else this.pauseDue = true
     return TAKEN
   }
 
@@ -90,6 +94,12 @@ export class BodyIntake {
     this.#tell()
   }
 
+  /** The bytes at hand are all delivered. */
+  pause(): void {
+    this.pauseDue = false
+    this.#tell()
+  }
+
   /** Nothing is taken until `open`. */
   close(): void {
     this.wanted = false
@@ -98,6 +108,7 @@ export class BodyIntake {
   /** Wants nothing any more. */
   stop(): void {
     this.dropping = true
+    this.pauseDue = false
     this.#drop()
   }
 

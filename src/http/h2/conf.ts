@@ -1,5 +1,6 @@
 /** What the `http2_*` directives say about the connections of one server. */
 
+/** The settings of one server. */
 export interface Http2Conf {
   /** `http2 on`. */
   readonly on: boolean

@@ -11,20 +11,19 @@ import type { Wire, WireOwner } from '../../net/wire.ts'
 import type { Client } from '../client.ts'
 import type { ClientConnection } from '../client-connection.ts'
 import { connectionCounters, NONE, WAITING, WRITING } from '../connection-counters.ts'
-import { HeaderTable } from '../header-table.ts'
+import type { RequestLimits } from '../h1/request-parser.ts'
+import type { HeaderTable } from '../header-table.ts'
 import type { HttpListener } from '../listener.ts'
 import type { ServerConf } from '../location.ts'
+import { ClientSettings, SETTING_SIZE } from './client-settings.ts'
 import { ClosedStreams } from './closed-streams.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { type FrameOwner, FrameReader } from './frame-reader.ts'
 import {
   ACK,
   CANCEL,
-  COMPRESSION_ERROR,
   CONTINUATION,
   ENABLE_CONNECT_PROTOCOL,
-  ENABLE_PUSH,
-  END_HEADERS,
   END_STREAM,
   ENHANCE_YOUR_CALM,
   FLOW_CONTROL_ERROR,
@@ -33,18 +32,15 @@ import {
   FRAME_SIZE_LIMIT,
   GOAWAY,
   goAway,
-  HEADER_TABLE_SIZE,
   HEADERS,
   INITIAL_WINDOW_SIZE,
   INTERNAL_ERROR,
   MAX_CONCURRENT_STREAMS,
   MAX_FRAME_SIZE,
   NO_ERROR,
-  PADDED,
   PING,
   PREFACE,
   PRIORITY,
-  PRIORITY_FLAG,
   PROTOCOL_ERROR,
   PUSH_PROMISE,
   pingAck,
@@ -55,8 +51,6 @@ import {
   SETTINGS_ACK,
   STREAM_CLOSED,
   settingsFrame,
-  TABLE_SIZE_DEFAULT,
-  u16,
   u31,
   u32,
   WINDOW_DEFAULT,
@@ -64,10 +58,9 @@ import {
   WINDOW_UPDATE,
   windowUpdate,
 } from './frames.ts'
-import { HeaderBlock } from './header-block.ts'
-import { HpackDecoder } from './hpack-decoder.ts'
+import { type HeadHost, HeadReader } from './head-reader.ts'
 import { openRequest } from './open-request.ts'
-import { RequestFields } from './request-fields.ts'
+import type { RequestFields } from './request-fields.ts'
 import type { H2Stream, StreamHost } from './stream.ts'
 import { giveStream, takeStream } from './stream-pool.ts'
 import { TurnList } from './turns.ts'
@@ -81,56 +74,45 @@ const HEADER_TIMEOUT = 1
 const KEEPALIVE_TIMEOUT = 2
 const LINGERING_TIMEOUT = 3
 
-/** What to do with the fields of a block. */
-const SERVE = 0
-const REFUSE = 1
-const TRAILERS = 2
-const IGNORE = 3
-
 const LOG_INFO = 7
 /** nginx's measure of a flood: that much more than an eighth of all bytes is no payload. */
 const OVERHEAD_BYTES_MAX = 1048576
 /** Padding, its length and priority of a HEADERS frame. */
 const HEADERS_EXTRA_MAX = 262
 
-const fields = new RequestFields()
-/** Takes fields that nobody asks for. */
-const nobodysFields = new HeaderTable()
 const TABLE_UPDATE = '\x20'
 
-export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHost, ClientConnection, LogContext {
+export class H2Connection
+  implements WireOwner, TimerOwner, FrameOwner, HeadHost, StreamHost, ClientConnection, LogContext
+{
   readonly client: Client
   readonly wire: Wire
   countedAs = NONE
   sendWindow = WINDOW_DEFAULT
-  frameMax = FRAME_SIZE_DEFAULT
   open = 0
   readonly turns = new TurnList<H2Stream>()
   readonly thirsty = new TurnList<H2Stream>()
   readonly #listener: HttpListener
   readonly #server: ServerConf
   readonly #reader: FrameReader
+  readonly #settings = new ClientSettings()
   readonly #guard = new FloodGuard()
-  readonly #closed = new ClosedStreams()
-  readonly #block = new HeaderBlock()
+  readonly closedStreams = new ClosedStreams()
+  readonly #heads = new HeadReader(this)
   readonly #timer = new Timer(this)
   readonly #startedMs = clock.monotonic
-  #decoder: HpackDecoder | undefined
   #streams: Map<number, H2Stream> | undefined
   #state = OPEN
   /** Bytes of the preface that have come. */
   #preface = 0
-  #lastStream = 0
-  /** What to do with the block at hand. */
-  #action = SERVE
+  lastStream = 0
   #acknowledged = false
-  #initialWindow = WINDOW_DEFAULT
   #receiveWindow = WINDOW_MAX
-  /** The client's table has another size: our next block says that we use none of it. */
-  #tableUpdate = false
   /** The stream of the DATA frame at hand, when somebody takes its bytes. */
   #dataStream: H2Stream | undefined
   #dataFlags = 0
+  /** Streams whose bodies got bytes by the read at hand. */
+  readonly #fed: H2Stream[] = []
   #dataBytes = 0
   /** Streams begun by the bytes of one read. */
   #newStreams = 0
@@ -153,7 +135,7 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
 
   /** Bytes that the fields of a head may have, and its block too. */
   get #blockMax(): number {
-    const { bufferSize, bufferCount } = this.#listener.serversFor(this.client).limits
+    const { bufferSize, bufferCount } = this.limits
     return Math.max(FRAME_SIZE_DEFAULT, bufferSize * bufferCount)
   }
 
@@ -187,19 +169,28 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
     while (this.#preface < PREFACE.length && at < size) {
       if (buffer[at++] === PREFACE.charCodeAt(this.#preface)) this.#preface++
       else {
-        this.#fail(PROTOCOL_ERROR, 'invalid connection preface')
+        this.fail(PROTOCOL_ERROR, 'invalid connection preface')
         return
       }
     }
     this.#newStreams = 0
     this.#totalBytes += size
-    if (!this.#reader.read(buffer, at, size) || this.lost) return
+    const goesOn = this.#reader.read(buffer, at, size)
+    if (this.#fed.length > 0) this.#pauseBodies()
+    if (!goesOn || this.lost) return
     if (this.#totalBytes / 8 > this.#payloadBytes + OVERHEAD_BYTES_MAX) {
-      this.#fail(NO_ERROR, 'http2 flood detected')
+      this.fail(NO_ERROR, 'http2 flood detected')
       return
     }
     this.#pump()
     this.#watchHead()
+  }
+
+  /** The bytes of this read are all delivered. */
+  #pauseBodies(): void {
+    const fed = this.#fed
+    for (let i = 0; i < fed.length; i++) fed[i]!.onReadEnd()
+    fed.length = 0
   }
 
   /** A head that has begun has to be complete in time. */
@@ -212,111 +203,79 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
   }
 
   get #headIncomplete(): boolean {
-    return this.#block.stream !== 0 || (this.#reader.incomplete && this.#dataStream === undefined)
+    return this.#heads.incomplete || (this.#reader.incomplete && this.#dataStream === undefined)
   }
 
   onFrameError(code: number, text: string): void {
-    this.#fail(code, `client ${text}`)
+    this.fail(code, `client ${text}`)
   }
 
   onFrame(type: number, flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    if (this.#block.stream !== 0 && type !== CONTINUATION) return this.#interrupted()
+    if (this.#heads.incomplete && type !== CONTINUATION) return this.#interrupted()
     switch (type) {
       case HEADERS:
-        return this.#headers(flags, id, buffer, start, end)
+        return this.#heads.headers(flags, id, buffer, start, end)
       case CONTINUATION:
-        return this.#continuation(flags, id, buffer, start, end)
+        return this.#heads.continuation(flags, id, buffer, start, end, this.#blockMax)
       case PRIORITY:
         return this.#priority(id, buffer, start)
       case RST_STREAM:
         return this.#rstStream(id, u32(buffer, start))
       case SETTINGS:
-        return this.#settings(flags, id, buffer, start, end)
+        return this.#settingsFrame(flags, id, buffer, start, end)
       case PING:
         return this.#ping(flags, id, buffer, start)
       case GOAWAY:
-        if (id !== 0) return this.#fail(PROTOCOL_ERROR, 'client sent GOAWAY frame with incorrect identifier')
-        return this.#idleFrame('GOAWAY')
+        if (id !== 0) return this.fail(PROTOCOL_ERROR, 'client sent GOAWAY frame with incorrect identifier')
+        return this.idleFrame('GOAWAY')
       case WINDOW_UPDATE:
         return this.#windowUpdate(id, u31(buffer, start))
       case PUSH_PROMISE:
-        return this.#fail(PROTOCOL_ERROR, 'client sent PUSH_PROMISE frame')
+        return this.fail(PROTOCOL_ERROR, 'client sent PUSH_PROMISE frame')
       default:
-        return this.#idleFrame('unknown')
+        return this.idleFrame('unknown')
     }
   }
 
   #interrupted(): boolean {
-    return this.#fail(PROTOCOL_ERROR, 'client sent inappropriate frame while CONTINUATION was expected')
+    return this.fail(PROTOCOL_ERROR, 'client sent inappropriate frame while CONTINUATION was expected')
   }
 
   /** A frame that asks for nothing; false: there were too many. */
-  #idleFrame(name: string): boolean {
-    return this.#guard.idleFrame() || this.#fail(ENHANCE_YOUR_CALM, `client sent too many ${name} frames`)
+  idleFrame(name: string): boolean {
+    return this.#guard.idleFrame() || this.fail(ENHANCE_YOUR_CALM, `client sent too many ${name} frames`)
   }
 
   /** Nothing was ever said on that stream. */
   #isIdle(id: number): boolean {
-    return id > this.#lastStream || id % 2 === 0
+    return id > this.lastStream || id % 2 === 0
   }
 
   // ---- heads ---------------------------------------------------------------------------------
 
-  #headers(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    const padded = (flags & PADDED) !== 0
-    const prioritized = (flags & PRIORITY_FLAG) !== 0
-    const extra = (padded ? 1 : 0) + (prioritized ? 5 : 0)
-    const size = end - start
-    if (size < extra) return this.#fail(FRAME_SIZE_ERROR, `client sent HEADERS frame with incorrect length ${size}`)
-    const at = start + extra
-    const padding = padded ? buffer[start]! : 0
-    if (padding > end - at) {
-      const text = `client sent padded HEADERS frame with incorrect length: ${end - at}, padding: ${padding}`
-      return this.#fail(PROTOCOL_ERROR, text)
-    }
-    if (prioritized && u31(buffer, at - 5) === id) return this.#dependsOnItself('HEADERS', id)
-    const stream = this.#streams?.get(id)
-    if (stream !== undefined) this.#action = TRAILERS
-    else {
-      if (size === extra) return this.#fail(FRAME_SIZE_ERROR, 'client sent HEADERS frame with empty header block')
-      if (!this.#admit(id, flags)) return false
-    }
-    const stop = end - padding
-    if ((flags & END_HEADERS) !== 0) return this.#decode(id, flags, buffer, at, stop)
-    this.#block.begin(id, flags, buffer, at, stop)
-    return true
+  get limits(): RequestLimits {
+    return this.#listener.serversFor(this.client).limits
   }
 
-  #dependsOnItself(name: string, id: number): boolean {
-    return this.#fail(PROTOCOL_ERROR, `client sent ${name} frame for stream ${id} with incorrect dependency`)
+  get leaving(): boolean {
+    return this.#state !== OPEN
   }
 
-  /** Decides what becomes of a stream that is not open; false: the connection ends. */
-  #admit(id: number, flags: number): boolean {
-    this.#action = IGNORE
-    if (id <= this.#lastStream || id % 2 === 0) {
-      if (this.#closed.byServer(id)) return this.#idleFrame('HEADERS')
-      const code = this.#closed.byClient(id) ? STREAM_CLOSED : PROTOCOL_ERROR
-      const text = `client sent HEADERS frame with incorrect identifier ${id}, the last was ${this.#lastStream}`
-      return this.#fail(code, text)
-    }
-    // Behind GOAWAY a block is decoded for the sake of the table, and that is all.
-    if (this.#state !== OPEN) return this.#idleFrame('HEADERS')
-    this.#lastStream = id
-    const { http2 } = this.#server
-    const reason = this.#refusal(flags)
-    if (reason === '') {
-      this.#action = SERVE
-      return true
-    }
-    this.logInfo(reason)
-    this.#action = REFUSE
-    if (this.#refusedStreams++ <= Math.max(http2.streamsMax, 100)) return true
-    return this.#fail(ENHANCE_YOUR_CALM, 'client sent too many refused streams')
+  stream(id: number): H2Stream | undefined {
+    return this.#streams?.get(id)
   }
 
-  /** Why a new stream is refused, or nothing. */
-  #refusal(flags: number): string {
+  makeStream(id: number): H2Stream {
+    const stream = takeStream(this)
+    stream.begin(this, id, this.#settings.initialWindow)
+    return stream
+  }
+
+  dropStream(stream: H2Stream): void {
+    giveStream(stream)
+  }
+
+  refusal(flags: number): string {
     const { streamsMax, prereadSize } = this.#server.http2
     if (this.open >= streamsMax) return `concurrent streams exceeded ${this.open}`
     if (this.#newStreams++ >= 2 * streamsMax) return 'client sent too many streams at once'
@@ -326,47 +285,14 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
     return ''
   }
 
-  #continuation(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    const block = this.#block
-    if (block.stream === 0) return this.#fail(PROTOCOL_ERROR, 'client sent unexpected CONTINUATION frame')
-    if (block.stream !== id) {
-      return this.#fail(PROTOCOL_ERROR, 'client sent CONTINUATION frame with incorrect identifier')
-    }
-    if (!block.add(buffer, start, end, this.#blockMax)) {
-      return this.#fail(ENHANCE_YOUR_CALM, 'client sent too many or too large CONTINUATION frames')
-    }
-    if ((flags & END_HEADERS) === 0) return true
-    const { bytes, size } = block
-    const first = block.flags
-    block.end()
-    return this.#decode(id, first, bytes, 0, size)
+  refuse(id: number, reason: string): boolean {
+    this.logInfo(reason)
+    this.wire.write(rstStream(id, REFUSED_STREAM))
+    if (this.#refusedStreams++ <= Math.max(this.#server.http2.streamsMax, 100)) return true
+    return this.fail(ENHANCE_YOUR_CALM, 'client sent too many refused streams')
   }
 
-  /** The block is whole: what the client's table is depends on each of them. */
-  #decode(id: number, flags: number, buffer: Buffer, start: number, end: number): boolean {
-    const action = this.#action
-    const { limits } = this.#listener.serversFor(this.client)
-    this.#decoder ??= new HpackDecoder(TABLE_SIZE_DEFAULT)
-    const stream = action === SERVE ? takeStream(this) : undefined
-    if (stream !== undefined) stream.begin(this, id, this.#initialWindow)
-    fields.begin(stream?.headers ?? nobodysFields, limits, action === TRAILERS)
-    const decoder = this.#decoder
-    if (!decoder.decode(buffer, start, end, fields)) {
-      const code = decoder.truncated ? FRAME_SIZE_ERROR : COMPRESSION_ERROR
-      return this.#fail(code, `client sent header block with ${decoder.problem}`)
-    }
-    fields.end()
-    if (fields.excess !== '') {
-      const code = fields.excess.includes('zero') ? PROTOCOL_ERROR : ENHANCE_YOUR_CALM
-      return this.#fail(code, `client ${fields.excess}`)
-    }
-    if (stream !== undefined) this.#serve(stream, flags, end - start)
-    else if (action === REFUSE) this.wire.write(rstStream(id, REFUSED_STREAM))
-    else if (action === TRAILERS) return this.#trailers(id, flags)
-    return true
-  }
-
-  #serve(stream: H2Stream, flags: number, size: number): void {
+  serve(stream: H2Stream, fields: RequestFields, flags: number, size: number): void {
     const { client } = this
     const { core } = this.#server.base
     this.#streams ??= new Map()
@@ -385,14 +311,13 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
     const tooOld = clock.monotonic - this.#startedMs > core.keepalive_time
     if (core.keepalive_timeout.timeoutMs === 0 || client.requests >= core.keepalive_requests || tooOld) {
       this.#state = LEAVING
-      this.wire.write(goAway(this.#lastStream, NO_ERROR))
+      this.wire.write(goAway(this.lastStream, NO_ERROR))
     }
     openRequest(stream, fields, this.#listener)
   }
 
-  #trailers(id: number, flags: number): boolean {
-    const stream = this.#streams?.get(id)
-    if (stream === undefined) return true
+  trailers(stream: H2Stream, fields: RequestFields, table: HeaderTable, flags: number): boolean {
+    const { id } = stream
     if (stream.intake.ended) return this.#violated(stream, STREAM_CLOSED, `HEADERS frame for half-closed stream ${id}`)
     if ((flags & END_STREAM) === 0)
       return this.#violated(stream, PROTOCOL_ERROR, `trailers that do not end stream ${id}`)
@@ -401,10 +326,8 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
       return this.#endStream(stream, PROTOCOL_ERROR)
     }
     let lines = ''
-    for (let i = 0; i < nobodysFields.count; i++) {
-      lines += nobodysFields.name(i) + ': ' + nobodysFields.value(i) + '\r\n'
-    }
-    stream.onTrailers(lines)
+    for (let i = 0; i < table.count; i++) lines += table.name(i) + ': ' + table.value(i) + '\r\n'
+    if (stream.onTrailers(lines)) this.#fed.push(stream)
     return true
   }
 
@@ -414,11 +337,11 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
     this.#dataStream = undefined
     this.#dataFlags = flags
     this.#dataBytes = 0
-    if (this.#block.stream !== 0) return this.#interrupted()
-    if (id === 0) return this.#fail(PROTOCOL_ERROR, 'client sent DATA frame with incorrect identifier')
+    if (this.#heads.incomplete) return this.#interrupted()
+    if (id === 0) return this.fail(PROTOCOL_ERROR, 'client sent DATA frame with incorrect identifier')
     if (size > this.#receiveWindow) {
       const text = `received DATA frame length ${size}, available window ${this.#receiveWindow}`
-      return this.#fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
+      return this.fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
     }
     this.#receiveWindow -= size
     if (this.#receiveWindow < WINDOW_MAX / 4) {
@@ -441,9 +364,9 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
 
   /** Bytes that were on their way when the stream was ended are dropped. */
   #dataOnClosed(id: number): boolean {
-    if (this.#isIdle(id)) return this.#fail(PROTOCOL_ERROR, `client sent DATA frame for idle stream ${id}`)
-    if (!this.#closed.byClient(id)) return this.#idleFrame('DATA')
-    return this.#fail(STREAM_CLOSED, `client sent DATA frame for closed stream ${id}`)
+    if (this.#isIdle(id)) return this.fail(PROTOCOL_ERROR, `client sent DATA frame for idle stream ${id}`)
+    if (!this.closedStreams.byClient(id)) return this.idleFrame('DATA')
+    return this.fail(STREAM_CLOSED, `client sent DATA frame for closed stream ${id}`)
   }
 
   onData(buffer: Buffer, start: number, end: number, last: boolean): boolean {
@@ -452,28 +375,30 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
     this.#dataBytes += size
     this.#payloadBytes += size
     this.#guard.payload(size)
-    if (last && !ended && this.#dataBytes === 0 && !this.#idleFrame('empty DATA')) return false
+    if (last && !ended && this.#dataBytes === 0 && !this.idleFrame('empty DATA')) return false
     const stream = this.#dataStream
     if (stream === undefined) return true
     if (last) this.#dataStream = undefined
-    stream.onData(buffer, start, end, ended)
+    if (stream.onData(buffer, start, end, ended)) this.#fed.push(stream)
     return !this.lost
   }
 
   // ---- control frames ------------------------------------------------------------------------
 
   #priority(id: number, buffer: Buffer, start: number): boolean {
-    if (id === 0) return this.#fail(PROTOCOL_ERROR, 'client sent PRIORITY frame with incorrect identifier')
-    if (u31(buffer, start) === id) return this.#dependsOnItself('PRIORITY', id)
-    return this.#idleFrame('PRIORITY')
+    if (id === 0) return this.fail(PROTOCOL_ERROR, 'client sent PRIORITY frame with incorrect identifier')
+    if (u31(buffer, start) === id) {
+      return this.fail(PROTOCOL_ERROR, `client sent PRIORITY frame for stream ${id} with incorrect dependency`)
+    }
+    return this.idleFrame('PRIORITY')
   }
 
   #rstStream(id: number, code: number): boolean {
     if (id === 0 || this.#isIdle(id)) {
-      return this.#fail(PROTOCOL_ERROR, 'client sent RST_STREAM frame with incorrect identifier')
+      return this.fail(PROTOCOL_ERROR, 'client sent RST_STREAM frame with incorrect identifier')
     }
     const stream = this.#streams?.get(id)
-    if (stream === undefined) return this.#idleFrame('RST_STREAM')
+    if (stream === undefined) return this.idleFrame('RST_STREAM')
     const how =
       code === CANCEL
         ? `client canceled stream ${id}`
@@ -483,58 +408,33 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
     stream.request.logError(LOG_INFO, how)
     stream.intake.ended = true
     stream.clientLeft()
-    return this.#guard.reset() || this.#fail(ENHANCE_YOUR_CALM, 'client sent too many RST_STREAM frames')
+    return this.#guard.reset() || this.fail(ENHANCE_YOUR_CALM, 'client sent too many RST_STREAM frames')
   }
 
-  #settings(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+  #settingsFrame(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
     const size = end - start
-    if (id !== 0) return this.#fail(PROTOCOL_ERROR, 'client sent SETTINGS frame with incorrect identifier')
+    if (id !== 0) return this.fail(PROTOCOL_ERROR, 'client sent SETTINGS frame with incorrect identifier')
     if ((flags & ACK) !== 0) {
       if (size !== 0) {
-        return this.#fail(FRAME_SIZE_ERROR, 'client sent SETTINGS frame with the ACK flag and nonzero length')
+        return this.fail(FRAME_SIZE_ERROR, 'client sent SETTINGS frame with the ACK flag and nonzero length')
       }
       this.#acknowledged = true
-      return this.#idleFrame('SETTINGS')
+      return this.idleFrame('SETTINGS')
     }
-    if (size % 6 !== 0) return this.#fail(FRAME_SIZE_ERROR, `client sent SETTINGS frame with incorrect length ${size}`)
-    if (!this.#idleFrame('SETTINGS')) return false
-    for (let at = start; at < end; at += 6) if (!this.#setting(u16(buffer, at), u32(buffer, at + 2))) return false
+    if (size % SETTING_SIZE !== 0) {
+      return this.fail(FRAME_SIZE_ERROR, `client sent SETTINGS frame with incorrect length ${size}`)
+    }
+    if (!this.idleFrame('SETTINGS')) return false
+    const settings = this.#settings
+    const before = settings.initialWindow
+    if (!settings.read(buffer, start, end)) return this.fail(settings.code, settings.problem)
     this.wire.write(SETTINGS_ACK)
-    return true
-  }
-
-  #setting(name: number, value: number): boolean {
-    switch (name) {
-      case INITIAL_WINDOW_SIZE:
-        if (value > WINDOW_MAX) return this.#badSetting('INITIAL_WINDOW_SIZE', value, FLOW_CONTROL_ERROR)
-        return this.#initialWindowIs(value)
-      case MAX_FRAME_SIZE:
-        if (value > FRAME_SIZE_LIMIT || value < FRAME_SIZE_DEFAULT) {
-          return this.#badSetting('MAX_FRAME_SIZE', value, PROTOCOL_ERROR)
-        }
-        this.frameMax = value
-        return true
-      case ENABLE_PUSH:
-        return value <= 1 || this.#badSetting('ENABLE_PUSH', value, PROTOCOL_ERROR)
-      case ENABLE_CONNECT_PROTOCOL:
-        return value <= 1 || this.#badSetting('ENABLE_CONNECT_PROTOCOL', value, PROTOCOL_ERROR)
-      case HEADER_TABLE_SIZE:
-        this.#tableUpdate = true
-        return true
-      default:
-        return true
-    }
-  }
-
-  #badSetting(name: string, value: number, code: number): boolean {
-    return this.#fail(code, `client sent SETTINGS frame with incorrect ${name} value ${value}`)
+    return settings.initialWindow === before || this.#moveWindows(settings.initialWindow - before)
   }
 
   /** The windows of open streams move by as much as the initial one does; they may become negative. */
-  #initialWindowIs(value: number): boolean {
-    const delta = value - this.#initialWindow
-    this.#initialWindow = value
-    if (delta === 0 || this.#streams === undefined) return true
+  #moveWindows(delta: number): boolean {
+    if (this.#streams === undefined) return true
     for (const stream of [...this.#streams.values()]) {
       if (stream.sendWindow + delta <= WINDOW_MAX) stream.widen(delta)
       else if (!this.#violated(stream, FLOW_CONTROL_ERROR, 'SETTINGS frame that overflows a window')) return false
@@ -543,28 +443,28 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
   }
 
   #ping(flags: number, id: number, buffer: Buffer, start: number): boolean {
-    if (id !== 0) return this.#fail(PROTOCOL_ERROR, 'client sent PING frame with incorrect identifier')
-    if (!this.#idleFrame('PING')) return false
+    if (id !== 0) return this.fail(PROTOCOL_ERROR, 'client sent PING frame with incorrect identifier')
+    if (!this.idleFrame('PING')) return false
     if ((flags & ACK) === 0) this.wire.write(pingAck(buffer.latin1Slice(start, start + 8)))
     return true
   }
 
   #windowUpdate(id: number, count: number): boolean {
     if (count === 0) {
-      return this.#fail(PROTOCOL_ERROR, 'client sent WINDOW_UPDATE frame with incorrect window increment 0')
+      return this.fail(PROTOCOL_ERROR, 'client sent WINDOW_UPDATE frame with incorrect window increment 0')
     }
-    if (!this.#idleFrame('WINDOW_UPDATE')) return false
+    if (!this.idleFrame('WINDOW_UPDATE')) return false
     if (id === 0) {
       if (count > WINDOW_MAX - this.sendWindow) {
         const text = `received WINDOW_UPDATE frame with window increment ${count} not allowed for window ${this.sendWindow}`
-        return this.#fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
+        return this.fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
       }
       this.sendWindow += count
       return true
     }
     const stream = this.#streams?.get(id)
     if (stream === undefined) {
-      return !this.#isIdle(id) || this.#fail(PROTOCOL_ERROR, `client sent WINDOW_UPDATE frame for idle stream ${id}`)
+      return !this.#isIdle(id) || this.fail(PROTOCOL_ERROR, `client sent WINDOW_UPDATE frame for idle stream ${id}`)
     }
     if (count > WINDOW_MAX - stream.sendWindow) {
       const text = `received WINDOW_UPDATE frame with window increment ${count} not allowed for window ${stream.sendWindow}`
@@ -587,11 +487,15 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
   #endStream(stream: H2Stream, code: number): boolean {
     stream.sendReset(code)
     stream.clientLeft()
-    return this.#guard.reset() || this.#fail(ENHANCE_YOUR_CALM, 'client caused too many stream resets')
+    return this.#guard.reset() || this.fail(ENHANCE_YOUR_CALM, 'client caused too many stream resets')
   }
 
   get closing(): boolean {
     return this.#listener.closing
+  }
+
+  get frameMax(): number {
+    return this.#settings.frameMax
   }
 
   get lost(): boolean {
@@ -599,8 +503,8 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
   }
 
   takeTableUpdate(): string {
-    if (!this.#tableUpdate) return ''
-    this.#tableUpdate = false
+    if (!this.#settings.tableUpdate) return ''
+    this.#settings.tableUpdate = false
     return TABLE_UPDATE
   }
 
@@ -613,7 +517,7 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
   streamOver(stream: H2Stream): void {
     if (this.#dataStream === stream) this.#dataStream = undefined
     this.#streams?.delete(stream.id)
-    this.#closed.add(stream.id, stream.intake.ended)
+    this.closedStreams.add(stream.id, stream.intake.ended)
     giveStream(stream)
     if (--this.open > 0 || this.lost) return
     if (this.#state === LEAVING) return this.#linger()
@@ -646,15 +550,15 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
     if (this.#state === LINGERING) return this.close()
     if (this.#state !== OPEN) return
     this.#state = LEAVING
-    this.wire.write(goAway(this.#lastStream, NO_ERROR))
+    this.wire.write(goAway(this.lastStream, NO_ERROR))
     if (this.open === 0) this.#linger()
   }
 
   /** The client broke the protocol: nothing more is done for it. Always false, as the reader wants it. */
-  #fail(code: number, message: string): false {
+  fail(code: number, message: string): false {
     if (this.lost) return false
     this.logInfo(message)
-    if (this.#state === OPEN || code !== NO_ERROR) this.wire.write(goAway(this.#lastStream, code))
+    if (this.#state === OPEN || code !== NO_ERROR) this.wire.write(goAway(this.lastStream, code))
     this.#reader.stop()
     this.#state = LINGERING
     this.#dropStreams()
@@ -724,7 +628,7 @@ export class H2Connection implements WireOwner, TimerOwner, FrameOwner, StreamHo
         this.close()
         return
       case HEADER_TIMEOUT:
-        if (this.#headIncomplete || this.#preface < PREFACE.length) this.#fail(PROTOCOL_ERROR, 'client timed out')
+        if (this.#headIncomplete || this.#preface < PREFACE.length) this.fail(PROTOCOL_ERROR, 'client timed out')
         else this.shutDown()
         return
       case KEEPALIVE_TIMEOUT:

@@ -6,7 +6,7 @@
  * There is one object per thread: a block is decoded in one go.
  */
 import type { LineRules } from '../h1/field-lines.ts'
-import { METHOD, NAME, SPACE, VALUE } from '../h1/tokens.ts'
+import { CR, LF, METHOD, NAME, SPACE } from '../h1/tokens.ts'
 import { type HeaderTable, hashName } from '../header-table.ts'
 import type { FieldReceiver } from './hpack-decoder.ts'
 
@@ -48,6 +48,8 @@ export class RequestFields implements FieldReceiver {
   status = 0
   /** What is wrong with the block itself, so that the connection ends; empty while nothing is. */
   excess = ''
+  /** The excess is a field without a name. */
+  nameless = false
   /** Names that `ignore_invalid_headers` left out, for the log. */
   readonly dropped: string[] = []
   #table!: HeaderTable
@@ -64,6 +66,7 @@ export class RequestFields implements FieldReceiver {
     this.method = this.scheme = this.path = this.authority = this.protocol = ''
     this.problem = this.excess = ''
     this.status = 0
+    this.nameless = false
     if (this.dropped.length !== 0) this.dropped.length = 0
     this.#table = table
     this.#limits = limits
@@ -111,8 +114,10 @@ export class RequestFields implements FieldReceiver {
   #fits(name: string, value: string): boolean {
     const { bufferSize } = this.#limits
     this.#left -= name.length + value.length
-    if (name === '') this.excess = 'sent zero header name length'
-    else if (name.length > bufferSize || value.length > bufferSize) this.excess = 'sent too large header field'
+    if (name === '') {
+      this.excess = 'sent zero header name length'
+      this.nameless = true
+    } else if (name.length > bufferSize || value.length > bufferSize) this.excess = 'sent too large header field'
     else if (this.#left < 0) this.excess = 'sent too large header'
     else return true
     return false
@@ -214,7 +219,11 @@ export class RequestFields implements FieldReceiver {
   }
 }
 
+/** As in nginx everything but line ends and NUL may stand in a value. */
 function soundValue(value: string): boolean {
-  for (let i = 0; i < value.length; i++) if (VALUE[value.charCodeAt(i)] !== 1) return false
+  for (let i = 0; i < value.length; i++) {
+    const byte = value.charCodeAt(i)
+    if (byte <= CR && (byte === CR || byte === LF || byte === 0)) return false
+  }
   return true
 }

@@ -502,11 +502,21 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     this.#bodyMoved()
   }
 
-  /** A part of the body came. */
-  onData(buffer: Buffer, start: number, end: number, ended: boolean): void {
-    const outcome = this.intake.take(buffer, start, end, ended)
+  /** A part of the body came. True: `onReadEnd` is due when the bytes of this read are all delivered. */
+  onData(buffer: Buffer, start: number, end: number, ended: boolean): boolean {
+    const { intake } = this
+    const due = intake.pauseDue
+    const outcome = intake.take(buffer, start, end, ended)
     if (outcome === TAKEN) this.#bodyMoved()
     else this.#bodyBad(outcome)
+    return intake.pauseDue && !due
+  }
+
+  /** Bodies are passed on in pieces as large as reads, not as frames. */
+  onReadEnd(): void {
+    if (!this.intake.pauseDue) return
+    this.intake.pause()
+    this.#bodyMoved()
   }
 
   #bodyBad(outcome: number): void {
@@ -522,10 +532,10 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     else this.#bodyBroken = true
   }
 
-  /** Trailers ended the body; `lines` are their fields. */
-  onTrailers(lines: string): void {
+  /** Trailers ended the body; `lines` are their fields. Answers as `onData`. */
+  onTrailers(lines: string): boolean {
     if (lines !== '') this.request.ensureBody().trailers = lines
-    this.onData(NO_BODY, 0, 0, true)
+    return this.onData(NO_BODY, 0, 0, true)
   }
 
   /** Lets the client send more, and looks after the time. */

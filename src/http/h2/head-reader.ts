@@ -1,0 +1,166 @@
+/**
+ * From HEADERS and CONTINUATION frames to decoded fields, and what becomes of them: a new request, one that is refused,
+ * the trailers of a request, or nothing. Every block is decoded, because the client's table depends on all of them.
+ */
+import { HeaderTable } from '../header-table.ts'
+import type { ClosedStreams } from './closed-streams.ts'
+import {
+  COMPRESSION_ERROR,
+  END_HEADERS,
+  ENHANCE_YOUR_CALM,
+  FRAME_SIZE_ERROR,
+  PADDED,
+  PRIORITY_FLAG,
+  PROTOCOL_ERROR,
+  STREAM_CLOSED,
+  TABLE_SIZE_DEFAULT,
+  u31,
+} from './frames.ts'
+import { HeaderBlock } from './header-block.ts'
+import { HpackDecoder } from './hpack-decoder.ts'
+import { type FieldLimits, RequestFields } from './request-fields.ts'
+import type { H2Stream } from './stream.ts'
+
+/** What to do with the fields of a block. */
+const SERVE = 0
+const REFUSE = 1
+const TRAILERS = 2
+const IGNORE = 3
+
+/** There is one for the thread: a block is decoded and used in one go. */
+const fields = new RequestFields()
+/** Takes fields that belong to no new request. */
+const otherFields = new HeaderTable()
+
+/** The connection that the heads are read for. Methods that answer false have ended it. */
+export interface HeadHost {
+  readonly closedStreams: ClosedStreams
+  readonly limits: FieldLimits
+  /** The highest number of a stream that the client has begun. */
+  lastStream: number
+  /** GOAWAY was sent: new streams are not looked at. */
+  readonly leaving: boolean
+  stream(id: number): H2Stream | undefined
+  /** A stream for the fields to go to; `serve` or `dropStream` follows. */
+  makeStream(id: number): H2Stream
+  dropStream(stream: H2Stream): void
+  /** Begins the request; `size` is that of the block. */
+  serve(stream: H2Stream, fields: RequestFields, flags: number, size: number): void
+  /** Why a new stream is to be refused, or an empty text. */
+  refusal(flags: number): string
+  refuse(id: number, reason: string): boolean
+  /** Fields came on an open stream. */
+  trailers(stream: H2Stream, fields: RequestFields, table: HeaderTable, flags: number): boolean
+  idleFrame(name: string): boolean
+  fail(code: number, message: string): false
+}
+
+/** One connection's reader. */
+export class HeadReader {
+  readonly #host: HeadHost
+  readonly #block = new HeaderBlock()
+  #decoder: HpackDecoder | undefined
+  /** What to do with the block at hand. */
+  #action = SERVE
+
+  constructor(host: HeadHost) {
+    this.#host = host
+  }
+
+  /** A block has begun: nothing but its CONTINUATION may come. */
+  get incomplete(): boolean {
+    return this.#block.stream !== 0
+  }
+
+  headers(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    const host = this.#host
+    const padded = (flags & PADDED) !== 0
+    const prioritized = (flags & PRIORITY_FLAG) !== 0
+    const extra = (padded ? 1 : 0) + (prioritized ? 5 : 0)
+    const size = end - start
+    if (size < extra) return host.fail(FRAME_SIZE_ERROR, `client sent HEADERS frame with incorrect length ${size}`)
+    const at = start + extra
+    const padding = padded ? buffer[start]! : 0
+    if (padding > end - at) {
+      const text = `client sent padded HEADERS frame with incorrect length: ${end - at}, padding: ${padding}`
+      return host.fail(PROTOCOL_ERROR, text)
+    }
+    if (prioritized && u31(buffer, at - 5) === id) {
+      return host.fail(PROTOCOL_ERROR, `client sent HEADERS frame for stream ${id} with incorrect dependency`)
+    }
+    if (host.stream(id) !== undefined) this.#action = TRAILERS
+    else {
+      if (size === extra) return host.fail(FRAME_SIZE_ERROR, 'client sent HEADERS frame with empty header block')
+      if (!this.#admit(id, flags)) return false
+    }
+    const stop = end - padding
+    if ((flags & END_HEADERS) !== 0) return this.#decode(id, flags, buffer, at, stop)
+    this.#block.begin(id, flags, buffer, at, stop)
+    return true
+  }
+
+  /** Decides what becomes of a stream that is not open; false: the connection ends. */
+  #admit(id: number, flags: number): boolean {
+    const host = this.#host
+    this.#action = IGNORE
+    if (id <= host.lastStream || id % 2 === 0) {
+      if (host.closedStreams.byServer(id)) return host.idleFrame('HEADERS')
+      const code = host.closedStreams.byClient(id) ? STREAM_CLOSED : PROTOCOL_ERROR
+      const text = `client sent HEADERS frame with incorrect identifier ${id}, the last was ${host.lastStream}`
+      return host.fail(code, text)
+    }
+    if (host.leaving) return host.idleFrame('HEADERS')
+    host.lastStream = id
+    const reason = host.refusal(flags)
+    this.#action = reason === '' ? SERVE : REFUSE
+    return reason === '' || host.refuse(id, reason)
+  }
+
+  continuation(flags: number, id: number, buffer: Buffer, start: number, end: number, sizeMax: number): boolean {
+    const host = this.#host
+    const block = this.#block
+    if (block.stream === 0) return host.fail(PROTOCOL_ERROR, 'client sent unexpected CONTINUATION frame')
+    if (block.stream !== id) {
+      return host.fail(PROTOCOL_ERROR, 'client sent CONTINUATION frame with incorrect identifier')
+    }
+    if (!block.add(buffer, start, end, sizeMax)) {
+      return host.fail(ENHANCE_YOUR_CALM, 'client sent too many or too large CONTINUATION frames')
+    }
+    if ((flags & END_HEADERS) === 0) return true
+    const { bytes, size } = block
+    const first = block.flags
+    block.end()
+    return this.#decode(id, first, bytes, 0, size)
+  }
+
+  #decode(id: number, flags: number, buffer: Buffer, start: number, end: number): boolean {
+    const host = this.#host
+    const action = this.#action
+    this.#decoder ??= new HpackDecoder(TABLE_SIZE_DEFAULT)
+    const decoder = this.#decoder
+    const stream = action === SERVE ? host.makeStream(id) : undefined
+    fields.begin(stream?.headers ?? otherFields, host.limits, action === TRAILERS)
+    const sound = decoder.decode(buffer, start, end, fields)
+    fields.end()
+    if (!sound || fields.excess !== '') {
+      if (stream !== undefined) host.dropStream(stream)
+      return sound ? this.#excess() : this.#malformed(decoder)
+    }
+    if (stream !== undefined) host.serve(stream, fields, flags, end - start)
+    else if (action === TRAILERS) {
+      const open = host.stream(id)
+      if (open !== undefined) return host.trailers(open, fields, otherFields, flags)
+    }
+    return true
+  }
+
+  #malformed(decoder: HpackDecoder): false {
+    const code = decoder.truncated ? FRAME_SIZE_ERROR : COMPRESSION_ERROR
+    return this.#host.fail(code, `client sent header block with ${decoder.problem}`)
+  }
+
+  #excess(): false {
+    const code = fields.nameless ? PROTOCOL_ERROR : ENHANCE_YOUR_CALM
+    return this.#host.fail(code, `client ${fields.excess}`)
+  }
+}
