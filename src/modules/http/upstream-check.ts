@@ -2,17 +2,18 @@
  * Health checks in the syntax of Tengine and nginx_upstream_check_module: `check` and its companions inside `upstream`,
  * and a page with the state of all servers. The engine is that of `health_check`.
  */
-import { number, oneOf, raw, size, words } from '../../config/args.ts'
+import { keyValue, number, oneOf, raw, size, words } from '../../config/args.ts'
 import { mapped, optional, params } from '../../config/combine.ts'
-import { directive, type ReadContext, type ScopeView } from '../../config/directive.ts'
+import { type ConfOf, directive, directives, type ReadContext, type ScopeView } from '../../config/directive.ts'
 import type { Word } from '../../config/source.ts'
 import type { AttachContext, TreeContext } from '../../http/module.ts'
 import type { Plan } from '../../http/plan.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import type { PeerGroup } from '../../upstream/group.ts'
-import type { CheckOptions } from '../../upstream/health.ts'
+import type { CheckOptions, Probe, ProbeOwner } from '../../upstream/health.ts'
 import { type ProbeOptions, TcpProbe } from '../../upstream/health-probe.ts'
 import { HEALTHY, UNHEALTHY } from '../../upstream/peer.ts'
+import { AJP, FASTCGI_PARAMS, fastcgi, MYSQL, PacketProbe, SSL_HELLO } from './upstream-check-packets.ts'
 import { type StatusFormat, sendCheckStatus } from './upstream-check-status.ts'
 import { healthChecks } from './upstream-health.ts'
 import { HttpProbe } from './upstream-health-probe.ts'
@@ -25,13 +26,14 @@ interface CheckSpec {
   readonly rise: number
   readonly timeout: number
   readonly defaultDown: boolean
-  readonly type: 'tcp' | 'http'
+  readonly type: CheckType
   readonly port: number
 }
 
-/** What the original asks servers for that we do not speak. */
-const OTHER_TYPES: ReadonlySet<string> = new Set(['ssl_hello', 'mysql', 'ajp', 'fastcgi'])
+const TYPES = ['tcp', 'http', 'ssl_hello', 'mysql', 'ajp', 'fastcgi'] as const
+type CheckType = (typeof TYPES)[number]
 
+const PACKETS = { ssl_hello: SSL_HELLO, mysql: MYSQL, ajp: AJP }
 const CONNECT = { keepAlive: false }
 const positive = number('number', { min: 1 })
 const STATUSES: readonly string[] = ['http_1xx', 'http_2xx', 'http_3xx', 'http_4xx', 'http_5xx']
@@ -47,7 +49,7 @@ const groupDirectives = {
         rise: positive,
         timeout: positive,
         default_down: oneOf('true', 'false'),
-        type: raw('tcp | http', { min: 1, max: 1 }),
+        type: raw(TYPES.join(' | '), { min: 1, max: 1 }),
         port: number('port', { min: 1, max: 65535 }),
       }),
       (given, _, at): CheckSpec => ({
@@ -80,13 +82,14 @@ const groupDirectives = {
     default: '1',
     doc: 'Checks over one connection.',
   }),
-  check_fastcgi_param: directive({
+  check_fastcgi_param: directives({
     in: IN,
-    args: words('name value'),
+    args: keyValue(),
     doc: 'A parameter of checks of type fastcgi.',
-    unsupported: 'checks of type fastcgi are not there',
   }),
 }
+
+type GroupConf = ConfOf<typeof groupDirectives>
 
 const placed = {
   check_shm_size: directive({
@@ -104,11 +107,9 @@ const placed = {
   }),
 }
 
-function readType(word: Word | undefined, at: ReadContext): 'tcp' | 'http' {
+function readType(word: Word | undefined, at: ReadContext): CheckType {
   const type = word?.text ?? 'tcp'
-  if (type === 'tcp' || type === 'http') return type
-  if (OTHER_TYPES.has(type)) at.fail(`checks of type "${type}" are not supported yet by Viaduct`, word)
-  return at.fail(`invalid check type "${type}"`, word)
+  return TYPES.find((one) => one === type) ?? at.fail(`invalid check type "${type}"`, word)
 }
 
 /** First digits of the statuses. */
@@ -152,18 +153,25 @@ export function attachCheck(group: PeerGroup, scope: ScopeView, tree: TreeContex
     whole: true,
     connect: () => CONNECT,
   }
-  const alive = conf.check_http_expect_alive
+  healthChecks(tree).add(group, options, probesOf(type, tcp, conf), tree.log)
+}
+
+/** Makes what asks one server. */
+function probesOf(type: CheckType, tcp: ProbeOptions, conf: GroupConf): (owner: ProbeOwner) => Probe {
+  const classes = conf.check_http_expect_alive
+  const isAlive = (status: number): boolean => classes.has(Math.floor(status / 100))
+  if (type === 'tcp') return (owner) => new TcpProbe(owner, tcp)
+  if (type !== 'http') {
+    const params = conf.check_fastcgi_param.map(({ key, value }) => [toBinary(key), toBinary(value)] as const)
+    const check = type === 'fastcgi' ? fastcgi(params.length > 0 ? params : FASTCGI_PARAMS, isAlive) : PACKETS[type]
+    return (owner) => new PacketProbe(owner, tcp, check)
+  }
   const http = {
     ...tcp,
     request: () => conf.check_http_send,
-    expectation: statusExpectation((status) => alive.has(Math.floor(status / 100))),
+    expectation: statusExpectation(isAlive),
     requestsMax: conf.check_keepalive_requests,
     keepTimeMs: Number.POSITIVE_INFINITY,
   }
-  healthChecks(tree).add(
-    group,
-    options,
-    (owner) => (type === 'tcp' ? new TcpProbe(owner, tcp) : new HttpProbe(owner, http)),
-    tree.log,
-  )
+  return (owner) => new HttpProbe(owner, http)
 }
