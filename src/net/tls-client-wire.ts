@@ -31,6 +31,8 @@ export interface TlsTarget {
   readonly serverName: string
   /** What the peer's certificate must be made out to, when it is verified. */
   readonly name: string
+  /** The protocol that is asked for (ALPN); empty: none in particular. */
+  readonly alpn: string
 }
 
 /** Hears that the handshake is over and the peer has proved who it is. Failures close the wire. */
@@ -55,7 +57,7 @@ export class TlsClientWire extends TlsWire {
 
   /** Begins; the handle below is connected. */
   handshake(owner: HandshakeOwner): void {
-    const { settings, serverName } = this.#target
+    const { settings, serverName, alpn } = this.#target
     const { tls } = this
     this.#handshakeOwner = owner
     tls.onhandshakestart = ignore
@@ -68,6 +70,8 @@ export class TlsClientWire extends TlsWire {
       if (session !== undefined) tls.setSession(session)
     }
     if (serverName !== '') tls.setServername(serverName)
+    // A list of one name, each with its length before it (RFC 7301).
+    if (alpn !== '') tls.setALPNProtocols(Buffer.from(String.fromCharCode(alpn.length) + alpn, 'latin1'))
     super.resume()
     tls.start()
   }

@@ -1,7 +1,8 @@
 /**
  * Connections to peers: opened here, kept here while nobody uses them (ngx_http_upstream_keepalive_module). The newest
  * idle connection is used first; the oldest goes when there are too many. One that gets bytes or an end while idle is
- * dropped: nothing it could say belongs to a request.
+ * dropped: nothing it could say belongs to a request. A connection that carries several requests at once (HTTP/2) is
+ * known here while it serves, too.
  */
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
@@ -39,6 +40,12 @@ export interface ConnectUser {
   onConnect(): void
 }
 
+/** What speaks a protocol over a connection that carries several requests at once; it listens while nobody asks, too. */
+export interface Multiplexer extends WireOwner {
+  /** Another request may begin. */
+  readonly hasRoom: boolean
+}
+
 /** A connection to a peer; its wire belongs to the exchange that uses it, or to the pool. */
 export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, HandshakeOwner {
   readonly wire: HandleWire
@@ -50,6 +57,8 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   user: ConnectUser | undefined
   /** Which connections are as good as this one: how TLS is spoken, or empty. */
   readonly security: string
+  /** Set when the connection carries several requests at once. */
+  multiplexer: Multiplexer | undefined
   /** What is being done until the connection is there, for logs. */
   doing = CONNECTING
   readonly #keepAlive: boolean
@@ -105,7 +114,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   sleep(pool: ConnectionPool, timeoutMs: number): void {
     this.#pool = pool
     this.user = undefined
-    this.wire.owner = this
+    this.wire.owner = this.multiplexer ?? this
     setTimer(this.#timer, timeoutMs)
   }
 
@@ -116,20 +125,21 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   }
 
   onBytes(): void {
-    this.#drop()
+    this.drop()
   }
   onDrain(): void {}
   onEnd(): void {
-    this.#drop()
+    this.drop()
   }
   onClose(): void {
-    this.#drop()
+    this.drop()
   }
   onTimeout(): void {
-    if (this.#pool !== undefined) this.#drop()
+    if (this.#pool !== undefined) this.drop()
   }
 
-  #drop(): void {
+  /** Closes it if it is idle. */
+  drop(): void {
     const pool = this.#pool
     if (pool === undefined) return
     this.#pool = undefined
@@ -150,6 +160,8 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
 export class ConnectionPool {
   readonly options: PoolOptions
   readonly #idle: PeerConnection[] = []
+  /** Those that serve and can carry more requests. */
+  readonly #shared: PeerConnection[] = []
   #closed = false
 
   constructor(options: PoolOptions) {
@@ -162,12 +174,28 @@ export class ConnectionPool {
 
   /** The newest idle connection to `peer`, if there is one. */
   take(peer: Peer, tag: string, tls: TlsTarget | undefined): PeerConnection | undefined {
+    return this.#takeIdle(peer, tag, tls === undefined ? '' : tls.key, false)
+  }
+
+  /** A connection to `peer` that can carry one more request at once: one that serves, else an idle one. */
+  takeShared(peer: Peer, tag: string, tls: TlsTarget | undefined): PeerConnection | undefined {
     const security = tls === undefined ? '' : tls.key
+    for (let i = 0; i < this.#shared.length; i++) {
+      const connection = this.#shared[i]!
+      if (!connection.multiplexer!.hasRoom || this.#usedUp(connection)) continue
+      if (this.#suits(connection, peer, tag, security)) return connection
+    }
+    const idle = this.#takeIdle(peer, tag, security, true)
+    if (idle !== undefined) this.#shared.push(idle)
+    return idle
+  }
+
+  #takeIdle(peer: Peer, tag: string, security: string, shared: boolean): PeerConnection | undefined {
     const idle = this.#idle
     for (let i = idle.length - 1; i >= 0; i--) {
       const connection = idle[i]!
-      if (connection.peer.address.name !== peer.address.name || connection.security !== security) continue
-      if (this.options.local && connection.tag !== tag) continue
+      if ((connection.multiplexer !== undefined) !== shared) continue
+      if (!this.#suits(connection, peer, tag, security)) continue
       if (i === idle.length - 1) idle.pop()
       else idle.splice(i, 1)
       connection.wake()
@@ -176,15 +204,32 @@ export class ConnectionPool {
     return undefined
   }
 
+  #suits(connection: PeerConnection, peer: Peer, tag: string, security: string): boolean {
+    if (connection.peer.address.name !== peer.address.name || connection.security !== security) return false
+    return !this.options.local || connection.tag === tag
+  }
+
+  #usedUp(connection: PeerConnection): boolean {
+    const { requestsMax, timeMs } = this.options
+    return connection.requests >= requestsMax || clock.monotonic - connection.startMs > timeMs
+  }
+
+  /** A connection that is open may be used by others at the same time, until `unshare` or `give`. */
+  share(connection: PeerConnection, tag: string): void {
+    connection.tag = tag
+    this.#shared.push(connection)
+  }
+
+  unshare(connection: PeerConnection): void {
+    const at = this.#shared.indexOf(connection)
+    if (at >= 0) this.#shared.splice(at, 1)
+  }
+
   /** Keeps a connection, or closes it when it has served its time. */
   give(connection: PeerConnection, tag: string): void {
-    const { max, requestsMax, timeMs, timeoutMs } = this.options
-    if (
-      this.#closed ||
-      connection.wire.closed ||
-      connection.requests >= requestsMax ||
-      clock.monotonic - connection.startMs > timeMs
-    ) {
+    const { max, timeoutMs } = this.options
+    if (connection.multiplexer !== undefined) this.unshare(connection)
+    if (this.#closed || connection.wire.closed || this.#usedUp(connection)) {
       connection.close()
       return
     }

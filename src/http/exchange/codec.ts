@@ -1,9 +1,11 @@
 /**
  * How one protocol speaks to a back end: what it sends for a request, and how it reads what comes back. The exchange
- * knows nothing of the protocol; HTTP/1, FastCGI, uwsgi, SCGI and memcached are codecs.
+ * knows nothing of the protocol; HTTP/1, HTTP/2, FastCGI, uwsgi, SCGI and memcached are codecs.
  */
+import type { Wire } from '../../net/wire.ts'
 import type { HeaderTable } from '../header-table.ts'
 import type { Request } from '../request.ts'
+import type { Links } from './link.ts'
 
 /** `parseHead`: more bytes are needed. */
 export const HEAD_MORE = 0
@@ -22,6 +24,8 @@ export interface BodyReceiver {
   onBody(bytes: Uint8Array, start: number, end: number): void
   /** Bytes of the trailer section, line ends included, as they arrive. */
   onTrailer(bytes: Uint8Array, start: number, end: number): void
+  /** The whole trailer section as lines, where trailers are no lines on the wire. */
+  onTrailerText(text: string): void
 }
 
 /** One conversation; reused for the next by `begin`. */
@@ -43,11 +47,17 @@ export interface Codec {
   readonly endsWithConnection: boolean
   /** The connection may serve another request after this response. */
   readonly keepAlive: boolean
+  /** Bytes of the heads, where they do not come as bytes. */
+  readonly headBytes?: number
+  /** The back end said that it has not worked on the request: it may be sent again, whatever it is. */
+  readonly refused?: boolean
   /** With this response the connection becomes a tunnel, as the client has asked. */
   readonly upgraded: boolean
 
   /** Makes ready for a response to `sent`, the request of `r`; the head may have `headMax` bytes. */
   begin(r: Request, sent: string, headMax: number): void
+  /** The conversation is on `wire`, which belongs to a link of this protocol. */
+  attach?(wire: Wire): void
   parseHead(buffer: Buffer, start: number, end: number): number
   /** After HEAD_INTERIM: the head of the final response follows. */
   nextHead(): void
@@ -59,5 +69,8 @@ export interface Codec {
 export interface Protocol {
   /** Nothing is asked: a connection that is open is the answer, and from then on bytes pass both ways. */
   readonly tunnel: boolean
+  /** Its wires are message wires (link.ts): they know where a request begins and ends. */
+  readonly framed: boolean
+  readonly links: Links
   newCodec(): Codec
 }

@@ -3,6 +3,7 @@
 import type { PeerGroup } from '../../upstream/group.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
 import type { TempPath } from '../core-directives.ts'
+import { hashName } from '../header-table.ts'
 import type { Request } from '../request.ts'
 import type { Protocol } from './codec.ts'
 import type { Exchange } from './exchange.ts'
@@ -25,6 +26,22 @@ export function ignoreMask(names: readonly string[]): number {
     else if (name === 'X-Accel-Charset') mask |= IGNORE_CHARSET
   }
   return mask
+}
+
+/** Names that clients do not get, by hash: `base` and `hide` without `pass`. */
+export function hiddenFields(
+  base: readonly string[],
+  hide: readonly string[],
+  pass: readonly string[],
+): ReadonlyMap<number, readonly string[]> {
+  const passed = new Set(pass.map((name) => name.toLowerCase()))
+  const names = new Set([...base.filter((name) => !passed.has(name)), ...hide.map((name) => name.toLowerCase())])
+  const map = new Map<number, string[]>()
+  for (const name of names) {
+    const hash = hashName(name)
+    map.set(hash, [...(map.get(hash) ?? []), name])
+  }
+  return map
 }
 
 /** What a location decides about its exchanges; made once when it attaches. */

@@ -15,13 +15,12 @@ import { CRIT, INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { TlsTarget } from '../../net/tls-client-wire.ts'
 import type { WireOwner } from '../../net/wire.ts'
-import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
-import type { Peer } from '../../upstream/peer.ts'
-import { type ConnectOptions, type ConnectUser, PeerConnection } from '../../upstream/pool.ts'
+import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup } from '../../upstream/group.ts'
+import type { ConnectUser } from '../../upstream/pool.ts'
 import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import type { Request } from '../request.ts'
 import { DONE, type Verdict } from '../verdict.ts'
-import { type Attempt, Attempts } from './attempts.ts'
+import type { Attempt, Attempts } from './attempts.ts'
 import { passInterim, trailerLines } from './beside-response.ts'
 import {
   BODY_BROKEN,
@@ -46,6 +45,8 @@ import {
   TIMEOUT,
 } from './failure.ts'
 import { HTTP1 } from './http1.ts'
+import type { Link } from './link.ts'
+import { PeerSearch } from './peer-search.ts'
 import { RequestSender, type SenderOwner } from './request-sender.ts'
 import { applyResponseHead, interceptStatus, redirectedByBackEnd } from './response-head.ts'
 import { type PumpOwner, ResponsePump } from './response-pump.ts'
@@ -84,11 +85,10 @@ export function takeExchange(r: Request, conf: ExchangeConf): Exchange {
 export class Exchange
   implements WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, TunnelOwner, ConnectUser, Waiter
 {
-  readonly attempts = new Attempts()
+  readonly #search = new PeerSearch()
   codec: Codec = HTTP1.newCodec()
   readonly pump = new ResponsePump(this)
   readonly sender = new RequestSender(this)
-  readonly #selection = new Selection()
   readonly #timer = new Timer(this)
   #protocol: Protocol = HTTP1
   /** Codecs of other protocols that this object has spoken. */
@@ -97,13 +97,9 @@ export class Exchange
   conf!: ExchangeConf
   #generation = 0
   #state = IDLE
-  #group!: PeerGroup
-  #connection: PeerConnection | undefined
-  /** The connection was idle in the pool: it may have died unnoticed. */
+  #link: Link | undefined
+  /** The connection was there before: it may have died unnoticed. */
   #cached = false
-  #attempt: Attempt | undefined
-  #startMs = 0
-  #newSeries = false
   /** The request as it is sent; built once, the same for every attempt. */
   #head = ''
   /** A peer has seen some of the request. */
@@ -132,21 +128,19 @@ export class Exchange
     this.r = r
     this.conf = conf
     this.#state = IDLE
-    this.#connection = undefined
+    this.#link = undefined
     this.#cached = false
-    this.#attempt = undefined
     this.#head = ''
     this.#requestSent = false
     this.#partial = NO_BYTES
     this.#inputEnd = 0
-    this.#startMs = clock.monotonic
     this.uri = ''
     this.scheme = conf.scheme
     this.tls = undefined
-    this.#newSeries = this.attempts.count > 0
+    this.#search.begin()
     if (conf.protocol !== this.#protocol) this.#speak(conf.protocol)
     this.pump.begin(r, conf)
-    this.sender.begin(r, conf.passBody)
+    this.sender.begin(r, conf.passBody, conf.protocol.framed)
   }
 
   #speak(protocol: Protocol): void {
@@ -158,7 +152,7 @@ export class Exchange
   /** The request is logged: everything goes back. */
   release(): void {
     this.#generation++
-    if (this.#state === QUEUED) this.#group.queue!.leave(this)
+    if (this.#state === QUEUED) this.#search.group.queue!.leave(this)
     this.#closePeer()
     this.pump.close()
     cancelTimer(this.#timer)
@@ -171,6 +165,10 @@ export class Exchange
   restart(r: Request, conf: ExchangeConf): void {
     this.#closePeer()
     this.begin(r, conf)
+  }
+
+  get attempts(): Attempts {
+    return this.#search.attempts
   }
 
   /** Changes whenever this object begins with, or lets go of, a request. */
@@ -190,8 +188,7 @@ export class Exchange
   /** The group is known: goes on with the request body and the first peer. */
   resolved(group: PeerGroup): Verdict {
     const { r, conf } = this
-    this.#group = group
-    this.#selection.begin(group, conf.transport.next_upstream_tries)
+    this.#search.resolved(group, conf.transport.next_upstream_tries)
     if (r.contentLength <= 0 && !r.chunked) return this.bodyRead()
     if (!conf.passBody) r.discardBody()
     else if (conf.transport.request_buffering || (r.chunked && !conf.chunkedAllowed)) return r.readBody(onBodyRead)
@@ -209,7 +206,7 @@ export class Exchange
 
   /** Picks a peer and connects. Returns DONE, or a status when no attempt can be made. */
   #tryPeer(): Verdict {
-    const { queue } = this.#group
+    const { queue } = this.#search.group
     // Who waits already goes first.
     if ((queue === undefined || queue.size === 0) && this.#usePeer()) return DONE
     return queue === undefined ? this.#noPeer('no live upstreams') : this.#wait(queue)
@@ -218,38 +215,37 @@ export class Exchange
   /** Begins an attempt with the next peer; false when there is none. */
   #usePeer(): boolean {
     const { r, conf } = this
-    const { key, sticky } = this.#group
-    const peer = this.#selection.next(key?.(r as never) ?? '', sticky?.serverOf(r as never))
+    const { links } = conf.protocol
+    const { pool } = this.#search.group
+    const peer = this.#search.next(r)
     if (peer === undefined) return false
-    sticky?.onPick(r as never, peer)
-    this.#beginAttempt(peer.address.name)
-    this.#attempt!.server = peer.server
+    const attempt = this.#beginAttempt(peer.address.name)
+    attempt.server = peer.server
     this.#interimBytes = 0
     this.trailers = this.sentTrailers = ''
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#partial = NO_BYTES
-    const kept = this.#group.pool?.take(peer, conf.tag, this.tls)
+    const kept = links.take(pool, peer, conf.tag, this.tls)
+    this.#cached = kept !== undefined
     if (kept === undefined) {
-      this.#connect(peer, conf.connectOptions(r))
+      this.#connect(links.open(pool, peer, conf.tag, conf.connectOptions(r)))
       return true
     }
-    this.#connection = kept
-    this.#cached = true
-    this.#attempt!.connectMs = 0
+    this.#link = kept
+    attempt.connectMs = 0
     kept.wire.owner = this
-    this.#send()
+    this.#send(kept)
     return true
   }
 
-  #beginAttempt(name: string): void {
-    this.#attempt = this.attempts.add(name, clock.monotonic, this.#newSeries)
-    this.#newSeries = false
+  #beginAttempt(name: string): Attempt {
     this.r.upstreamAddress = this.scheme + name + this.uri
+    return this.#search.beginAttempt(name)
   }
 
   #wait(queue: RequestQueue): Verdict {
     if (!queue.enter(this)) return this.#noPeer('upstream queue is full')
-    this.#selection.waits()
+    this.#search.selection.waits()
     this.#state = QUEUED
     return DONE
   }
@@ -258,59 +254,60 @@ export class Exchange
   onTurn(): boolean {
     const waitedMs = clock.monotonic - this.queuedMs
     if (!this.#usePeer()) {
-      this.#selection.waits()
+      this.#search.selection.waits()
       return false
     }
-    this.#attempt!.queueMs = waitedMs
+    this.#search.attempt.queueMs = waitedMs
     return true
   }
 
   onQueueTimeout(): void {
     const waitedMs = clock.monotonic - this.queuedMs
     const verdict = this.#noPeer('upstream queue timed out')
-    this.#attempt!.queueMs = waitedMs
+    this.#search.attempt.queueMs = waitedMs
     this.r.finish(verdict)
   }
 
   #noPeer(why: string): Verdict {
-    this.#beginAttempt(this.#group.name)
-    this.#attempt!.status = 502
-    this.#attempt!.responseMs = 0
+    const attempt = this.#beginAttempt(this.#search.group.name)
+    attempt.status = 502
+    attempt.responseMs = 0
     this.r.logError(LOG_ERROR, `${why} while connecting to upstream`)
     this.#state = FINISHED
     this.r.producer = undefined
     return failureStatus(NO_PEER)
   }
 
-  #connect(peer: Peer, options: ConnectOptions): void {
-    this.#cached = false
-    const connection = new PeerConnection(peer, options)
-    this.#connection = connection
-    connection.user = this
-    connection.wire.owner = this
+  #connect(link: Link): void {
+    this.#link = link
+    link.user = this
+    link.wire.owner = this
     this.#state = CONNECT
     this.#arm(CONNECT_TIMEOUT, this.conf.transport.connect_timeout)
   }
 
   onConnect(): void {
     if (this.#state !== CONNECT) return
-    const connection = this.#connection!
-    connection.user = undefined
-    this.#attempt!.connectMs = clock.monotonic - this.#attempt!.startMs
-    connection.wire.resume()
+    const link = this.#link!
+    const { attempt } = this.#search
+    link.user = undefined
+    attempt.connectMs = clock.monotonic - attempt.startMs
+    link.wire.resume()
     if (this.#protocol.tunnel) {
       this.#state = HEAD
       this.#onHead()
-    } else this.#send()
+    } else this.#send(link)
   }
 
-  #send(): void {
-    const connection = this.#connection!
+  #send(link: Link): void {
+    const { wire } = link
     this.#state = HEAD
     this.#requestSent = true
-    connection.requests++
-    this.#attempt!.bytesSent = connection.wire.bytesWritten
-    this.sender.send(connection.wire, this.#head)
+    this.#timer.purpose = 0
+    link.requests++
+    this.#search.attempt.bytesSent = wire.bytesWritten
+    this.codec.attach?.(wire)
+    this.sender.send(wire, this.#head)
   }
 
   onRequestSent(): void {
@@ -321,8 +318,10 @@ export class Exchange
     this.#arm(SEND_TIMEOUT, this.conf.transport.send_timeout)
   }
 
+  /** While the client sends, its own time-out runs. */
   onRequestMoving(): void {
-    this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
+    if (this.#state === BODY) this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
+    else this.#timer.purpose = 0
   }
 
   onDrain(): void {
@@ -333,12 +332,12 @@ export class Exchange
 
   onBytes(buffer: Buffer, size: number): void {
     if (this.#state === BODY) {
-      this.#attempt!.bytesReceived += size
+      this.#search.attempt.bytesReceived += size
       this.#body(buffer, 0, size)
       return
     }
     if (this.#state !== HEAD) return
-    this.#attempt!.bytesReceived += size
+    this.#search.attempt.bytesReceived += size
     if (this.#partial.length === 0) {
       const used = this.#readHead(buffer, 0, size)
       if (used >= 0 && used < size) this.#body(buffer, used, size)
@@ -381,20 +380,20 @@ export class Exchange
   /** The head is complete: retry, intercept or pass it on. True when body bytes may follow. */
   #onHead(): boolean {
     const { r, conf, codec } = this
-    const attempt = this.#attempt!
+    const { attempt, selection } = this.#search
     this.#partial = NO_BYTES
     attempt.status = codec.status
-    attempt.headerMs = clock.monotonic - attempt.startMs
-    this.#selection.onHead(attempt.headerMs)
+    attempt.bytesReceived += codec.headBytes ?? 0
+    this.#search.onHead()
     if (codec.problem !== '') r.logError(LOG_ERROR, `${codec.problem} while reading response header from upstream`)
     const kind = statusFailure(codec.status)
-    if (kind !== 0 && this.#selection.triesLeft > 1 && this.#mayRetry(kind)) {
+    if (kind !== 0 && selection.triesLeft > 1 && this.#mayRetry(kind)) {
       this.#endPeer(blamesPeer(kind))
       this.#again()
       return false
     }
     if (this.#answeredElsewhere()) return false
-    this.#group.sticky?.onHead(r as never, this.#selection.peer!)
+    this.#search.onPassed(r)
     const generation = this.#generation
     applyResponseHead(r, conf, this)
     if (codec.upgraded) return this.#startTunnel()
@@ -425,7 +424,7 @@ export class Exchange
   #body(buffer: Buffer, start: number, inputEnd: number): void {
     if (this.#state === TUNNEL) {
       // Bytes that came behind the 101 head.
-      this.#connection?.wire.owner.onBytes(buffer.subarray(start), inputEnd - start)
+      this.#link?.wire.owner.onBytes(buffer.subarray(start), inputEnd - start)
       return
     }
     if (this.#state !== BODY) return
@@ -449,7 +448,7 @@ export class Exchange
 
   onBody(bytes: Uint8Array, start: number, end: number): void {
     const { codec } = this
-    this.#attempt!.responseLength += end - start
+    this.#search.attempt.responseLength += end - start
     const last = codec.contentLength >= 0 && codec.bodyDone && this.pump.held.length === 0
     if (last) {
       // The peer is free before the client is told, since that may end the request.
@@ -462,6 +461,10 @@ export class Exchange
 
   onTrailer(bytes: Uint8Array, start: number, end: number): void {
     if (this.conf.passTrailers) this.trailers += (bytes as Buffer).latin1Slice(start, end)
+  }
+
+  onTrailerText(text: string): void {
+    if (this.conf.passTrailers) this.trailers = text
   }
 
   #readTrailers(): boolean {
@@ -480,11 +483,11 @@ export class Exchange
   }
 
   pausePeer(): void {
-    this.#connection?.wire.pause()
+    this.#link?.wire.pause()
   }
 
   resumePeer(): void {
-    this.#connection?.wire.resume()
+    this.#link?.wire.resume()
   }
 
   /** A pause for the rate is over: goes on with what was kept back, then reads on. */
@@ -507,11 +510,11 @@ export class Exchange
 
   #peerEnded(error: string): void {
     if (this.#state === CONNECT) {
-      this.r.logError(LOG_ERROR, this.#connection!.failureText(error))
+      this.r.logError(LOG_ERROR, this.#link!.failureText(error))
       this.#fail(ERROR)
     } else if (this.#state === HEAD) {
       // A kept connection may be closed by the peer at any time: that is no error worth a line above info.
-      const level = this.#cached && this.#attempt!.bytesReceived === 0 ? INFO : LOG_ERROR
+      const level = this.#cached && this.#search.attempt.bytesReceived === 0 ? INFO : LOG_ERROR
       this.r.logError(level, `${endText(error)} while reading response header from upstream`)
       this.#fail(ERROR)
     } else if (this.#state === BODY) this.#bodyEnded(error)
@@ -537,12 +540,14 @@ export class Exchange
 
   /** An attempt failed: the next peer, or the end. */
   #fail(kind: number): void {
+    const { attempt, selection } = this.#search
+    const refused = this.codec.refused === true
     // A kept connection that died before it answered says nothing about the peer: another attempt is free.
-    const stale = this.#cached && kind === ERROR && this.#attempt!.bytesReceived === 0
-    this.#attempt!.status = failureStatus(kind)
+    const stale = this.#cached && (refused || (kind === ERROR && attempt.bytesReceived === 0))
+    attempt.status = failureStatus(kind)
     this.#endPeer(blamesPeer(kind) && !stale)
-    if (stale) this.#selection.forgive()
-    if (this.#selection.triesLeft > 0 && this.#mayRetry(kind)) this.#again()
+    if (stale) selection.forgive()
+    if (selection.triesLeft > 0 && (refused && stale ? this.sender.repeatable : this.#mayRetry(kind))) this.#again()
     else this.#finishWith(failureStatus(kind))
   }
 
@@ -559,7 +564,7 @@ export class Exchange
     if ((conf.nextMask & needed) !== needed) return false
     if (this.#requestSent && r.requestBody?.streaming === true) return false
     const limit = conf.transport.next_upstream_timeout
-    return limit === 0 || clock.monotonic - this.#startMs < limit
+    return limit === 0 || this.#search.elapsedMs < limit
   }
 
   #finishWith(status: number): void {
@@ -570,49 +575,37 @@ export class Exchange
     r.finish(status)
   }
 
-  #endAttempt(): void {
-    const attempt = this.#attempt!
-    if (attempt.responseMs >= 0) return
-    attempt.responseMs = clock.monotonic - attempt.startMs
-    const wire = this.#connection?.wire
-    if (wire !== undefined) attempt.bytesSent = wire.bytesWritten - attempt.bytesSent
-  }
-
-  #endSelection(outcome: Outcome): void {
-    const { headerMs, responseMs } = this.#attempt!
-    const { peer } = this.#selection
-    if (peer !== undefined) this.#group.sticky?.onDone(this.r as never, peer, outcome)
-    this.#selection.done(outcome, headerMs, responseMs, this.r.location.log, this.r)
+  #endAttempt(outcome: Outcome): void {
+    this.#search.endAttempt(this.#link?.wire)
+    this.#search.endSelection(this.r, outcome)
   }
 
   /** The attempt is over without a response to pass on. */
   #endPeer(failed: boolean): void {
-    this.#endAttempt()
-    this.#endSelection(failed ? FAILED : BLAMELESS)
+    this.#endAttempt(failed ? FAILED : BLAMELESS)
     this.#closePeer()
   }
 
   /** The peer has done its part: its connection is kept when it may be. */
   #finishPeer(reusable: boolean): void {
-    const connection = this.#connection
-    this.#endAttempt()
+    const link = this.#link
+    const { pool } = this.#search.group
     this.#state = FINISHED
     this.#timer.purpose = 0
-    this.#endSelection(GOOD)
-    const { pool } = this.#group
+    this.#endAttempt(GOOD)
     if (reusable && pool !== undefined && this.sender.sent && this.codec.keepAlive && !this.r.carrier.closing) {
-      this.#connection = undefined
+      this.#link = undefined
       this.sender.detach()
-      if (connection !== undefined) pool.give(connection, this.conf.tag)
+      if (link !== undefined) this.#protocol.links.give(link, pool, this.conf.tag)
     } else this.#closePeer()
   }
 
   #closePeer(): void {
-    const connection = this.#connection
+    const link = this.#link
     this.sender.detach()
-    if (connection === undefined) return
-    this.#connection = undefined
-    connection.close()
+    if (link === undefined) return
+    this.#link = undefined
+    link.close()
   }
 
   // ---- tunnels -------------------------------------------------------------------------------
@@ -629,13 +622,13 @@ export class Exchange
     r.sendHead()
     this.#state = TUNNEL
     this.#timer.purpose = 0
-    const tunnel = new WireTunnel(r.client.wire, this.#connection!.wire, this, conf.transport)
+    const tunnel = new WireTunnel(r.carrier.tunnelWire ?? r.client.wire, this.#link!.wire, this, conf.transport)
     r.carrier.startTunnel(tunnel)
     return true
   }
 
   onTunnelBytes(count: number): void {
-    const attempt = this.#attempt!
+    const { attempt } = this.#search
     attempt.bytesReceived += count
     attempt.responseLength += count
     this.r.bytesSent += count
@@ -643,9 +636,8 @@ export class Exchange
 
   onTunnelEnd(): void {
     const { r } = this
-    this.#endAttempt()
-    this.#endSelection(GOOD)
-    this.#connection = undefined
+    this.#endAttempt(GOOD)
+    this.#link = undefined
     this.#state = FINISHED
     r.producer = undefined
     r.carrier.endTunnel!()
@@ -656,7 +648,7 @@ export class Exchange
 
   onAbort(): void {
     if (this.#state === FINISHED || this.#state === IDLE) return
-    if (this.#state === QUEUED) this.#group.queue!.leave(this)
+    if (this.#state === QUEUED) this.#search.group.queue!.leave(this)
     else this.#endPeer(false)
     this.#timer.purpose = 0
     this.#state = FINISHED
@@ -672,7 +664,7 @@ export class Exchange
       case RATE_PAUSE:
         return this.#unpace()
       case CONNECT_TIMEOUT:
-        return this.#timedOut(this.#connection!.doing)
+        return this.#timedOut(this.#link!.doing)
       case SEND_TIMEOUT:
         return this.#timedOut('sending request to upstream')
       case READ_TIMEOUT:
@@ -690,7 +682,9 @@ export class Exchange
 
   #timedOut(doing: string): void {
     this.r.logError(LOG_ERROR, `upstream timed out (110: Connection timed out) while ${doing}`)
-    this.#fail(TIMEOUT)
+    // The response may have begun before the request was sent to its end.
+    if (this.#state === BODY) this.#breakOff()
+    else this.#fail(TIMEOUT)
   }
 }
 

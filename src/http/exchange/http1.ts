@@ -14,6 +14,7 @@ import {
   HEAD_MORE,
   type Protocol,
 } from './codec.ts'
+import { OWN_CONNECTIONS } from './link.ts'
 
 const NONE = 0
 const LENGTH = 1
@@ -132,4 +133,9 @@ class Http1Codec implements Codec {
 }
 
 /** HTTP/1.x as `proxy_pass` speaks it. */
-export const HTTP1: Protocol = { tunnel: false, newCodec: () => new Http1Codec() }
+export const HTTP1: Protocol = {
+  tunnel: false,
+  framed: false,
+  links: OWN_CONNECTIONS,
+  newCodec: () => new Http1Codec(),
+}

@@ -8,6 +8,7 @@ import { INFO, ERROR as LOG_ERROR } from '../../log/error-log.ts'
 import { HeaderTable } from '../header-table.ts'
 import type { Request } from '../request.ts'
 import { type BodyReceiver, type Codec, HEAD_DONE, HEAD_INVALID, HEAD_MORE, type Protocol } from './codec.ts'
+import { OWN_CONNECTIONS } from './link.ts'
 
 const LF = 0x0a
 const TRAILER = '\r\nEND\r\n'
@@ -140,7 +141,12 @@ const protocols = new Map<number, Protocol>()
 export function memcached(gzipFlag: number): Protocol {
   const known = protocols.get(gzipFlag)
   if (known !== undefined) return known
-  const protocol: Protocol = { tunnel: false, newCodec: () => new MemcachedCodec(gzipFlag) }
+  const protocol: Protocol = {
+    tunnel: false,
+    framed: false,
+    links: OWN_CONNECTIONS,
+    newCodec: () => new MemcachedCodec(gzipFlag),
+  }
   protocols.set(gzipFlag, protocol)
   return protocol
 }

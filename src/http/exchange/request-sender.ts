@@ -4,7 +4,8 @@
  */
 import type { Wire } from '../../net/wire.ts'
 import type { Request } from '../request.ts'
-import type { BodyConsumer } from '../request-body.ts'
+import type { BodyConsumer, RequestBody } from '../request-body.ts'
+import type { MessageWire } from './link.ts'
 
 const FILE_PIECE = 65536
 
@@ -30,6 +31,10 @@ export class RequestSender implements BodyConsumer {
   /** The body is streamed in chunks: the pieces of one read leave as one chunk. */
   chunked = false
   #batch = ''
+  /** The wire frames the body itself (link.ts, MessageWire). */
+  #framed = false
+  /** A body that replaces the client's, where it is not part of the head. */
+  #ownBody = ''
   /** The last byte was handed over to this peer. */
   sent = false
 
@@ -37,13 +42,15 @@ export class RequestSender implements BodyConsumer {
     this.#owner = owner
   }
 
-  begin(r: Request, passBody: boolean): void {
+  begin(r: Request, passBody: boolean, framed: boolean): void {
     this.#r = r
     this.#wire = undefined
     this.#hasBody = passBody && (r.contentLength > 0 || r.chunked)
     this.#length = -1
     this.#fileAt = 0
     this.#batch = ''
+    this.#framed = framed
+    this.#ownBody = ''
     this.chunked = false
     this.sent = false
   }
@@ -53,7 +60,19 @@ export class RequestSender implements BodyConsumer {
     const { contentLength, chunked, requestBody } = this.#r
     const whole = this.#hasBody && requestBody?.complete === true
     this.#length = ownLength >= 0 ? ownLength : whole ? requestBody.received : contentLength
-    this.chunked = ownLength < 0 && this.#hasBody && chunked && !whole
+    this.chunked = ownLength < 0 && this.#hasBody && chunked && !whole && !this.#framed
+  }
+
+  /** The same for a wire that frames the body itself: `body` replaces the client's unless it is undefined. */
+  replaceBody(body: string | undefined): void {
+    this.frame(body === undefined ? -1 : body.length)
+    this.#ownBody = body ?? ''
+  }
+
+  /** All that a peer has seen of the body is still there, so that another one can be asked. */
+  get repeatable(): boolean {
+    const { requestBody } = this.#r
+    return requestBody === undefined || !requestBody.streaming || requestBody.remembered
   }
 
   /** `$proxy_internal_body_length`. */
@@ -66,18 +85,30 @@ export class RequestSender implements BodyConsumer {
     this.#wire = wire
     this.#fileAt = 0
     this.sent = false
-    wire.write(head)
+    if (!this.#framed) wire.write(head)
+    else {
+      // Links of such protocols have message wires.
+      const message = wire as MessageWire
+      message.sendHead(head, !this.#hasBody && this.#ownBody === '')
+      if (this.#ownBody !== '') wire.write(this.#ownBody)
+    }
     if (!this.#hasBody) return this.#done()
     const body = this.#r.ensureBody()
-    if (!body.complete) {
-      this.#owner.onRequestStalled()
-      if (!body.streaming) body.stream(this)
-      return
-    }
+    if (!body.complete) return this.#stream(wire, body)
     if (body.file !== undefined) return this.#pumpFile()
     const { bytes } = body
     if (bytes.length > 0) wire.writeBytes(bytes, true)
     this.#done()
+  }
+
+  /** The body is passed on as it comes; a peer before this one may have seen its beginning. */
+  #stream(wire: Wire, body: RequestBody): void {
+    this.#owner.onRequestMoving()
+    if (!body.streaming) body.stream(this)
+    else if (body.bytes.length > 0) {
+      wire.writeBytes(body.bytes, false)
+      if (this.#framed) wire.flush()
+    }
   }
 
   /** The peer is no longer there. */
@@ -87,6 +118,12 @@ export class RequestSender implements BodyConsumer {
 
   #done(): void {
     this.sent = true
+    const wire = this.#wire
+    if (this.#framed && wire !== undefined && (this.#hasBody || this.#ownBody !== '')) {
+      wire.end()
+      // Now, so that it leaves together with the head.
+      wire.flush()
+    }
     this.#owner.onRequestSent()
   }
 
@@ -124,7 +161,8 @@ export class RequestSender implements BodyConsumer {
   onBodyPause(): void {
     const wire = this.#wire
     if (wire === undefined) return
-    this.#sendBatch(wire)
+    if (this.#framed) wire.flush()
+    else this.#sendBatch(wire)
     if (!wire.full) return
     this.#r.carrier.pauseBody()
     this.#owner.onRequestStalled()

@@ -33,8 +33,11 @@ interface Ways {
 /** By key: sessions outlive a reload, and locations that are alike share them. */
 const known = new Lru<string, Ways>(SETTINGS_MAX)
 
-/** Compiles a location's settings; problems are reported. `family` is `proxy`, `grpc`, `uwsgi`. */
-export function compileSsl(family: string, conf: SslConf, at: AttachContext): SslTargets {
+/**
+ * Compiles a location's settings; problems are reported. `family` is `proxy`, `grpc`, `uwsgi`, `alpn` the protocol that
+ * back ends are asked for, if any.
+ */
+export function compileSsl(family: string, conf: SslConf, at: AttachContext, alpn = ''): SslTargets {
   if (conf.ssl_key_log !== undefined) at.logFile(conf.ssl_key_log)
   const loader = new Loader(family, conf, at)
   const options = loader.options()
@@ -46,7 +49,7 @@ export function compileSsl(family: string, conf: SslConf, at: AttachContext): Ss
   }
   const nameOf = conf.ssl_name === undefined ? undefined : at.text(conf.ssl_name)
   const matters = conf.ssl_server_name || conf.ssl_verify
-  const names = new NamedTargets(conf.ssl_server_name)
+  const names = new NamedTargets(conf.ssl_server_name, alpn)
   return {
     target: (r, host) => {
       const ways = fixed ?? certificates?.(r)
@@ -59,6 +62,7 @@ export function compileSsl(family: string, conf: SslConf, at: AttachContext): Ss
 /** The targets of a location by name. */
 class NamedTargets {
   readonly #tells: boolean
+  readonly #alpn: string
   readonly #targets = new Lru<string, TlsTarget>(NAMES_MAX)
   /** Mostly one is asked for again and again. */
   #last: TlsTarget | undefined
@@ -66,19 +70,20 @@ class NamedTargets {
   #lastName = ''
 
   /** `tells`: back ends are told the name. */
-  constructor(tells: boolean) {
+  constructor(tells: boolean, alpn: string) {
     this.#tells = tells
+    this.#alpn = alpn
   }
 
   /** `given` may have a port. */
   find(ways: Ways, given: string): TlsTarget {
     if (this.#last !== undefined && ways === this.#lastWays && given === this.#lastName) return this.#last
     const name = withoutPort(given)
-    const key = `${ways.key} ${this.#tells} ${name}`
+    const key = `${ways.key} ${this.#tells} ${this.#alpn} ${name}`
     let target = this.#targets.get(key)
     if (target === undefined) {
       const serverName = this.#tells && !isAddress(name) ? name : ''
-      target = { key, settings: ways.settings, serverName, name }
+      target = { key, settings: ways.settings, serverName, name, alpn: this.#alpn }
       this.#targets.set(key, target)
     }
     this.#last = target

@@ -1,6 +1,7 @@
 /** A back end that is spoken to by the client itself, behind CONNECT: a connection that is open is answered with 200. */
 import { HeaderTable } from '../header-table.ts'
 import { BODY_BROKEN, type Codec, HEAD_INVALID, type Protocol } from './codec.ts'
+import { OWN_CONNECTIONS } from './link.ts'
 
 class TunnelCodec implements Codec {
   readonly headers = new HeaderTable()
@@ -30,4 +31,9 @@ class TunnelCodec implements Codec {
 }
 
 /** What `tunnel_pass` speaks: nothing. */
-export const TUNNEL: Protocol = { tunnel: true, newCodec: () => new TunnelCodec() }
+export const TUNNEL: Protocol = {
+  tunnel: true,
+  framed: false,
+  links: OWN_CONNECTIONS,
+  newCodec: () => new TunnelCodec(),
+}

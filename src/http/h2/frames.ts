@@ -3,7 +3,7 @@
 /** What a client sends first. */
 export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 
-// Frame types.
+/** Frame types. */
 export const DATA = 0x0
 export const HEADERS = 0x1
 export const PRIORITY = 0x2
@@ -15,14 +15,14 @@ export const GOAWAY = 0x7
 export const WINDOW_UPDATE = 0x8
 export const CONTINUATION = 0x9
 
-// Flags.
+/** Flags. */
 export const END_STREAM = 0x1
 export const ACK = 0x1
 export const END_HEADERS = 0x4
 export const PADDED = 0x8
 export const PRIORITY_FLAG = 0x20
 
-// Error codes.
+/** Error codes. */
 export const NO_ERROR = 0x0
 export const PROTOCOL_ERROR = 0x1
 export const INTERNAL_ERROR = 0x2
@@ -38,7 +38,7 @@ export const ENHANCE_YOUR_CALM = 0xb
 export const INADEQUATE_SECURITY = 0xc
 export const HTTP_1_1_REQUIRED = 0xd
 
-// Settings.
+/** Identifiers of settings. */
 export const HEADER_TABLE_SIZE = 0x1
 export const ENABLE_PUSH = 0x2
 export const MAX_CONCURRENT_STREAMS = 0x3
@@ -71,7 +71,7 @@ export function frameHead(length: number, type: number, flags: number, stream: n
 }
 
 /** A number of four bytes. */
-export function u32Text(value: number): string {
+function u32Text(value: number): string {
   return String.fromCharCode(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff)
 }
 
@@ -90,6 +90,7 @@ export function windowUpdate(stream: number, count: number): string {
   return frameHead(4, WINDOW_UPDATE, 0, stream) + u32Text(count)
 }
 
+/** Ends a stream at once. */
 export function rstStream(stream: number, code: number): string {
   return frameHead(4, RST_STREAM, 0, stream) + u32Text(code)
 }

@@ -2,17 +2,12 @@
 import { flag, number, oneOf, raw, size } from '../../config/args.ts'
 import { mapped } from '../../config/combine.ts'
 import { type Args, type Context, directive, directives } from '../../config/directive.ts'
+import { setHeader } from '../../http/exchange/request-fields.ts'
 import type { Pattern } from '../../value/regex.ts'
 import { compilePattern } from '../../value/regex.ts'
 import { readTemplate, type Template, template } from '../../value/template.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
-
-/** One `proxy_set_header`. */
-export interface SetHeader {
-  readonly name: string
-  readonly value: Template
-}
 
 /** One `proxy_redirect`. */
 export type RedirectRule =
@@ -50,10 +45,7 @@ export const proxyDirectives = {
   }),
   proxy_set_header: directives({
     in: HSL,
-    args: mapped(raw('field value', { min: 2, max: 2 }), ([name, value], _, at): SetHeader => {
-      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name!.text)) at.fail(`invalid header name "${name!.text}"`, name)
-      return { name: name!.text, value: readTemplate(value!, at) }
-    }),
+    args: setHeader,
     doc: 'Sets or (with an empty value) removes a field of the request that is passed on.',
   }),
   proxy_http_version: directive({

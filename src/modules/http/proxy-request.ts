@@ -5,15 +5,16 @@
  */
 import type { ConfOf } from '../../config/directive.ts'
 import type { Exchange } from '../../http/exchange/exchange.ts'
+import { FieldEncoder, requestStart } from '../../http/exchange/h2-request.ts'
+import { breaksLine, compileFields, type NameSet, wholeTarget } from '../../http/exchange/request-fields.ts'
 import { type HeaderTable, hashName } from '../../http/header-table.ts'
 import type { AttachContext } from '../../http/module.ts'
 import type { Text } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
 import { escapeUri } from '../../http/uri.ts'
 import { ERROR } from '../../log/error-log.ts'
-import { parseTemplate, type Template } from '../../value/template.ts'
 import type { proxyDirectives } from './proxy-directives.ts'
-import type { ProxyTarget } from './proxy-target.ts'
+import { HTTPS, type ProxyTarget } from './proxy-target.ts'
 
 type Conf = Pick<ConfOf<typeof proxyDirectives>, 'proxy_set_header' | 'proxy_http_version' | 'proxy_method'> & {
   readonly proxy_pass_request_headers: boolean
@@ -31,20 +32,6 @@ const DEFAULTS: readonly (readonly [string, string])[] = [
   ['Upgrade', ''],
 ]
 
-interface Field {
-  /** `Name: `. */
-  readonly start: string
-  readonly value: Text
-}
-
-/** Texts of variables whose values have no line ends, since the parser of requests lets none through. */
-const ONE_LINE =
-  /^(?:[^$]|\$\{?(?:host|http_\w+|remote_addr|remote_port|scheme|server_\w+|proxy_\w+|request_uri|request_method)\b)*$/
-const LINE_END = /[\0\r\n]/
-const LINE_ENDS = /[\0\r\n]/g
-const BREAKS_LINE = /[\0-\x20\x7f]/
-const LINE_BREAKERS = /[\0-\x20\x7f]/g
-
 const XFF = hashName('x-forwarded-for')
 
 /** `$proxy_add_x_forwarded_for`. */
@@ -60,29 +47,19 @@ export function compileRequest(
   setBody: Text | undefined,
   at: AttachContext,
 ): (r: Request, exchange: Exchange) => string {
-  const host = conf.proxy_set_header.findLast((h) => h.name.toLowerCase() === 'host')
-  const hostText = host === undefined ? undefined : fieldText(host.value, at)
-  const replaced = new NameSet(['host'])
-  const fields = compileFields(conf, replaced, at)
+  const { host: hostText, fields: set, replaced } = compileFields(conf.proxy_set_header, DEFAULTS, at)
+  const fields = set.map(({ name, value }) => ({ start: `${name}: `, value }))
   const method = conf.proxy_method === undefined ? undefined : at.text(conf.proxy_method)
   const version = conf.proxy_http_version === '1.0' ? ' HTTP/1.0\r\n' : ' HTTP/1.1\r\n'
   const oneOne = conf.proxy_http_version !== '1.0'
   const passFields = conf.proxy_pass_request_headers
-  if (conf.proxy_http_version === '2') at.fail('"proxy_http_version 2" is not supported yet by Viaduct', at.scope.at)
   return (r, exchange) => {
-    const uri = wholeTarget(requestUri(r, target, exchange), r)
-    if (uri === '') {
-      r.logError(ERROR, 'zero length URI to proxy')
-      return ''
-    }
-    exchange.uri = uri
+    const uri = noteUri(r, target, exchange)
+    if (uri === '') return ''
     const body = setBody?.(r)
     exchange.sender.frame(body === undefined ? -1 : body.length)
-    const methodText = method === undefined ? r.method : method(r)
-    if (method !== undefined && BREAKS_LINE.test(methodText)) {
-      r.logError(ERROR, 'invalid method to proxy')
-      return ''
-    }
+    const methodText = methodOf(r, method)
+    if (methodText === '') return ''
     let head = methodText + ' ' + uri + version
     const hostValue = hostText?.(r) ?? ''
     if (hostText === undefined || (hostValue === '' && oneOne)) head += 'Host: ' + exchange.targetHost + '\r\n'
@@ -97,50 +74,22 @@ export function compileRequest(
   }
 }
 
-function compileFields(conf: Conf, replaced: NameSet, at: AttachContext): Field[] {
-  const given: { name: string; value: Template }[] = []
-  for (const { name, value } of conf.proxy_set_header) {
-    const lower = name.toLowerCase()
-    if (lower === 'host') continue
-    replaced.add(lower)
-    given.push({ name, value })
-  }
-  for (const [name, value] of DEFAULTS) {
-    const lower = name.toLowerCase()
-    if (replaced.has(lower)) continue
-    replaced.add(lower)
-    given.push({ name, value: parseTemplate(value, unreachableFail) })
-  }
-  // A field that is always empty only removes the client's.
-  return given
-    .filter(({ value }) => value.constant !== '')
-    .map(({ name, value }) => ({ start: `${name}: `, value: fieldText(value, at) }))
+/** The method; empty when it cannot be sent. */
+function methodOf(r: Request, method: Text | undefined): string {
+  const text = method === undefined ? r.method : method(r)
+  if (method === undefined || (text !== '' && !breaksLine(text))) return text
+  r.logError(ERROR, 'invalid method to proxy')
+  return ''
 }
 
-function unreachableFail(message: string): never {
-  throw new Error(message)
+/** The URI of the request line, noted at the exchange; empty when there is none. */
+function noteUri(r: Request, target: ProxyTarget, exchange: Exchange): string {
+  const uri = wholeTarget(requestUri(r, target, exchange), r)
+  if (uri === '') r.logError(ERROR, 'zero length URI to proxy')
+  exchange.uri = uri
+  return uri
 }
 
-/**
- * The value of a field. nginx sends what a variable holds as it is; a line end that came out of a decoded URI would then
- * begin another field, or another request. It becomes a space, as RFC 9110 5.5 has it.
- */
-function fieldText(value: Template, at: AttachContext): Text {
-  const text = at.text(value)
-  if (ONE_LINE.test(value.source)) return text
-  return (r) => {
-    const found = text(r)
-    return LINE_END.test(found) ? found.replace(LINE_ENDS, ' ') : found
-  }
-}
-
-/** A request target without what would end it, which only a rewrite or a variable can bring in. */
-function wholeTarget(uri: string, r: Request): string {
-  if (uri === r.unparsedUri || !BREAKS_LINE.test(uri)) return uri
-  return uri.replace(LINE_BREAKERS, (char) => '%' + char.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase())
-}
-
-/** The URI of the request line. */
 function requestUri(r: Request, target: ProxyTarget, exchange: Exchange): string {
   const { targetUri } = exchange
   if (target.url === undefined && targetUri !== '') return targetUri
@@ -151,6 +100,29 @@ function requestUri(r: Request, target: ProxyTarget, exchange: Exchange): string
   if (r.internal || r.unparsedUri.includes('%')) path = escapeUri(path, 'uri')
   const uri = (replaces ? targetUri : '') + path
   return r.args === '' ? uri : uri + '?' + r.args
+}
+
+/** Compiles the function that makes the request for HTTP/2 (ngx_http_proxy_v2_create_request). */
+export function compileH2Request(
+  conf: Conf,
+  target: ProxyTarget,
+  setBody: Text | undefined,
+  at: AttachContext,
+): (r: Request, exchange: Exchange) => string {
+  const fields = compileFields(conf.proxy_set_header, DEFAULTS, at)
+  const encoder = new FieldEncoder(fields)
+  const { host } = fields
+  const method = conf.proxy_method === undefined ? undefined : at.text(conf.proxy_method)
+  const passFields = conf.proxy_pass_request_headers
+  return (r, exchange) => {
+    const uri = noteUri(r, target, exchange)
+    const methodText = methodOf(r, method)
+    if (uri === '' || methodText === '') return ''
+    exchange.sender.replaceBody(setBody?.(r))
+    const authority = host?.(r) || exchange.targetHost
+    const scheme = exchange.scheme === HTTPS ? 'https' : 'http'
+    return requestStart(methodText, scheme, uri, authority) + encoder.encode(r, passFields)
+  }
 }
 
 /** The client's fields, without those that were set, in runs. */
@@ -173,33 +145,4 @@ function passedFields(table: HeaderTable, replaced: NameSet): string {
     }
   }
   return runEnd > runStart ? fields + text.slice(runStart, runEnd) : fields
-}
-
-/** A set of field names that answers mostly by one look into a table of bytes. */
-class NameSet {
-  readonly #seen = new Uint8Array(256)
-  readonly #names = new Map<number, string[]>()
-
-  constructor(names: readonly string[]) {
-    for (const name of names) this.add(name)
-  }
-
-  add(lowerName: string): void {
-    const hash = hashName(lowerName)
-    this.#seen[hash & 255] = 1
-    this.#names.set(hash, [...(this.#names.get(hash) ?? []), lowerName])
-  }
-
-  has(lowerName: string): boolean {
-    return this.#names.get(hashName(lowerName))?.includes(lowerName) ?? false
-  }
-
-  covers(table: HeaderTable, index: number): boolean {
-    const hash = table.hash(index)
-    if (this.#seen[hash & 255] === 0) return false
-    const names = this.#names.get(hash)
-    if (names === undefined) return false
-    for (let i = 0; i < names.length; i++) if (table.nameIs(index, names[i]!)) return true
-    return false
-  }
 }

@@ -4,15 +4,15 @@
  * exchange's (http/exchange/).
  */
 import { type ConfOf, family } from '../../config/directive.ts'
-import { type ExchangeConf, ignoreMask } from '../../http/exchange/conf.ts'
+import { type ExchangeConf, hiddenFields, ignoreMask } from '../../http/exchange/conf.ts'
 import type { Exchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { HTTP1 } from '../../http/exchange/http1.ts'
+import { HTTP2 } from '../../http/exchange/http2.ts'
 import { compileConnect, passOn } from '../../http/exchange/passing.ts'
 import { ssl, sslConf } from '../../http/exchange/ssl-directives.ts'
 import { compileSsl, type SslTargets } from '../../http/exchange/ssl-targets.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
-import { hashName } from '../../http/header-table.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { Plan } from '../../http/plan.ts'
 import type { Request } from '../../http/request.ts'
@@ -22,7 +22,7 @@ import { notePassed } from './proxy-check.ts'
 import { compileCookies, cookieDirectives } from './proxy-cookie.ts'
 import { proxyDirectives } from './proxy-directives.ts'
 import { compileRedirects } from './proxy-redirect.ts'
-import { compileRequest, forwardedFor } from './proxy-request.ts'
+import { compileH2Request, compileRequest, forwardedFor } from './proxy-request.ts'
 import { compileStore, storeDirectives } from './proxy-store.ts'
 import { compileTarget, HTTPS, type ProxyTarget } from './proxy-target.ts'
 
@@ -64,7 +64,9 @@ function attachProxy(conf: Conf, plan: Plan, at: AttachContext): void {
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
   const target = compileTarget(conf.proxy_pass!, location, registry, at)
   if (target === undefined) return
-  const tls = target.mayUseTls ? compileSsl('proxy', sslConf('proxy', conf), at) : undefined
+  const tls = target.mayUseTls
+    ? compileSsl('proxy', sslConf('proxy', conf), at, conf.proxy_http_version === '2' ? 'h2' : '')
+    : undefined
   const exchangeConf = compileExchange(conf, target, tls, at)
   plan.own(passOn, exchangeConf)
   notePassed(conf, target, exchangeConf, tls, at)
@@ -81,9 +83,10 @@ function compileExchange(
   const { bind } = settings
   const setBody = conf.proxy_set_body === undefined ? undefined : at.text(conf.proxy_set_body)
   const rewrite = compileRedirects(conf.proxy_redirect, target, at)
-  const request = compileRequest(conf, target, setBody, at)
+  const two = conf.proxy_http_version === '2'
+  const request = (two ? compileH2Request : compileRequest)(conf, target, setBody, at)
   return {
-    protocol: HTTP1,
+    protocol: two ? HTTP2 : HTTP1,
     intercept404: false,
     transport: settings,
     tag: `${at.server.name} ${at.location.name} ${bind?.source ?? ''}`,
@@ -96,7 +99,7 @@ function compileExchange(
     tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
     store: compileStore(conf, at),
     ignore: ignoreMask(settings.ignore_headers ?? []),
-    hidden: hiddenFields(settings.hide_header, settings.pass_header),
+    hidden: hiddenFields(HIDDEN, settings.hide_header, settings.pass_header),
     resolve: target.resolve,
     request: tls === undefined ? request : (r, exchange) => (chooseTls(r, exchange, tls) ? request(r, exchange) : ''),
     rate: compileSize(settings.limit_rate, at),
@@ -110,16 +113,4 @@ function compileExchange(
 function chooseTls(r: Request, exchange: Exchange, tls: SslTargets): boolean {
   exchange.tls = exchange.scheme === HTTPS ? tls.target(r, exchange.targetHost) : undefined
   return exchange.tls !== undefined || exchange.scheme !== HTTPS
-}
-
-/** Names that are hidden, by hash. */
-function hiddenFields(hide: readonly string[], pass: readonly string[]): ReadonlyMap<number, readonly string[]> {
-  const passed = new Set(pass.map((name) => name.toLowerCase()))
-  const names = new Set([...HIDDEN.filter((name) => !passed.has(name)), ...hide.map((name) => name.toLowerCase())])
-  const map = new Map<number, string[]>()
-  for (const name of names) {
-    const hash = hashName(name)
-    map.set(hash, [...(map.get(hash) ?? []), name])
-  }
-  return map
 }

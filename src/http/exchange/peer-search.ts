@@ -1,0 +1,75 @@
+/** Which peers of its group a request has tried, what came of that, and who is next. */
+import { clock } from '../../lib/clock.ts'
+import type { Wire } from '../../net/wire.ts'
+import { type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
+import type { Peer } from '../../upstream/peer.ts'
+import type { Request } from '../request.ts'
+import { Attempt, Attempts } from './attempts.ts'
+
+export class PeerSearch {
+  readonly attempts = new Attempts()
+  readonly selection = new Selection()
+  group!: PeerGroup
+  /** The one under way, or the last. */
+  attempt = new Attempt()
+  #startMs = 0
+  #newSeries = false
+
+  begin(): void {
+    this.#startMs = clock.monotonic
+    this.#newSeries = this.attempts.count > 0
+  }
+
+  /** Milliseconds since the search began. */
+  get elapsedMs(): number {
+    return clock.monotonic - this.#startMs
+  }
+
+  /** The group is known. */
+  resolved(group: PeerGroup, triesMax: number): void {
+    this.group = group
+    this.selection.begin(group, triesMax)
+  }
+
+  /** The next peer, if one can be had. */
+  next(r: Request): Peer | undefined {
+    const { key, sticky } = this.group
+    const peer = this.selection.next(key?.(r as never) ?? '', sticky?.serverOf(r as never))
+    if (peer !== undefined) sticky?.onPick(r as never, peer)
+    return peer
+  }
+
+  beginAttempt(name: string): Attempt {
+    this.attempt = this.attempts.add(name, clock.monotonic, this.#newSeries)
+    this.#newSeries = false
+    return this.attempt
+  }
+
+  /** The head of a response is there. */
+  onHead(): void {
+    const { attempt } = this
+    attempt.headerMs = clock.monotonic - attempt.startMs
+    this.selection.onHead(attempt.headerMs)
+  }
+
+  /** The response is passed on. */
+  onPassed(r: Request): void {
+    this.group.sticky?.onHead(r as never, this.selection.peer!)
+  }
+
+  /** The attempt takes no more time; `wire` is what it was sent on. */
+  endAttempt(wire: Wire | undefined): void {
+    const { attempt } = this
+    if (attempt.responseMs >= 0) return
+    attempt.responseMs = clock.monotonic - attempt.startMs
+    if (wire !== undefined) attempt.bytesSent = wire.bytesWritten - attempt.bytesSent
+  }
+
+  /** Tells the group what the attempt came to. */
+  endSelection(r: Request, outcome: Outcome): void {
+    const { headerMs, responseMs } = this.attempt
+    const { peer } = this.selection
+    if (peer !== undefined) this.group.sticky?.onDone(r as never, peer, outcome)
+    this.selection.done(outcome, headerMs, responseMs, r.location.log, r)
+  }
+}
