@@ -137,7 +137,7 @@ export class PeerGroup {
   ) {
     this.name = name
     this.#make = slowStarting(make)
-    this.#set = new PeerSet(peers, backups, this.#make)
+    this.#set = this.#own(peers, backups)
     this.pool = pool === undefined ? undefined : new ConnectionPool(pool)
   }
 
@@ -152,9 +152,15 @@ export class PeerGroup {
     return this.#set.backups
   }
 
+  #own(peers: readonly Peer[], backups: readonly Peer[]): PeerSet {
+    for (const peer of peers) peer.group = this.name
+    for (const peer of backups) peer.group = this.name
+    return new PeerSet(peers, backups, this.#make)
+  }
+
   /** Other servers from now on, under new balancers; requests under way stay with the old ones. */
   replace(peers: readonly Peer[], backups: readonly Peer[]): void {
-    this.#set = new PeerSet(peers, backups, this.#make)
+    this.#set = this.#own(peers, backups)
     this.onReplace?.onReplace()
   }
 }

@@ -84,6 +84,8 @@ export class Peer {
   readonly options: PeerOptions
   /** The host as it was written, for `$upstream_last_server_name`. */
   readonly server: string
+  /** Name of the group that it is in. */
+  group = ''
   #sid = ''
   /** The numbers of all peers of the state; number `field` of this one stands at `field * stride + row`. */
   readonly cells: Int32Array

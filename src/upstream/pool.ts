@@ -72,7 +72,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     const { tls } = options
     const handle = openHandle(peer.address, options.localAddress ?? '', this)
     this.security = tls === undefined ? '' : tls.key
-    this.#tls = tls === undefined ? undefined : new TlsClientWire(handle, tls, peer.address.name)
+    this.#tls = tls === undefined ? undefined : new TlsClientWire(handle, tls, `${peer.group} ${peer.address.name}`)
     this.wire = this.#tls ?? new HandleWire(handle)
   }
 

@@ -10,6 +10,7 @@ import { ERROR } from '../../log/error-log.ts'
 import type { PeerGroup } from '../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../upstream/registry.ts'
 import type { Template } from '../../value/template.ts'
+import { proxyDirectives } from './proxy-directives.ts'
 
 const HTTP_PORT = 80
 const HTTPS_PORT = 443
@@ -54,7 +55,7 @@ export function compileTarget(
     at.fail(parsed, where)
     return undefined
   }
-  if (parsed.uri !== '' && (location.pseudo || location.regex !== undefined || location.name.startsWith('@'))) {
+  if (parsed.uri !== '' && !mayHaveUri(location, at)) {
     at.fail(
       '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, ' +
         'or inside "if" statement, or inside "limit_except" block',
@@ -81,6 +82,12 @@ export function compileTarget(
       return group
     },
   }
+}
+
+/** An `if` that has it from its location replaces what the location does. */
+function mayHaveUri(location: LocationConf, at: AttachContext): boolean {
+  if (location.pseudo) return !at.scope.has(proxyDirectives.proxy_pass)
+  return location.regex === undefined && !location.name.startsWith('@')
 }
 
 function note(exchange: Exchange, { scheme, authority, uri }: Url, port: string): void {
