@@ -26,7 +26,6 @@ export const WITHOUT: readonly string[] = [
   '--without-http_fastcgi_module',
   '--without-http_uwsgi_module',
   '--without-http_scgi_module',
-  '--without-http_grpc_module',
   '--without-http-cache',
   '--without-mail_pop3_module',
   '--without-mail_imap_module',

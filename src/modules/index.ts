@@ -13,6 +13,7 @@ import { charsetModule } from './http/charset.ts'
 import { coreModule } from './http/core.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
 import { geoModule } from './http/geo.ts'
+import { grpcModule } from './http/grpc.ts'
 import { gunzipModule } from './http/gunzip.ts'
 import { gzipModule } from './http/gzip.ts'
 import { gzipStaticModule } from './http/gzip-static.ts'
@@ -81,6 +82,7 @@ export const modules: readonly ConfigModule[] = [
   gzipStaticModule,
   staticModule,
   proxyModule,
+  grpcModule,
   memcachedModule,
   tunnelModule,
   postActionModule,
