@@ -63,6 +63,8 @@ export class ResponseHead {
   readonly values: string[] = []
   /** Trailer fields, computed when the body ends. */
   trailers: (() => string) | undefined
+  /** They are no reason for HTTP/1 to send a body of known length in chunks. */
+  trailersOptional = false
   /** The trailer fields sent, each ended by CRLF, for `$sent_trailer_*`. */
   trailerLines = ''
 
@@ -94,6 +96,7 @@ export class ResponseHead {
     // Setting a length is slow even when it does not change.
     if (this.names.length !== 0) this.names.length = this.values.length = 0
     this.trailers = undefined
+    this.trailersOptional = false
     this.trailerLines = ''
   }
 

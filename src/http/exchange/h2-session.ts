@@ -285,10 +285,12 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     const stream = this.#dataStream
     if (stream === undefined) return true
     this.#dataLeft -= end - start
-    if (end > start) stream.onData(buffer, start, end)
+    const ends = last && (this.#dataFlags & END_STREAM) !== 0
+    if (ends) stream.onLastData(buffer, start, end)
+    else if (end > start) stream.onData(buffer, start, end)
     if (!last) return true
     this.#dataStream = undefined
-    if ((this.#dataFlags & END_STREAM) !== 0) this.#endOf(stream)
+    if (ends) this.#endOf(stream)
     else if (this.#dataLeft > 0) stream.credit(this.#dataLeft)
     return true
   }

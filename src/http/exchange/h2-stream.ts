@@ -25,8 +25,8 @@ export interface StreamReader extends FieldReceiver {
   beginBlock(size: number): void
   /** It is over; `ends`: nothing follows. */
   endBlock(ends: boolean): void
-  /** The stream has ended, and all that came before was delivered. */
-  onStreamEnd(): void
+  /** The stream has ended; all that came before was delivered, but for `size` bytes that come next. */
+  onStreamEnd(size: number): void
   /** The stream cannot go on; `refused`: the peer has not worked on the request. */
   onFailure(problem: string, refused: boolean): void
 }
@@ -75,6 +75,8 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
   #postponed = false
   #paused = false
   #held: Buffer[] = []
+  /** Came together with the end of the stream. */
+  #last: Buffer = NO_BYTES
   #headHeld = false
   #endHeld = false
   /** Received and passed on, and not yet told to the peer. */
@@ -209,15 +211,24 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
     this.#consumed = 0
   }
 
+  /** Nothing follows these bytes, if there are any; borrowed until `deliverEnd`. */
+  onLastData(buffer: Buffer, start: number, end: number): void {
+    this.bytesRead += end - start
+    this.#last = start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end)
+  }
+
   /** Nothing follows what was received. */
   deliverEnd(): void {
+    const last = this.#last
+    this.#last = NO_BYTES
     if (this.#over) return
     if (this.#paused || this.#held.length > 0) {
+      if (last.length > 0) this.#held.push(Buffer.from(last))
       this.#endHeld = true
       return
     }
-    this.reader!.onStreamEnd()
-    this.owner.onBytes(NO_BYTES, 0)
+    this.reader!.onStreamEnd(last.length)
+    this.owner.onBytes(last, last.length)
   }
 
   /** The stream, or the connection, is broken. */
@@ -245,6 +256,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
 
   #drop(): void {
     this.#held = []
+    this.#last = NO_BYTES
     this.#headHeld = this.#endHeld = false
   }
 

@@ -45,7 +45,9 @@ class Http2Codec implements Codec, StreamReader {
   headMax = 0
   headBytes = 0
   refused = false
-  bodyDone = false
+  #ended = false
+  /** Body bytes in all, once the stream has ended. */
+  #total = 0
   #failed = false
   /** A whole head is there: an interim one, or the final one. */
   #ready = false
@@ -68,7 +70,8 @@ class Http2Codec implements Codec, StreamReader {
     this.headMax = headMax
     this.headBytes = 0
     this.refused = false
-    this.bodyDone = false
+    this.#ended = false
+    this.#total = 0
     this.#failed = false
     this.#ready = false
     this.#final = false
@@ -157,8 +160,18 @@ class Http2Codec implements Codec, StreamReader {
     if (this.#expected > 0) this.#fail(EMPTY_STREAM)
   }
 
-  onStreamEnd(): void {
-    this.bodyDone = true
+  onStreamEnd(size: number): void {
+    this.#ended = true
+    this.#total = this.#received + size
+  }
+
+  get bodyDone(): boolean {
+    return this.#ended && this.#received >= this.#total && !this.#isShort
+  }
+
+  /** Less came than was promised; a body that was never to come is not missed. */
+  get #isShort(): boolean {
+    return this.#expected > this.#total && !this.#bare
   }
 
   onFailure(problem: string, refused: boolean): void {
@@ -197,8 +210,8 @@ class Http2Codec implements Codec, StreamReader {
       return BODY_BROKEN
     }
     if (end > start) to.onBody(buffer, start, end)
-    if (!this.bodyDone) return end
-    if (this.#expected > this.#received && !this.#bare) {
+    if (!this.#ended || this.#received < this.#total) return end
+    if (this.#isShort) {
       this.problem = EMPTY_STREAM
       return BODY_BROKEN
     }

@@ -102,7 +102,9 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
   out.lines = runEnd > runStart ? lines + text.slice(runStart, runEnd) : lines
   if (conf.transport.force_ranges) out.allowRanges = out.singleRange = true
   out.conditionsOff = true
-  if (conf.passTrailers && codec.contentLength < 0) out.trailers = () => (out.trailerLines = exchange.sentTrailers)
+  if (!conf.passTrailers || codec.bodyDone || (codec.contentLength >= 0 && !conf.protocol.framed)) return
+  out.trailers = () => (out.trailerLines = exchange.sentTrailers)
+  out.trailersOptional = codec.contentLength >= 0
 }
 
 /** Takes one field that has a meaning; false: it is to be copied like the others. */

@@ -56,7 +56,7 @@ export class ResponseWriter extends BodySink {
     this.#promised = -1
     if (!r.headerOnly) {
       // Trailers need chunks, even when the length is known.
-      if (out.trailers !== undefined && r.version >= 11 && !isTunnel(r)) out.contentLength = -1
+      if (out.trailers !== undefined && !out.trailersOptional && r.version >= 11 && !isTunnel(r)) out.contentLength = -1
       if (out.contentLength >= 0) this.#promised = out.contentLength
       else if (!isTunnel(r)) this.#frameUnknownLength(r)
     }

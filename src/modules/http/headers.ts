@@ -211,6 +211,7 @@ function expectTrailers(r: Request, trailers: readonly CompiledField[], safe: bo
   if (!safe && !trailers.some((trailer) => trailer.always)) return
   const { out } = r
   const earlier = out.trailers
+  out.trailersOptional = false
   out.trailers = () => {
     // Each may speak of those before it by `$sent_trailer_*`.
     out.trailerLines = earlier?.() ?? ''
