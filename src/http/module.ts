@@ -57,6 +57,8 @@ export interface TreeContext {
   prefixed(path: string): string
   /** Reads a certificate, key or database at load: workers get what the master could read. */
   readFile(path: string): ConfigFile
+  /** The same of a file that may be renewed while the server runs; the tree is then built anew with what is new. */
+  readRenewable(path: string): ConfigFile
   /** Names a file that workers will write to, so that the master creates it and hands it down. */
   logFile(path: string): void
   /** Names a folder for temporary files, to be created by the master. */

@@ -10,6 +10,8 @@ import { sslErrorText } from './tls-wire-verify.ts'
 
 /** Contexts that stay although nobody asks for them: certificates chosen by variables, and reloads. */
 const CONTEXTS_MAX = 256
+/** What OpenSSL says when a key is not that of the certificate. */
+const NO_KEY = 'error:05800074:x509 certificate routines::key values mismatch'
 /** How certificates may be compressed (RFC 8879), the best first. */
 const COMPRESSIONS = ['brotli', 'zstd', 'zlib'] as const
 /** What Node says when no cipher of a list is known, as OpenSSL says it. */
@@ -172,6 +174,16 @@ export function openKey(pem: string, passwords: readonly string[]): Made<string>
 /** Whether OpenSSL takes the Diffie-Hellman parameters. */
 export function dhparamProblem(dhparam: string): string {
   return problemOf(attempt({ ca: [], dhparam }))
+}
+
+/** Whether each certificate has its key among the keys; OpenSSL says nothing when the kinds of both differ. */
+export function pairsProblem(pairs: readonly Pair[]): string {
+  const keys = pairs.map(({ key }) => createPrivateKey(key))
+  for (const { certificate } of pairs) {
+    const own = new X509Certificate(certificate)
+    if (!keys.some((key) => own.checkPrivateKey(key))) return NO_KEY
+  }
+  return ''
 }
 
 function nodeOptions(options: ContextOptions): SecureContextOptions {

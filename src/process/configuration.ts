@@ -5,13 +5,15 @@
 import fs from 'node:fs'
 import type { Diagnostics } from '../config/diagnostics.ts'
 import { formatMessage, formatPretty } from '../config/format.ts'
-import { diskReader } from '../config/include.ts'
+import { diskReader, type SourceReader, snapshotReader } from '../config/include.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
 import { errnoText } from '../lib/errno.ts'
 import { type ErrorLog, levelOf } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import { mainDirectives } from '../modules/core/main.ts'
 import type { Program } from '../runtime/program.ts'
-import { type ConfigOrigin, loadProgram } from './load-program.ts'
+import { fileMark } from './file-watch.ts'
+import { type ConfigOrigin, type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
 import { createFolders, giveLogs } from './paths.ts'
 import { logFilesOf, type MasterSettings, masterSettings } from './settings.ts'
@@ -44,6 +46,7 @@ export interface ConfigurationOptions {
 export class Configuration {
   readonly #options: ConfigurationOptions
   #applied: Applied | undefined
+  #marks = new Map<string, string>()
 
   constructor(options: ConfigurationOptions) {
     this.#options = options
@@ -96,16 +99,10 @@ export class Configuration {
 
   /** Loads and checks; what is wrong is reported and there is no result. Changes nothing. */
   load(): Applied | undefined {
-    const { origin, modules, files, defaultPid } = this.#options
+    const { defaultPid } = this.#options
     let logError: unknown
     try {
-      const { config, diagnostics, program, log } = loadProgram(origin, modules, diskReader, {
-        role: 'master',
-        zones: new Map(),
-        workerId: -1,
-        files,
-        openLog: (loaded) => openMainLog(loaded, origin.errorLog, files),
-      })
+      const { config, diagnostics, program, log } = this.#loadInheriting()
       const settings = program && masterSettings(config, defaultPid, diagnostics)
       this.#reportAll(config, diagnostics)
       return settings === undefined || diagnostics.failed ? undefined : { program: program!, settings, log }
@@ -116,6 +113,68 @@ export class Configuration {
     if (path === undefined) throw logError
     this.report('emerg', `open() "${path}" failed ${errnoText(logError)}`)
     return undefined
+  }
+
+  #loadFrom(reader: SourceReader): Loaded {
+    const { origin, modules, files } = this.#options
+    return loadProgram(origin, modules, reader, {
+      role: 'master',
+      zones: new Map(),
+      workerId: -1,
+      files,
+      openLog: (loaded) => openMainLog(loaded, origin.errorLog, files),
+    })
+  }
+
+  /** Loads from the disk, but for certificates and their kin that look as they did when they were read last. */
+  #loadInheriting(): Loaded {
+    const loaded = this.#loadFrom(this.#applied === undefined ? diskReader : this.#inheriting(this.#applied.program))
+    const off = loaded.config.main.resolve(mainDirectives).ssl_object_cache_inheritable === false
+    return off && this.#applied !== undefined ? this.#loadFrom(diskReader) : loaded
+  }
+
+  #inheriting({ config: { snapshot }, renewable }: Program): SourceReader {
+    const known = new Set(renewable)
+    return {
+      ...diskReader,
+      read: (path) => {
+        const text = known.has(path) ? snapshot.texts.get(path) : undefined
+        return text !== undefined && this.#marks.get(path) === fileMark(path) ? text : diskReader.read(path)
+      },
+    }
+  }
+
+  /**
+   * Loads the configuration that holds with the files that were renewed since they were read; undefined when that cannot
+   * be: the old ones stay in use, and it is logged.
+   */
+  renew(): Applied | undefined {
+    const { program, settings } = this.current
+    const old = snapshotReader(program.config.snapshot)
+    const marks = new Map(this.#marks)
+    const renewed: string[] = []
+    const read = (path: string): string => {
+      const mark = fileMark(path)
+      if (!marks.has(path) || mark === '' || mark === marks.get(path)) return old.read(path)
+      marks.set(path, mark)
+      renewed.push(path)
+      return diskReader.read(path)
+    }
+    const { diagnostics, program: next, log } = this.#loadFrom({ ...old, read })
+    if (next === undefined) {
+      const why = diagnostics.all.filter((found) => found.level === 'emerg').map(formatMessage)
+      this.report('error', `renewed files are not used, the old ones stay: ${why.join('; ')}`)
+      return undefined
+    }
+    this.report('notice', `renewed files are used from now on: ${renewed.join(', ')}`)
+    this.#applied = { program: next, settings, log }
+    this.#marks = marks
+    return this.#applied
+  }
+
+  /** What told the renewable files from others when they were read. */
+  get marks(): ReadonlyMap<string, string> {
+    return this.#marks
   }
 
   /** Makes a loaded configuration the one that holds: logs, folders and sockets first. False: it does not hold. */
@@ -134,6 +193,7 @@ export class Configuration {
     }
     if (!(await sockets.open(program.listens, settings.workers, this.report))) return false
     this.#applied = next
+    this.#marks = new Map(program.renewable.map((path) => [path, fileMark(path)]))
     return true
   }
 

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers'
 import { ALERT, CRIT, EMERG, levelOf, NOTICE } from '../log/error-log.ts'
 import type { Applied, Configuration } from './configuration.ts'
 import { type EngineEnd, EngineLink, type EngineOwner } from './engine-link.ts'
+import { FileWatch } from './file-watch.ts'
 import type { FromEngine } from './messages.ts'
 import { giveLogs } from './paths.ts'
 import { OLD_PID_SUFFIX, removePidFile, renamePidFile, writePidFile } from './pid-file.ts'
@@ -44,6 +45,7 @@ export class Master implements EngineOwner {
   #reloading: Promise<void> = Promise.resolve()
   #newBinary: ChildProcess | undefined
   #noAccepting = false
+  readonly #watch = new FileWatch(() => this.#renew())
   #retiring: EngineLink | undefined
   #exit: (code: number) => void = () => {}
 
@@ -130,6 +132,7 @@ export class Master implements EngineOwner {
   #ready(link: EngineLink, generation: number): void {
     const { program, settings } = this.#applied
     this.#sockets.settle(program.listens, settings.workers, this.#configuration.report, this.#ownsSocketFiles())
+    this.#watch.set(this.#configuration.marks)
     link.send({ type: 'settled', generation })
     if (this.#started) {
       // What waits for nginx's old workers to be gone looks for these words.
@@ -207,6 +210,16 @@ export class Master implements EngineOwner {
     if (this.#engine === undefined || this.#noAccepting) this.#resume()
     else if (sameUser) this.onEngineStarted(this.#engine)
     else this.#replaceEngine(this.#engine)
+  }
+
+  /** Certificates were renewed: the same configuration again, with them. */
+  #renew(): void {
+    this.#reloading = this.#reloading.then(() => {
+      if (this.#stopping || this.#engine === undefined || this.#noAccepting) return
+      if (this.#configuration.renew() === undefined) return
+      this.#generation++
+      this.onEngineStarted(this.#engine)
+    })
   }
 
   /** Starts an engine under another account; the old one goes on until the new one is ready. */

@@ -3,6 +3,7 @@ import { snapshotReader } from '../config/include.ts'
 import { NOTICE } from '../log/error-log.ts'
 import { LogFiles } from '../log/log-files.ts'
 import type { Configuration } from './configuration.ts'
+import { FileWatch } from './file-watch.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { engineSettings } from './settings.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
@@ -24,6 +25,7 @@ export class SingleProcess {
   readonly #zones = new ZoneStore()
   readonly #files = new LogFiles()
   readonly #seat: WorkerSeat
+  readonly #watch = new FileWatch(() => this.#renew())
   #given = new Set<string>()
   #exit: (code: number) => void = () => {}
 
@@ -66,7 +68,12 @@ export class SingleProcess {
     for (const key of this.#given) if (!keys.has(key)) sockets.forget(key)
     for (const key of keys) if (!this.#given.has(key)) this.#seat.listen(key, sockets.get(key, 0)!.fd)
     this.#given = keys
+    this.#watch.set(configuration.marks)
     return true
+  }
+
+  #renew(): void {
+    if (this.#options.configuration.renew() !== undefined) this.#install()
   }
 
   #signal(signal: MasterSignal): void {

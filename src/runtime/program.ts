@@ -28,6 +28,8 @@ export interface Program {
   readonly zones: readonly ZoneRequest[]
   readonly logFiles: readonly string[]
   readonly tempPaths: readonly string[]
+  /** Files that the configuration was read from beside its own, and that may be replaced at any time. */
+  readonly renewable: readonly string[]
   readonly http: HttpTree | undefined
 }
 
@@ -53,6 +55,7 @@ export function compileProgram(config: Config, env: ProgramEnv): Program | undef
     zones: [...(builder?.zones.values() ?? [])],
     logFiles: [...(builder?.logPaths ?? [])],
     tempPaths: [...(builder?.tempPaths ?? [])],
+    renewable: [...(builder?.renewable ?? [])],
     http,
   }
 }

@@ -44,6 +44,7 @@ export class TreeBuilder implements TreeContext {
   readonly zones = new Map<string, ZoneRequest>()
   readonly logPaths = new Set<string>()
   readonly tempPaths = new Set<string>()
+  readonly renewable = new Set<string>()
   readonly startHooks: (() => void)[] = []
   readonly reopenHooks: (() => void)[] = []
   readonly exitHooks: (() => void)[] = []
@@ -110,6 +111,11 @@ export class TreeBuilder implements TreeContext {
     } catch (error) {
       return { text: '', errno: errnoCode(error) }
     }
+  }
+
+  readRenewable(path: string): ConfigFile {
+    this.renewable.add(path)
+    return this.readFile(path)
   }
 
   logFile(path: string): void {
@@ -184,6 +190,7 @@ const BOUND = [
   'pattern',
   'prefixed',
   'readFile',
+  'readRenewable',
   'logFile',
   'tempPath',
   'zone',

@@ -9,6 +9,7 @@ import {
   dhparamProblem,
   groupsProblem,
   type Pair,
+  pairsProblem,
   type ServerContextOptions,
   type TicketKeySource,
 } from '../../net/tls-wire-context.ts'
@@ -193,7 +194,7 @@ class Compiler {
   #dhparam(): string | undefined {
     const { ssl_dhparam: file } = this.#conf
     if (file === undefined || file.at.text === '') return ''
-    const { text, errno } = this.#at.readFile(file.path)
+    const { text, errno } = this.#at.readRenewable(file.path)
     if (errno !== '') return this.#files.fail(`BIO_new_file("${file.path}") failed ${errnoText(errno)}`)
     const problem = dhparamProblem(text)
     return problem === '' ? text : this.#files.fail(`SSL_CTX_set0_tmp_dh_pkey("${file.path}") failed (SSL: ${problem})`)
@@ -216,7 +217,7 @@ class Compiler {
     const { ssl_session_ticket_key: files, ssl_session_timeout: timeoutS } = this.#conf
     const keys: Buffer[] = []
     for (const { path, at } of files) {
-      const { text, errno } = this.#at.readFile(path)
+      const { text, errno } = this.#at.readRenewable(path)
       if (errno !== '') return this.#files.fail(`open() "${path}" failed ${errnoText(errno)}`)
       const bytes = Buffer.from(toBinary(text), 'latin1')
       if (bytes.length !== 48 && bytes.length !== 80) return this.#files.fail(`"${path}" must be 48 or 80 bytes`, at)
@@ -246,9 +247,11 @@ class Compiler {
   /** How the context of a connection is found. */
   #chooser(options: ContextOptions): SslContext['choose'] | undefined {
     const { ssl_certificate: own, ssl_certificate_key: keys } = this.#conf
-    const fixed = contextOf(options)
+    const mismatch = pairsProblem(options.pairs)
+    const fixed = mismatch === '' ? contextOf(options) : { problem: mismatch }
     if ('problem' in fixed) {
-      const key = keys.at(-1)?.template.source ?? ''
+      const last = keys.at(-1)
+      const key = last === undefined ? '' : placeOf(last, last.template.source)
       return this.#files.fail(`SSL_CTX_use_PrivateKey("${key}") failed (SSL: ${fixed.problem})`)
     }
     if (!this.#isDynamic()) return () => fixed.made

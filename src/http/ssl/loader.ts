@@ -101,7 +101,7 @@ export class SslLoader {
   #read(place: Place): Pem {
     const given = givenText(place)
     if (given !== undefined) return given
-    const { text, errno } = this.#at.readFile(place)
+    const { text, errno } = this.#at.readRenewable(place)
     return { text, problem: errno === '' ? '' : fileProblem(place, errno) }
   }
 

@@ -15,7 +15,7 @@ export function compileStapling(
 ): () => Buffer | undefined {
   const { ssl_stapling, ssl_stapling_file: file } = conf
   if (!ssl_stapling || file === undefined) return none
-  const { text, errno } = at.readFile(file.path)
+  const { text, errno } = at.readRenewable(file.path)
   if (errno !== '') {
     files.fail(`BIO_new_file("${file.path}") failed ${errnoText(errno)}`)
     return none

@@ -192,6 +192,12 @@ export const mainDirectives = {
     doc: 'Names the hardware accelerator.',
     unsupported: 'OpenSSL as built into Node has no engines',
   }),
+  ssl_object_cache_inheritable: directive({
+    in: ['main'],
+    args: flag,
+    default: 'on',
+    doc: 'A reload reads certificates, keys and their kin again only when their inode or time of change is another one.',
+  }),
   load_module: directives({ in: ['main'], args: dynamicModule, doc: 'Loads a dynamic module of nginx.' }),
 }
 
