@@ -1,7 +1,7 @@
 /**
  * `npm run test:apps`: real applications behind the server, as people run them. Needs what a Debian machine gets by
  *
- *     apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium memcached
+ *     apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium memcached python3-grpcio
  *
  *     npm run test:apps                 all of them
  *     npm run test:apps -- vite         only files whose name contains one of the words
@@ -20,6 +20,7 @@ const NEEDED = [
   '/usr/bin/go',
   '/usr/bin/memcached',
   '/usr/lib/python3/dist-packages/fastapi',
+  '/usr/lib/python3/dist-packages/grpc',
   '/usr/lib/python3/dist-packages/gunicorn',
   '/usr/lib/python3/dist-packages/uvicorn',
 ]
@@ -32,7 +33,7 @@ async function main(words: readonly string[]): Promise<number> {
   if (missing.length > 0 && !own) {
     console.error(`not here: ${missing.join(', ')}`)
     console.error(
-      'apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium memcached',
+      'apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium memcached python3-grpcio',
     )
     return 1
   }

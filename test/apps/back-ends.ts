@@ -1,5 +1,6 @@
 /**
- * The real applications behind the server: FastAPI under uvicorn or gunicorn, a Vite dev server, a Go server, memcached.
+ * The real applications behind the server: FastAPI under uvicorn or gunicorn, a Vite dev server, a Go server, memcached,
+ * a gRPC server in Python.
  * Each ends with its block.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -17,7 +18,9 @@ export const EXAMPLE: string = fileURLToPath(new URL('../../examples/fastapi-vit
 
 const VITE = fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url))
 /** Debian's Python has Debian's packages; another one may come first on the path. */
-const PYTHON = process.env['PYTHON'] ?? '/usr/bin/python3'
+export const PYTHON: string = process.env['PYTHON'] ?? '/usr/bin/python3'
+/** The gRPC server's source. */
+const GRPC_SOURCE = fileURLToPath(new URL('fixtures/grpc_echo.py', import.meta.url))
 /** The Go server's source. */
 const GO_SOURCE = fileURLToPath(new URL('fixtures/server.go', import.meta.url))
 const START_TIMEOUT_MS = 30_000
@@ -88,6 +91,12 @@ export class BackEnd implements AsyncDisposable {
     const workers = ['-w', '2', '-k', 'uvicorn.workers.UvicornWorker', '--umask', '0', '--graceful-timeout', '1']
     const command = [PYTHON, '-B', '-m', 'gunicorn', ...workers, '--bind', `unix:${at}`, 'app:app']
     return new BackEnd(command, { at, folder: `${EXAMPLE}backend`, temporary, end: 'SIGTERM' }).#started()
+  }
+
+  /** Starts a gRPC server of Python's grpcio. */
+  static async grpc(): Promise<BackEnd> {
+    const [port] = await freePorts(1)
+    return new BackEnd([PYTHON, '-B', GRPC_SOURCE, 'serve', `${port}`], { at: port!, folder: os.tmpdir() }).#started()
   }
 
   /** Compiles the Go server and starts it `count` times. */
