@@ -390,8 +390,11 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     if (!this.#closed && !this.#deaf) {
       r.out.trailerLines = r.out.trailers?.() ?? ''
       const trailers = r.out.trailerLines === '' ? '' : encodeLines(r.out.trailerLines)
-      if (trailers !== '') r.bytesSent += this.#writeFields(trailers, true)
-      else {
+      if (trailers !== '') {
+        const size = this.#writeFields(trailers, true)
+        r.bytesSent += size
+        r.headLength += size
+      } else {
         this.host.wire.write(frameHead(0, DATA, END_STREAM, this.id))
         this.#count(0)
       }
