@@ -1,6 +1,7 @@
 /** One measurement: load on one server, with the CPU time that the server used meanwhile. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { byH2load } from './h2load.ts'
 import type { Partner } from './partner.ts'
 import type { Measured } from './partners/partner.ts'
 import { cpuSeconds } from './process-tree.ts'
@@ -28,7 +29,7 @@ export async function measure(
   const before = cpuSeconds(server.child.pid!)
   const measured =
     partner === undefined
-      ? await byWrk(scenario, server, seconds, connections)
+      ? await byTool(scenario, server, seconds, connections)
       : await partner.measure({ url: server.url, seconds, connections })
   const used = cpuSeconds(server.child.pid!) - before
   return {
@@ -36,6 +37,11 @@ export async function measure(
     cpuMicroseconds: (used * 1e6) / measured.count,
     p99Ms: measured.p99Ms,
   }
+}
+
+function byTool(scenario: Scenario, server: Running, seconds: number, connections: number): Promise<Measured> {
+  if (scenario.h2 === undefined) return byWrk(scenario, server, seconds, connections)
+  return byH2load(server.url, scenario.h2, connections, seconds, server.dir)
 }
 
 async function byWrk(
@@ -89,6 +95,8 @@ export function median(results: readonly Result[]): Result {
 
 /** Fails when the servers do not answer alike: then they would not do the same work. */
 export async function checkAlike(scenario: Scenario, servers: readonly Running[]): Promise<void> {
+  // The certificates of the servers under test are nobody's.
+  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
   const headers = (scenario.headers ?? []).map((line) => line.split(': ') as [string, string])
   const answers = await Promise.all(
     servers.map(async ({ name, url }) => {
@@ -97,6 +105,7 @@ export async function checkAlike(scenario: Scenario, servers: readonly Running[]
       return { name, text: `${response.status}, ${size} bytes, ${response.headers.get('content-encoding') ?? 'plain'}` }
     }),
   )
+  delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']
   const [first, ...others] = answers
   const other = others.find(({ text }) => text !== first!.text)
   if (other !== undefined) {

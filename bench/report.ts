@@ -53,9 +53,9 @@ function cells(row: Row): string[] {
     viaduct.cpuMicroseconds.toFixed(1),
     ratio(cpuRatio(row)),
     scenario.expected === undefined ? '' : ratio(scenario.expected),
-    nginx.p99Ms.toFixed(2),
-    viaduct.p99Ms.toFixed(2),
-    ratio(viaduct.p99Ms / nginx.p99Ms),
+    ...(Number.isNaN(nginx.p99Ms)
+      ? ['', '', '']
+      : [nginx.p99Ms.toFixed(2), viaduct.p99Ms.toFixed(2), ratio(viaduct.p99Ms / nginx.p99Ms)]),
   ]
 }
 

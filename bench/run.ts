@@ -6,7 +6,8 @@
  *     npm run bench -- fixed static-1kb      only these
  *     npm run bench -- --seconds 10 --rounds 5
  *
- * Needs a Debian machine's `apt-get install nginx-light wrk util-linux`; NGINX=/path measures another nginx.
+ * Needs a Debian machine's `apt-get install nginx-light wrk nghttp2-client nghttp2-server util-linux`; NGINX=/path
+ * measures another nginx.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -26,9 +27,10 @@ import { noKeepalive } from './scenarios/no-keepalive.ts'
 import { production } from './scenarios/production.ts'
 import { proxied } from './scenarios/proxied.ts'
 import { proxied100k } from './scenarios/proxied-100k.ts'
+import { secure } from './scenarios/secure.ts'
 import { staticFiles } from './scenarios/static.ts'
 import { streams } from './scenarios/streams.ts'
-import { findNginx, startBoth, startOrigin, stopAll } from './servers.ts'
+import { findNginx, startBoth, startGrpcOrigin, startOrigin, stopAll } from './servers.ts'
 
 const SCENARIOS: readonly Scenario[] = [
   fixed,
@@ -40,8 +42,10 @@ const SCENARIOS: readonly Scenario[] = [
   gzip,
   ...balancers,
   ...streams,
+  ...secure,
 ]
 const PAGE = fileURLToPath(new URL('../docs/BENCHMARKS.md', import.meta.url))
+const PACKAGES = 'nginx-light wrk nghttp2-client nghttp2-server util-linux'
 /** The compiler of hot code needs some thousand requests before its figures settle. */
 const WARM_UP_SECONDS = 2
 
@@ -80,10 +84,12 @@ function readPlan(args: readonly string[]): Plan | string {
   const options = { seconds: { type: 'string', default: '3' }, rounds: { type: 'string', default: '3' } } as const
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
   const nginx = findNginx()
-  const missing = ['wrk', 'taskset'].filter((name) => spawnSync(name, ['--version']).error !== undefined)
+  const missing = ['wrk', 'h2load', 'nghttpd', 'taskset'].filter(
+    (name) => spawnSync(name, ['--version']).error !== undefined,
+  )
   if (nginx === undefined) missing.unshift('nginx')
   if (nginx === undefined || missing.length > 0) {
-    return `bench: not here: ${missing.join(', ')}; apt-get install nginx-light wrk util-linux`
+    return `bench: not here: ${missing.join(', ')}; apt-get install ${PACKAGES}`
   }
   if (os.cpus().length < 2) return 'bench: two cores are needed: one for the server, one for the load'
   const unknown = positionals.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name))
@@ -95,17 +101,18 @@ function readPlan(args: readonly string[]): Plan | string {
 
 async function compare(dir: string, scenario: Scenario, plan: Plan, origin: string): Promise<Row> {
   const partner = scenario.partner === undefined ? undefined : await Partner.start(scenario.partner)
-  const servers = await startBoth(dir, scenario, plan.nginx, partner?.address ?? origin)
+  const grpc = scenario.grpc === true ? await startGrpcOrigin() : undefined
+  const servers = await startBoth(dir, scenario, plan.nginx, partner?.address ?? grpc?.address ?? origin)
   const results: Record<'nginx' | 'viaduct', Result[]> = { nginx: [], viaduct: [] }
   try {
-    if (partner === undefined) await checkAlike(scenario, servers)
+    if (partner === undefined && grpc === undefined) await checkAlike(scenario, servers)
     for (const server of servers) await measure(scenario, server, WARM_UP_SECONDS, partner)
     for (let round = 0; round < plan.rounds; round++) {
       for (const server of servers) results[server.name].push(await measure(scenario, server, plan.seconds, partner))
     }
   } finally {
     await stopAll(servers)
-    if (partner !== undefined) await stopProcess(partner.child)
+    for (const beside of [partner, grpc]) if (beside !== undefined) await stopProcess(beside.child)
   }
   const row = { scenario, nginx: median(results.nginx), viaduct: median(results.viaduct) }
   const cost = `${row.nginx.cpuMicroseconds.toFixed(1)} and ${row.viaduct.cpuMicroseconds.toFixed(1)} µs per request`

@@ -10,6 +10,12 @@ export interface Scenario {
   readonly target: string
   readonly connections?: number
   readonly headers?: readonly string[]
+  /** `https://`; a certificate is made as `%%DIR%%/cert.pem` with `key.pem`. */
+  readonly tls?: boolean
+  /** `h2load` asks instead of `wrk`. */
+  readonly h2?: H2Load
+  /** The back end of gRPC, which sends back what it gets; else the ordinary one. */
+  readonly grpc?: boolean
   /** What goes to and fro is measured by `partners/<name>.ts`, which is the back end too; else `wrk` asks for `target`. */
   readonly partner?: string
   /** Files below `%%DIR%%/html`. */
@@ -18,9 +24,20 @@ export interface Scenario {
   readonly expected?: number
 }
 
+/** How HTTP/2 is asked. */
+export interface H2Load {
+  /** Requests at a time on each connection. */
+  readonly streams: number
+  /** Sent as a gRPC message. */
+  readonly message?: string
+}
+
+/** Speaks TLS. */
+export const CERTIFICATE = 'ssl_certificate %%DIR%%/cert.pem; ssl_certificate_key %%DIR%%/key.pem;'
+
 /** A `server` that does only what is measured. */
-export function serverBlock(inner: string): string {
-  return `access_log off; keepalive_requests 1000000; server { listen 127.0.0.1:%%PORT%%; ${inner} }`
+export function serverBlock(inner: string, listen = ''): string {
+  return `access_log off; keepalive_requests 1000000; server { listen 127.0.0.1:%%PORT%% ${listen}; ${inner} }`
 }
 
 /** The back end as an upstream that keeps connections. */

@@ -1,5 +1,5 @@
 /** The two servers that are compared, and the back end behind them. */
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,6 +25,8 @@ export interface Running {
   readonly name: 'nginx' | 'viaduct'
   readonly child: ChildProcess
   readonly url: string
+  /** Its folder. */
+  readonly dir: string
 }
 
 /** What needs a folder of its own besides what the scenario says. */
@@ -58,9 +60,25 @@ export async function startBoth(dir: string, scenario: Scenario, nginx: string, 
       name === 'nginx' ? nginxOnly(own) : '',
       origin,
     )
-    running.push({ name, child, url: `http://127.0.0.1:${port}${scenario.target}` })
+    const scheme = scenario.tls === true ? 'https' : 'http'
+    running.push({ name, child, url: `${scheme}://127.0.0.1:${port}${scenario.target}`, dir: own })
   }
   return running
+}
+
+/** Starts a back end that sends back what it gets, with the trailers of gRPC; resolves with its process and address. */
+export async function startGrpcOrigin(): Promise<{ child: ChildProcess; address: string }> {
+  const [port] = await freePorts(1)
+  const words = ['--no-tls', '--echo-upload', '--trailer=grpc-status: 0', '-a', '127.0.0.1', String(port)]
+  const child = startPinned(LOAD_CORE, ['nghttpd', ...words])
+  await listening(port!, child)
+  return { child, address: `127.0.0.1:${port}` }
+}
+
+function makeCertificate(dir: string): void {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${dir}/key.pem`]
+  const words = ['req', '-x509', ...key, '-out', `${dir}/cert.pem`, '-days', '30', '-subj', '/CN=localhost']
+  execFileSync('openssl', words, { stdio: 'ignore' })
 }
 
 /** Ends servers. */
@@ -84,6 +102,7 @@ async function start(
   const [port] = await freePorts(1)
   fs.mkdirSync(`${dir}/html`, { recursive: true })
   for (const [name, text] of Object.entries(scenario.files ?? {})) fs.writeFileSync(`${dir}/html/${name}`, text)
+  if (scenario.tls === true) makeCertificate(dir)
   const http = scenario.http.replaceAll('%%PORT%%', String(port)).replaceAll('%%ORIGIN%%', origin)
   const user = process.getuid?.() === 0 ? 'user root root;' : ''
   const conf = `${user} daemon off; worker_processes 1; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log warn;
