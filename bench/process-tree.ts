@@ -15,19 +15,24 @@ export function startPinned(core: number, command: readonly string[]): ChildProc
 
 /** Seconds of CPU time that a process and its living descendants have used. */
 export function cpuSeconds(root: number): number {
-  const parents = new Map<number, number>()
-  const ticks = new Map<number, number>()
+  let ticks = 0
+  for (const [, fields] of tree(root)) ticks += Number(fields[11]) + Number(fields[12])
+  return ticks / TICKS_PER_SECOND
+}
+
+/** A process and its living descendants. */
+export function descendants(root: number): number[] {
+  return [...tree(root).keys()]
+}
+
+function tree(root: number): Map<number, readonly string[]> {
+  const all = new Map<number, readonly string[]>()
   for (const name of fs.readdirSync('/proc')) {
-    const pid = Number(name)
-    if (!Number.isInteger(pid)) continue
-    const fields = statFields(pid)
-    if (fields === undefined) continue
-    parents.set(pid, Number(fields[1]))
-    ticks.set(pid, Number(fields[11]) + Number(fields[12]))
+    const fields = Number.isInteger(Number(name)) ? statFields(Number(name)) : undefined
+    if (fields !== undefined) all.set(Number(name), fields)
   }
-  let sum = 0
-  for (const [pid, used] of ticks) if (descends(pid, root, parents)) sum += used
-  return sum / TICKS_PER_SECOND
+  const parents = new Map([...all].map(([pid, fields]) => [pid, Number(fields[1])]))
+  return new Map([...all].filter(([pid]) => descends(pid, root, parents)))
 }
 
 /** The fields behind the name, which may contain spaces and brackets; undefined when the process is gone. */

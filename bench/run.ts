@@ -5,6 +5,7 @@
  *     npm run bench                          all scenarios; writes docs/BENCHMARKS.md
  *     npm run bench -- fixed static-1kb      only these
  *     npm run bench -- --seconds 10 --rounds 5
+ *     npm run bench -- --idle                only memory per idle connection
  *
  * Needs a Debian machine's `apt-get install nginx-light wrk nghttp2-client nghttp2-server util-linux`; NGINX=/path
  * measures another nginx.
@@ -15,6 +16,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { type IdleRow, idleTable, measureIdle } from './idle.ts'
 import { checkAlike, measure, median, type Result } from './measure.ts'
 import { Partner } from './partner.ts'
 import { stopProcess } from './process-tree.ts'
@@ -53,6 +55,8 @@ interface Plan {
   readonly scenarios: readonly Scenario[]
   readonly seconds: number
   readonly rounds: number
+  /** Memory per idle connection too. */
+  readonly idle: boolean
   readonly nginx: string
 }
 
@@ -67,21 +71,28 @@ async function main(args: readonly string[]): Promise<number> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-bench-'))
   const origin = await startOrigin(path.join(dir, 'origin'), plan.nginx)
   const rows: Row[] = []
+  let idle: IdleRow[] = []
   try {
     for (const scenario of plan.scenarios)
       rows.push(await compare(path.join(dir, scenario.name), scenario, plan, origin.address))
+    if (plan.idle) idle = await measureIdle(path.join(dir, 'idle'), plan.nginx)
   } finally {
     await stopProcess(origin.child)
     fs.rmSync(dir, { recursive: true, force: true })
   }
-  console.log(`\n${table(rows)}`)
-  if (plan.scenarios.length === SCENARIOS.length) writePage(rows, plan)
+  if (rows.length > 0) console.log(`\n${table(rows)}`)
+  if (idle.length > 0) console.log(`\n${idleTable(idle)}`)
+  if (plan.scenarios.length === SCENARIOS.length) writePage(rows, idle, plan)
   return 0
 }
 
 /** What is to be done, or why it cannot be. */
 function readPlan(args: readonly string[]): Plan | string {
-  const options = { seconds: { type: 'string', default: '3' }, rounds: { type: 'string', default: '3' } } as const
+  const options = {
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '3' },
+    idle: { type: 'boolean', default: false },
+  } as const
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
   const nginx = findNginx()
   const missing = ['wrk', 'h2load', 'nghttpd', 'taskset'].filter(
@@ -96,7 +107,10 @@ function readPlan(args: readonly string[]): Plan | string {
   const names = SCENARIOS.map(({ name }) => name).join(' ')
   if (unknown.length > 0) return `bench: no scenario ${unknown.join(', ')}; there are: ${names}`
   const scenarios = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  return { scenarios, seconds: Number(values.seconds), rounds: Number(values.rounds), nginx }
+  const onlyIdle = values.idle && positionals.length === 0
+  const idle = values.idle || positionals.length === 0
+  const { seconds, rounds } = values
+  return { scenarios: onlyIdle ? [] : scenarios, seconds: Number(seconds), rounds: Number(rounds), idle, nginx }
 }
 
 async function compare(dir: string, scenario: Scenario, plan: Plan, origin: string): Promise<Row> {
@@ -120,7 +134,7 @@ async function compare(dir: string, scenario: Scenario, plan: Plan, origin: stri
   return row
 }
 
-function writePage(rows: readonly Row[], { seconds, rounds, nginx }: Plan): void {
+function writePage(rows: readonly Row[], idle: readonly IdleRow[], { seconds, rounds, nginx }: Plan): void {
   const version = spawnSync(nginx, ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '')
   const text = `# Benchmarks
 
@@ -134,6 +148,10 @@ the ratios, not the digits: *requests per CPU second* above 1 means that Viaduct
 *expected* is the ratio that this stage of the project has to reach.
 
 ${table(rows)}
+
+What a connection costs that has made a request and keeps quiet:
+
+${idleTable(idle)}
 
 ## What bounds the figures
 

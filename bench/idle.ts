@@ -1,0 +1,114 @@
+/**
+ * Memory per idle connection: `npm run bench -- --idle`. Each connection has made one request and keeps quiet; what the
+ * process tree of the server grew by is divided by their number.
+ */
+import fs from 'node:fs'
+import http2 from 'node:http2'
+import net from 'node:net'
+import path from 'node:path'
+import tls from 'node:tls'
+import { descendants } from './process-tree.ts'
+import { CERTIFICATE, type Scenario } from './scenario.ts'
+import { type Running, startBoth, stopAll } from './servers.ts'
+
+const COUNT = 3000
+/** So many are opened first, and are not counted: what there is one of is there then. */
+const FIRST = 200
+/** The queue of a listening socket is short. */
+const AT_ONCE = 50
+
+const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+
+/** One kind of connection. */
+interface Kind {
+  readonly name: string
+  readonly listen: string
+  /** Resolves when the first request was answered. */
+  open(port: number): Promise<{ destroy(): void }>
+}
+
+const KINDS: readonly Kind[] = [
+  { name: 'HTTP/1', listen: '', open: (port) => asked(net.connect(port, '127.0.0.1')) },
+  {
+    name: 'TLS',
+    listen: 'ssl',
+    open: (port) => asked(tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false })),
+  },
+  { name: 'HTTP/2 over TLS', listen: 'ssl http2', open: openH2 },
+]
+
+function asked(socket: net.Socket): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    socket.write(REQUEST)
+    socket.once('data', () => resolve(socket))
+    socket.once('error', reject)
+  })
+}
+
+function openH2(port: number): Promise<http2.ClientHttp2Session> {
+  return new Promise((resolve, reject) => {
+    const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
+    session.once('error', reject)
+    const stream = session.request({ ':path': '/' })
+    stream.resume()
+    stream.once('end', () => resolve(session))
+  })
+}
+
+/** Kilobytes per connection. */
+export interface IdleRow {
+  readonly name: string
+  readonly nginx: number
+  readonly viaduct: number
+}
+
+/** Measures all kinds with both servers. */
+export async function measureIdle(dir: string, nginx: string): Promise<IdleRow[]> {
+  const rows: IdleRow[] = []
+  for (const kind of KINDS) {
+    const scenario: Scenario = {
+      name: 'idle',
+      title: 'idle',
+      http: `access_log off; keepalive_timeout 600s; ${CERTIFICATE}
+        server { listen 127.0.0.1:%%PORT%% ${kind.listen}; location / { return 200 ok; } }`,
+      target: '/',
+      tls: true,
+    }
+    const servers = await startBoth(path.join(dir, kind.listen.replaceAll(' ', '-')), scenario, nginx, '')
+    const row = { name: kind.name, nginx: 0, viaduct: 0 }
+    for (const server of servers) row[server.name] = await perConnection(kind, server)
+    await stopAll(servers)
+    console.log(`${kind.name}: ${row.nginx.toFixed(1)} and ${row.viaduct.toFixed(1)} KB per idle connection`)
+    rows.push(row)
+  }
+  return rows
+}
+
+async function perConnection(kind: Kind, { url, child }: Running): Promise<number> {
+  const port = Number(new URL(url).port)
+  const open: { destroy(): void }[] = []
+  let before = 0
+  while (open.length < COUNT + FIRST) {
+    open.push(...(await Promise.all(Array.from({ length: AT_ONCE }, () => kind.open(port)))))
+    if (open.length === FIRST) before = residentKilobytes(child.pid!)
+  }
+  const after = residentKilobytes(child.pid!)
+  for (const one of open) one.destroy()
+  return (after - before) / COUNT
+}
+
+/** Resident memory of a process and its descendants. */
+function residentKilobytes(root: number): number {
+  let sum = 0
+  for (const pid of descendants(root)) {
+    const found = /^VmRSS:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))
+    sum += Number(found?.[1] ?? 0)
+  }
+  return sum
+}
+
+/** The figures as a Markdown table. */
+export function idleTable(rows: readonly IdleRow[]): string {
+  const lines = rows.map(({ name, nginx, viaduct }) => `| ${name} | ${nginx.toFixed(1)} | ${viaduct.toFixed(1)} |`)
+  return ['| idle connection | KB: nginx | viaduct |', '|---|---:|---:|', ...lines].join('\n')
+}
