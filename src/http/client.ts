@@ -29,6 +29,8 @@ export class Client {
   tls: TlsServerWire | undefined
   /** What the client said when TLS began. */
   hello: HelloFacts | undefined
+  /** What was found out about the client's certificates by asking their issuers; empty: nothing against them. */
+  ocspProblem = ''
   /** The name that the client asked for when TLS began, if a server has it, and that server. */
   sniName = ''
   sniServer: ServerConf | undefined
@@ -83,6 +85,7 @@ export class Client {
     copy.secure = this.secure
     copy.tls = this.tls
     copy.hello = this.hello
+    copy.ocspProblem = this.ocspProblem
     copy.sniName = this.sniName
     copy.sniServer = this.sniServer
     copy.debug = this.debug

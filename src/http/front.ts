@@ -34,6 +34,7 @@ import {
   INTERNAL_ERROR,
   UNRECOGNIZED_NAME,
 } from './ssl/handshake.ts'
+import { OcspCheck, type OcspWaiter } from './ssl/ocsp-check.ts'
 import { acceptOptions, TLS_1_3 } from './ssl/server.ts'
 
 const PREAMBLE = 0
@@ -66,7 +67,7 @@ export function acceptClient(wire: HandleWire, listener: HttpListener): Accepted
   return servers.ssl ? new Front(wire, listener, client, servers, HELLO) : plainConnection(wire, listener, client)
 }
 
-class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Accepted, AcceptOwner {
+class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Accepted, AcceptOwner, OcspWaiter {
   readonly client: Client
   countedAs = NONE
   readonly idle = false
@@ -79,6 +80,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   #server: ServerConf
   /** Bytes that came but are not used yet; bounded by what the longest preamble may have. */
   #rest: Buffer = NO_BYTES
+  #check: OcspCheck | undefined
 
   constructor(wire: HandleWire, listener: HttpListener, client: Client, servers: VirtualServers, state: number) {
     this.#wire = wire
@@ -189,9 +191,40 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     const tls = this.#wire as TlsServerWire // Who calls is this wire.
     this.client.secure = true
     this.client.tls = tls
+    const check = this.#ocspCheck(tls)
+    const known = check === undefined ? '' : check.start()
+    if (known === undefined) {
+      // The request waits until the issuers have answered.
+      this.#check = check
+      tls.pause()
+    } else this.#begin(tls, known)
+    flushWires()
+  }
+
+  /** `ssl_ocsp`: a client's certificate that is sound in itself is asked about. */
+  #ocspCheck(tls: TlsServerWire): OcspCheck | undefined {
+    const context = this.#server.ssl.context ?? this.#servers.defaultServer.ssl.context
+    if (context?.ocsp === undefined || tls.peer?.result.code !== 0) return undefined
+    return new OcspCheck(context.ocsp, tls.peerChain, this)
+  }
+
+  onChecked(problem: string): void {
+    if (this.#state === GONE) return
+    beginEvent()
+    this.#check = undefined
+    this.#begin(this.#wire as TlsServerWire, problem) // TLS is what was checked.
+    flushWires()
+  }
+
+  onProblem(text: string): void {
+    this.#log(ERROR, text)
+  }
+
+  /** HTTP begins; `problem` is what was found out about the client's certificates. */
+  #begin(tls: TlsServerWire, problem: string): void {
+    this.client.ocspProblem = problem
     const Kind = tls.alpnProtocol === 'h2' ? H2Connection : H1Connection
     this.#serve(new Kind(tls, this.#listener, this.client), NO_BYTES)
-    flushWires()
   }
 
   // ---- the end ---------------------------------------------------------------------------------
@@ -237,6 +270,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     if (this.#state === GONE) return
     this.#state = GONE
     this.#rest = NO_BYTES
+    this.#check?.cancel()
     cancelTimer(this.#timer)
     this.#listener.closed(this)
   }

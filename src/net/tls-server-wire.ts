@@ -144,6 +144,17 @@ export class TlsServerWire extends TlsWire {
     return this.#peer
   }
 
+  /** The client's certificate and those that lead to the trusted one, in DER. */
+  get peerChain(): readonly Buffer[] {
+    const chain: Buffer[] = []
+    let at = this.alive ? this.tls.getPeerCertificate(true) : undefined
+    while (at?.raw !== undefined && !chain.some((one) => one.equals(at!.raw))) {
+      chain.push(at.raw)
+      at = at.issuerCertificate
+    }
+    return chain
+  }
+
   #askPeer(): TlsPeer | undefined {
     const found = this.tls.getPeerCertificate(true)
     if (found?.raw === undefined) return undefined

@@ -235,6 +235,11 @@ function problemOf(made: Made<unknown>): string {
   return 'problem' in made ? made.problem : ''
 }
 
+/** The certificates in a text, each for itself. */
+export function pemCertificates(pem: string): readonly string[] {
+  return pemBlocks(pem, 'CERTIFICATE')
+}
+
 function pemBlocks(pem: string, kind: string): readonly string[] {
   return pem.match(new RegExp(`-----BEGIN (?:TRUSTED )?${kind}-----[^]*?-----END (?:TRUSTED )?${kind}-----`, 'g')) ?? []
 }

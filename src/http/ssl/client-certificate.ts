@@ -1,4 +1,6 @@
 /** What a client's certificate is worth (ngx_http_process_request, ngx_ssl_get_client_verify). */
+import { createHash } from 'node:crypto'
+import { clock } from '../../lib/clock.ts'
 import type { TlsPeer } from '../../net/tls-server-wire.ts'
 import { CHAIN_TOO_LONG, type VerifyResult } from '../../net/tls-wire-verify.ts'
 import type { Client } from '../client.ts'
@@ -9,24 +11,36 @@ export const NO_CERTIFICATE = 'client sent no required SSL certificate'
 
 /** Results of OpenSSL that say no more than that nobody known issued the certificate (ngx_ssl_verify_error_optional). */
 const UNKNOWN_ISSUER: ReadonlySet<number> = new Set([18, 19, 20, 21, 27])
+/** A chain that was too long is remembered longer than any session lasts. */
+const REMEMBERED_S = 86400 * 2
 
 /** What is wrong with the client for such a server, in nginx's words; empty: nothing. */
-export function clientProblem(client: Client, { verify, depth }: SslServer): string {
+export function clientProblem(client: Client, ssl: SslServer): string {
   const peer = client.tls?.peer
-  if (peer === undefined) return verify === VERIFY_ON ? NO_CERTIFICATE : ''
-  const { code, text } = resultOf(peer, depth)
-  if (code === 0 || (verify === VERIFY_OPTIONAL_NO_CA && UNKNOWN_ISSUER.has(code))) return ''
+  if (peer === undefined) return ssl.verify === VERIFY_ON ? NO_CERTIFICATE : ''
+  const { code, text } = resultOf(client, peer, ssl)
+  if (code === 0 || (ssl.verify === VERIFY_OPTIONAL_NO_CA && UNKNOWN_ISSUER.has(code))) return client.ocspProblem
   return `(${code}:${text})`
 }
 
 /** `$ssl_client_verify`. */
-export function clientVerify(client: Client, { depth }: SslServer): string {
+export function clientVerify(client: Client, ssl: SslServer): string {
   const peer = client.tls?.peer
   if (peer === undefined) return 'NONE'
-  const { code, text } = resultOf(peer, depth)
-  return code === 0 ? 'SUCCESS' : `FAILED:${text}`
+  const { code, text } = resultOf(client, peer, ssl)
+  const problem = code === 0 ? client.ocspProblem : text
+  return problem === '' ? 'SUCCESS' : `FAILED:${problem}`
 }
 
-function resultOf({ result, intermediates }: TlsPeer, depth: number): VerifyResult {
-  return result.code === 0 && intermediates > depth ? CHAIN_TOO_LONG : result
+/**
+ * OpenSSL's finding, and the length of the chain, which Node cannot give it a limit for. A session has OpenSSL's finding
+ * in it, but not the chain: those that were too long are remembered, so that resuming does not help them.
+ */
+function resultOf({ tls }: Client, peer: TlsPeer, { depth, longChains }: SslServer): VerifyResult {
+  if (peer.result.code !== 0) return peer.result
+  const tooLong = peer.intermediates > depth
+  if (longChains === undefined || (!tooLong && tls?.reused !== true)) return tooLong ? CHAIN_TOO_LONG : peer.result
+  const key = createHash('sha256').update(peer.raw).digest().latin1Slice() + String(depth)
+  if (tooLong) longChains.add(key, 1, clock.seconds, clock.seconds + REMEMBERED_S)
+  return tooLong || longChains.find(key, clock.seconds) !== undefined ? CHAIN_TOO_LONG : peer.result
 }

@@ -2,6 +2,7 @@
 import { constants, createHash, X509Certificate } from 'node:crypto'
 import { toBinary } from '../../config/text.ts'
 import { errnoText } from '../../lib/errno.ts'
+import { resolveHost } from '../../lib/resolve-host.ts'
 import {
   type ContextOptions,
   cipherProblem,
@@ -15,11 +16,15 @@ import {
 } from '../../net/tls-wire-context.ts'
 import { RotatingKeys } from '../../shared/rotating-keys.ts'
 import { SessionRecords } from '../../shared/session-records.ts'
+import { StatusRecords } from '../../shared/status-records.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../shared/zone.ts'
 import type { AttachContext } from '../module.ts'
+import { resolverOf } from '../resolver-conf.ts'
 import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from './commands.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
 import { placeOf, SslLoader } from './loader.ts'
+import type { OcspOptions } from './ocsp-check.ts'
+import { parseResponder } from './ocsp-responder.ts'
 import {
   NO_SSL,
   type SslContext,
@@ -35,6 +40,8 @@ import { compileStapling } from './stapling.ts'
 import { FileTicketKeys, SharedTicketKeys } from './ticket-keys.ts'
 
 const SESSION_TAG = 'ngx_http_ssl_module'
+const OCSP_TAG = 'ngx_http_ssl_module ocsp'
+const CHAIN_ZONE = 'viaduct:ssl_verify_depth'
 const TICKET_ZONE = 'viaduct:ssl_session_tickets'
 const VERIFY = { off: VERIFY_OFF, on: VERIFY_ON, optional: VERIFY_OPTIONAL, optional_no_ca: VERIFY_OPTIONAL_NO_CA }
 const ALWAYS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
@@ -48,6 +55,7 @@ export function compileSslServer(conf: SslServerConf, at: AttachContext): SslSer
     depth: conf.ssl_verify_depth,
     rejects: conf.ssl_reject_handshake,
     recordSize: conf.ssl_buffer_size,
+    longChains: verify === VERIFY_OFF ? undefined : longChains(at),
   }
   const { ssl_certificate: own, ssl_certificate_key: keys } = conf
   if (own.length > keys.length) {
@@ -58,6 +66,12 @@ export function compileSslServer(conf: SslServerConf, at: AttachContext): SslSer
   if (own.length === 0 && !server.rejects) return server
   const compiled = new Compiler(conf, at, verify, zone).compile()
   return compiled === undefined ? server : { ...server, context: compiled }
+}
+
+function longChains(at: AttachContext): StatusRecords | undefined {
+  const buffer = at.zone(CHAIN_ZONE, ZONE_SIZE_MIN, SESSION_TAG)
+  const zone = buffer === undefined ? undefined : Zone.attach(CHAIN_ZONE, buffer, CHAIN_ZONE)
+  return zone === undefined ? undefined : at.shared(CHAIN_ZONE, () => new StatusRecords(zone))
 }
 
 /** The zone is there even when the server speaks no TLS. */
@@ -106,7 +120,8 @@ class Compiler {
       speaks13: (commanded.secureOptions & constants.SSL_OP_NO_TLSv1_3) === 0 && commanded.maxVersion === 'TLSv1.3',
       tickets: (commanded.secureOptions & constants.SSL_OP_NO_TICKET) === 0,
       cache: this.#cache(),
-      staple: compileStapling(conf, this.#at, this.#files, pairs),
+      staple: compileStapling(conf, this.#at, this.#files, pairs, trust.alsoTrusted + trust.trusted),
+      ocsp: this.#ocsp(),
     }
   }
 
@@ -229,6 +244,26 @@ class Compiler {
     if (zone === undefined) return { source: undefined }
     const shared = this.#at.shared(TICKET_ZONE, () => new RotatingKeys(zone))
     return { source: new SharedTicketKeys(shared, timeoutS) }
+  }
+
+  #ocsp(): OcspOptions | undefined {
+    const { ssl_ocsp: mode, ssl_ocsp_responder: text, ssl_ocsp_cache: zone } = this.#conf
+    const buffer = zone === undefined ? undefined : this.#at.zone(zone.name, zone.size, OCSP_TAG, zone.at)
+    if (mode === 'off' || this.#verify === VERIFY_OFF) return undefined
+    const responder = text === undefined || text === '' ? undefined : parseResponder(text)
+    if (typeof responder === 'string') {
+      return this.#files.fail(`${responder} in OCSP responder "${text}" in "ssl_ocsp_responder"`)
+    }
+    const attached = buffer === undefined ? undefined : Zone.attach(zone!.name, buffer, OCSP_TAG)
+    return {
+      leafOnly: mode === 'leaf',
+      responder: responder === undefined ? undefined : { ...responder, addresses: resolveHost(responder.host) },
+      cache:
+        attached === undefined
+          ? undefined
+          : this.#at.shared(`${OCSP_TAG} ${zone!.name}`, () => new StatusRecords(attached)),
+      resolver: resolverOf(this.#at.scope, this.#at),
+    }
   }
 
   #cache(): SessionCache | undefined {

@@ -5,7 +5,9 @@
 import type { ClientHello } from '../../net/client-hello.ts'
 import type { TlsAcceptOptions } from '../../net/tls-server-wire.ts'
 import type { SecureContextHandle } from '../../net/tls-wire.ts'
+import type { StatusRecords } from '../../shared/status-records.ts'
 import type { Request } from '../request.ts'
+import type { OcspOptions } from './ocsp-check.ts'
 import type { SessionCache } from './session-cache.ts'
 
 /** `ssl_verify_client`. */
@@ -33,6 +35,8 @@ export interface SslContext {
   readonly cache: SessionCache | undefined
   /** The answer about our certificate that clients are shown. */
   staple(): Buffer | undefined
+  /** `ssl_ocsp`: how the certificates of clients are asked about. */
+  readonly ocsp: OcspOptions | undefined
 }
 
 /** What a server block says about TLS. */
@@ -44,10 +48,19 @@ export interface SslServer {
   readonly rejects: boolean
   /** `ssl_buffer_size`. */
   readonly recordSize: number
+  /** Certificates whose chains were too long: a session that is resumed does not show the chain any more. */
+  readonly longChains: StatusRecords | undefined
 }
 
 /** A server that says nothing about TLS. */
-export const NO_SSL: SslServer = { context: undefined, verify: VERIFY_OFF, depth: 1, rejects: false, recordSize: 16384 }
+export const NO_SSL: SslServer = {
+  context: undefined,
+  verify: VERIFY_OFF,
+  depth: 1,
+  rejects: false,
+  recordSize: 16384,
+  longChains: undefined,
+}
 
 /** How the connection of a client is secured that said `hello`; `alpn` are our protocols. */
 export function acceptOptions(

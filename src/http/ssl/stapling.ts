@@ -1,27 +1,128 @@
-/** `ssl_stapling`: the answer about our own certificate that clients are shown (ngx_ssl_stapling). */
+/**
+ * `ssl_stapling`: the issuer's answer about our own certificate, shown to clients that ask for it (ngx_ssl_stapling).
+ * It comes from a file, or is asked for when the first client wants it, and again before it ends.
+ */
+import { X509Certificate } from 'node:crypto'
 import { toBinary } from '../../config/text.ts'
+import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
-import type { Pair } from '../../net/tls-wire-context.ts'
+import { resolveHost } from '../../lib/resolve-host.ts'
+import { ERROR, type ErrorLog } from '../../log/error-log.ts'
+import type { Resolver } from '../../net/resolver.ts'
+import { type Pair, pemCertificates } from '../../net/tls-wire-context.ts'
 import type { AttachContext } from '../module.ts'
+import { resolverOf } from '../resolver-conf.ts'
 import type { SslLoader } from './loader.ts'
+import { certificateId, GOOD, ocspRequest, readOcspResponse } from './ocsp-message.ts'
+import { type OcspAsker, OcspQuestion, parseResponder, type ResponderUrl, responderOf } from './ocsp-responder.ts'
 import type { SslServerConf } from './server-directives.ts'
 
-/** Returns who knows the answer; it is undefined as long as there is none. */
+/** An answer is asked for again that long before it ends, but not sooner than that after the last time. */
+const AHEAD_S = 300
+const REFRESH_MAX_S = 3600
+
+/** Returns who knows the answer; it is undefined as long as there is none. `trusted` may have the issuer. */
 export function compileStapling(
   conf: SslServerConf,
   at: AttachContext,
   files: SslLoader,
-  _pairs: readonly Pair[],
+  pairs: readonly Pair[],
+  trusted: string,
 ): () => Buffer | undefined {
   const { ssl_stapling, ssl_stapling_file: file } = conf
-  if (!ssl_stapling || file === undefined) return none
-  const { text, errno } = at.readRenewable(file.path)
-  if (errno !== '') {
-    files.fail(`BIO_new_file("${file.path}") failed ${errnoText(errno)}`)
-    return none
-  }
-  const answer = Buffer.from(toBinary(text), 'latin1')
-  return () => answer
+  if (!ssl_stapling) return none
+  if (file !== undefined && file.at.text !== '') return fromFile(file.path, at, files)
+  const [first] = pairs
+  if (first === undefined) return none
+  const staple = asked(first, conf.ssl_certificate[0]?.template.source ?? '', conf, at, trusted)
+  return staple === undefined ? none : () => staple.current()
 }
 
 function none(): undefined {}
+
+function fromFile(path: string, at: AttachContext, files: SslLoader): () => Buffer | undefined {
+  const { text, errno } = at.readRenewable(path)
+  if (errno !== '') {
+    files.fail(`BIO_new_file("${path}") failed ${errnoText(errno)}`)
+    return none
+  }
+  const answer = Buffer.from(toBinary(text), 'latin1')
+  // SEQUENCE, which an answer is.
+  if (answer[0] !== 0x30) files.fail(`d2i_OCSP_RESPONSE_bio("${path}") failed`)
+  return () => answer
+}
+
+function asked(
+  { certificate }: Pair,
+  name: string,
+  conf: SslServerConf,
+  at: AttachContext,
+  trusted: string,
+): Staple | undefined {
+  const ignored = (why: string): undefined => {
+    at.warn(`"ssl_stapling" ignored, ${why}`)
+  }
+  const [own, ...chain] = pemCertificates(certificate).map((pem) => new X509Certificate(pem))
+  const candidates = [...chain, ...pemCertificates(trusted).map((pem) => new X509Certificate(pem))]
+  const issuer = candidates.find((one) => own!.checkIssued(one))
+  if (issuer === undefined) return ignored(`issuer certificate not found for certificate "${name}"`)
+  const text = conf.ssl_stapling_responder || responderOf(own!)
+  if (text === '') return ignored(`no OCSP responder URL in the certificate "${name}"`)
+  const url = parseResponder(text)
+  if (typeof url === 'string') return ignored(`${url} in OCSP responder "${text}" in the certificate "${name}"`)
+  const addresses = url.addresses.length > 0 ? url.addresses : resolveHost(url.host)
+  const id = certificateId(own!.raw, issuer.raw)
+  if (id === undefined) return undefined
+  return new Staple({ ...url, addresses }, id, issuer.raw, resolverOf(at.scope, at), at.log)
+}
+
+/** The answer as it is known. */
+class Staple implements OcspAsker {
+  readonly #url: ResponderUrl
+  readonly #id: Buffer
+  readonly #issuer: Buffer
+  readonly #resolver: Resolver | undefined
+  readonly #log: ErrorLog
+  #answer: Buffer | undefined
+  #validUntil = 0
+  #refreshAt = 0
+  #loading = false
+
+  constructor(url: ResponderUrl, id: Buffer, issuer: Buffer, resolver: Resolver | undefined, log: ErrorLog) {
+    this.#url = url
+    this.#id = id
+    this.#issuer = issuer
+    this.#resolver = resolver
+    this.#log = log
+  }
+
+  /** The answer, if it still holds; one that is about to end is asked for again. */
+  current(): Buffer | undefined {
+    const now = clock.seconds
+    if (!this.#loading && now >= this.#refreshAt) {
+      this.#loading = true
+      new OcspQuestion(this, this.#url, ocspRequest(this.#id), this.#resolver)
+    }
+    return now < this.#validUntil ? this.#answer : undefined
+  }
+
+  onAnswer(answer: Buffer | undefined, problem: string): void {
+    clock.update()
+    const now = clock.seconds
+    this.#loading = false
+    this.#refreshAt = now + AHEAD_S
+    const outcome = answer === undefined ? problem : readOcspResponse(answer, this.#id, this.#issuer, now)
+    if (typeof outcome === 'string') return this.#report(outcome)
+    if (outcome.status !== GOOD) {
+      const name = outcome.status === 1 ? 'revoked' : 'unknown'
+      return this.#report(`certificate status "${name}" in the OCSP response`)
+    }
+    this.#answer = answer
+    this.#validUntil = outcome.validUntil
+    this.#refreshAt = Math.max(Math.min(outcome.validUntil - AHEAD_S, now + REFRESH_MAX_S), now + AHEAD_S)
+  }
+
+  #report(problem: string): void {
+    this.#log.write(ERROR, `${problem} while requesting certificate status, responder: ${this.#url.host}`)
+  }
+}

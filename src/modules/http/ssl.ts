@@ -5,8 +5,10 @@ import { clientProblem, NO_CERTIFICATE } from '../../http/ssl/client-certificate
 import { compileSslServer } from '../../http/ssl/compile-server.ts'
 import { type SslServer, VERIFY_OFF } from '../../http/ssl/server.ts'
 import { sslDirectives } from '../../http/ssl/server-directives.ts'
+import { sessionId } from '../../http/ssl/session-facts.ts'
 import { NEXT, type Verdict } from '../../http/verdict.ts'
 import { INFO } from '../../log/error-log.ts'
+import type { TlsServerWire } from '../../net/tls-server-wire.ts'
 import { sslVariables } from './ssl-variables.ts'
 
 const CERTIFICATE_ERROR = 495
@@ -26,6 +28,12 @@ export const sslModule = httpModule({
   },
 })
 
+/** The session of a client that was refused is not resumed. */
+function forget(tls: TlsServerWire, { context }: SslServer): void {
+  const { session } = tls
+  if (session !== undefined) context?.cache?.remove(Buffer.from(sessionId(session), 'hex').latin1Slice())
+}
+
 /** Refuses who did not prove who he is (ngx_http_process_request). */
 function checkClient(r: Request, ssl: SslServer): Verdict {
   const { client } = r
@@ -33,6 +41,7 @@ function checkClient(r: Request, ssl: SslServer): Verdict {
   const problem = clientProblem(client, ssl)
   if (problem === '') return NEXT
   const missing = problem === NO_CERTIFICATE
+  forget(client.tls, ssl)
   r.logError(INFO, missing ? problem : `client SSL certificate verify error: ${problem}`)
   return missing ? CERTIFICATE_MISSING : CERTIFICATE_ERROR
 }
