@@ -194,7 +194,7 @@ export class ConnectionPool {
     const idle = this.#idle
     for (let i = idle.length - 1; i >= 0; i--) {
       const connection = idle[i]!
-      if ((connection.multiplexer !== undefined) !== shared) continue
+      if ((connection.multiplexer !== undefined) !== shared || connection.multiplexer?.hasRoom === false) continue
       if (!this.#suits(connection, peer, tag, security)) continue
       if (i === idle.length - 1) idle.pop()
       else idle.splice(i, 1)

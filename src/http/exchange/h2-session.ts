@@ -67,6 +67,7 @@ const CONNECTION_START =
   ]) +
   windowUpdate(0, WINDOW_MAX - WINDOW_DEFAULT)
 
+const PING_DATA = 'still up'
 const NO_BYTES = Buffer.alloc(0)
 const NOBODY: FieldReceiver = { onField() {} }
 
@@ -92,6 +93,9 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   /** No more streams: the peer goes away, is broken, or does not answer. */
   #retired = false
   #closed = false
+  /** It was asked for a sign of life. */
+  #doubted = false
+  #pinged = false
   #controlFrames = 0
   #lastReadMs = clock.monotonic
   // The header block being joined.
@@ -114,7 +118,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
 
   /** Another request may begin. */
   get hasRoom(): boolean {
-    return !this.#retired && this.#streams.size < this.#streamsMax && this.#nextId <= STREAM_ID_MAX
+    return !this.#retired && !this.#doubted && this.#streams.size < this.#streamsMax && this.#nextId <= STREAM_ID_MAX
   }
 
   /** A stream that is not open yet; the first one of a session may be made before the connection is there. */
@@ -170,12 +174,21 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     if (!this.#streams.delete(stream.id) || this.#closed) return
     if (code >= 0) {
       this.connection.wire.write(frameHead(4, RST_STREAM, 0, stream.id) + String.fromCharCode(0, 0, 0, code))
-      // A peer that was silent for the whole life of a stream that failed may be gone: others shall not wait for it too.
-      if (this.#lastReadMs < stream.openedMs) this.#retire()
+      if (this.#lastReadMs < stream.openedMs) this.#doubt()
     }
     if (this.#streams.size > 0) return
     if (this.#retired || this.pool === undefined) this.#close()
     else this.pool.give(this.connection, this.#tag)
+  }
+
+  /**
+   * A peer that was silent for the whole life of a stream that was given up may be gone: until it says something, others
+   * shall not wait for it too.
+   */
+  #doubt(): void {
+    if (this.#doubted) return
+    this.#doubted = this.#pinged = true
+    this.connection.wire.write(frameHead(PING_DATA.length, PING, 0, 0) + PING_DATA)
   }
 
   #retire(): void {
@@ -207,6 +220,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
 
   onBytes(buffer: Buffer, size: number): void {
     this.#lastReadMs = clock.monotonic
+    this.#doubted = false
     this.#reader.read(buffer, 0, size)
     // What the peer says behind the end of a stream may still take it back.
     const ended = this.#ended
@@ -430,7 +444,9 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
 
   #onPing(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
     if (id !== 0) return this.#fail(`upstream sent ping frame with non-zero stream id: ${id}`, PROTOCOL_ERROR)
-    if ((flags & ACK) !== 0) return this.#fail('upstream sent ping frame with ack flag', PROTOCOL_ERROR)
+    if ((flags & ACK) !== 0) {
+      return this.#pinged || this.#fail('upstream sent ping frame with ack flag', PROTOCOL_ERROR)
+    }
     if (++this.#controlFrames > CONTROL_FRAMES_MAX) {
       return this.#fail('upstream sent too many ping frames', PROTOCOL_ERROR)
     }
