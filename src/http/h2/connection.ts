@@ -59,7 +59,9 @@ import {
   windowUpdate,
 } from './frames.ts'
 import { type HeadHost, HeadReader } from './head-reader.ts'
+import { LateResets } from './late-resets.ts'
 import { openRequest } from './open-request.ts'
+import { Priorities } from './priorities.ts'
 import type { RequestFields } from './request-fields.ts'
 import type { H2Stream, StreamHost } from './stream.ts'
 import { giveStream, takeStream } from './stream-pool.ts'
@@ -102,6 +104,8 @@ export class H2Connection
   readonly #timer = new Timer(this)
   readonly #startedMs = clock.monotonic
   #streams: Map<number, H2Stream> | undefined
+  #priorities: Priorities | undefined
+  #lateResets: LateResets | undefined
   #state = OPEN
   /** Bytes of the preface that have come. */
   #preface = 0
@@ -301,6 +305,10 @@ export class H2Connection
       this.#count(NONE)
       this.#timer.purpose = 0
     }
+    if (this.#priorities !== undefined) {
+      this.#priorities.opened(stream.id)
+      this.#priorities.place(stream)
+    }
     client.requests++
     connectionCounters.request()
     connectionCounters.move(NONE, WRITING)
@@ -390,7 +398,26 @@ export class H2Connection
     if (u31(buffer, start) === id) {
       return this.fail(PROTOCOL_ERROR, `client sent PRIORITY frame for stream ${id} with incorrect dependency`)
     }
-    return this.idleFrame('PRIORITY')
+    if (!this.idleFrame('PRIORITY')) return false
+    this.prioritize(id, buffer, start)
+    return true
+  }
+
+  prioritize(id: number, buffer: Buffer, at: number): void {
+    const priorities = this.#priorities ?? this.#beginPriorities()
+    priorities.set(id, u31(buffer, at), buffer[at + 4]! + 1, buffer[at]! >= 0x80)
+    if (this.#streams === undefined) return
+    for (const stream of this.#streams.values()) {
+      priorities.place(stream)
+      if (this.turns.has(stream)) this.turns.add(stream)
+    }
+  }
+
+  #beginPriorities(): Priorities {
+    const priorities = new Priorities()
+    this.#priorities = priorities
+    if (this.#streams !== undefined) for (const id of this.#streams.keys()) priorities.opened(id)
+    return priorities
   }
 
   #rstStream(id: number, code: number): boolean {
@@ -512,6 +539,11 @@ export class H2Connection
     this.#totalBytes += bytes
     this.#payloadBytes += bytes
     this.#guard.payload(bytes)
+  }
+
+  resetLater(stream: number): void {
+    this.#lateResets ??= new LateResets(this)
+    this.#lateResets.add(stream)
   }
 
   streamOver(stream: H2Stream): void {

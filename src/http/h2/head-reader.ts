@@ -51,6 +51,8 @@ export interface HeadHost {
   refuse(id: number, reason: string): boolean
   /** Fields came on an open stream. */
   trailers(stream: H2Stream, fields: RequestFields, table: HeaderTable, flags: number): boolean
+  /** The client says where a stream stands among the others. */
+  prioritize(id: number, buffer: Buffer, at: number): void
   idleFrame(name: string): boolean
   fail(code: number, message: string): false
 }
@@ -92,6 +94,7 @@ export class HeadReader {
     else {
       if (size === extra) return host.fail(FRAME_SIZE_ERROR, 'client sent HEADERS frame with empty header block')
       if (!this.#admit(id, flags)) return false
+      if (prioritized && this.#action === SERVE) host.prioritize(id, buffer, at - 5)
     }
     const stop = end - padding
     if ((flags & END_HEADERS) !== 0) return this.#decode(id, flags, buffer, at, stop)

@@ -24,12 +24,12 @@ import {
   frameHead,
   HEADERS,
   INTERNAL_ERROR,
-  NO_ERROR,
   PROTOCOL_ERROR,
   rstStream,
   windowUpdate,
 } from './frames.ts'
 import { encodeStatus } from './hpack-encoder.ts'
+import { RANK_DEFAULT, SHARE_DEFAULT } from './priorities.ts'
 import { encodeHead, encodeLines } from './response-fields.ts'
 import { leaveList, type TurnList, type Waiting } from './turns.ts'
 
@@ -66,6 +66,8 @@ export interface StreamHost {
   takeTableUpdate(): string
   /** Payload was sent. */
   sent(bytes: number): void
+  /** The response of a stream is out, and the rest of its request is not wanted. */
+  resetLater(stream: number): void
   /** The request is over and logged, and nothing of its response is left. */
   streamOver(stream: H2Stream): void
 }
@@ -85,6 +87,8 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   waitsIn: TurnList<never> | undefined
   before: Waiting = this
   after: Waiting = this
+  rank = RANK_DEFAULT
+  share = SHARE_DEFAULT
   readonly #bodyTimer = new Timer(this)
   readonly #sendTimer = new Timer(this)
   /** Bytes of the body that are promised and not written yet, or -1. */
@@ -132,6 +136,8 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     this.id = id
     this.sendWindow = sendWindow
     this.extended = false
+    this.rank = RANK_DEFAULT
+    this.share = SHARE_DEFAULT
     this.#promised = -1
     this.#written = this.#closed = this.#reset = this.#awaitingDrain = this.#stalled = false
     this.#timedOut = this.#deaf = this.#borrowed = false
@@ -437,7 +443,10 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     this.#heldBytes = 0
     if (!this.#reset && !host.lost) {
       if (!this.#closed) this.sendReset(this.#timedOut ? PROTOCOL_ERROR : INTERNAL_ERROR)
-      else if (!this.intake.ended) this.sendReset(NO_ERROR)
+      else if (!this.intake.ended) {
+        this.#reset = true
+        host.resetLater(this.id)
+      }
     }
     this.#closed = true
     connectionCounters.move(WRITING, NONE)

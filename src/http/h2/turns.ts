@@ -1,5 +1,6 @@
 /**
- * Streams of one connection that wait for something, in the order in which they asked (intrusive, circular):
+ * Streams of one connection that wait for something, by rank and share and then in the order in which they asked
+ * (intrusive, circular):
  *
  *   list <-> stream <-> stream        a stream stands in one list at most
  */
@@ -9,6 +10,9 @@ export interface Waiting {
   waitsIn: TurnList<never> | undefined
   before: Waiting
   after: Waiting
+  /** Smaller ranks stand first, and of equal ones the larger share (priorities.ts). */
+  rank: number
+  share: number
 }
 
 /** One list of waiting `T`. */
@@ -16,16 +20,22 @@ export class TurnList<T extends Waiting> {
   count = 0
   readonly #ring: Waiting = sentinel()
 
-  /** Puts an entry at the end, from wherever it stands. */
+  /** Puts an entry behind all that do not come after it, from wherever it stands. */
   add(entry: T): void {
     leaveList(entry)
     const ring = this.#ring
+    let last = ring.before
+    while (last !== ring && isAfter(last, entry)) last = last.before
     entry.waitsIn = this as unknown as TurnList<never>
-    entry.before = ring.before
-    entry.after = ring
-    ring.before.after = entry
-    ring.before = entry
+    entry.before = last
+    entry.after = last.after
+    last.after.before = entry
+    last.after = entry
     this.count++
+  }
+
+  has(entry: T): boolean {
+    return (entry.waitsIn as unknown) === this
   }
 
   /** Takes the first away. */
@@ -36,6 +46,10 @@ export class TurnList<T extends Waiting> {
     // Only `add` puts something beside the sentinel.
     return entry as T
   }
+}
+
+function isAfter(one: Waiting, other: Waiting): boolean {
+  return one.rank > other.rank || (one.rank === other.rank && one.share < other.share)
 }
 
 /** Leaves the list that the entry stands in, if any. */
@@ -51,7 +65,7 @@ export function leaveList(entry: Waiting): void {
 }
 
 function sentinel(): Waiting {
-  const ring: Partial<Waiting> = { waitsIn: undefined }
+  const ring: Partial<Waiting> = { waitsIn: undefined, rank: 0, share: 0 }
   ring.before = ring as Waiting
   ring.after = ring as Waiting
   return ring as Waiting
