@@ -1,7 +1,8 @@
 /**
  * `npm run test:apps`: real applications behind the server, as people run them. Needs what a Debian machine gets by
  *
- *     apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium memcached python3-grpcio
+ *     apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium \
+ *       memcached python3-grpcio curl nghttp2-client openssl
  *
  *     npm run test:apps                 all of them
  *     npm run test:apps -- vite         only files whose name contains one of the words
@@ -17,8 +18,11 @@ const TEST_TIMEOUT_MS = 120_000
 const PATIENT = ['test/apps/sse.app.ts']
 const NEEDED = [
   '/usr/bin/chromium',
+  '/usr/bin/curl',
   '/usr/bin/go',
   '/usr/bin/memcached',
+  '/usr/bin/nghttp',
+  '/usr/bin/openssl',
   '/usr/lib/python3/dist-packages/fastapi',
   '/usr/lib/python3/dist-packages/grpc',
   '/usr/lib/python3/dist-packages/gunicorn',
@@ -33,7 +37,8 @@ async function main(words: readonly string[]): Promise<number> {
   if (missing.length > 0 && !own) {
     console.error(`not here: ${missing.join(', ')}`)
     console.error(
-      'apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium memcached python3-grpcio',
+      'apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium ' +
+        'memcached python3-grpcio curl nghttp2-client openssl',
     )
     return 1
   }

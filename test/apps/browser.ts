@@ -11,8 +11,8 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** Starts the machine's Chromium. */
-export function startBrowser(): Promise<Browser> {
+/** Starts the machine's Chromium, with further flags. */
+export function startBrowser(flags: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-  return chromium.launch({ executablePath, headless: true, args: FLAGS })
+  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...flags] })
 }
