@@ -190,17 +190,32 @@ test('a client that leaves resets its stream alone', async () => {
   })
 })
 
-test('a connection that went silent is not asked again', async () => {
+test('a connection that let a request time out takes no more', async () => {
   await using peer = await H2Peer.start()
   await using server = await start(peer, 'proxy_read_timeout 300ms;')
   assert.equal(await get(server), '200 ok')
   peer.onRequest = (stream) => {
-    peer.answersPings = false
     if (stream.connection.number > 0) stream.reply('other')
   }
   assert.match(await get(server), /^504 /)
   assert.equal(await get(server), '200 other')
-  assert.equal(peer.connections.length, 2)
+  await peer.until(() => peer.connections[0]!.closed)
+})
+
+test('a connection that was silent until the client left is not asked before it gave a sign', async () => {
+  await using peer = await H2Peer.start()
+  await using server = await start(peer)
+  assert.equal(await get(server), '200 ok')
+  peer.answersPings = false
+  peer.onRequest = (stream) => {
+    if (stream.connection.number > 0) stream.reply('other')
+  }
+  const client = await server.connect()
+  client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  await peer.until(() => peer.streams.length === 2)
+  client.close()
+  await peer.until(() => peer.streams[1]!.resetWith === CANCEL)
+  assert.equal(await get(server), '200 other')
 })
 
 test('a request body waits for the windows, which may become negative', async () => {
@@ -272,6 +287,9 @@ test('a client that takes nothing stops its stream, not the connection', async (
   }
   assert.equal(peer.connections.length, 1)
   assert.ok(sent < 16_000_000, `${sent}`)
+  // One frame more than the window allows costs the connection.
+  peer.streams[0]!.data(piece)
+  await server.logged(/upstream violated stream flow control, received 16384 data frame with window \d+ while/)
   client.destroy()
 })
 

@@ -675,14 +675,12 @@ export class Exchange
   #readTimedOut(): void {
     // A client that is slow makes the back end wait: that is not the back end's time.
     if (this.pump.stalled) return this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
-    if (this.#state !== BODY) return this.#timedOut('reading response header from upstream')
-    this.r.logError(LOG_ERROR, 'upstream timed out (110: Connection timed out) while reading upstream')
-    this.#breakOff()
+    this.#timedOut(this.#state === BODY ? 'reading upstream' : 'reading response header from upstream')
   }
 
   #timedOut(doing: string): void {
     this.r.logError(LOG_ERROR, `upstream timed out (110: Connection timed out) while ${doing}`)
-    // The response may have begun before the request was sent to its end.
+    this.#link?.retire?.()
     if (this.#state === BODY) this.#breakOff()
     else this.#fail(TIMEOUT)
   }

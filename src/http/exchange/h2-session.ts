@@ -191,7 +191,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     this.connection.wire.write(frameHead(PING_DATA.length, PING, 0, 0) + PING_DATA)
   }
 
-  #retire(): void {
+  retire(): void {
     this.#retired = true
     this.pool?.unshare(this.connection)
   }
@@ -199,7 +199,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   #close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#retire()
+    this.retire()
     this.#reader.stop()
     this.connection.drop()
     this.connection.close()
@@ -208,7 +208,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   /** The connection cannot go on: what is under way fails. */
   #fail(problem: string, code: number): false {
     this.connection.wire.write(goAway(0, code))
-    this.#retire()
+    this.retire()
     const streams = [...this.#streams.values()]
     this.#streams.clear()
     for (const stream of streams) stream.fail(problem, false)
@@ -495,7 +495,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
 
   /** The peer works on no stream above `last`, and on no new ones. */
   #onGoAway(last: number, code: number): boolean {
-    this.#retire()
+    this.retire()
     const text = `upstream sent goaway with error ${code}`
     for (const [id, stream] of [...this.#streams]) {
       if (id <= last) continue

@@ -43,6 +43,8 @@ export interface StreamSession {
   block(stream: H2Stream): void
   /** The stream is over; `code` tells the peer why if it is not over for it, -1 says nothing. */
   leave(stream: H2Stream, code: number): void
+  /** No more streams on this connection. */
+  retire(): void
 }
 
 /** One stream; it is not used again. */
@@ -298,6 +300,10 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
   }
 
   // ---- the end -------------------------------------------------------------------------------
+
+  retire(): void {
+    this.#session.retire()
+  }
 
   close(): void {
     this.owner = NOBODY

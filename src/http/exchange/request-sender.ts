@@ -19,6 +19,15 @@ export interface SenderOwner {
   onRequestMoving(): void
 }
 
+/** Changes a request body on its way to the peer. */
+export interface BodyDecoder {
+  /** The body cannot be what it claims to be. */
+  readonly failed: boolean
+  /** The body begins anew, for another peer. */
+  reset(): void
+  decode(bytes: Uint8Array, start: number, end: number): Buffer
+}
+
 export class RequestSender implements BodyConsumer {
   readonly #owner: SenderOwner
   #r!: Request
@@ -35,6 +44,7 @@ export class RequestSender implements BodyConsumer {
   #framed = false
   /** A body that replaces the client's, where it is not part of the head. */
   #ownBody = ''
+  #decoder: BodyDecoder | undefined
   /** The last byte was handed over to this peer. */
   sent = false
 
@@ -51,6 +61,7 @@ export class RequestSender implements BodyConsumer {
     this.#batch = ''
     this.#framed = framed
     this.#ownBody = ''
+    this.#decoder = undefined
     this.chunked = false
     this.sent = false
   }
@@ -69,6 +80,11 @@ export class RequestSender implements BodyConsumer {
     this.#ownBody = body ?? ''
   }
 
+  /** The client's body is sent as `decoder` makes it. */
+  decodeBody(decoder: BodyDecoder): void {
+    this.#decoder = decoder
+  }
+
   /** All that a peer has seen of the body is still there, so that another one can be asked. */
   get repeatable(): boolean {
     const { requestBody } = this.#r
@@ -85,6 +101,7 @@ export class RequestSender implements BodyConsumer {
     this.#wire = wire
     this.#fileAt = 0
     this.sent = false
+    this.#decoder?.reset()
     if (!this.#framed) wire.write(head)
     else {
       // Links of such protocols have message wires.
@@ -97,7 +114,7 @@ export class RequestSender implements BodyConsumer {
     if (!body.complete) return this.#stream(wire, body)
     if (body.file !== undefined) return this.#pumpFile()
     const { bytes } = body
-    if (bytes.length > 0) wire.writeBytes(bytes, true)
+    if (bytes.length > 0 && !this.#write(wire, bytes, true)) return
     this.#done()
   }
 
@@ -106,9 +123,27 @@ export class RequestSender implements BodyConsumer {
     this.#owner.onRequestMoving()
     if (!body.streaming) body.stream(this)
     else if (body.bytes.length > 0) {
-      wire.writeBytes(body.bytes, false)
+      if (!this.#write(wire, body.bytes, false)) return
       if (this.#framed) wire.flush()
     }
+  }
+
+  /** Writes bytes of the client's body; false: they make no sense, and the request was answered. */
+  #write(wire: Wire, bytes: Uint8Array, stable: boolean): boolean {
+    const decoder = this.#decoder
+    if (decoder === undefined) wire.writeBytes(bytes, stable)
+    else {
+      const decoded = decoder.decode(bytes, 0, bytes.length)
+      if (decoder.failed) return this.#refuse()
+      if (decoded.length > 0) wire.writeBytes(decoded, true)
+    }
+    return true
+  }
+
+  #refuse(): false {
+    this.detach()
+    this.#r.cancelContent(400)
+    return false
   }
 
   /** The peer is no longer there. */
@@ -136,7 +171,7 @@ export class RequestSender implements BodyConsumer {
       const piece = Buffer.allocUnsafe(Math.min(FILE_PIECE, file.size - this.#fileAt))
       const count = file.read(piece, this.#fileAt)
       this.#fileAt += count
-      wire.writeBytes(piece.subarray(0, count), true)
+      if (!this.#write(wire, piece.subarray(0, count), true)) return
     }
     this.#done()
   }
@@ -155,7 +190,7 @@ export class RequestSender implements BodyConsumer {
   onBodyBytes(bytes: Uint8Array, start: number, end: number): void {
     if (this.#wire === undefined) return
     if (this.chunked) this.#batch += (bytes as Buffer).latin1Slice(start, end)
-    else this.#wire.writeBytes(bytes.subarray(start, end), false)
+    else this.#write(this.#wire, bytes.subarray(start, end), false)
   }
 
   onBodyPause(): void {

@@ -14,6 +14,7 @@ import { compileFields, setHeader, wholeTarget } from '../../http/exchange/reque
 import { ssl, sslConf } from '../../http/exchange/ssl-directives.ts'
 import { compileSsl, type SslTargets } from '../../http/exchange/ssl-targets.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
+import { encodeField } from '../../http/h2/hpack-encoder.ts'
 import { hashName } from '../../http/header-table.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { Plan } from '../../http/plan.ts'
@@ -22,6 +23,7 @@ import { escapeUri } from '../../http/uri.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import { template } from '../../value/template.ts'
 import { compileGrpcTarget, GRPCS, type GrpcTarget } from './grpc-target.ts'
+import { attachWeb, webDirectives, webRequest } from './grpc-web.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 const socketBuffer = {
@@ -49,6 +51,7 @@ const shared = {
 const allDirectives = {
   ...family('grpc', shared),
   ...family('grpc', ssl),
+  ...webDirectives,
   grpc_pass: directive({
     in: ['location', 'if'],
     args: template('address'),
@@ -90,6 +93,15 @@ const DEFAULTS: readonly (readonly [string, string])[] = [
   ['Upgrade', ''],
 ]
 
+/** The same for gRPC-Web, whose client knows no trailers and whose body may change its length. */
+const WEB_DEFAULTS: readonly (readonly [string, string])[] = [
+  ['TE', 'trailers'],
+  ['Content-Type', ''],
+  ['Content-Length', ''],
+  ['Accept', ''],
+  ...DEFAULTS,
+]
+
 /** Fields of a response that clients do not get unless `grpc_pass_header` says so. */
 const HIDDEN = [
   'date',
@@ -124,6 +136,7 @@ function attachGrpc(conf: Conf, plan: Plan, at: AttachContext): void {
   if (target === undefined) return
   const tls = target.mayUseTls ? compileSsl('grpc', sslConf('grpc', conf), at, 'h2') : undefined
   plan.own(passOn, compileExchange(conf, target, tls, at))
+  if (conf.grpc_web) attachWeb(plan)
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }
 
@@ -159,15 +172,18 @@ function chooseTls(r: Request, exchange: Exchange, tls: SslTargets): boolean {
 function compileRequest(conf: Conf, at: AttachContext): (r: Request, exchange: Exchange) => string {
   const fields = compileFields(conf.grpc_set_header, DEFAULTS, at)
   const encoder = new FieldEncoder(fields)
+  const webEncoder = conf.grpc_web ? new FieldEncoder(compileFields(conf.grpc_set_header, WEB_DEFAULTS, at)) : undefined
   const { host } = fields
   return (r, exchange) => {
     const path = requestPath(r)
     exchange.uri = path
     exchange.sender.replaceBody(undefined)
     const authority = host?.(r) || exchange.targetHost
-    return (
-      requestStart(r.method, exchange.scheme === GRPCS ? 'https' : 'http', path, authority) + encoder.encode(r, true)
-    )
+    const start = requestStart(r.method, exchange.scheme === GRPCS ? 'https' : 'http', path, authority)
+    const web = webEncoder === undefined ? undefined : webRequest(r)
+    if (web === undefined) return start + encoder.encode(r, true)
+    if (web.decoder !== undefined) exchange.sender.decodeBody(web.decoder)
+    return start + encodeField('content-type', web.contentType) + webEncoder!.encode(r, true)
   }
 }
 
