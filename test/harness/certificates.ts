@@ -25,6 +25,10 @@ export interface PairOptions {
   readonly names?: readonly string[]
   /** Ended yesterday. */
   readonly expired?: boolean
+  /** An RSA key instead of one on P-256. */
+  readonly rsa?: boolean
+  /** Where its status is told (OCSP). */
+  readonly responder?: string
 }
 
 /** A folder of certificates. */
@@ -36,14 +40,18 @@ export class Certificates {
   }
 
   /** Makes a certificate whose common name is `name`; files are called after it. */
-  make(name: string, { issuer, authority = false, names = [], expired = false }: PairOptions = {}): Pair {
+  make(name: string, options: PairOptions = {}): Pair {
+    const { issuer, authority = false, names = [], expired = false, rsa = false, responder } = options
     const certFile = this.path(`${name}.crt`)
     const keyFile = this.path(`${name}.key`)
-    openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', keyFile)
+    if (rsa) openssl('genrsa', '-out', keyFile, '2048')
+    else openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', keyFile)
     // Workers of a server started by root run as nobody.
     fs.chmodSync(keyFile, 0o644)
     const alternative = names.length === 0 ? '' : `subjectAltName=${names.map((one) => `DNS:${one}`).join(',')}\n`
-    fs.writeFileSync(this.path('extensions'), `basicConstraints=CA:${authority ? 'TRUE' : 'FALSE'}\n${alternative}`)
+    const access = responder === undefined ? '' : `authorityInfoAccess=OCSP;URI:${responder}\n`
+    const constraints = `basicConstraints=CA:${authority ? 'TRUE' : 'FALSE'}\n`
+    fs.writeFileSync(this.path('extensions'), constraints + alternative + access)
     const request = this.path(`${name}.csr`)
     openssl('req', '-new', '-key', keyFile, '-subj', `/CN=${name}`, '-out', request)
     const signer = issuer === undefined ? ['-signkey', keyFile] : ['-CA', issuer.certFile, '-CAkey', issuer.keyFile]
@@ -76,6 +84,21 @@ export class Certificates {
     for (const { certFile } of revoked) openssl(...ca, '-revoke', certFile)
     openssl(...ca, '-gencrl', '-out', file)
     return file
+  }
+
+  /** The issuer's signed answer about a certificate, in DER. */
+  status(issuer: Pair, pair: Pair, revoked = false): Buffer {
+    const serial = execFileSync('openssl', ['x509', '-in', pair.certFile, '-noout', '-serial'], { encoding: 'utf8' })
+    const number = serial.trim().replace('serial=', '')
+    const state = revoked ? 'R\t301231235959Z\t260101000000Z' : 'V\t301231235959Z\t'
+    const index = this.path('ocsp-index')
+    fs.writeFileSync(index, `${state}\t${number}\tunknown\t/CN=x\n`)
+    const answer = this.path('ocsp-answer')
+    const about = ['-issuer', issuer.certFile, '-cert', pair.certFile]
+    const signer = ['-CA', issuer.certFile, '-rsigner', issuer.certFile, '-rkey', issuer.keyFile]
+    openssl('ocsp', ...about, '-reqout', this.path('ocsp-question'))
+    openssl('ocsp', '-index', index, ...signer, '-reqin', this.path('ocsp-question'), '-respout', answer, '-ndays', '1')
+    return fs.readFileSync(answer)
   }
 
   /** A copy of a key under a password; returns its file. */

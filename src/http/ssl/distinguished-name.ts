@@ -44,6 +44,7 @@ export function rfc2253Name(bytes: Buffer, name: Der): string {
   const parts = derInside(bytes, name).map((set) =>
     derInside(bytes, set)
       .map((pair) => rfc2253Pair(bytes, pair))
+      .reverse()
       .join('+'),
   )
   return parts.reverse().join(',')
@@ -77,12 +78,14 @@ function escaped(text: string): string {
 export function onelineName(bytes: Buffer, name: Der): string {
   let out = ''
   for (const set of derInside(bytes, name)) {
+    let before = '/'
     for (const pair of derInside(bytes, set)) {
       const [type, value] = derInside(bytes, pair)
       if (type === undefined || value === undefined) continue
       const oid = oidText(bytes, type)
       const text = bytes.latin1Slice(value.start, value.end)
-      out += `/${SHORT_NAMES[oid] ?? oid}=${text.replace(/[^ -~]/g, hexOf)}`
+      out += `${before}${SHORT_NAMES[oid] ?? oid}=${text.replace(/[^ -~]/g, hexOf)}`
+      before = '+'
     }
   }
   return out

@@ -17,6 +17,9 @@ const UNKNOWN = 0
 const USE = 1
 const RENEW = 2
 
+/** Node looks at the keys before the outcome. */
+const unknown = [UNKNOWN, Buffer.alloc(AES_SIZE), Buffer.alloc(AES_SIZE)]
+
 /** Random bytes are asked for in bulk: one question costs more than a ticket. */
 const RANDOM_SIZE = 4096
 const random = Buffer.allocUnsafeSlow(RANDOM_SIZE)
@@ -49,7 +52,7 @@ export class FileTicketKeys implements TicketKeySource {
     const [first] = this.#keys
     if (encrypts) return encryption(first!)
     for (const key of this.#keys) if (key.name.equals(name)) return decryption(key, is13 || key !== first)
-    return [UNKNOWN]
+    return unknown
   }
 }
 
@@ -78,7 +81,7 @@ export class SharedTicketKeys implements TicketKeySource {
     if (encrypts) return encryption(current)
     if (current.name.equals(name)) return decryption(current, is13)
     const previous = keys.previous === undefined ? undefined : ticketKeyOf(keys.previous)
-    return previous?.name.equals(name) === true ? decryption(previous, true) : [UNKNOWN]
+    return previous?.name.equals(name) === true ? decryption(previous, true) : unknown
   }
 }
 

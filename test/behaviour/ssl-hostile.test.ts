@@ -1,0 +1,131 @@
+/** Clients that do not keep to TLS, or take their time: they are ended, logged as nginx does, and harm nobody. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { after, test } from 'node:test'
+import tls from 'node:tls'
+import { Certificates } from '../harness/certificates.ts'
+import { type Server, startViaduct } from '../harness/server.ts'
+import { askTls } from '../harness/tls-client.ts'
+
+const certificates = new Certificates()
+after(() => certificates.remove())
+const pair = certificates.make('one.example')
+const own = `ssl_certificate ${pair.certFile}; ssl_certificate_key ${pair.keyFile};`
+
+function start(settings = ''): Promise<Server> {
+  return startViaduct(`http { error_log error.log info; server { listen 127.0.0.1:%%PORT_0%% ssl; ${own} ${settings}
+    return 200 ok; } }`)
+}
+
+/** Sends bytes and returns what comes back, in hex, until the server closes. */
+async function answerTo(server: Server, bytes: string): Promise<string> {
+  return Buffer.from(await server.raw(bytes), 'latin1').toString('hex')
+}
+
+const ALERT = /^1503[0-9a-f]{2}000202/
+
+test('bytes that are no TLS get an alert, and a line in the log', async () => {
+  await using server = await start()
+  assert.match(await answerTo(server, '\x16\x03\x01\x00\x05hello'), ALERT)
+  assert.match(await answerTo(server, '\x16\x03\x01\xff\xff'), ALERT)
+  assert.match(await answerTo(server, `\x16\x03\x01\x40\x00\x01\xff\xff\xff${'x'.repeat(20000)}`), ALERT)
+  const lines = server
+    .errorLog()
+    .match(
+      /\[info\].* SSL_do_handshake\(\) failed \(SSL: error:0A[0-9A-F]{6}:SSL routines::[^)]*\) while SSL handshaking, client: 127\.0\.0\.1, server: 127\.0\.0\.1:\d+$/gm,
+    )
+  assert.equal(lines?.length, 3, server.errorLog())
+  assert.equal((await askTls(server.port())).body, 'ok')
+})
+
+test('a handshake has the time of client_header_timeout in all', async () => {
+  await using server = await start('client_header_timeout 300ms;')
+  const silent = await server.connect()
+  const slow = await server.connect()
+  slow.write('\x16\x03\x01\x02\x00\x01')
+  const stuck = await server.connect()
+  const hello = await helloOf(server)
+  stuck.write(hello)
+  await Promise.all([silent.rest(), slow.rest(), stuck.rest()])
+  await server.logged(
+    /\[info\].* client timed out \(110: Connection timed out\) while SSL handshaking, client: 127\.0\.0\.1/,
+  )
+})
+
+test('a hello in small pieces, and in many records, is understood', async () => {
+  await using server = await start()
+  const hello = await helloOf(server)
+  const body = hello.slice(5)
+  let records = ''
+  for (let at = 0; at < body.length; at += 7) {
+    const piece = body.slice(at, at + 7)
+    records += `\x16\x03\x01\x00${String.fromCharCode(piece.length)}${piece}`
+  }
+  for (const text of [hello, records]) {
+    const client = await server.connect()
+    client.socket.setNoDelay(true)
+    for (let at = 0; at < text.length; at += 50) {
+      client.write(text.slice(at, at + 50))
+      await new Promise(setImmediate)
+    }
+    // A server hello.
+    await client.until(/^\x16\x03\x03..\x02/s)
+    client.close()
+  }
+})
+
+test('a client that goes away is logged', async () => {
+  await using server = await start()
+  const client = await server.connect()
+  client.write(await helloOf(server))
+  await client.until(/^\x16/)
+  client.socket.end()
+  await server.logged(/\[info\].* peer closed connection in SSL handshake while SSL handshaking, client: 127\.0\.0\.1/)
+})
+
+test('renegotiation is refused', async () => {
+  await using server = await start()
+  const socket = tls.connect({
+    host: '127.0.0.1',
+    port: server.port(),
+    rejectUnauthorized: false,
+    maxVersion: 'TLSv1.2',
+  })
+  socket.on('error', () => {})
+  await once(socket, 'secureConnect')
+  const refused = await new Promise((resolve) => {
+    socket.renegotiate({}, (error) => resolve(error))
+    socket.once('close', resolve)
+  })
+  assert.notEqual(refused, null)
+  socket.destroy()
+})
+
+test('many handshakes that come to nothing leave nothing behind', async () => {
+  await using server = await start()
+  const hello = await helloOf(server)
+  for (let n = 0; n < 200; n++) {
+    const client = await server.connect()
+    client.write(n % 2 === 0 ? hello : hello.slice(0, n))
+    client.close()
+  }
+  assert.equal((await askTls(server.port())).body, 'ok')
+})
+
+/** What a client says first. */
+async function helloOf(server: Server): Promise<string> {
+  const { createServer } = await import('node:net')
+  const listener = createServer()
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const address = listener.address()
+  const port = typeof address === 'object' && address !== null ? address.port : server.port()
+  const client = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+  client.on('error', () => {})
+  const [socket] = await once(listener, 'connection')
+  const [bytes] = await once(socket, 'data')
+  socket.destroy()
+  client.destroy()
+  listener.close()
+  return bytes.toString('latin1')
+}

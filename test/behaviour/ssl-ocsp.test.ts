@@ -1,0 +1,100 @@
+/** OCSP on both sides: clients that issuers do not vouch for, and answers about our own certificate for clients. */
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, test } from 'node:test'
+import { Certificates } from '../harness/certificates.ts'
+import { startViaduct } from '../harness/server.ts'
+import { askTls } from '../harness/tls-client.ts'
+
+const certificates = new Certificates()
+after(() => certificates.remove())
+
+/** Answers questions about certificates with what it is given. */
+class Responder {
+  answer: Buffer | undefined
+  readonly asked: string[] = []
+  readonly #server = http.createServer((request, response) => {
+    this.asked.push(request.url ?? '')
+    response.writeHead(this.answer === undefined ? 500 : 200, { 'Content-Type': 'application/ocsp-response' })
+    response.end(this.answer)
+  })
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections()
+    this.#server.close()
+  }
+}
+
+test('clients are asked about before they are served', async () => {
+  await using responder = new Responder()
+  const url = await responder.listen()
+  const root = certificates.make('root', { authority: true })
+  const client = certificates.make('client', { issuer: root, responder: url })
+  const other = certificates.make('other', { authority: true })
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%% ssl;
+    ssl_certificate ${root.certFile}; ssl_certificate_key ${root.keyFile};
+    ssl_verify_client on; ssl_client_certificate ${root.certFile}; ssl_ocsp on; ssl_ocsp_cache shared:ocsp:1m;
+    add_header X-Verify $ssl_client_verify always; return 200 $ssl_client_verify; } }`)
+  const verify = async (): Promise<string> => {
+    const { head, status } = await askTls(server.port(), { cert: client.cert, key: client.key })
+    return `${status} ${/X-Verify: (.*)/.exec(head)?.[1]}`
+  }
+  assert.equal(await verify(), '400 FAILED:certificate status request failed')
+  responder.answer = Buffer.from('garbage')
+  assert.equal(await verify(), '400 FAILED:certificate status request failed')
+  // Somebody else's word does not count.
+  responder.answer = certificates.status(other, client)
+  assert.equal(await verify(), '400 FAILED:certificate status request failed')
+  responder.answer = certificates.status(root, client)
+  assert.equal(await verify(), '200 SUCCESS')
+  const { length } = responder.asked
+  responder.answer = certificates.status(root, client, true)
+  assert.equal(await verify(), '200 SUCCESS', 'remembered')
+  assert.equal(responder.asked.length, length)
+  assert.match(
+    server.errorLog(),
+    /\[error\].* d2i_OCSP_RESPONSE\(\) failed while requesting certificate status, client/,
+  )
+})
+
+test('a revoked certificate is refused', async () => {
+  await using responder = new Responder()
+  const url = await responder.listen()
+  const root = certificates.make('root2', { authority: true })
+  const client = certificates.make('client2', { issuer: root })
+  responder.answer = certificates.status(root, client, true)
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%% ssl; error_log error.log info;
+    ssl_certificate ${root.certFile}; ssl_certificate_key ${root.keyFile};
+    ssl_verify_client on; ssl_client_certificate ${root.certFile}; ssl_ocsp leaf; ssl_ocsp_responder ${url}/x;
+    return 200 ok; } }`)
+  assert.equal((await askTls(server.port(), { cert: client.cert, key: client.key })).status, 400)
+  assert.match(responder.asked[0] ?? '', /^\/x\/M/)
+  assert.match(server.errorLog(), /\[info\].* client SSL certificate verify error: certificate revoked, client/)
+})
+
+test('an answer is stapled, from a file or from the responder', async () => {
+  await using responder = new Responder()
+  const url = await responder.listen()
+  const root = certificates.make('root3', { authority: true })
+  const own = certificates.make('own', { issuer: root, responder: url })
+  const answer = certificates.status(root, own)
+  responder.answer = answer
+  const chain = `ssl_certificate chain.crt; ssl_certificate_key ${own.keyFile};`
+  await using server = await startViaduct(
+    `http { ssl_stapling on; ${chain}
+      server { listen 127.0.0.1:%%PORT_0%% ssl; ssl_stapling_file answer.der; return 200 ok; }
+      server { listen 127.0.0.1:%%PORT_1%% ssl; return 200 ok; } }`,
+    { files: { 'answer.der': answer, 'chain.crt': own.cert + root.cert } },
+  )
+  const asks = { requestOCSP: true }
+  assert.deepEqual((await askTls(server.port(0), asks)).ocsp, answer)
+  assert.deepEqual((await askTls(server.port(0), asks)).ocsp, answer)
+  await server.until('the staple', async () => (await askTls(server.port(1), asks)).ocsp?.equals(answer) === true)
+  assert.equal(responder.asked.length, 1)
+})
