@@ -4,8 +4,8 @@ import http2 from 'node:http2'
 import net from 'node:net'
 import { test } from 'node:test'
 import { CANCEL, NO_ERROR, REFUSED_STREAM, rstStream } from '../../src/http/h2/frames.ts'
-import { H2Client } from '../harness/h2-client.ts'
-import { startViaduct } from '../harness/server.ts'
+import { H2Client, type RequestOptions, type Response } from '../harness/h2-client.ts'
+import { type Server, startViaduct } from '../harness/server.ts'
 
 const BIG = 'x'.repeat(1_000_000)
 
@@ -63,36 +63,69 @@ function backEnd(port: number): Promise<net.Server> {
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)))
 }
 
-test('requests over HTTP/2', async (t) => {
-  await using server = await startViaduct(CONF, { files: FILES })
-  const backend = await backEnd(server.prefix.port(1))
-  const port = server.prefix.port()
-  await using client = await H2Client.connect(port)
-  let id = -1
-  const ask = (path: string, options = {}) => {
-    id += 2
-    client.request(id, { path, ...options })
-    return client.response(id)
+/** A server with its back end, and a client that asks with one stream after the other. */
+class Run {
+  readonly server: Server
+  readonly client: H2Client
+  readonly #backend: net.Server
+  #id = -1
+
+  private constructor(server: Server, client: H2Client, backend: net.Server) {
+    this.server = server
+    this.client = client
+    this.#backend = backend
   }
 
+  static async start(): Promise<Run> {
+    const server = await startViaduct(CONF, { files: FILES })
+    const backend = await backEnd(server.prefix.port(1))
+    return new Run(server, await H2Client.connect(server.prefix.port()), backend)
+  }
+
+  /** The number of the last stream. */
+  get last(): number {
+    return this.#id
+  }
+
+  /** The number of the next stream. */
+  next(): number {
+    this.#id += 2
+    return this.#id
+  }
+
+  ask(path: string, options: RequestOptions = {}): Promise<Response> {
+    const id = this.next()
+    this.client.request(id, { path, ...options })
+    return this.client.response(id)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.close()
+    this.#backend.close()
+    await this.server[Symbol.asyncDispose]()
+  }
+}
+
+test('answers', async (t) => {
+  await using run = await Run.start()
   await t.test('a file, a fixed text, an error page, a redirect', async () => {
-    const index = await ask('/')
+    const index = await run.ask('/')
     assert.equal(index.status, 200)
     assert.equal(index.body, 'index\n')
     assert.equal(index.headers['content-length'], '6')
-    assert.equal((await ask('/fixed')).body, 'fixed\n')
-    assert.equal((await ask('/internal')).body, 'fixed\n')
-    const missing = await ask('/missing')
+    assert.equal((await run.ask('/fixed')).body, 'fixed\n')
+    assert.equal((await run.ask('/internal')).body, 'fixed\n')
+    const missing = await run.ask('/missing')
     assert.equal(missing.status, 404)
     assert.equal(missing.body, 'not here\n')
-    assert.match((await ask('/redirect')).headers.location!, /^http:\/\/localhost:\d+\/fixed$/)
+    assert.match((await run.ask('/redirect')).headers.location!, /^http:\/\/localhost:\d+\/fixed$/)
   })
 
   await t.test('HEAD and 204 have no body', async () => {
-    const head = await ask('/fixed', { method: 'HEAD' })
+    const head = await run.ask('/fixed', { method: 'HEAD' })
     assert.equal(head.body, '')
     assert.equal(head.headers['content-length'], '6')
-    const nothing = await ask('/nothing')
+    const nothing = await run.ask('/nothing')
     assert.equal(nothing.status, 204)
     assert.equal(nothing.headers['content-length'], undefined)
   })
@@ -101,39 +134,42 @@ test('requests over HTTP/2', async (t) => {
     const fields = [
       ['cookie', 'a=1'],
       ['cookie', 'b=2'],
-    ]
-    const { body } = await ask('/facts?x=%20y', { fields })
+    ] as const
+    const { body } = await run.ask('/facts?x=%20y', { fields })
     assert.equal(body, 'GET /facts?x=%20y /facts x=%20y localhost localhost HTTP/2.0 http a=1; b=2 2')
   })
 
   await t.test('a large file comes whole, in frames', async () => {
-    const { body } = await ask('/big.txt')
+    const { body } = await run.ask('/big.txt')
     assert.equal(body.length, BIG.length)
-    assert.equal((await ask('/slow')).body.length, BIG.length)
+    assert.equal((await run.ask('/slow')).body.length, BIG.length)
   })
 
   await t.test('trailers behind the body', async () => {
-    assert.deepEqual((await ask('/fixed')).trailers, { 'x-sum': '6' })
-    const { trailers, body } = await ask('/chunked')
+    assert.deepEqual((await run.ask('/fixed')).trailers, { 'x-sum': '6' })
+    const { trailers, body } = await run.ask('/chunked')
     assert.equal(body, 'hi')
     assert.equal(trailers?.['x-end'], 'yes')
   })
+})
 
+test('bodies of requests', async (t) => {
+  await using run = await Run.start()
+  const { client } = run
   await t.test('a body is passed to a back end of HTTP/1', async () => {
-    const { body } = await ask('/echo', { method: 'POST', body: 'hello', fields: [['content-length', '5']] })
+    const { body } = await run.ask('/echo', { method: 'POST', body: 'hello', fields: [['content-length', '5']] })
     assert.match(body, /^POST \/echo HTTP\/1\.[01]\r\n/)
     assert.match(body, /host: 127/i)
     assert.ok(body.endsWith('\r\n\r\nhello'))
-    const unknown = await ask('/echo', { method: 'POST', body: 'hello' })
+    const unknown = await run.ask('/echo', { method: 'POST', body: 'hello' })
     assert.match(unknown.body, /content-length: 5/i)
-    const streamed = await ask('/stream', { method: 'POST', body: 'hello' })
+    const streamed = await run.ask('/stream', { method: 'POST', body: 'hello' })
     assert.match(streamed.body, /transfer-encoding: chunked/i)
     assert.ok(streamed.body.endsWith('5\r\nhello\r\n0\r\n\r\n'))
   })
 
   await t.test('a body larger than the window is let in as it is taken', async () => {
-    id += 2
-    const mine = id
+    const mine = run.next()
     client.request(mine, { method: 'POST', path: '/echo', open: true, fields: [['content-length', '200000']] })
     await client.waitFor((frame) => frame.type === 8 && frame.stream === mine)
     for (let i = 0; i < 20; i++) client.data(mine, 'y'.repeat(10000), i === 19)
@@ -143,32 +179,23 @@ test('requests over HTTP/2', async (t) => {
   })
 
   await t.test('a body that is too large is refused', async () => {
-    const announced = await ask('/limited', { method: 'POST', open: true, fields: [['content-length', '11']] })
+    const announced = await run.ask('/limited', { method: 'POST', open: true, fields: [['content-length', '11']] })
     assert.equal(announced.status, 413)
-    const grown = await ask('/limited', { method: 'POST', body: 'x'.repeat(11) })
+    const grown = await run.ask('/limited', { method: 'POST', body: 'x'.repeat(11) })
     assert.equal(grown.status, 413)
     // What the client was still to send is not wanted.
-    assert.equal(await client.reset(id - 2), NO_ERROR)
+    assert.equal(await client.reset(run.last - 2), NO_ERROR)
   })
 
   await t.test('a length that does not fit the body', async () => {
-    const short = await ask('/echo', { method: 'POST', body: 'abc', fields: [['content-length', '4']] })
+    const short = await run.ask('/echo', { method: 'POST', body: 'abc', fields: [['content-length', '4']] })
     assert.equal(short.status, 400)
-    const long = await ask('/echo', { method: 'POST', body: 'abcde', fields: [['content-length', '4']] })
+    const long = await run.ask('/echo', { method: 'POST', body: 'abcde', fields: [['content-length', '4']] })
     assert.equal(long.status, 400)
   })
 
-  await t.test('444 resets the stream', async () => {
-    assert.equal((await ask('/drop')).reset, 2)
-  })
-
-  await t.test('a server without HTTP/2 is no server for this connection', async () => {
-    assert.equal((await ask('/', { authority: 'off' })).status, 421)
-  })
-
   await t.test('100 (Continue)', async () => {
-    id += 2
-    const mine = id
+    const mine = run.next()
     client.request(mine, {
       method: 'POST',
       path: '/echo',
@@ -184,11 +211,23 @@ test('requests over HTTP/2', async (t) => {
     assert.deepEqual(interim, [100])
     assert.ok(body.endsWith('ok'))
   })
+})
+
+test('streams, and what is told of them', async (t) => {
+  await using run = await Run.start()
+  const { client, server } = run
+  await t.test('444 resets the stream', async () => {
+    assert.equal((await run.ask('/drop')).reset, 2)
+  })
+
+  await t.test('a server without HTTP/2 is no server for this connection', async () => {
+    assert.equal((await run.ask('/', { authority: 'off' })).status, 421)
+  })
 
   await t.test('many streams at once are all answered', async () => {
     const ids: number[] = []
     for (let i = 0; i < 100; i++) {
-      id += 2
+      const id = run.next()
       ids.push(id)
       client.request(id, { path: i % 10 === 0 ? '/big.txt' : '/fixed' })
     }
@@ -197,11 +236,11 @@ test('requests over HTTP/2', async (t) => {
   })
 
   await t.test('a client that takes a request back', async () => {
-    id += 2
+    const id = run.next()
     client.request(id, { method: 'POST', path: '/stream', open: true })
     client.write(rstStream(id, CANCEL))
     await client.settled()
-    assert.equal((await ask('/fixed')).status, 200)
+    assert.equal((await run.ask('/fixed')).status, 200)
   })
 
   await t.test('HTTP/1.1 on the same port', async () => {
@@ -209,6 +248,7 @@ test('requests over HTTP/2', async (t) => {
   })
 
   await t.test('the log has lines as for HTTP/1', async () => {
+    await run.ask('/fixed')
     const log = server.prefix.read('access.log').split('\n')
     assert.ok(
       log.some((line) => line.startsWith('GET /fixed HTTP/2.0|200|6|h2c|')),
@@ -217,7 +257,6 @@ test('requests over HTTP/2', async (t) => {
     assert.ok(log.some((line) => line.startsWith('GET /drop HTTP/2.0|444|')))
     assert.ok(log.some((line) => /^GET \/fixed HTTP\/1\.1\|200\|\d+\|\|/.test(line)))
   })
-  backend.close()
 })
 
 test('node:http2 as a client', async () => {

@@ -23,35 +23,45 @@ export interface Case {
   readonly silent?: boolean
 }
 
+/** The flags of a head that a body follows. */
 export const OPEN = END_HEADERS
+/** The flags of a head that is all. */
 export const WHOLE = END_HEADERS | END_STREAM
+/** The blocks of two requests. */
 export const GET = blockOf(requestFields())
 export const POST = blockOf(requestFields({ method: 'POST', path: '/echo' }))
 
+type Fields = readonly (readonly [string, string])[]
+
+/** Outcomes by their kind. */
 export const fine = (stream = 99): Outcome => ({ kind: 'fine', stream })
 export const status = (code: number): Outcome => ({ kind: 'status', status: code })
 export const stream = (...codes: number[]): Outcome => ({ kind: 'stream', codes })
 export const connection = (...codes: number[]): Outcome => ({ kind: 'connection', codes })
 
-/** A block of one request with other fields. */
-export const block = (fields: readonly (readonly [string, string])[]) => blockOf(fields)
+/** Sends a usual head with more fields. */
 export const head =
-  (...fields: readonly (readonly [string, string])[]) =>
+  (...fields: Fields) =>
   (c: H2Client) =>
-    c.frame(HEADERS, WHOLE, 1, block([...requestFields(), ...fields]))
+    c.frame(HEADERS, WHOLE, 1, blockOf([...requestFields(), ...fields]))
+/** Sends a head of these fields alone. */
 export const raw =
-  (...fields: readonly (readonly [string, string])[]) =>
+  (...fields: Fields) =>
   (c: H2Client) =>
-    c.frame(HEADERS, WHOLE, 1, block(fields))
+    c.frame(HEADERS, WHOLE, 1, blockOf(fields))
+/** Sends a usual head with these bytes behind it. */
 export const hpack = (bytes: string) => (c: H2Client) => c.frame(HEADERS, WHOLE, 1, GET + bytes)
+/** Sends one frame. */
 export const once = (type: number, flags: number, id: number, payload: string) => (c: H2Client) =>
   c.frame(type, flags, id, payload)
 
+/** Has a request answered. */
 export async function answered(c: H2Client, id = 1): Promise<void> {
   c.frame(HEADERS, WHOLE, id, GET)
   await c.response(id)
 }
 
+/** The pseudo-fields that a request must have. */
 export const M = [':method', 'GET'] as const
 export const S = [':scheme', 'http'] as const
 export const P = [':path', '/'] as const

@@ -93,6 +93,7 @@ export function requestFields(options: RequestOptions = {}): (readonly [string, 
   return [[':method', method], [':scheme', 'http'], [':path', path], [':authority', authority], ...fields]
 }
 
+/** One connection to the server under test. */
 export class H2Client {
   readonly socket: net.Socket
   /** All that has come. */

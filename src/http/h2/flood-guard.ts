@@ -7,13 +7,13 @@
 import { clock } from '../../lib/clock.ts'
 
 /** Resets at once, and per second over time: nghttp2's numbers. */
-export const RESETS_MAX = 1000
+const RESETS_MAX = 1000
 const RESETS_PER_SECOND = 33
 /** Frames without payload at once, and per second over time. */
-export const IDLE_FRAMES_MAX = 2000
+const IDLE_FRAMES_MAX = 2000
 const IDLE_FRAMES_PER_SECOND = 100
 /** What a new request earns in such frames. */
-export const EARNED_BY_REQUEST = 20
+const EARNED_BY_REQUEST = 20
 /** Payload bytes, either way, that earn one such frame. */
 const BYTES_PER_IDLE_FRAME = 1024
 

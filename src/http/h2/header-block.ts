@@ -5,7 +5,7 @@
 
 const NO_BYTES = Buffer.alloc(0)
 /** Far more than a block within the limits needs. */
-export const CONTINUATIONS_MAX = 64
+const CONTINUATIONS_MAX = 64
 
 /** One connection's block; there is at most one at a time. */
 export class HeaderBlock {
