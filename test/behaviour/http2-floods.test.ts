@@ -101,8 +101,9 @@ const FLOODS: readonly { readonly name: string; readonly pieces: () => Iterable<
     {
       name: 'a block that never ends',
       pieces: () => [
-        frameHead(GET.length, HEADERS, END_STREAM, 1) + GET,
-        (frameHead(16000, CONTINUATION, 0, 1) + encodeField('x-y', 'z').repeat(4000).slice(0, 16000)).repeat(5),
+        frameHead(GET.length, HEADERS, END_STREAM, 1) +
+          GET +
+          (frameHead(16000, CONTINUATION, 0, 1) + encodeField('x-y', 'z').repeat(4000).slice(0, 16000)).repeat(5),
       ],
       message: /too many or too large CONTINUATION/,
     },
