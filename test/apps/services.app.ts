@@ -1,13 +1,16 @@
 /**
  * Several services behind one name, and each behind a name of its own: the configuration of a guide. Only addresses and
- * paths are replaced, and what is not built yet is left out: TLS (`listen 443 ssl http2`) and the cache of the
- * documentation pages (`proxy_cache app_cache`).
+ * paths are replaced, and what is not built yet is left out: the cache of the documentation pages
+ * (`proxy_cache app_cache`). Clients speak HTTP/2 over TLS; the servers of the subdomains have no certificate of their own
+ * and use that of the first.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
+import http2 from 'node:http2'
 import type net from 'node:net'
 import { after, before, test } from 'node:test'
+import { Certificates } from '../harness/certificates.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
 /** `burst=20`, and the one within the rate. */
@@ -32,8 +35,11 @@ const CONF = `worker_processes 1;
       keepalive 8;
     }
     server {
-      listen 127.0.0.1:%%PORT_0%%;
+      listen 127.0.0.1:%%PORT_0%% ssl http2;
       server_name example.com;
+      ssl_certificate %%DIR%%/fullchain.pem;
+      ssl_certificate_key %%DIR%%/privkey.pem;
+      include ssl-params.conf;
       # API service at /api/
       location /api/ {
         proxy_pass http://api_service/; # Trailing / strips /api/ prefix
@@ -73,16 +79,18 @@ const CONF = `worker_processes 1;
     }
     # Alternative: subdomain-based routing
     server {
-      listen 127.0.0.1:%%PORT_0%%;
+      listen 127.0.0.1:%%PORT_0%% ssl http2;
       server_name api.example.com;
+      include ssl-params.conf;
       location / {
         proxy_pass http://api_service;
         include proxy-headers.conf;
       }
     }
     server {
-      listen 127.0.0.1:%%PORT_0%%;
+      listen 127.0.0.1:%%PORT_0%% ssl http2;
       server_name admin.example.com;
+      include ssl-params.conf;
       location / {
         proxy_pass http://admin_service;
         include proxy-headers.conf;
@@ -94,14 +102,23 @@ const running = new AsyncDisposableStack()
 let server: Server
 /** The peers of the connections that each service has had. */
 const connections = new Map<string, Set<number>>()
+const sessions = new Map<string, http2.ClientHttp2Session>()
+const certificates = new Certificates()
 
 before(async () => {
+  const { cert, key } = certificates.make('example.com', { names: ['*.example.com'] })
   const [api, admin, docs] = [await startService('api'), await startService('admin'), await startService('docs')]
   server = running.use(
     await startViaduct(CONF.replace('%api%', api).replace('%admin%', admin).replace('%docs%', docs), {
       files: {
         'dist/index.html': '<title>app</title>',
         'dist/assets/app.js': 'app()',
+        'fullchain.pem': cert,
+        'privkey.pem': key,
+        'ssl-params.conf': `ssl_protocols TLSv1.2 TLSv1.3;
+            ssl_session_cache shared:SSL:10m;
+            ssl_session_timeout 1d;
+            ssl_session_tickets off;`,
         'proxy-headers.conf': `proxy_set_header Host $host;
             proxy_set_header X-Real-IP $remote_addr;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -111,7 +128,11 @@ before(async () => {
     }),
   )
 })
-after(() => running.disposeAsync())
+after(() => {
+  for (const session of sessions.values()) session.destroy()
+  certificates.remove()
+  return running.disposeAsync()
+})
 
 interface Seen {
   readonly service: string
@@ -146,6 +167,16 @@ async function startService(service: string): Promise<string> {
   return `${(application.address() as net.AddressInfo).port}`
 }
 
+/** The connection for a name; one serves for all requests. */
+function sessionOf(host: string): http2.ClientHttp2Session {
+  let session = sessions.get(host)
+  if (session === undefined) {
+    session = http2.connect(`https://127.0.0.1:${server.port()}`, { servername: host, rejectUnauthorized: false })
+    sessions.set(host, session)
+  }
+  return session
+}
+
 interface Answer {
   readonly status: number
   readonly text: string
@@ -153,14 +184,18 @@ interface Answer {
 
 /** Asks by a host's name, from an address. */
 async function ask(host: string, target: string, client = '10.1.2.3', body?: Uint8Array): Promise<Answer> {
-  const headers = { Host: host, 'X-Client': client, 'Content-Length': body?.length ?? 0 }
-  const options = { headers, method: body === undefined ? 'GET' : 'POST', agent: false as const }
-  const request = http.request(server.url(target), options)
-  request.end(body)
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  const method = body === undefined ? 'GET' : 'POST'
+  const fields = { ':method': method, ':path': target, ':authority': host, 'x-client': client }
+  const stream = sessionOf(host).request(fields, { endStream: body === undefined })
   let text = ''
-  for await (const bytes of response) text += bytes
-  return { status: response.statusCode!, text }
+  stream.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece
+  })
+  const ended = once(stream, 'end')
+  if (body !== undefined) stream.end(body)
+  const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders]
+  await ended
+  return { status: Number(headers[':status']), text }
 }
 
 async function seen(host: string, target: string, client?: string, body?: Uint8Array): Promise<Seen> {
@@ -177,7 +212,7 @@ test('each prefix goes to its service, and is taken off', async () => {
     assert.equal((await seen('example.com', `/${service}/`)).url, '/')
     assert.equal(request.headers.host, 'example.com')
     assert.equal(request.headers['x-real-ip'], '10.1.2.3')
-    assert.equal(request.headers['x-forwarded-proto'], 'http')
+    assert.equal(request.headers['x-forwarded-proto'], 'https')
     assert.equal(request.headers['x-forwarded-port'], `${server.port()}`)
   }
 })
