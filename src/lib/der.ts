@@ -9,7 +9,7 @@ export interface Der {
   readonly end: number
 }
 
-export const BOOLEAN = 0x01
+/** The tag of its type, as the others here. */
 export const INTEGER = 0x02
 export const BIT_STRING = 0x03
 export const OCTET_STRING = 0x04

@@ -14,7 +14,7 @@ export const HELLO_DONE = 1
 export const HELLO_BROKEN = 2
 
 /** A message longer than this is not waited for. Large key shares and lists stay far below. */
-export const HELLO_SIZE_MAX = 65536
+const HELLO_SIZE_MAX = 65536
 
 const RECORD_HEAD = 5
 const MESSAGE_HEAD = 4

@@ -9,7 +9,7 @@ import { randomFillSync } from 'node:crypto'
 import { ZONE_HEADER_WORDS, type Zone } from './zone.ts'
 
 /** Bytes of one key. */
-export const KEY_SIZE = 48
+const KEY_SIZE = 48
 const FIRST_AT = Math.ceil(ZONE_HEADER_WORDS / 16) * 64
 const SLOT_SIZE = 64
 const KEY_AT = 8

@@ -98,6 +98,7 @@ export function groupNames(list: string): string {
   return namesOf(list, groups)
 }
 
+/** A group, by its number when it has no name. */
 export function groupName(code: number): string {
   return groups.get(code) ?? codeText(code)
 }

@@ -38,6 +38,7 @@ export interface HelloFacts {
   readonly signatureAlgorithms: string
 }
 
+/** Keeps what variables tell; the reader of hellos serves the next client. */
 export function factsOf({ serverName, ciphers, groups, signatureAlgorithms }: ClientHello): HelloFacts {
   return { serverName, ciphers, groups, signatureAlgorithms }
 }

@@ -194,7 +194,7 @@ function isSignedBy({ data, signature }: Signed, { hash, pss }: SignatureHash, c
 /** The issuer, or one with the issuer's word for it. */
 function mayAnswer(signer: Buffer, issuer: Buffer, now: number): boolean {
   if (signer.equals(issuer)) return true
-  // tidy: as above
+  // tidy: broken certificates are told by exceptions; once per answer.
   try {
     const own = new X509Certificate(signer)
     const by = new X509Certificate(issuer)
