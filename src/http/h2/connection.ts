@@ -130,7 +130,7 @@ export class H2Connection
     this.client = client
     this.#listener = listener
     const servers = listener.serversFor(client)
-    this.#server = servers.defaultServer
+    this.#server = client.sniServer ?? servers.defaultServer
     this.#reader = new FrameReader(this, FRAME_SIZE_LIMIT, this.#blockMax + HEADERS_EXTRA_MAX)
     wire.owner = this
     listener.opened(this)

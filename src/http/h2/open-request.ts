@@ -12,6 +12,7 @@ import { CONNECT, GET, methodBit } from '../method.ts'
 import type { Request } from '../request.ts'
 import { DONE, NO_HOST, REQUEST_ERRORS } from '../request-errors.ts'
 import type { RequestFacts } from '../request-facts.ts'
+import { misdirected } from '../ssl/misdirected.ts'
 import { normalizeUri, type UriParts } from '../uri.ts'
 import type { RequestFields } from './request-fields.ts'
 import type { H2Stream } from './stream.ts'
@@ -32,7 +33,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   r.method = fields.method
   r.methodBit = methodBit(fields.method)
   r.unparsedUri = fields.path
-  r.server = servers.defaultServer
+  r.server = stream.client.sniServer ?? servers.defaultServer
   if (fields.method !== '' && fields.path !== '') r.requestLine = fields.method + ' ' + fields.path + ' HTTP/2.0'
   const hostSound = findServer(r, fields, listener)
   r.location = r.server.base
@@ -52,6 +53,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   r.host = facts.host
   r.contentLength = facts.contentLength
   r.expectContinue = facts.expectContinue
+  if (r.client.secure && misdirected(r)) return r.finish(421)
   const { ended } = stream.intake
   if (ended && r.contentLength > 0) return refuse(r, 400, 'client prematurely closed stream')
   // Without a length there is a body when the client goes on after its head.
