@@ -197,7 +197,10 @@ test('what is wrong is told', async () => {
     ['location / { health_check; }', /"health_check" requires a location that passes requests to an upstream/],
     ['location / { proxy_pass http://u; health_check; }', /"health_check" requires "zone" in upstream "u"/],
     ['location / { proxy_pass http://z; health_check match=no; }', /unknown match "no"/],
-    ['location / { proxy_pass http://z; health_check type=grpc; }', /"type=grpc" are not supported yet by Viaduct/],
+    [
+      'location / { proxy_pass http://z; health_check type=grpc; }',
+      /"health_check" with "type=grpc" requires a location with "grpc_pass"/,
+    ],
     ['location / { proxy_pass http://z; health_check fails=0; }', /invalid parameter "fails=0"/],
     ['location / { proxy_pass http://z; health_check persistent; }', /"persistent" parameter requires "mandatory"/],
     ['location / { proxy_pass http://z; health_check uri=x; }', /invalid uri "x"/],

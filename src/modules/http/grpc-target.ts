@@ -19,6 +19,8 @@ export interface GrpcTarget {
   readonly scheme: string
   /** TLS may be spoken: it is, or variables decide. */
   readonly mayUseTls: boolean
+  /** As written; empty when variables decide. */
+  readonly host: string
   /** Finds the group, and notes scheme and host at the exchange. A status when there is none. */
   readonly resolve: (r: Request) => PeerGroup | number
 }
@@ -41,6 +43,7 @@ export function compileGrpcTarget(
   return {
     scheme,
     mayUseTls: scheme === GRPCS,
+    host,
     resolve: (r) => {
       note(r, scheme, host)
       return group
@@ -54,6 +57,7 @@ function dynamicTarget(written: Template, registry: UpstreamRegistry, at: Attach
   return {
     scheme: GRPC,
     mayUseTls: true,
+    host: '',
     resolve: (r) => {
       const { scheme, authority } = split(text(r))
       const address = parseAddress(authority, NO_PORT)

@@ -22,6 +22,7 @@ import type { Request } from '../../http/request.ts'
 import { escapeUri } from '../../http/uri.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import { template } from '../../value/template.ts'
+import { noteGrpcPassed } from './grpc-check.ts'
 import { compileGrpcTarget, GRPCS, type GrpcTarget } from './grpc-target.ts'
 import { attachWeb, webDirectives, webRequest } from './grpc-web.ts'
 
@@ -135,7 +136,9 @@ function attachGrpc(conf: Conf, plan: Plan, at: AttachContext): void {
   const target = compileGrpcTarget(conf.grpc_pass!, registry, at)
   if (target === undefined) return
   const tls = target.mayUseTls ? compileSsl('grpc', sslConf('grpc', conf), at, 'h2') : undefined
-  plan.own(passOn, compileExchange(conf, target, tls, at))
+  const exchange = compileExchange(conf, target, tls, at)
+  plan.own(passOn, exchange)
+  noteGrpcPassed(conf.grpc_set_header, target, exchange, tls, at)
   if (conf.grpc_web) attachWeb(plan)
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }

@@ -42,6 +42,7 @@ export function notePassed(
     group,
     connectTimeoutMs: connect_timeout,
     readTimeoutMs: read_timeout,
+    http2: conf.proxy_http_version === '2',
     connect: () => {
       const r = ownRequest(location, '/', known)
       const options = exchange.connectOptions(r)

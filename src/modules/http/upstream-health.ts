@@ -14,11 +14,14 @@ import type { ErrorLog } from '../../log/error-log.ts'
 import type { PeerGroup } from '../../upstream/group.ts'
 import { type CheckOptions, HealthChecks } from '../../upstream/health.ts'
 import { CHECKING, HEALTHY } from '../../upstream/peer.ts'
+import { CHECK_PATH, GrpcProbe, type GrpcProbeOptions } from './upstream-health-grpc.ts'
 import { type Expectation, HttpProbe } from './upstream-health-probe.ts'
 import { MatchBlock, matchDirectives, statusExpectation } from './upstream-match.ts'
 import { compileRequirement } from './upstream-require.ts'
 
 const INTERVAL_MS = 5000
+/** The name's length stands in one byte of the message. */
+const SERVICE_LENGTH_MAX = 120
 /** Time-outs of a check that no location lends its own. */
 const TIMEOUT_MS = 60_000
 
@@ -34,6 +37,8 @@ interface HealthCheckSpec {
   readonly match: string
   readonly port: number
   readonly keepTimeMs: number
+  /** `type=grpc` with what belongs to it. */
+  readonly grpc: { readonly service: string; readonly status: number } | undefined
   readonly at: Word
 }
 
@@ -51,15 +56,13 @@ const shape = {
   port: number('port', { min: 1, max: 65535 }),
   type: text('type'),
   grpc_service: text('service'),
-  grpc_status: text('code'),
+  grpc_status: number('code', { min: 0 }),
   keepalive_time: milliseconds,
 }
 
 const healthCheck = mapped(params(shape), (given, words, at): HealthCheckSpec => {
   const { type, uri = '/', persistent = false, mandatory = false } = given
-  if (type !== undefined || given.grpc_service !== undefined || given.grpc_status !== undefined) {
-    refuseType(type, words, at)
-  }
+  checkType(given, words, at)
   // A reload never forgets what is known of a server, so there is nothing more to do for it.
   if (persistent && !mandatory) at.fail('"persistent" parameter requires "mandatory"')
   if (!uri.startsWith('/')) at.fail(`invalid uri "${uri}"`)
@@ -73,15 +76,34 @@ const healthCheck = mapped(params(shape), (given, words, at): HealthCheckSpec =>
     match: given.match ?? '',
     port: given.port ?? 0,
     keepTimeMs: given.keepalive_time ?? 0,
+    grpc: type === 'grpc' ? { service: toBinary(given.grpc_service ?? ''), status: given.grpc_status ?? 0 } : undefined,
     at: at.directive,
   }
 })
 
-function refuseType(type: string | undefined, words: readonly Word[], at: ReadContext): void {
+interface TypeWords {
+  readonly type: string | undefined
+  readonly uri: string | undefined
+  readonly match: string | undefined
+  readonly grpc_service: string | undefined
+  readonly grpc_status: number | undefined
+}
+
+/** What goes together: `type=grpc` with what names the call, or `uri` and `match`. */
+function checkType(
+  { type, uri, match, grpc_service, grpc_status }: TypeWords,
+  words: readonly Word[],
+  at: ReadContext,
+): void {
   const word = words.find(({ text: given }) => /^(type|grpc_)/.test(given))
-  if (type === undefined) at.fail('"grpc_service" and "grpc_status" parameters require "type=grpc"', word)
-  if (type === 'grpc') at.fail('health checks with "type=grpc" are not supported yet by Viaduct', word)
-  at.fail(`invalid type "${type}"`, word)
+  if (type !== undefined && type !== 'grpc') at.fail(`invalid type "${type}"`, word)
+  if (type === undefined && (grpc_service !== undefined || grpc_status !== undefined)) {
+    at.fail('"grpc_service" and "grpc_status" parameters require "type=grpc"', word)
+  }
+  if (type === 'grpc' && (uri !== undefined || match !== undefined)) {
+    at.fail('"type=grpc" is not compatible with "uri" and "match" parameters', word)
+  }
+  if (grpc_service !== undefined && grpc_service.length > SERVICE_LENGTH_MAX) at.fail('too long "grpc_service"', word)
 }
 
 const groupDirectives = {
@@ -167,6 +189,10 @@ function addCheck(
   log: ErrorLog,
   tree: TreeContext,
 ): void {
+  if (spec.grpc !== undefined || passed.grpc !== undefined) return addGrpcCheck(spec, passed, log, tree)
+  if (passed.http2 === true) {
+    return tree.fail('"health_check" with "proxy_http_version 2" is not supported yet by Viaduct', spec.at)
+  }
   const expectation = expectationOf(spec, location, tree)
   if (expectation === undefined) return
   const keep = spec.keepTimeMs > 0
@@ -181,10 +207,31 @@ function addCheck(
     requestsMax: keep ? Number.POSITIVE_INFINITY : 1,
     keepTimeMs: spec.keepTimeMs,
   }
+  healthChecks(tree).add(passed.group, checkOptions(spec, 'http'), (owner) => new HttpProbe(owner, options), log)
+}
+
+function checkOptions(spec: HealthCheckSpec, type: string): CheckOptions {
   const { intervalMs, jitterMs, fails, passes, port, match: name } = spec
   const before = spec.mandatory ? CHECKING : HEALTHY
-  const check: CheckOptions = { name, type: 'http', intervalMs, jitterMs, fails, passes, port, before }
-  healthChecks(tree).add(passed.group, check, (owner) => new HttpProbe(owner, options), log)
+  return { name, type, intervalMs, jitterMs, fails, passes, port, before }
+}
+
+function addGrpcCheck(spec: HealthCheckSpec, passed: PassedTo, log: ErrorLog, tree: TreeContext): void {
+  const { grpc: head } = passed
+  if (spec.grpc === undefined || head === undefined) {
+    const needs = head === undefined ? 'a location with "grpc_pass"' : '"type=grpc", as its location has "grpc_pass"'
+    return tree.fail(`"health_check" ${spec.grpc === undefined ? '' : 'with "type=grpc" '}requires ${needs}`, spec.at)
+  }
+  const options: GrpcProbeOptions = {
+    port: spec.port,
+    connectTimeoutMs: passed.connectTimeoutMs,
+    readTimeoutMs: passed.readTimeoutMs,
+    whole: false,
+    connect: () => passed.connect(),
+    head: () => head(CHECK_PATH),
+    ...spec.grpc,
+  }
+  healthChecks(tree).add(passed.group, checkOptions(spec, 'grpc'), (owner) => new GrpcProbe(owner, options), log)
 }
 
 function expectationOf(
