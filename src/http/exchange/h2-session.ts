@@ -261,7 +261,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   // ---- frames --------------------------------------------------------------------------------
 
   onFrameError(code: number, text: string): void {
-    this.#fail(`upstream ${text}`, code)
+    this.#fail(`upstream ${asNginx(text)}`, code)
   }
 
   onDataHead(id: number, flags: number, size: number): boolean {
@@ -505,4 +505,16 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     if (this.#streams.size === 0) this.#close()
     return !this.#closed
   }
+}
+
+/** What the reader of frames says, as nginx says it of back ends. */
+function asNginx(text: string): string {
+  const [, large] = /^sent frame with too large length (\d+)$/.exec(text) ?? []
+  if (large !== undefined) return `sent too large http2 frame: ${large}`
+  const [, size, padding] =
+    /^sent padded DATA frame with incorrect length: (\d+)(?:, padding: (\d+))?$/.exec(text) ?? []
+  if (padding !== undefined) return `sent http2 frame with too long padding: ${padding} in frame ${Number(size) - 1}`
+  if (size !== undefined) return 'sent too short http2 frame'
+  const [, name, length] = /^sent (\w+) frame with incorrect length (\d+)$/.exec(text) ?? []
+  return name === undefined ? text : `sent ${name.toLowerCase().replace('_', ' ')} frame with invalid length: ${length}`
 }
