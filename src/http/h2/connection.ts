@@ -95,7 +95,6 @@ export class H2Connection
   readonly turns = new TurnList<H2Stream>()
   readonly thirsty = new TurnList<H2Stream>()
   readonly #listener: HttpListener
-  readonly #server: ServerConf
   readonly #reader: FrameReader
   readonly #settings = new ClientSettings()
   readonly #guard = new FloodGuard()
@@ -129,12 +128,15 @@ export class H2Connection
     this.wire = wire
     this.client = client
     this.#listener = listener
-    const servers = listener.serversFor(client)
-    this.#server = client.sniServer ?? servers.defaultServer
     this.#reader = new FrameReader(this, FRAME_SIZE_LIMIT, this.#blockMax + HEADERS_EXTRA_MAX)
     wire.owner = this
     listener.opened(this)
     this.#count(WAITING)
+  }
+
+  /** The server whose settings hold for the connection. */
+  get #server(): ServerConf {
+    return this.client.sniServer ?? this.#listener.serversFor(this.client).defaultServer
   }
 
   /** Bytes that the fields of a head may have, and its block too. */
