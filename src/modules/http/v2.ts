@@ -11,7 +11,7 @@ import { httpModule } from '../../http/module.ts'
 const HS: readonly Context[] = ['http', 'server']
 const HSL: readonly Context[] = ['http', 'server', 'location']
 const STATE_BUFFER_SIZE = 16
-const POOL_SIZE_MIN = 96
+const POOL_SIZE_MIN = 112
 const POOL_ALIGNMENT = 16
 
 const poolSize = mapped(size, (value, [word], at) => {
