@@ -19,6 +19,9 @@ export interface BodyConsumer {
   onBodyEnd(): void
 }
 
+/** Small bodies are many, and most of them come in one piece. */
+const SMALLEST = 64
+
 const BUFFERED = 0
 const STREAMED = 1
 const DISCARDED = 2
@@ -189,7 +192,7 @@ export class RequestBody {
   #grow(size: number): void {
     if (this.memory.length >= size) return
     const limit = this.#r.location.core.client_body_buffer_size
-    const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(size, this.memory.length * 2, 1024)))
+    const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(size, this.memory.length * 2, SMALLEST)))
     this.memory.copy(larger, 0, 0, this.#used)
     this.memory = larger
   }

@@ -1,5 +1,5 @@
-/** What a back end sends around the response proper: early hints before it, trailers behind it. */
-import { ERROR, INFO } from '../../log/error-log.ts'
+/** What a back end sends before the response proper: early hints. */
+import { INFO } from '../../log/error-log.ts'
 import { isTrue } from '../../value/truth.ts'
 import { type HeaderTable, hashName } from '../header-table.ts'
 import type { Request } from '../request.ts'
@@ -13,8 +13,6 @@ const FRAMING = ['connection', 'keep-alive', 'transfer-encoding', 'content-lengt
   name,
   hash: hashName(name),
 }))
-const TRAILER = /^([!-9;-~]+):[ \t]*(.*?)[ \t]*$/
-const CONTROL = /[\0\r\n]/
 
 /** Passes a 103 on where `early_hints` says so. `total` is the size of all interim heads of this attempt. */
 export function passInterim(r: Request, conf: ExchangeConf, codec: Codec, total: number): void {
@@ -36,34 +34,4 @@ function hintLines(conf: ExchangeConf, table: HeaderTable): string {
     lines += table.name(i) + ': ' + table.value(i) + '\r\n'
   }
   return lines
-}
-
-/**
- * The trailer section of a back end as it is sent on, or undefined when it is malformed (which is logged). `section` is
- * as it came, line ends and the blank line included.
- */
-export function trailerLines(r: Request, conf: ExchangeConf, section: string): string | undefined {
-  let lines = ''
-  for (const line of section.split('\r\n')) {
-    if (line === '') continue
-    const [, name, value] = TRAILER.exec(line) ?? []
-    if (name === undefined || CONTROL.test(line)) {
-      r.logError(ERROR, `upstream sent invalid trailer: "${line.replace(/[^ -~]/g, '?')}" while reading upstream`)
-      return undefined
-    }
-    const lower = name.toLowerCase()
-    if (conf.hidden.get(hashName(lower))?.includes(lower) !== true) lines += `${name}: ${value}\r\n`
-  }
-  return lines
-}
-
-/** `$upstream_trailer_name`: the value of a trailer by its name as variables have it (`x_y` for `X-Y`). */
-export function trailerOf(section: string, variable: string): string | undefined {
-  let found: string | undefined
-  for (const line of section.split('\r\n')) {
-    const [, name, value] = TRAILER.exec(line) ?? []
-    if (name?.toLowerCase().replaceAll('-', '_') !== variable) continue
-    found = found === undefined ? value : `${found}, ${value}`
-  }
-  return found
 }

@@ -21,7 +21,7 @@ import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import type { Request } from '../request.ts'
 import { DONE, type Verdict } from '../verdict.ts'
 import type { Attempt, Attempts } from './attempts.ts'
-import { passInterim, trailerLines } from './beside-response.ts'
+import { passInterim } from './beside-response.ts'
 import {
   BODY_BROKEN,
   type BodyReceiver,
@@ -50,6 +50,7 @@ import { PeerSearch } from './peer-search.ts'
 import { RequestSender, type SenderOwner } from './request-sender.ts'
 import { applyResponseHead, interceptStatus, redirectedByBackEnd } from './response-head.ts'
 import { type PumpOwner, ResponsePump } from './response-pump.ts'
+import { Trailers } from './trailers.ts'
 import { type TunnelOwner, WireTunnel } from './tunnel.ts'
 
 const IDLE = 0
@@ -110,10 +111,7 @@ export class Exchange
   #inputEnd = 0
   /** The size of interim heads in this attempt. */
   #interimBytes = 0
-  /** The trailer section as it came, when it is passed on. */
-  trailers = ''
-  /** What the client gets of it. */
-  sentTrailers = ''
+  readonly trailers = new Trailers()
   /** The URI that the back end is asked for, for logs. */
   uri = ''
   /** Scheme, `$proxy_host`, `$proxy_port` and URI of `proxy_pass`, which may come from variables. */
@@ -222,7 +220,7 @@ export class Exchange
     const attempt = this.#beginAttempt(peer.address.name)
     attempt.server = peer.server
     this.#interimBytes = 0
-    this.trailers = this.sentTrailers = ''
+    this.trailers.reset()
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#partial = NO_BYTES
     const kept = links.take(pool, peer, conf.tag, this.tls)
@@ -439,7 +437,7 @@ export class Exchange
       this.#breakOff()
     } else if (codec.bodyDone) {
       if (at < end) this.#extraData()
-      if (this.trailers !== '' && !this.#readTrailers()) return this.#breakOff()
+      if (!this.trailers.pass(this.r, this.conf)) return this.#breakOff()
       this.#finishPeer(at === end)
       this.pump.end()
     } else if (this.pump.held.length > 0) this.#arm(RATE_PAUSE, RATE_STEP_MS)
@@ -460,17 +458,11 @@ export class Exchange
   }
 
   onTrailer(bytes: Uint8Array, start: number, end: number): void {
-    if (this.conf.passTrailers) this.trailers += (bytes as Buffer).latin1Slice(start, end)
+    if (this.conf.passTrailers) this.trailers.received += (bytes as Buffer).latin1Slice(start, end)
   }
 
   onTrailerText(text: string): void {
-    if (this.conf.passTrailers) this.trailers = text
-  }
-
-  #readTrailers(): boolean {
-    const lines = trailerLines(this.r, this.conf, this.trailers)
-    this.sentTrailers = lines ?? ''
-    return lines !== undefined
+    if (this.conf.passTrailers) this.trailers.received = text
   }
 
   #extraData(): void {

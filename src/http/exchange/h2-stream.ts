@@ -16,6 +16,9 @@ export const STREAM_WINDOW = 262144
 /** Written and not sent: the producer waits. */
 const QUEUED_BYTES_MAX = 65536
 const NO_BYTES = Buffer.alloc(0)
+/** Shared by all streams that keep nothing; never written to. */
+const NOTHING: (string | Buffer)[] = []
+const NONE_HELD: Buffer[] = []
 
 /** Understands what the peer sends on a stream: the head of a response, then maybe trailers. */
 export interface StreamReader extends FieldReceiver {
@@ -66,7 +69,8 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
   remoteEnded = false
   /** The peer has reset the stream. */
   wasReset = false
-  #queue: (string | Buffer)[] = []
+  /** Made when something has to wait. */
+  #queue: (string | Buffer)[] = NOTHING
   #queuedBytes = 0
   /** Bytes of the first piece that were sent. */
   #offset = 0
@@ -76,7 +80,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
   #drainAsked = false
   #postponed = false
   #paused = false
-  #held: Buffer[] = []
+  #held: Buffer[] = NONE_HELD
   /** Came together with the end of the stream. */
   #last: Buffer = NO_BYTES
   #headHeld = false
@@ -114,12 +118,30 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
   }
 
   protected send(text: string, pieces: readonly (string | Buffer)[] | undefined): void {
-    if (pieces === undefined) this.#enqueue(text)
-    else for (const piece of pieces) this.#enqueue(piece)
+    if (pieces === undefined) {
+      if (this.#sendAtOnce(text)) return
+      this.#enqueue(text)
+    } else for (const piece of pieces) this.#enqueue(piece)
     this.pump()
   }
 
+  /** Most of what is sent is small and goes in one frame; false: it has to be cut, or to wait. */
+  #sendAtOnce(text: string): boolean {
+    const session = this.#session
+    const { wire } = session.connection
+    const size = text.length
+    if (this.#queue.length > 0 || size > FRAME_SIZE_DEFAULT || this.#over) return false
+    if (size > this.sendWindow || size > session.sendWindow || wire.full) return false
+    this.sendWindow -= size
+    session.sendWindow -= size
+    this.#endSent = this.#endAsked
+    wire.write(frameHead(size, DATA, this.#endAsked ? END_STREAM : 0, this.id) + text)
+    if (this.#drainAsked) this.#later()
+    return true
+  }
+
   #enqueue(piece: string | Buffer): void {
+    if (this.#queue === NOTHING) this.#queue = []
     this.#queue.push(piece)
     this.#queuedBytes += piece.length
   }
@@ -197,11 +219,16 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
     const size = end - start
     this.bytesRead += size
     if (this.#paused || this.#held.length > 0) {
-      this.#held.push(Buffer.from(buffer.subarray(start, end)))
+      this.#hold(buffer.subarray(start, end))
       return
     }
     this.owner.onBytes(start === 0 ? buffer : buffer.subarray(start, end), size)
     this.credit(size)
+  }
+
+  #hold(bytes: Buffer): void {
+    if (this.#held === NONE_HELD) this.#held = []
+    this.#held.push(Buffer.from(bytes))
   }
 
   /** So many bytes were passed on, or were padding: the peer may send as many again. */
@@ -225,7 +252,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
     this.#last = NO_BYTES
     if (this.#over) return
     if (this.#paused || this.#held.length > 0) {
-      if (last.length > 0) this.#held.push(Buffer.from(last))
+      if (last.length > 0) this.#hold(last)
       this.#endHeld = true
       return
     }
@@ -257,7 +284,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
   }
 
   #drop(): void {
-    this.#held = []
+    this.#held = NONE_HELD
     this.#last = NO_BYTES
     this.#headHeld = this.#endHeld = false
   }
@@ -325,7 +352,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
     this.#over = true
     this.closed = true
     this.#drop()
-    this.#queue = []
+    this.#queue = NOTHING
     this.#queuedBytes = 0
     const complete = (this.remoteEnded && this.#endSent) || this.wasReset
     this.#session.leave(this, complete ? -1 : CANCEL)

@@ -103,7 +103,7 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
   if (conf.transport.force_ranges) out.allowRanges = out.singleRange = true
   out.conditionsOff = true
   if (!conf.passTrailers || codec.bodyDone || (codec.contentLength >= 0 && !conf.protocol.framed)) return
-  out.trailers = () => (out.trailerLines = exchange.sentTrailers)
+  out.trailers = () => (out.trailerLines = exchange.trailers.sent)
   out.trailersOptional = codec.contentLength >= 0
 }
 

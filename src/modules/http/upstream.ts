@@ -4,7 +4,7 @@ import { mapped } from '../../config/combine.ts'
 import { block, directive, directives, type ScopeView } from '../../config/directive.ts'
 import { parseNumber, parseSize } from '../../config/units.ts'
 import { type Attempt, timeText } from '../../http/exchange/attempts.ts'
-import { trailerOf } from '../../http/exchange/beside-response.ts'
+import { trailerOf } from '../../http/exchange/trailers.ts'
 import { httpModule, type TreeContext } from '../../http/module.ts'
 import type { Request } from '../../http/request.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../shared/zone.ts'
@@ -112,7 +112,7 @@ export const upstreamModule = httpModule({
   variables: variables(),
   prefixes: {
     upstream_http_: (rest) => (r) => upstreamField(r, rest),
-    upstream_trailer_: (rest) => (r) => trailerOf(r.exchange?.trailers ?? '', rest),
+    upstream_trailer_: (rest) => (r) => trailerOf(r.exchange?.trailers.received ?? '', rest),
     upstream_cookie_: (rest) => (r) => upstreamCookie(r, rest),
   },
   init(conf, tree) {
