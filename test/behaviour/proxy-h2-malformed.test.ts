@@ -50,6 +50,11 @@ const BEFORE_THE_HEAD: readonly (readonly [why: string, frames: string, logged: 
   ['a length of letters', head(OK, ['content-length', 'x']), /upstream sent invalid "Content-Length" header /],
   ['a length without a body', head(OK, ['content-length', '3']), /upstream prematurely closed stream /],
   ['an interim head and no other', headFrames(1, [[':status', '103']], true), /upstream prematurely closed stream /],
+  [
+    'interim heads for ever',
+    headFrames(1, [[':status', '100']]).repeat(101),
+    /upstream sent too many interim responses /,
+  ],
   ['a broken header block', frame(1, '\x88\xff\xff\xff\xff\xff\xff', 5, 1), /invalid header: too large integer /],
   ['an index of nothing', frame(1, '\x88\xbf', 5, 1), /invalid header: invalid table index 63 /],
   ['settings of a stream', frame(4, '', 0, 1), /settings frame with non-zero stream id: 1 /],

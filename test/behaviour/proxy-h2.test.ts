@@ -117,6 +117,7 @@ test('a back end that goes away has its new requests sent elsewhere, of whatever
     ],
   )
   await peer.until(() => peer.connections[0]!.closed)
+  assert.doesNotMatch(server.errorLog(), /\[error\]/)
 })
 
 test('a stream that was accepted before the back end goes away is answered', async () => {

@@ -77,6 +77,10 @@ export interface ExchangeConf {
   /** `limit_rate` in bytes per second, asked when the head of the response is there; 0: no limit. */
   rate(r: Request): number
   connectOptions(r: Request): ConnectOptions
+  /** `allow_upstream`: true when the server of the attempt that has begun may not be asked. */
+  readonly denies: ((r: Request) => boolean) | undefined
+  /** `request_dynamic`: the request is made anew for each server. */
+  readonly perServer: boolean
   /** What is done to Set-Cookie, if anything is; it answers undefined for a cookie that stays. */
   readonly rewriteCookie: ((r: Request, value: string) => string | undefined) | undefined
   /** `proxy_redirect`: a replacement for a Location or Refresh, or undefined. */

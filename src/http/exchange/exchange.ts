@@ -20,7 +20,7 @@ import type { ConnectUser } from '../../upstream/pool.ts'
 import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import type { Request } from '../request.ts'
 import { DONE, type Verdict } from '../verdict.ts'
-import type { Attempt, Attempts } from './attempts.ts'
+import type { Attempts } from './attempts.ts'
 import { passInterim } from './beside-response.ts'
 import {
   BODY_BROKEN,
@@ -196,8 +196,8 @@ export class Exchange
   /** The request body is there, or will be streamed: asks the first peer. */
   bodyRead(): Verdict {
     const { r, conf } = this
-    this.#head = conf.request(r, this)
-    if (this.#head === '' && !conf.protocol.tunnel) return 500
+    if (!conf.perServer) this.#head = conf.request(r, this)
+    if (this.#head === '' && !conf.protocol.tunnel && !conf.perServer) return 500
     r.producer = this.pump
     return this.#tryPeer()
   }
@@ -207,7 +207,7 @@ export class Exchange
     const { queue } = this.#search.group
     // Who waits already goes first.
     if ((queue === undefined || queue.size === 0) && this.#usePeer()) return DONE
-    return queue === undefined ? this.#noPeer('no live upstreams') : this.#wait(queue)
+    return queue === undefined || this.#search.denied ? this.#noPeer('no live upstreams') : this.#wait(queue)
   }
 
   /** Begins an attempt with the next peer; false when there is none. */
@@ -215,10 +215,11 @@ export class Exchange
     const { r, conf } = this
     const { links } = conf.protocol
     const { pool } = this.#search.group
-    const peer = this.#search.next(r)
+    const peer = this.#search.next(r, conf)
     if (peer === undefined) return false
-    const attempt = this.#beginAttempt(peer.address.name)
-    attempt.server = peer.server
+    const { attempt } = this.#search
+    if (conf.perServer) this.#head = conf.request(r, this)
+    r.upstreamAddress = this.scheme + peer.address.name + this.uri
     this.#interimBytes = 0
     this.trailers.reset()
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
@@ -234,11 +235,6 @@ export class Exchange
     kept.wire.owner = this
     this.#send(kept)
     return true
-  }
-
-  #beginAttempt(name: string): Attempt {
-    this.r.upstreamAddress = this.scheme + name + this.uri
-    return this.#search.beginAttempt(name)
   }
 
   #wait(queue: RequestQueue): Verdict {
@@ -267,10 +263,10 @@ export class Exchange
   }
 
   #noPeer(why: string): Verdict {
-    const attempt = this.#beginAttempt(this.#search.group.name)
-    attempt.status = 502
-    attempt.responseMs = 0
-    this.r.logError(LOG_ERROR, `${why} while connecting to upstream`)
+    if (!this.#search.denied) {
+      this.r.upstreamAddress = this.scheme + this.#search.group.name + this.uri
+      this.#search.failWithout(this.r, `${why} while connecting to upstream`)
+    }
     this.#state = FINISHED
     this.r.producer = undefined
     return failureStatus(NO_PEER)
@@ -358,12 +354,12 @@ export class Exchange
           this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
           return -1
         case HEAD_INVALID:
-          this.r.logError(LOG_ERROR, `${codec.problem} while reading response header from upstream`)
+          this.#logHead(this.#refusedBeforeWork ? INFO : LOG_ERROR, codec.problem)
           this.#fail(INVALID_HEADER)
           return -1
         case HEAD_INTERIM:
           at += codec.headLength
-          this.#interimBytes += codec.headLength
+          this.#interimBytes += codec.headLength + (codec.headBytes ?? 0)
           passInterim(this.r, this.conf, codec, this.#interimBytes)
           codec.nextHead()
           this.#partial = NO_BYTES
@@ -383,7 +379,7 @@ export class Exchange
     attempt.status = codec.status
     attempt.bytesReceived += codec.headBytes ?? 0
     this.#search.onHead()
-    if (codec.problem !== '') r.logError(LOG_ERROR, `${codec.problem} while reading response header from upstream`)
+    if (codec.problem !== '') this.#logHead(LOG_ERROR, codec.problem)
     const kind = statusFailure(codec.status)
     if (kind !== 0 && selection.triesLeft > 1 && this.#mayRetry(kind)) {
       this.#endPeer(blamesPeer(kind))
@@ -507,7 +503,7 @@ export class Exchange
     } else if (this.#state === HEAD) {
       // A kept connection may be closed by the peer at any time: that is no error worth a line above info.
       const level = this.#cached && this.#search.attempt.bytesReceived === 0 ? INFO : LOG_ERROR
-      this.r.logError(level, `${endText(error)} while reading response header from upstream`)
+      this.#logHead(level, endText(error))
       this.#fail(ERROR)
     } else if (this.#state === BODY) this.#bodyEnded(error)
   }
@@ -530,16 +526,25 @@ export class Exchange
     r.breakOff()
   }
 
+  #logHead(level: number, problem: string): void {
+    this.r.logError(level, `${problem} while reading response header from upstream`)
+  }
+
+  /** The peer does not want requests on this connection any more, and has not looked at this one. */
+  get #refusedBeforeWork(): boolean {
+    return this.#cached && this.codec.refused === true
+  }
+
   /** An attempt failed: the next peer, or the end. */
   #fail(kind: number): void {
     const { attempt, selection } = this.#search
-    const refused = this.codec.refused === true
+    const refused = this.#refusedBeforeWork
     // A kept connection that died before it answered says nothing about the peer: another attempt is free.
-    const stale = this.#cached && (refused || (kind === ERROR && attempt.bytesReceived === 0))
+    const stale = refused || (this.#cached && kind === ERROR && attempt.bytesReceived === 0)
     attempt.status = failureStatus(kind)
     this.#endPeer(blamesPeer(kind) && !stale)
     if (stale) selection.forgive()
-    if (selection.triesLeft > 0 && (refused && stale ? this.sender.repeatable : this.#mayRetry(kind))) this.#again()
+    if (selection.triesLeft > 0 && (refused ? this.sender.repeatable : this.#mayRetry(kind))) this.#again()
     else this.#finishWith(failureStatus(kind))
   }
 
@@ -589,7 +594,10 @@ export class Exchange
       this.#link = undefined
       this.sender.detach()
       if (link !== undefined) this.#protocol.links.give(link, pool, this.conf.tag)
-    } else this.#closePeer()
+    } else {
+      if (this.r.carrier.closing) link?.retire?.()
+      this.#closePeer()
+    }
   }
 
   #closePeer(): void {

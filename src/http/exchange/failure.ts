@@ -16,6 +16,8 @@ export const HTTP_429 = 512
 export const NON_IDEMPOTENT = 1024
 /** No server is left: never retried. */
 export const NO_PEER = 2048
+/** `allow_upstream` does not allow the server. */
+export const DENIED = 4096
 
 const NAMES: Readonly<Record<string, number>> = {
   error: ERROR,
@@ -29,7 +31,7 @@ const NAMES: Readonly<Record<string, number>> = {
   http_403: HTTP_403,
   http_404: HTTP_404,
   http_429: HTTP_429,
-  denied: 0,
+  denied: DENIED,
   off: 0,
 }
 

@@ -27,6 +27,8 @@ const soundNames = new Set<string>()
 const SOUND_NAMES_MAX = 1024
 const NAME = /^[^\0-\x20:A-Z\x7f][^\0-\x20:A-Z\x7f]*$/
 const BROKEN_VALUE = /[\0\r\n]/
+/** Heads before the final one. */
+const INTERIMS_MAX = 100
 const LENGTH = /^\d{1,15}$/
 
 class Http2Codec implements Codec, StreamReader {
@@ -56,6 +58,7 @@ class Http2Codec implements Codec, StreamReader {
   /** Nothing follows the head. */
   #bare = false
   #size = 0
+  #interims = 0
   #headOnly = false
   /** Body bytes that are expected, or -1. */
   #expected = -1
@@ -77,6 +80,7 @@ class Http2Codec implements Codec, StreamReader {
     this.#final = false
     this.#bare = false
     this.#size = 0
+    this.#interims = 0
     // The method that was sent decides whether the answer has a body.
     this.#headOnly = sent.startsWith(METHOD_HEAD)
     this.#expected = -1
@@ -148,6 +152,7 @@ class Http2Codec implements Codec, StreamReader {
     this.#ready = true
     if (this.status < 200) {
       if (ends) this.#fail(EMPTY_STREAM)
+      else if (++this.#interims > INTERIMS_MAX) this.#fail('upstream sent too many interim responses')
       return
     }
     this.#final = true

@@ -19,7 +19,7 @@ export interface Link {
   readonly doing: string
   /** What to log when it was closed before `user` heard that it is there. */
   failureText(error: string): string
-  /** The peer let a request time out: what else uses the connection goes on, but nothing new begins. */
+  /** What else uses the connection goes on, but nothing new begins: the peer is slow, or we leave. */
   retire?(): void
   /** Gives it up; what was not sent yet is lost, and the owner is not told. */
   close(): void

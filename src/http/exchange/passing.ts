@@ -1,11 +1,14 @@
 /** What all modules that pass requests on have in common, whatever they speak: how a request begins, and where from. */
 import type { ConnectOptions } from '../../upstream/pool.ts'
 import type { AttachContext } from '../module.ts'
-import type { Request } from '../request.ts'
+import type { Text } from '../plan.ts'
+import { defineSlot, type Request } from '../request.ts'
 import type { Verdict } from '../verdict.ts'
 import type { ExchangeConf } from './conf.ts'
 import { takeExchange } from './exchange.ts'
 import type { TransportConf } from './transport-directives.ts'
+
+const BOUND = defineSlot<string>()
 
 /** Passes the request on; a content handler. */
 export function passOn(r: Request, conf: ExchangeConf): Verdict {
@@ -19,11 +22,11 @@ export function passOn(r: Request, conf: ExchangeConf): Verdict {
 
 /** Compiles how connections are made: from where (`bind`), with SO_KEEPALIVE, and with TLS where the exchange says so. */
 export function compileConnect(
-  { bind, socket_keepalive }: TransportConf,
+  { bind, bind_dynamic, socket_keepalive }: TransportConf,
   mayUseTls: boolean,
   at: AttachContext,
 ): (r: Request) => ConnectOptions {
-  const localAddress = bind === undefined ? undefined : at.text(bind)
+  const localAddress = bind === undefined ? undefined : boundOnce(at.text(bind), bind_dynamic)
   const plain: ConnectOptions = { keepAlive: socket_keepalive }
   let secured = plain
   return (r) => {
@@ -34,6 +37,32 @@ export function compileConnect(
     // Mostly one target is asked again and again.
     if (secured.tls !== tls) secured = { ...plain, tls }
     return secured
+  }
+}
+
+/** The local address that a request has found first, unless each connection is to find its own (`bind_dynamic`). */
+function boundOnce(address: Text, dynamic: boolean): Text {
+  if (dynamic) return address
+  return (r) => {
+    const found = r.get(BOUND) ?? address(r)
+    r.set(BOUND, found)
+    return found
+  }
+}
+
+/** Compiles `allow_upstream`: a server may be asked when no value is empty or 0. */
+export function compileDenies(
+  { allow_upstream }: TransportConf,
+  at: AttachContext,
+): ((r: Request) => boolean) | undefined {
+  if (allow_upstream === undefined) return undefined
+  const values = allow_upstream.map((value) => at.text(value))
+  return (r) => {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!(r)
+      if (value === '' || value === '0') return true
+    }
+    return false
   }
 }
 
@@ -50,4 +79,6 @@ export const BARE = {
   rate: () => 0,
   rewriteRedirect: () => undefined,
   rewriteCookie: undefined,
+  denies: undefined,
+  perServer: false,
 } satisfies Partial<ExchangeConf>

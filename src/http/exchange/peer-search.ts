@@ -1,10 +1,13 @@
 /** Which peers of its group a request has tried, what came of that, and who is next. */
 import { clock } from '../../lib/clock.ts'
+import { ERROR } from '../../log/error-log.ts'
 import type { Wire } from '../../net/wire.ts'
-import { type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
+import { FAILED, type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
 import type { Peer } from '../../upstream/peer.ts'
 import type { Request } from '../request.ts'
 import { Attempt, Attempts } from './attempts.ts'
+import type { ExchangeConf } from './conf.ts'
+import { DENIED, failureStatus } from './failure.ts'
 
 export class PeerSearch {
   readonly attempts = new Attempts()
@@ -12,6 +15,8 @@ export class PeerSearch {
   group!: PeerGroup
   /** The one under way, or the last. */
   attempt = new Attempt()
+  /** The search is over because a peer may not be asked. */
+  denied = false
   #startMs = 0
   #newSeries = false
 
@@ -28,21 +33,45 @@ export class PeerSearch {
   /** The group is known. */
   resolved(group: PeerGroup, triesMax: number): void {
     this.group = group
+    this.denied = false
     this.selection.begin(group, triesMax)
   }
 
-  /** The next peer, if one can be had. */
-  next(r: Request): Peer | undefined {
+  /** The next peer, if one can be had; the attempt with it has begun. */
+  next(r: Request, conf: ExchangeConf): Peer | undefined {
     const { key, sticky } = this.group
-    const peer = this.selection.next(key?.(r as never) ?? '', sticky?.serverOf(r as never))
-    if (peer !== undefined) sticky?.onPick(r as never, peer)
-    return peer
+    for (;;) {
+      const peer = this.selection.next(key?.(r as never) ?? '', sticky?.serverOf(r as never))
+      if (peer === undefined) return undefined
+      sticky?.onPick(r as never, peer)
+      this.beginAttempt(peer.address.name).server = peer.server
+      if (conf.denies === undefined || !conf.denies(r)) return peer
+      this.#deny(r)
+      this.denied = this.selection.triesLeft === 0 || (conf.nextMask & DENIED) === 0
+      if (this.denied) return undefined
+    }
+  }
+
+  /** The peer may not be asked, which counts as a failure. */
+  #deny(r: Request): void {
+    r.logError(ERROR, `access to upstream server ${this.attempt.address} is denied while connecting to upstream`)
+    this.attempt.status = failureStatus(DENIED)
+    this.attempt.responseMs = 0
+    this.endSelection(r, FAILED)
   }
 
   beginAttempt(name: string): Attempt {
     this.attempt = this.attempts.add(name, clock.monotonic, this.#newSeries)
     this.#newSeries = false
     return this.attempt
+  }
+
+  /** There is no peer to attempt anything with. */
+  failWithout(r: Request, why: string): void {
+    const attempt = this.beginAttempt(this.group.name)
+    attempt.status = 502
+    attempt.responseMs = 0
+    r.logError(ERROR, why)
   }
 
   /** The head of a response is there. */

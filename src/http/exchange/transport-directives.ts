@@ -4,7 +4,7 @@
  */
 import { bits, flag, milliseconds, number, offset, size, sizeList, text } from '../../config/args.ts'
 import { type Args, type ConfOf, type Context, directive, directives } from '../../config/directive.ts'
-import { readTemplate, type Template } from '../../value/template.ts'
+import { readTemplate, type Template, templates } from '../../value/template.ts'
 import { prefixPathLevels } from '../core-directives.ts'
 import { sizeTemplate } from '../size-value.ts'
 
@@ -137,6 +137,23 @@ export const transport = {
   }),
   socket_keepalive: directive({ in: HSL, args: flag, default: 'off', doc: 'Sets SO_KEEPALIVE on connections.' }),
   bind: directive({ in: HSL, args: bindAddress(), doc: 'Local address of connections to back ends.' }),
+  bind_dynamic: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Finds the local address anew for each connection of a request.',
+  }),
+  allow_upstream: directive({
+    in: HSL,
+    args: templates,
+    doc: 'Servers are asked only when no value is empty or 0; $upstream_last_addr tells which one it is about.',
+  }),
+  request_dynamic: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Makes the request anew for each server that is tried.',
+  }),
   send_lowat: directive({
     in: HSL,
     args: size,
