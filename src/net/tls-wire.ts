@@ -231,6 +231,7 @@ function secure(below: StreamHandle, { context }: SecureContextHandle, isServer:
   if (!prepared) prepare(tls)
   tls._parent = below
   tls.close = close
+  tls.reset = reset
   ;(below as Below).over = tls
   return tls
 }
@@ -244,6 +245,18 @@ function close(this: TlsHandle, done?: () => void): void {
     done?.()
     wireOf(this).onGone()
     // Without this the engine's own end touches memory of the handle that is gone.
+    this.destroySSL()
+  })
+}
+
+/** `reset_timedout_connection`: the peer is not told in the way of TLS, but by the kernel. */
+function reset(this: TlsHandle, done?: () => void): number {
+  const below = this._parent as Below
+  if (below.reset === undefined) return -1
+  return below.reset(() => {
+    below.over = undefined
+    done?.()
+    wireOf(this).onGone()
     this.destroySSL()
   })
 }

@@ -68,6 +68,7 @@ export function forbidden(protocols: readonly string[]): number {
 
 /** Bits that Node has no names for (openssl/ssl.h). */
 const NO_EXTENDED_MASTER_SECRET = 1 << 0
+const DISABLE_CA_NAMES = 1 << 9
 const ENABLE_MIDDLEBOX_COMPAT = 1 << 20
 
 /** Names of the command `Options`: the bit, and whether naming it sets or clears it. */
@@ -88,6 +89,11 @@ const OPTIONS: Readonly<Record<string, readonly [bit: number, sets: boolean]>> =
   prioritizechacha: [constants.SSL_OP_PRIORITIZE_CHACHA, true],
   extendedmastersecret: [NO_EXTENDED_MASTER_SECRET, false],
   middleboxcompat: [ENABLE_MIDDLEBOX_COMPAT, true],
+  canames: [DISABLE_CA_NAMES, false],
+  // The engine has no socket that the kernel could encrypt for, and no early data that could be replayed.
+  ktls: [0, true],
+  ktlstxzerocopysendfile: [0, true],
+  antireplay: [0, false],
 }
 /** Set unless cleared; Node can only set. */
 const SET_BY_DEFAULT = ENABLE_MIDDLEBOX_COMPAT | constants.SSL_OP_NO_COMPRESSION

@@ -22,7 +22,7 @@ import type { AttachContext } from '../module.ts'
 import { resolverOf } from '../resolver-conf.ts'
 import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from './commands.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
-import { placeOf, SslLoader } from './loader.ts'
+import { namedProblem, placeOf, SslLoader } from './loader.ts'
 import type { OcspOptions } from './ocsp-check.ts'
 import { parseResponder } from './ocsp-responder.ts'
 import {
@@ -210,7 +210,7 @@ class Compiler {
     const { ssl_dhparam: file } = this.#conf
     if (file === undefined || file.at.text === '') return ''
     const { text, errno } = this.#at.readRenewable(file.path)
-    if (errno !== '') return this.#files.fail(`BIO_new_file("${file.path}") failed ${errnoText(errno)}`)
+    if (errno !== '') return this.#files.fail(namedProblem(file.path, errno))
     const problem = dhparamProblem(text)
     return problem === '' ? text : this.#files.fail(`SSL_CTX_set0_tmp_dh_pkey("${file.path}") failed (SSL: ${problem})`)
   }

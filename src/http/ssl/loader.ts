@@ -145,3 +145,8 @@ export function fileProblem(path: string, errno: string): string {
   const numbers: Readonly<Record<string, number>> = constants.errno
   return openProblem(path, errno, numbers[errno] ?? 0, text)
 }
+
+/** The same for files that nginx opens itself. */
+export function namedProblem(path: string, errno: string): string {
+  return fileProblem(path, errno).replace('BIO_new_file()', `BIO_new_file("${path}")`)
+}

@@ -5,14 +5,13 @@
 import { X509Certificate } from 'node:crypto'
 import { toBinary } from '../../config/text.ts'
 import { clock } from '../../lib/clock.ts'
-import { errnoText } from '../../lib/errno.ts'
 import { resolveHost } from '../../lib/resolve-host.ts'
 import { ERROR, type ErrorLog } from '../../log/error-log.ts'
 import type { Resolver } from '../../net/resolver.ts'
 import { type Pair, pemCertificates } from '../../net/tls-wire-context.ts'
 import type { AttachContext } from '../module.ts'
 import { resolverOf } from '../resolver-conf.ts'
-import type { SslLoader } from './loader.ts'
+import { namedProblem, type SslLoader } from './loader.ts'
 import { certificateId, GOOD, ocspRequest, readOcspResponse } from './ocsp-message.ts'
 import { type OcspAsker, OcspQuestion, parseResponder, type ResponderUrl, responderOf } from './ocsp-responder.ts'
 import type { SslServerConf } from './server-directives.ts'
@@ -43,7 +42,7 @@ function none(): undefined {}
 function fromFile(path: string, at: AttachContext, files: SslLoader): () => Buffer | undefined {
   const { text, errno } = at.readRenewable(path)
   if (errno !== '') {
-    files.fail(`BIO_new_file("${path}") failed ${errnoText(errno)}`)
+    files.fail(namedProblem(path, errno))
     return none
   }
   const answer = Buffer.from(toBinary(text), 'latin1')
