@@ -9,7 +9,6 @@
  * Exchanges are reused. Handing the last byte to the client may end the request, and with it this exchange, before the
  * call returns: whoever may have done that compares `#generation` afterwards.
  */
-import { assert } from '../../lib/assert.ts'
 import { clock } from '../../lib/clock.ts'
 import { CRIT, INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
@@ -21,17 +20,7 @@ import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import type { Request } from '../request.ts'
 import { DONE, type Verdict } from '../verdict.ts'
 import type { Attempts } from './attempts.ts'
-import { passInterim } from './beside-response.ts'
-import {
-  BODY_BROKEN,
-  type BodyReceiver,
-  type Codec,
-  HEAD_DONE,
-  HEAD_INTERIM,
-  HEAD_INVALID,
-  HEAD_MORE,
-  type Protocol,
-} from './codec.ts'
+import { BODY_BROKEN, type BodyReceiver, type Codec, HEAD_INVALID, HEAD_MORE, type Protocol } from './codec.ts'
 import type { ExchangeConf } from './conf.ts'
 import {
   blamesPeer,
@@ -44,6 +33,7 @@ import {
   statusFailure,
   TIMEOUT,
 } from './failure.ts'
+import { HeadReader } from './head-reader.ts'
 import { HTTP1 } from './http1.ts'
 import type { Link } from './link.ts'
 import { PeerSearch } from './peer-search.ts'
@@ -70,7 +60,6 @@ const RATE_PAUSE = 4
 const NON_IDEMPOTENT_METHODS = 0x8 | 0x1000 | 0x4000 // POST, LOCK, PATCH
 /** How often a response that is held back by `limit_rate` goes on. */
 const RATE_STEP_MS = 250
-const NO_BYTES = Buffer.alloc(0)
 
 const free: Exchange[] = []
 const FREE_MAX = 1024
@@ -106,11 +95,8 @@ export class Exchange
   /** A peer has seen some of the request. */
   #requestSent = false
   queuedMs = 0
-  /** Bytes of a response head that came in parts. */
-  #partial: Buffer = NO_BYTES
+  readonly #headReader = new HeadReader()
   #inputEnd = 0
-  /** The size of interim heads in this attempt. */
-  #interimBytes = 0
   readonly trailers = new Trailers()
   /** The URI that the back end is asked for, for logs. */
   uri = ''
@@ -130,7 +116,7 @@ export class Exchange
     this.#cached = false
     this.#head = ''
     this.#requestSent = false
-    this.#partial = NO_BYTES
+    this.#headReader.begin()
     this.#inputEnd = 0
     this.uri = ''
     this.scheme = conf.scheme
@@ -220,10 +206,9 @@ export class Exchange
     const { attempt } = this.#search
     if (conf.perServer) this.#head = conf.request(r, this)
     r.upstreamAddress = this.scheme + peer.address.name + this.uri
-    this.#interimBytes = 0
     this.trailers.reset()
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
-    this.#partial = NO_BYTES
+    this.#headReader.begin()
     const kept = links.take(pool, peer, conf.tag, this.tls)
     this.#cached = kept !== undefined
     if (kept === undefined) {
@@ -332,42 +317,16 @@ export class Exchange
     }
     if (this.#state !== HEAD) return
     this.#search.attempt.bytesReceived += size
-    if (this.#partial.length === 0) {
-      const used = this.#readHead(buffer, 0, size)
-      if (used >= 0 && used < size) this.#body(buffer, used, size)
-      return
-    }
-    const joined = Buffer.concat([this.#partial, buffer.subarray(0, size)])
-    this.#partial = joined
-    const used = this.#readHead(joined, 0, joined.length)
-    if (used >= 0 && used < joined.length) this.#body(joined, used, joined.length)
-  }
-
-  /** Returns where the body begins, or -1 when there is nothing more to do with these bytes. */
-  #readHead(buffer: Buffer, start: number, end: number): number {
     const { codec } = this
-    for (let at = start; ; ) {
-      const code = codec.parseHead(buffer, at, end)
-      switch (code) {
-        case HEAD_MORE:
-          if (this.#partial.length === 0 || at > start) this.#partial = Buffer.from(buffer.subarray(at, end))
-          this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
-          return -1
-        case HEAD_INVALID:
-          this.#logHead(this.#refusedBeforeWork ? INFO : LOG_ERROR, codec.problem)
-          this.#fail(INVALID_HEADER)
-          return -1
-        case HEAD_INTERIM:
-          at += codec.headLength
-          this.#interimBytes += codec.headLength + (codec.headBytes ?? 0)
-          passInterim(this.r, this.conf, codec, this.#interimBytes)
-          codec.nextHead()
-          this.#partial = NO_BYTES
-          continue
-        default:
-          assert(code === HEAD_DONE, 'the codec answers with one of its codes')
-          return this.#onHead() ? at + codec.headLength : -1
-      }
+    const head = this.#headReader
+    switch (head.read(this.r, this.conf, codec, buffer, size)) {
+      case HEAD_MORE:
+        return this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
+      case HEAD_INVALID:
+        this.#logHead(this.#refusedBeforeWork ? INFO : LOG_ERROR, codec.problem)
+        return this.#fail(INVALID_HEADER)
+      default:
+        if (this.#onHead() && head.at < head.end) this.#body(head.buffer, head.at, head.end)
     }
   }
 
@@ -375,7 +334,6 @@ export class Exchange
   #onHead(): boolean {
     const { r, conf, codec } = this
     const { attempt, selection } = this.#search
-    this.#partial = NO_BYTES
     attempt.status = codec.status
     attempt.bytesReceived += codec.headBytes ?? 0
     this.#search.onHead()

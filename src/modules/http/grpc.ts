@@ -9,7 +9,7 @@ import type { Exchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { FieldEncoder, requestStart } from '../../http/exchange/h2-request.ts'
 import { HTTP2 } from '../../http/exchange/http2.ts'
-import { BARE, compileConnect, passOn } from '../../http/exchange/passing.ts'
+import { BARE, compileConnect, compileDenies, passOn } from '../../http/exchange/passing.ts'
 import { compileFields, setHeader, wholeTarget } from '../../http/exchange/request-fields.ts'
 import { ssl, sslConf } from '../../http/exchange/ssl-directives.ts'
 import { compileSsl, type SslTargets } from '../../http/exchange/ssl-targets.ts'
@@ -35,6 +35,9 @@ const socketBuffer = {
 
 const shared = {
   bind: transport.bind,
+  bind_dynamic: transport.bind_dynamic,
+  allow_upstream: transport.allow_upstream,
+  request_dynamic: transport.request_dynamic,
   socket_keepalive: transport.socket_keepalive,
   connect_timeout: transport.connect_timeout,
   send_timeout: transport.send_timeout,
@@ -162,6 +165,8 @@ function compileExchange(conf: Conf, target: GrpcTarget, tls: SslTargets | undef
     resolve: target.resolve,
     request: tls === undefined ? request : (r, exchange) => (chooseTls(r, exchange, tls) ? request(r, exchange) : ''),
     connectOptions: compileConnect(settings, tls !== undefined, at),
+    denies: compileDenies(settings, at),
+    perServer: settings.request_dynamic,
   }
 }
 

@@ -5,7 +5,7 @@ import { setContentType } from '../../http/content-type.ts'
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { MEMCACHED_GET, memcached } from '../../http/exchange/memcached.ts'
-import { BARE, compileConnect, passOn } from '../../http/exchange/passing.ts'
+import { BARE, compileConnect, compileDenies, passOn } from '../../http/exchange/passing.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { GET, HEAD } from '../../http/method.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
@@ -22,6 +22,8 @@ const HSL: readonly Context[] = ['http', 'server', 'location']
 
 const shared = {
   bind: transport.bind,
+  bind_dynamic: transport.bind_dynamic,
+  allow_upstream: transport.allow_upstream,
   socket_keepalive: transport.socket_keepalive,
   connect_timeout: transport.connect_timeout,
   send_timeout: transport.send_timeout,
@@ -115,5 +117,6 @@ function compileExchange(conf: Conf, group: PeerGroup, at: AttachContext): Excha
       return ''
     },
     connectOptions: compileConnect(settings, false, at),
+    denies: compileDenies(settings, at),
   }
 }

@@ -9,7 +9,7 @@ import type { Exchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { HTTP1 } from '../../http/exchange/http1.ts'
 import { HTTP2 } from '../../http/exchange/http2.ts'
-import { compileConnect, passOn } from '../../http/exchange/passing.ts'
+import { compileConnect, compileDenies, passOn } from '../../http/exchange/passing.ts'
 import { ssl, sslConf } from '../../http/exchange/ssl-directives.ts'
 import { compileSsl, type SslTargets } from '../../http/exchange/ssl-targets.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
@@ -104,6 +104,8 @@ function compileExchange(
     request: tls === undefined ? request : (r, exchange) => (chooseTls(r, exchange, tls) ? request(r, exchange) : ''),
     rate: compileSize(settings.limit_rate, at),
     connectOptions: compileConnect(settings, tls !== undefined, at),
+    denies: compileDenies(settings, at),
+    perServer: settings.request_dynamic,
     rewriteRedirect: rewrite,
     rewriteCookie: compileCookies(conf, at),
   }

@@ -4,7 +4,7 @@ import { type Args, type ConfOf, type Context, directive, family } from '../../c
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
 import { dynamicGroup } from '../../http/exchange/dynamic-group.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
-import { BARE, compileConnect, passOn } from '../../http/exchange/passing.ts'
+import { BARE, compileConnect, compileDenies, passOn } from '../../http/exchange/passing.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { TUNNEL } from '../../http/exchange/tunnel-codec.ts'
 import { CONNECT } from '../../http/method.ts'
@@ -37,6 +37,8 @@ const address: Args<Template> = {
 const directives = {
   ...family('tunnel', {
     bind: transport.bind,
+    bind_dynamic: transport.bind_dynamic,
+    allow_upstream: transport.allow_upstream,
     socket_keepalive: transport.socket_keepalive,
     connect_timeout: transport.connect_timeout,
     send_timeout: transport.send_timeout,
@@ -155,5 +157,6 @@ function compileExchange(conf: Conf, resolve: Resolve, at: AttachContext): Excha
     resolve,
     request: () => '',
     connectOptions: compileConnect(settings, false, at),
+    denies: compileDenies(settings, at),
   }
 }

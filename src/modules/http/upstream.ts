@@ -228,6 +228,7 @@ function variables(): Variables<Request> {
       r.exchange?.attempts.join(value)
   return {
     upstream_addr: joined((a) => a.address),
+    upstream_last_addr: (r) => r.exchange?.attempts.last?.address,
     upstream_last_server_name: (r) => r.exchange?.attempts.last?.server || undefined,
     upstream_status: joined((a) => (a.status === 0 ? '-' : String(a.status))),
     upstream_queue_time: joined((a) => timeText(a.queueMs)),
