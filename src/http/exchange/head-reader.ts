@@ -1,0 +1,55 @@
+/** Joins a response head that comes in parts until the codec has it, and passes interim heads on. */
+import { assert } from '../../lib/assert.ts'
+import type { Request } from '../request.ts'
+import { passInterim } from './beside-response.ts'
+import { type Codec, HEAD_DONE, HEAD_INTERIM, HEAD_INVALID, HEAD_MORE } from './codec.ts'
+import type { ExchangeConf } from './conf.ts'
+
+const NO_BYTES = Buffer.alloc(0)
+
+export class HeadReader {
+  /** Bytes of a head that came in parts. */
+  #partial: Buffer = NO_BYTES
+  /** The size of interim heads in this attempt. */
+  #interimBytes = 0
+  /** What follows the head, after HEAD_DONE: `buffer[at, end)`. */
+  buffer: Buffer = NO_BYTES
+  at = 0
+  end = 0
+
+  /** Makes ready for another attempt. */
+  begin(): void {
+    this.#partial = this.buffer = NO_BYTES
+    this.#interimBytes = 0
+  }
+
+  /** Reads on; HEAD_MORE, HEAD_INVALID or HEAD_DONE. The bytes are borrowed. */
+  read(r: Request, conf: ExchangeConf, codec: Codec, bytes: Buffer, size: number): number {
+    const fresh = this.#partial.length === 0
+    const buffer = fresh ? bytes : Buffer.concat([this.#partial, bytes.subarray(0, size)])
+    const end = fresh ? size : buffer.length
+    for (let at = 0; ; ) {
+      const code = codec.parseHead(buffer, at, end)
+      switch (code) {
+        case HEAD_MORE:
+          this.#partial = fresh || at > 0 ? Buffer.from(buffer.subarray(at, end)) : buffer
+          return code
+        case HEAD_INVALID:
+          return code
+        case HEAD_INTERIM:
+          at += codec.headLength
+          this.#interimBytes += codec.headLength + (codec.headBytes ?? 0)
+          passInterim(r, conf, codec, this.#interimBytes)
+          codec.nextHead()
+          continue
+        default:
+          assert(code === HEAD_DONE, 'the codec answers with one of its codes')
+          this.#partial = NO_BYTES
+          this.buffer = buffer
+          this.at = at + codec.headLength
+          this.end = end
+          return code
+      }
+    }
+  }
+}
