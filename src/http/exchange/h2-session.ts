@@ -46,6 +46,7 @@ import {
   WINDOW_UPDATE,
   windowUpdate,
 } from '../h2/frames.ts'
+import { HeaderBlock } from '../h2/header-block.ts'
 import { type FieldReceiver, HpackDecoder } from '../h2/hpack-decoder.ts'
 import { H2Stream, STREAM_WINDOW, type StreamSession } from './h2-stream.ts'
 
@@ -68,7 +69,6 @@ const CONNECTION_START =
   windowUpdate(0, WINDOW_MAX - WINDOW_DEFAULT)
 
 const PING_DATA = 'still up'
-const NO_BYTES = Buffer.alloc(0)
 const NOBODY: FieldReceiver = { onField() {} }
 
 export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexer, StreamSession {
@@ -98,10 +98,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   #pinged = false
   #controlFrames = 0
   #lastReadMs = clock.monotonic
-  // The header block being joined.
-  #block: Buffer = NO_BYTES
-  #blockId = 0
-  #blockFlags = 0
+  readonly #block = new HeaderBlock()
   // The DATA frame being received.
   #dataStream: H2Stream | undefined
   #dataFlags = 0
@@ -265,7 +262,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   }
 
   onDataHead(id: number, flags: number, size: number): boolean {
-    if (this.#blockId !== 0) return this.#unexpected(0)
+    if (this.#block.stream !== 0) return this.#unexpected(0)
     const stream = this.#streams.get(id)
     if (stream === undefined && !this.#wasOpen(id)) {
       return this.#fail(`upstream sent data frame for unknown stream ${id}`, PROTOCOL_ERROR)
@@ -315,7 +312,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   }
 
   onFrame(type: number, flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    if (this.#blockId !== 0 ? type !== CONTINUATION || id !== this.#blockId : type === CONTINUATION) {
+    if (this.#block.stream !== 0 ? type !== CONTINUATION || id !== this.#block.stream : type === CONTINUATION) {
       return this.#unexpected(type)
     }
     switch (type) {
@@ -362,26 +359,21 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
       return this.#fail(text, PROTOCOL_ERROR)
     }
     if ((flags & END_HEADERS) !== 0) return this.#onBlock(flags, id, buffer, start + before, end - padding)
-    this.#blockId = id
-    this.#blockFlags = flags
-    this.#block = Buffer.from(buffer.subarray(start + before, end - padding))
+    this.#block.begin(id, flags, buffer, start + before, end - padding)
     return true
   }
 
   #onContinuation(flags: number, buffer: Buffer, start: number, end: number): boolean {
-    const id = this.#blockId
-    const block = Buffer.concat([this.#block, buffer.subarray(start, end)])
-    const headMax = this.#streams.get(id)?.reader?.headMax ?? 0
-    if (block.length > BLOCK_SIZE_MIN + headMax * BLOCK_FACTOR) {
+    const block = this.#block
+    const { stream, flags: first } = block
+    const headMax = this.#streams.get(stream)?.reader?.headMax ?? 0
+    if (!block.add(buffer, start, end, BLOCK_SIZE_MIN + headMax * BLOCK_FACTOR)) {
       return this.#fail('upstream sent too large http2 header', PROTOCOL_ERROR)
     }
-    this.#block = block
-    // Each frame counts, so that empty ones come to an end.
-    if (++this.#controlFrames > CONTROL_FRAMES_MAX) return this.#unexpected(CONTINUATION)
     if ((flags & END_HEADERS) === 0) return true
-    this.#blockId = 0
-    this.#block = NO_BYTES
-    return this.#onBlock(this.#blockFlags, id, block, 0, block.length)
+    const { bytes, size } = block
+    block.end()
+    return this.#onBlock(first, stream, bytes, 0, size)
   }
 
   #onBlock(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
