@@ -67,6 +67,8 @@ export class LocationConf {
   earlyHints: readonly Text[] = []
   /** `post_action`: what is done when the response to a main request is out. */
   postAction: ((r: Request) => void) | undefined
+  /** `error_log_tag`: what stands behind messages about a request. */
+  logTags: ((r: Request) => string) | undefined
   /** `http2_chunk_size`: the most that one DATA frame holds. */
   http2ChunkSize = CHUNK_SIZE_DEFAULT
   /** How its files are reached. */

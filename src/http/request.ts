@@ -640,7 +640,8 @@ export class Request implements LogContext {
     const host = this.facts.hostIndex >= 0 ? this.headers.value(this.facts.hostIndex) : ''
     if (host !== '') text += `, host: "${host}"`
     const referer = this.headers.valueOf(REFERER, 'referer')
-    return referer === undefined ? text : `${text}, referrer: "${referer}"`
+    if (referer !== undefined) text += `, referrer: "${referer}"`
+    return text + (this.location.logTags?.(this) ?? '')
   }
 
   /** Writes to the error log of the location; `level` is a number of log/error-log.ts. */

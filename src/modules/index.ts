@@ -12,6 +12,7 @@ import { browserModule } from './http/browser.ts'
 import { charsetModule } from './http/charset.ts'
 import { coreModule } from './http/core.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
+import { errorLogTagModule } from './http/error-log-tag.ts'
 import { geoModule } from './http/geo.ts'
 import { grpcModule } from './http/grpc.ts'
 import { gunzipModule } from './http/gunzip.ts'
@@ -86,6 +87,7 @@ export const modules: readonly ConfigModule[] = [
   memcachedModule,
   tunnelModule,
   postActionModule,
+  errorLogTagModule,
   notModifiedModule,
   headersModule,
   useridModule,

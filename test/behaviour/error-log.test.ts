@@ -57,3 +57,16 @@ test('mistakes are named as nginx names them', async () => {
     assert.ok(stderr.includes(message), `${text}\n${stderr}`)
   }
 })
+
+test('tags say more about a request, and a block with some has its own alone', async () => {
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%; root %%DIR%%/none;
+    error_log_tag tenant $http_x_tenant; error_log_tag id $arg_id;
+    location /own { error_log_tag place here; }
+  } }`)
+  await fetch(server.url('/a?id=7'), { headers: { 'X-Tenant': 'acme', Referer: 'http://r/' } })
+  await fetch(server.url('/b'))
+  await fetch(server.url('/own'))
+  await server.logged(/"[^"]*\/none\/a" failed .*, referrer: "http:\/\/r\/", tenant: "acme", id: "7"\n/)
+  await server.logged(/"[^"]*\/none\/b" failed .*, host: "127.0.0.1:\d+"\n/)
+  await server.logged(/"[^"]*\/none\/own" failed .*, host: "127.0.0.1:\d+", place: "here"\n/)
+})
