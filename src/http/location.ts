@@ -38,6 +38,10 @@ export class LocationConf {
   /** `if` and `limit_except`: no name of their own. */
   pseudo = false
   autoRedirect = false
+  /** Something owns its content (`proxy_pass`). */
+  handled = false
+  /** This one for a request that an `if` before had given a handler, which this one does not have. */
+  stranded: LocationConf | undefined
   internal = false
   /** `limit_except`: other methods than these (as bits) go to its own pseudo-location. */
   limitExcept: { readonly methods: number; readonly location: LocationConf } | undefined

@@ -1,5 +1,6 @@
 /** Steps that the compiler puts between those of the modules: what nginx's phase checkers do. */
 
+import { ALERT } from '../log/error-log.ts'
 import { challenge } from './auth-delay.ts'
 import { filePath } from './file-path.ts'
 import type { Step } from './plan.ts'
@@ -74,6 +75,18 @@ export const contentMissing: Step = {
     if (!r.uri.endsWith('/')) return 404
     r.logError(LOG_ERROR, `directory index of "${filePath(r)}" is forbidden`)
     return 403
+  },
+  conf: undefined,
+}
+
+/**
+ * Ends the plan of an `if` without a handler for a request that came through another one with `proxy_pass`: nginx keeps the
+ * handler of the first and the settings of the second, and cannot answer.
+ */
+export const handlerStranded: Step = {
+  run: (r: Request) => {
+    r.logError(ALERT, 'no upstream configuration')
+    return 500
   },
   conf: undefined,
 }

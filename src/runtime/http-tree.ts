@@ -9,7 +9,7 @@ import type { ServerName } from '../http/core-readers.ts'
 import { findLocation } from '../http/find-location.ts'
 import { LocationConf, LocationTree, ServerConf } from '../http/location.ts'
 import { type AttachContext, type HttpModule, isHttpModule } from '../http/module.ts'
-import { accessSteps, afterRewrite, contentMissing } from '../http/phases.ts'
+import { accessSteps, afterRewrite, contentMissing, handlerStranded } from '../http/phases.ts'
 import { Plan, type Step } from '../http/plan.ts'
 import { lowerAscii, toBinary } from '../lib/bytes.ts'
 import { type EndpointPlan, planEndpoints } from './endpoints.ts'
@@ -130,6 +130,12 @@ class HttpCompiler {
     if (rewrite.length > 0) location.rewriteSteps = [...rewrite, { run: afterRewrite as Step['run'], conf: undefined }]
     location.steps = answerSteps(plan, location)
     location.autoRedirect = plan.autoRedirect
+    location.handled = plan.handler !== undefined
+    if (location.pseudo && !location.handled) {
+      const stranded = Object.assign(Object.create(LocationConf.prototype) as LocationConf, location)
+      stranded.steps = answerSteps(plan, location, [handlerStranded])
+      location.stranded = stranded
+    }
   }
 
   #attach(location: LocationConf, server: ServerConf): Plan {
@@ -163,10 +169,13 @@ class HttpCompiler {
 }
 
 /** What follows the rewrite rules. */
-function answerSteps(plan: Plan, location: LocationConf): Step[] {
-  const { preaccess, access, precontent, content } = plan.phases
-  const answer = plan.handler === undefined ? [...content, contentMissing] : [plan.handler]
+function answerSteps(plan: Plan, location: LocationConf, answer = answerOf(plan)): Step[] {
+  const { preaccess, access, precontent } = plan.phases
   return [...preaccess, ...accessSteps(access, location.core.satisfy), ...precontent, ...answer]
+}
+
+function answerOf({ handler, phases }: Plan): readonly Step[] {
+  return handler === undefined ? [...phases.content, contentMissing] : [handler]
 }
 
 /** `$server_name`: in lower case and without a dot before it, but for a regular expression, which stays as it is. */

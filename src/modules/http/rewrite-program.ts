@@ -90,7 +90,9 @@ export class IfOp implements Op {
 
   run(r: Request): Verdict {
     if (!this.#test.holds(r)) return NEXT
-    r.location = this.#location
+    const { location } = r
+    const next = this.#location
+    r.location = location.pseudo && location.handled && !next.handled ? next.stranded! : next
     return runOps(r, this.#ops)
   }
 }
