@@ -2,14 +2,16 @@
  * Makes the contexts that TLS connections to back ends share: protocols, ciphers, what is trusted, who we are. Node
  * reports what OpenSSL does not like by exceptions; here they become texts, in the words of nginx.
  */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, hash, X509Certificate } from 'node:crypto'
 import type { SecureContextOptions } from 'node:tls'
 import { Lru } from '../lib/lru.ts'
 import type { SecureContextHandle } from './tls-wire.ts'
 import { sslErrorText } from './tls-wire-verify.ts'
 
-/** Contexts that stay although nobody asks for them: certificates chosen by variables, and reloads. */
+/** Contexts that stay although nobody uses them: certificates chosen by variables. */
 const CONTEXTS_MAX = 256
+/** Lists of ciphers and groups whose checks are remembered. */
+const CHECKS_MAX = 64
 /** What OpenSSL says when a key is not that of the certificate. */
 const NO_KEY = 'error:05800074:x509 certificate routines::key values mismatch'
 /** How certificates may be compressed (RFC 8879), the best first. */
@@ -75,20 +77,29 @@ export type Made<T> = { readonly made: T } | { readonly problem: string }
 /** The handshake whose first message the engine is given: tickets are asked about from within. */
 export const handshake: { is13: boolean } = { is13: false }
 
-const contexts = new Lru<string, SecureContextHandle>(CONTEXTS_MAX)
+const recent = new Lru<string, SecureContextHandle>(CONTEXTS_MAX)
+/** All that are in use, so that a reload makes none anew. */
+const inUse = new Map<string, WeakRef<SecureContextHandle>>()
+const unused = new FinalizationRegistry<string>((key) => {
+  if (inUse.get(key)?.deref() === undefined) inUse.delete(key)
+})
+const checked = new Lru<string, string>(CHECKS_MAX)
 
 /** Makes a context, or finds the one that was made of the same options. */
 export function contextOf(options: ContextOptions): Made<SecureContextHandle> {
-  const key = JSON.stringify(options, (name, value) =>
+  const text = JSON.stringify(options, (name, value) =>
     name === 'tickets' ? (value as TicketKeySource | undefined)?.id : value,
   )
-  const known = contexts.get(key)
+  const key = hash('sha256', text, 'base64')
+  const known = recent.get(key) ?? inUse.get(key)?.deref()
   if (known !== undefined) return { made: known }
   const made = tried(() => secureContext(options))
   if ('problem' in made) return made
   const tickets = options.server?.tickets
   if (tickets !== undefined) answerTickets(made.made, tickets)
-  contexts.set(key, made.made)
+  recent.set(key, made.made)
+  inUse.set(key, new WeakRef(made.made))
+  unused.register(made.made, key)
   return made
 }
 
@@ -125,12 +136,20 @@ function answerTickets({ context }: SecureContextHandle, tickets: TicketKeySourc
 
 /** What OpenSSL says about a cipher list, or empty when there is nothing to say. */
 export function cipherProblem(ciphers: string): string {
-  return problemOf(attempt({ ca: [], ciphers }))
+  return once(`ciphers ${ciphers}`, () => problemOf(attempt({ ca: [], ciphers })))
 }
 
 /** Whether OpenSSL takes the curves or signature algorithms. */
 export function groupsProblem(curves: string, signatureAlgorithms: string): string {
-  return problemOf(attempt({ ca: [], ...groups(curves, signatureAlgorithms) }))
+  return once(`groups ${curves} ${signatureAlgorithms}`, () =>
+    problemOf(attempt({ ca: [], ...groups(curves, signatureAlgorithms) })),
+  )
+}
+
+function once(question: string, answer: () => string): string {
+  const known = checked.get(question) ?? answer()
+  checked.set(question, known)
+  return known
 }
 
 /** Checks a certificate with its chain. */

@@ -1,5 +1,6 @@
 /** Certificates of ours that variables name, chosen for each connection by the name that the client asked for. */
 
+import { Lru } from '../../lib/lru.ts'
 import type { SecureContextHandle } from '../../net/tls-wire.ts'
 import { type ContextOptions, contextOf, type Pair } from '../../net/tls-wire-context.ts'
 import type { Text } from '../plan.ts'
@@ -7,6 +8,8 @@ import type { Request } from '../request.ts'
 import { fileProblem, keyFile, type Place, placeFor, readPem, type SslLoader } from './loader.ts'
 import { PemFiles } from './pem-files.ts'
 import type { CertificateCacheOptions, PemSource } from './sources.ts'
+
+const KNOWN_MAX = 256
 
 /** A certificate and its key as they are named. */
 export interface PairSource {
@@ -27,6 +30,8 @@ export class DynamicPairs {
   readonly #loader: SslLoader
   readonly #files: PemFiles
   readonly #options: ContextOptions
+  /** By the texts that they were made of: those were found to be sound. */
+  readonly #known = new Lru<string, SecureContextHandle>(KNOWN_MAX)
 
   constructor(
     sources: readonly PairSource[],
@@ -62,15 +67,23 @@ export class DynamicPairs {
   }
 
   #make(places: readonly Places[]): SecureContextHandle | string {
+    const read = places.map(({ certificate, key }) => ({
+      chain: readPem(this.#files, certificate),
+      key: readPem(this.#files, keyFile(key)),
+    }))
+    const texts = read.map(({ chain, key }) => chain.text + key.text).join('\0')
+    const known = this.#known.get(texts)
+    if (known !== undefined) return known
     const pairs: Pair[] = []
-    for (const { certificate, key } of places) {
-      const chain = readPem(this.#files, certificate)
-      const pair = this.#loader.pairOf(certificate, chain, key, readPem(this.#files, keyFile(key)))
+    for (const [i, { certificate, key }] of places.entries()) {
+      const pair = this.#loader.pairOf(certificate, read[i]!.chain, key, read[i]!.key)
       if ('problem' in pair) return pair.problem
       pairs.push(pair.made)
     }
     const context = contextOf({ ...this.#options, pairs })
-    if ('made' in context) return context.made
-    return `SSL_use_PrivateKey("${places.at(-1)?.key ?? ''}") failed (SSL: ${context.problem})`
+    if ('problem' in context)
+      return `SSL_use_PrivateKey("${places.at(-1)?.key ?? ''}") failed (SSL: ${context.problem})`
+    this.#known.set(texts, context.made)
+    return context.made
   }
 }
