@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import { clearInterval, setInterval } from 'node:timers'
 import { clock } from '../lib/clock.ts'
 
-const ROUND_MS = 1000
+const ROUND_MS = 500
 /** So many are looked at in one go. */
 const FILES_PER_ROUND = 500
 const MISSING = ''

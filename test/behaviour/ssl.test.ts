@@ -1,5 +1,6 @@
 /** `listen ... ssl`: what is agreed on, what variables tell of it, and plain HTTP that comes by mistake. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { after, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
 import { startViaduct } from '../harness/server.ts'
@@ -41,6 +42,21 @@ test('versions and ciphers are those of the directives', async () => {
   await assert.rejects(askTls(server.port(1), { maxVersion: 'TLSv1.2' }))
   assert.equal((await askTls(server.port(1), { ecdhCurve: 'X25519' })).body, 'TLS_AES_256_GCM_SHA384 X25519')
   assert.equal((await askTls(server.port(2))).body, 'TLS_CHACHA20_POLY1305_SHA256')
+})
+
+test('DHE with parameters of either form', async () => {
+  const rsa = certificates.make('rsa.example', { rsa: true })
+  const dsa = certificates.path('dsa.pem')
+  execFileSync('openssl', ['dhparam', '-dsaparam', '-out', dsa, '2048'], { stdio: 'ignore' })
+  const plain = certificates.path('dh.pem')
+  const group = ['-algorithm', 'DH', '-pkeyopt', 'group:ffdhe2048']
+  execFileSync('openssl', ['genpkey', '-genparam', ...group, '-out', plain], { stdio: 'ignore' })
+  for (const file of [dsa, plain]) {
+    await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%% ssl; ssl_dhparam ${file};
+      ssl_certificate ${rsa.certFile}; ssl_certificate_key ${rsa.keyFile}; ssl_ciphers DHE-RSA-AES128-GCM-SHA256;
+      ssl_protocols TLSv1.2; return 200 $ssl_cipher; } }`)
+    assert.equal((await askTls(server.port())).body, 'DHE-RSA-AES128-GCM-SHA256')
+  }
 })
 
 test('what the client offered is told', async () => {

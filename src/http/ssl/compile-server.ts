@@ -21,6 +21,7 @@ import { ZONE_SIZE_MIN, Zone } from '../../shared/zone.ts'
 import type { AttachContext } from '../module.ts'
 import { resolverOf } from '../resolver-conf.ts'
 import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from './commands.ts'
+import { plainDhparam } from './dhparam.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
 import { namedProblem, placeOf, SslLoader } from './loader.ts'
 import type { OcspOptions } from './ocsp-check.ts'
@@ -211,8 +212,11 @@ class Compiler {
     if (file === undefined || file.at.text === '') return ''
     const { text, errno } = this.#at.readRenewable(file.path)
     if (errno !== '') return this.#files.fail(namedProblem(file.path, errno))
-    const problem = dhparamProblem(text)
-    return problem === '' ? text : this.#files.fail(`SSL_CTX_set0_tmp_dh_pkey("${file.path}") failed (SSL: ${problem})`)
+    const plain = plainDhparam(text)
+    const problem = dhparamProblem(plain)
+    return problem === ''
+      ? plain
+      : this.#files.fail(`SSL_CTX_set0_tmp_dh_pkey("${file.path}") failed (SSL: ${problem})`)
   }
 
   /**
