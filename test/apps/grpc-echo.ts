@@ -32,12 +32,12 @@ export class EchoServer implements AsyncDisposable {
   readonly fields: grpc.MetadataValue[][] = []
   #cancelled = Promise.withResolvers<void>()
 
-  static async start(port = 0): Promise<EchoServer> {
+  static async start(credentials = grpc.ServerCredentials.createInsecure()): Promise<EchoServer> {
     const echo = new EchoServer()
     echo.#server.addService(SERVICE, echo.#handlers())
     echo.port = await new Promise<number>((resolve, reject) => {
       const ready = (error: Error | null, bound: number): void => (error === null ? resolve(bound) : reject(error))
-      echo.#server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), ready)
+      echo.#server.bindAsync('127.0.0.1:0', credentials, ready)
     })
     return echo
   }
@@ -112,8 +112,11 @@ export interface Answer {
 
 /** Makes calls. */
 export class EchoClient extends grpc.Client implements Disposable {
-  constructor(port: number) {
-    super(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), SIZES)
+  /** `authority`: TLS is spoken, and the server must be called localhost by it. */
+  constructor(port: number, authority?: string) {
+    const trusted = authority === undefined ? undefined : Buffer.from(authority)
+    const credentials = trusted === undefined ? grpc.credentials.createInsecure() : grpc.credentials.createSsl(trusted)
+    super(`127.0.0.1:${port}`, credentials, { ...SIZES, 'grpc.ssl_target_name_override': 'localhost' })
   }
 
   async unary(message: Buffer, fields: Record<string, string> = {}, timeoutMs = 20_000): Promise<Answer> {

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import grpc from '@grpc/grpc-js'
+import { Certificates } from '../harness/certificates.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 import { BackEnd, PYTHON } from './back-ends.ts'
 import { EchoClient, EchoServer } from './grpc-echo.ts'
@@ -85,6 +86,33 @@ test('all kinds of calls', async (t) => {
     )
     assert.equal(echo.peers.size, 1)
   })
+})
+
+test('TLS on both sides, with a certificate of ours for the back end', async () => {
+  const certificates = new Certificates()
+  const ca = certificates.make('ca', { authority: true })
+  const own = certificates.make('localhost', { issuer: ca, names: ['localhost'] })
+  const shown = certificates.make('proxy', { issuer: ca })
+  const pairs = [{ private_key: Buffer.from(own.key), cert_chain: Buffer.from(own.cert) }]
+  await using echo = await EchoServer.start(grpc.ServerCredentials.createSsl(Buffer.from(ca.cert), pairs, true))
+  await using server = await startViaduct(`http { client_max_body_size 0;
+    upstream grpc_backend { server 127.0.0.1:${echo.port}; }
+    server { listen 127.0.0.1:%%PORT_0%% ssl; http2 on;
+      ssl_certificate ${own.certFile}; ssl_certificate_key ${own.keyFile};
+      location / { grpc_pass grpcs://grpc_backend; grpc_ssl_name localhost;
+        grpc_ssl_certificate ${shown.certFile}; grpc_ssl_certificate_key ${shown.keyFile};
+        grpc_ssl_verify on; grpc_ssl_trusted_certificate ${ca.certFile}; } } }`)
+  using client = new EchoClient(server.port(), ca.cert)
+  const message = Buffer.alloc(2_000_000, 'z')
+  const { bytes, error } = await client.unary(message)
+  assert.equal(error, null)
+  assert.equal(bytes?.equals(message), true)
+  const call = client.both()
+  call.write(Buffer.from('word'))
+  assert.equal(String((await once(call, 'data'))[0]), 'WORD')
+  call.end()
+  await once(call, 'end')
+  certificates.remove()
 })
 
 test('a deadline that passes ends the call at the back end too', async () => {
