@@ -98,3 +98,33 @@ test('an answer is stapled, from a file or from the responder', async () => {
   await server.until('the staple', async () => (await askTls(server.port(1), asks)).ocsp?.equals(answer) === true)
   assert.equal(responder.asked.length, 1)
 })
+
+test('each of two certificates has an answer of its own', async () => {
+  await using responder = new Responder()
+  const url = await responder.listen()
+  const root = certificates.make('root4', { authority: true })
+  const ec = certificates.make('ec', { issuer: root, responder: url })
+  const rsa = certificates.make('rsa', { issuer: root, responder: url, rsa: true })
+  const answers = { ec: certificates.status(root, ec), rsa: certificates.status(root, rsa) }
+  const pairs = (['ec', 'rsa'] as const).map(
+    (name) => `ssl_certificate ${name}.crt; ssl_certificate_key ${certificates.path(name)}.key;`,
+  )
+  await using server = await startViaduct(
+    `http { ssl_stapling on; ${pairs.join(' ')} server { listen 127.0.0.1:%%PORT_0%% ssl; return 200 ok; } }`,
+    { files: { 'ec.crt': ec.cert + root.cert, 'rsa.crt': rsa.cert + root.cert } },
+  )
+  for (const [name, sigalgs] of [
+    ['rsa', 'rsa_pss_rsae_sha256:ecdsa_secp256r1_sha256'],
+    ['ec', 'ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256'],
+  ] as const) {
+    responder.answer = answers[name]
+    const asks = { requestOCSP: true, sigalgs, minVersion: 'TLSv1.3' } as const
+    await server.until('the staple', async () => {
+      const { ocsp, subject } = await askTls(server.port(), asks)
+      assert.equal(subject, name)
+      return ocsp?.equals(answers[name]) === true
+    })
+  }
+  // Which certificate it will be is not known in time.
+  assert.equal((await askTls(server.port(), { requestOCSP: true, maxVersion: 'TLSv1.2' })).ocsp, undefined)
+})

@@ -41,8 +41,8 @@ export async function askTls(port: number, options: AskOptions = {}): Promise<Tl
   socket.on('session', (made: Buffer) => {
     session = made
   })
-  socket.on('OCSPResponse', (answer: Buffer) => {
-    ocsp = answer
+  socket.on('OCSPResponse', (answer: Buffer | null) => {
+    ocsp = answer ?? undefined
   })
   socket.setEncoding('latin1').on('data', (part: string) => {
     text += part

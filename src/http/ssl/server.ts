@@ -9,6 +9,7 @@ import type { StatusRecords } from '../../shared/status-records.ts'
 import type { Request } from '../request.ts'
 import type { OcspOptions } from './ocsp-check.ts'
 import type { SessionCache } from './session-cache.ts'
+import type { Stapler } from './stapling.ts'
 
 /** `ssl_verify_client`. */
 export const VERIFY_OFF = 0
@@ -34,7 +35,7 @@ export interface SslContext {
   readonly tickets: boolean
   readonly cache: SessionCache | undefined
   /** The answer about our certificate that clients are shown. */
-  staple(): Buffer | undefined
+  readonly staple: Stapler
   /** `ssl_ocsp`: how the certificates of clients are asked about. */
   readonly ocsp: OcspOptions | undefined
 }
@@ -77,7 +78,7 @@ export function acceptOptions(
     secure,
     requestCert: context.requestCert,
     alpn: hello.alpn === '' ? undefined : alpn,
-    ocsp: hello.statusRequest ? context.staple() : undefined,
+    ocsp: hello.statusRequest ? context.staple(hello, is13) : undefined,
     session: cache === undefined ? undefined : offered(hello, is13, context.tickets, cache),
     store: byTicket ? undefined : cache,
     recordSize,

@@ -28,6 +28,19 @@ export function clientSignature(certificate: X509Certificate, known: string, is1
   )
 }
 
+/**
+ * Which of our certificates TLS 1.3 shows to a client that takes these algorithms; -1: none fits. `ordered`: our order
+ * counts, not the client's.
+ */
+export function shownCertificate(certificates: readonly X509Certificate[], taken: string, ordered: boolean): number {
+  const codes = codesOf(taken)
+  for (const code of ordered ? ASKED.filter((one) => codes.includes(one)) : codes) {
+    const index = certificates.findIndex((one) => choose(one, [code], true) !== '')
+    if (index >= 0) return index
+  }
+  return -1
+}
+
 function choose({ publicKey }: X509Certificate, codes: readonly number[], is13: boolean): string {
   const { asymmetricKeyType: type = '', asymmetricKeyDetails: details } = publicKey
   const curve = details?.namedCurve ?? ''

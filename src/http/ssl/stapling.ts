@@ -7,39 +7,51 @@ import { toBinary } from '../../config/text.ts'
 import { clock } from '../../lib/clock.ts'
 import { resolveHost } from '../../lib/resolve-host.ts'
 import { ERROR, type ErrorLog } from '../../log/error-log.ts'
+import type { ClientHello } from '../../net/client-hello.ts'
 import type { Resolver } from '../../net/resolver.ts'
 import { type Pair, pemCertificates } from '../../net/tls-wire-context.ts'
 import type { AttachContext } from '../module.ts'
 import { resolverOf } from '../resolver-conf.ts'
-import { namedProblem, type SslLoader } from './loader.ts'
+import { namedProblem, placeOf, type SslLoader } from './loader.ts'
 import { certificateId, GOOD, ocspRequest, readOcspResponse } from './ocsp-message.ts'
 import { type OcspAsker, OcspQuestion, parseResponder, type ResponderUrl, responderOf } from './ocsp-responder.ts'
 import type { SslServerConf } from './server-directives.ts'
+import { shownCertificate } from './signature-algorithms.ts'
 
 /** An answer is asked for again that long before it ends, but not sooner than that after the last time. */
 const AHEAD_S = 300
 const REFRESH_MAX_S = 3600
 
-/** Returns who knows the answer; it is undefined as long as there is none. `trusted` may have the issuer. */
+/** The answer for a client; undefined as long as there is none. */
+export type Stapler = (hello: ClientHello, is13: boolean) => Buffer | undefined
+
+/** Returns who knows the answer. `trusted` may have the issuer. */
 export function compileStapling(
   conf: SslServerConf,
   at: AttachContext,
   files: SslLoader,
   pairs: readonly Pair[],
   trusted: string,
-): () => Buffer | undefined {
+): Stapler {
   const { ssl_stapling, ssl_stapling_file: file } = conf
   if (!ssl_stapling) return none
   if (file !== undefined && file.at.text !== '') return fromFile(file.path, at, files)
-  const [first] = pairs
-  if (first === undefined) return none
-  const staple = asked(first, conf.ssl_certificate[0]?.template.source ?? '', conf, at, trusted)
-  return staple === undefined ? none : () => staple.current()
+  const staples = pairs.map((pair, i) => {
+    const source = conf.ssl_certificate[i]
+    return asked(pair, source === undefined ? '' : placeOf(source, source.template.source), conf, at, trusted)
+  })
+  const [only] = staples
+  if (staples.length === 1) return only === undefined ? none : () => only.current()
+  const certificates = pairs.map(({ certificate }) => new X509Certificate(certificate))
+  const ordered = conf.ssl_prefer_server_ciphers
+  // Which certificate it will be, TLS 1.2 decides by the cipher: another one's answer would be taken for a forgery.
+  return ({ signatureAlgorithms }, is13) =>
+    is13 ? staples[shownCertificate(certificates, signatureAlgorithms, ordered)]?.current() : undefined
 }
 
 function none(): undefined {}
 
-function fromFile(path: string, at: AttachContext, files: SslLoader): () => Buffer | undefined {
+function fromFile(path: string, at: AttachContext, files: SslLoader): Stapler {
   const { text, errno } = at.readRenewable(path)
   if (errno !== '') {
     files.fail(namedProblem(path, errno))
