@@ -12,6 +12,7 @@ const SERVER_CORE = 0
 /** The load and the back end run here. */
 export const LOAD_CORE = 1
 
+const GRPC_ORIGIN = fileURLToPath(new URL('grpc-origin.ts', import.meta.url))
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
 const NGINX_PATHS = [process.env['NGINX'] ?? '', '/usr/sbin/nginx', '/usr/local/nginx/sbin/nginx']
 
@@ -69,8 +70,7 @@ export async function startBoth(dir: string, scenario: Scenario, nginx: string, 
 /** Starts a back end that sends back what it gets, with the trailers of gRPC; resolves with its process and address. */
 export async function startGrpcOrigin(): Promise<{ child: ChildProcess; address: string }> {
   const [port] = await freePorts(1)
-  const words = ['--no-tls', '--echo-upload', '--trailer=grpc-status: 0', '-a', '127.0.0.1', String(port)]
-  const child = startPinned(LOAD_CORE, ['nghttpd', ...words])
+  const child = startPinned(LOAD_CORE, [process.execPath, GRPC_ORIGIN, String(port)])
   await listening(port!, child)
   return { child, address: `127.0.0.1:${port}` }
 }
