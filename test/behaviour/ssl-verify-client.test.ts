@@ -38,12 +38,10 @@ test('on, optional and optional_no_ca', async () => {
   assert.equal(await seen(2, by(stranger)), 'FAILED:self-signed certificate')
   assert.equal(await seen(2, {}), 'NONE')
   assert.equal(await seen(3, by(near)), 'NONE')
-  const log = viaduct.errorLog()
-  assert.match(
-    log,
+  await viaduct.logged(
     /\[info\].* client sent no required SSL certificate, client: 127\.0\.0\.1, server: , request: "GET \/ HTTP\/1\.1"/,
   )
-  assert.match(log, /\[info\].* client SSL certificate verify error: \(18:self-signed certificate\), client/)
+  await viaduct.logged(/\[info\].* client SSL certificate verify error: \(18:self-signed certificate\), client/)
 })
 
 test('the length of chains, and resuming does not help', async () => {
@@ -116,8 +114,5 @@ test('error pages of 495 and 496, and a server that verifies is reached by its o
   assert.match(await at({ servername: 'closed', ...by(stranger) }), /bad/)
   assert.match(await at({ servername: 'open', host: 'closed' }), /^421 /)
   assert.equal(await at({ servername: 'closed', host: 'open', ...by(near) }), '200 open')
-  assert.match(
-    viaduct.errorLog(),
-    /client attempted to request the server name different from the one that was negotiated/,
-  )
+  await viaduct.logged(/client attempted to request the server name different from the one that was negotiated/)
 })

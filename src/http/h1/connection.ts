@@ -544,6 +544,11 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     }
   }
 
+  #logBroken(error: string): void {
+    if (this.#state !== HEAD) this.#request.logError(LOG_INFO, error)
+    else this.#logEarly(LOG_INFO, `${error} while ${this.client.requests > 0 ? 'keepalive' : 'waiting for request'}`)
+  }
+
   /** Logs before there is a request. */
   #logEarly(level: number, message: string): void {
     const r = this.#request
@@ -552,9 +557,11 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     r.logError(level, message)
   }
 
-  onClose(_error: string | undefined): void {
+  onClose(error: string | undefined): void {
     if (this.#state === CLOSED) return
     const state = this.#state
+    // What is wrong with TLS comes as a text.
+    if (error?.includes(' ')) this.#logBroken(error)
     this.#state = CLOSED
     cancelTimer(this.#timer)
     this.#listener.closed(this)

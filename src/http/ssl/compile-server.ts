@@ -54,6 +54,7 @@ export function compileSslServer(conf: SslServerConf, at: AttachContext): SslSer
     context: undefined,
     verify,
     depth: conf.ssl_verify_depth,
+    ordered: conf.ssl_prefer_server_ciphers,
     rejects: conf.ssl_reject_handshake,
     recordSize: conf.ssl_buffer_size,
     longChains: verify === VERIFY_OFF ? undefined : longChains(at),

@@ -45,6 +45,8 @@ export interface SslServer {
   readonly context: SslContext | undefined
   readonly verify: number
   readonly depth: number
+  /** `ssl_prefer_server_ciphers`. */
+  readonly ordered: boolean
   /** `ssl_reject_handshake`. */
   readonly rejects: boolean
   /** `ssl_buffer_size`. */
@@ -58,6 +60,7 @@ export const NO_SSL: SslServer = {
   context: undefined,
   verify: VERIFY_OFF,
   depth: 1,
+  ordered: false,
   rejects: false,
   recordSize: 16384,
   longChains: undefined,

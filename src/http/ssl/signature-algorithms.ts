@@ -13,9 +13,17 @@ const ASKED = [
   0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0809, 0x080a, 0x080b, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601,
 ]
 
-/** The algorithm that we signed with, given what the client takes (two bytes each, one byte per char). */
-export function ownSignature(certificate: X509Certificate, taken: string, is13: boolean): string {
-  return choose(certificate, codesOf(taken), is13)
+/**
+ * The algorithm that we signed with, given what the client takes (two bytes each, one byte per char). `ordered`: our order
+ * counts, not the client's.
+ */
+export function ownSignature(certificate: X509Certificate, taken: string, is13: boolean, ordered: boolean): string {
+  return choose(certificate, inOrder(taken, ordered), is13)
+}
+
+function inOrder(taken: string, ordered: boolean): readonly number[] {
+  const codes = codesOf(taken)
+  return ordered ? ASKED.filter((one) => codes.includes(one)) : codes
 }
 
 /** The algorithm that a client signed with that knows those it says to take. */
@@ -29,12 +37,10 @@ export function clientSignature(certificate: X509Certificate, known: string, is1
 }
 
 /**
- * Which of our certificates TLS 1.3 shows to a client that takes these algorithms; -1: none fits. `ordered`: our order
- * counts, not the client's.
+ * Which of our certificates TLS 1.3 shows to a client that takes these algorithms; -1: none fits.
  */
 export function shownCertificate(certificates: readonly X509Certificate[], taken: string, ordered: boolean): number {
-  const codes = codesOf(taken)
-  for (const code of ordered ? ASKED.filter((one) => codes.includes(one)) : codes) {
+  for (const code of inOrder(taken, ordered)) {
     const index = certificates.findIndex((one) => choose(one, [code], true) !== '')
     if (index >= 0) return index
   }

@@ -75,10 +75,10 @@ function curveOf(session: Buffer): string {
   return code === 0 ? '' : groupName(code)
 }
 
-function ownSigalg(tls: TlsServerWire, { client }: Request): string {
+function ownSigalg(tls: TlsServerWire, { client, server }: Request): string {
   const own = tls.reused ? undefined : tls.ownCertificate
   if (own === undefined || client.hello === undefined) return ''
-  return ownSignature(own, client.hello.signatureAlgorithms, tls.protocol === 'TLSv1.3')
+  return ownSignature(own, client.hello.signatureAlgorithms, tls.protocol === 'TLSv1.3', server.ssl.ordered)
 }
 
 function clientSigalg(tls: TlsServerWire, { client }: Request): string {
