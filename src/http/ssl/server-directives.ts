@@ -80,7 +80,7 @@ export const sslDirectives = {
   ssl_trusted_certificate: directive({
     in: HS,
     args: namedFile,
-    doc: 'More trusted certificates. Unlike in nginx clients are told their names too, when certificates are asked for.',
+    doc: 'More trusted certificates, whose names clients are not told; they may also have the issuer that stapling asks.',
   }),
   ssl_prefer_server_ciphers: directive({
     in: HS,
@@ -128,7 +128,7 @@ export const sslDirectives = {
     in: HS,
     args: flag,
     default: 'off',
-    doc: "Proves to clients that our certificate is still valid, with its issuer's answer.",
+    doc: "Proves to clients that our certificate is still valid, with its issuer's answer. With certificates of several kinds only for TLS 1.3: before, it is not known in time which one will be shown.",
   }),
   ssl_stapling_file: directive({ in: HS, args: namedFile, doc: 'The answer, in DER, instead of asking for it.' }),
   ssl_stapling_responder: directive({
