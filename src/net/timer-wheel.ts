@@ -9,6 +9,7 @@
  * an earlier slot; the visit moves it on. Deadlines beyond one turn are visited once a turn. While no timer is set, the
  * process has no wake-ups.
  */
+import { assert } from '../lib/assert.ts'
 import { clock } from '../lib/clock.ts'
 import { beginEvent, flushWires } from './flush.ts'
 
@@ -54,6 +55,8 @@ let turning = false
 /** Arms `timer` to fire `delayMs` from now (at most one tick late), replacing what was set before. */
 export function setTimer(timer: Timer, delayMs: number): void {
   const deadline = clock.monotonic + delayMs
+  // What is no number would stand in a slot for ever, and be visited without end.
+  assert(deadline >= 0, 'a time-out is a number')
   timer.deadline = deadline
   const tick = Math.ceil(deadline / TICK_MS)
   if (timer.tick >= 0) {

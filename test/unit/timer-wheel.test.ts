@@ -15,3 +15,8 @@ test('a timer that is set during a turn does not hide one that is due earlier', 
   assert.equal(await promise, 'second')
   cancelTimer(late)
 })
+
+test('a time-out that is no number is a mistake', () => {
+  const timer = new Timer({ onTimeout: () => {} })
+  assert.throws(() => setTimer(timer, Number.NaN), /a time-out is a number/)
+})
