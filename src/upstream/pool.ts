@@ -15,6 +15,8 @@ import { NOBODY, type WireOwner } from '../net/wire.ts'
 import type { Peer } from './peer.ts'
 
 const CONNECTING = 'connecting to upstream'
+/** Requests at once until a peer has said how many (RFC 9113, 6.5.2 names this as the least it should allow). */
+export const STREAMS_FIRST = 100
 
 /** `keepalive` and its companions. */
 export interface PoolOptions {
@@ -160,7 +162,9 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
 export class ConnectionPool {
   readonly options: PoolOptions
   readonly #idle: PeerConnection[] = []
-  /** Those that serve and can carry more requests. */
+  /** How many requests at once a new connection may carry until its peer has said it: what the last one said. */
+  streamsMax = STREAMS_FIRST
+  /** Those that carry several requests at once, while they serve. */
   readonly #shared: PeerConnection[] = []
   #closed = false
 
@@ -186,7 +190,7 @@ export class ConnectionPool {
       if (this.#suits(connection, peer, tag, security)) return connection
     }
     const idle = this.#takeIdle(peer, tag, security, true)
-    if (idle !== undefined) this.#shared.push(idle)
+    if (idle !== undefined) this.share(idle, tag)
     return idle
   }
 
@@ -214,7 +218,7 @@ export class ConnectionPool {
     return connection.requests >= requestsMax || clock.monotonic - connection.startMs > timeMs
   }
 
-  /** A connection that is open may be used by others at the same time, until `unshare` or `give`. */
+  /** A connection that is open, or being opened, may be used by others at the same time, until `unshare` or `give`. */
   share(connection: PeerConnection, tag: string): void {
     connection.tag = tag
     this.#shared.push(connection)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
+import { settingsFrame } from '../../src/http/h2/frames.ts'
 import { dataFrame, H2Peer, headFrames, type PeerStream } from '../harness/h2-peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
@@ -138,7 +139,51 @@ test('a refused stream is sent again over a connection that served before, not f
   assert.equal(await get(server), '200 ok')
   peer.onRequest = (stream) => stream.reset(REFUSED_STREAM)
   assert.match(await get(server), /^502 /)
-  await server.logged(/upstream rejected request with error 7 while reading response header from upstream/)
+  await server.logged(/\[error\] .* upstream rejected request with error 7 while reading response header from upstream/)
+  assert.equal(peer.streams.length, 5)
+})
+
+test('requests that come while a connection is being opened wait for it', async () => {
+  const held: PeerStream[] = []
+  await using peer = await H2Peer.start((stream) => {
+    held.push(stream)
+    if (held.length === 20) for (const one of held) one.reply(one.path)
+  })
+  await using server = await start(peer)
+  const paths = Array.from({ length: 20 }, (_, i) => `/${i}`)
+  assert.deepEqual(
+    await Promise.all(paths.map((path) => get(server, path))),
+    paths.map((path) => `200 ${path}`),
+  )
+  assert.equal(peer.connections.length, 1)
+})
+
+test('a back end that allows few at once gets connections for the others', async () => {
+  const held: PeerStream[] = []
+  await using peer = await H2Peer.start((stream) => {
+    const { connection } = stream
+    if (held.filter((one) => one.connection === connection).length === 4) return stream.reset(REFUSED_STREAM)
+    held.push(stream)
+    if (held.length === 20) for (const one of held) one.reply(one.path)
+  })
+  peer.greeting = settingsFrame([[MAX_CONCURRENT_STREAMS, 4]])
+  await using server = await start(peer)
+  const paths = Array.from({ length: 20 }, (_, i) => `/${i}`)
+  assert.deepEqual(
+    await Promise.all(paths.map((path) => get(server, path))),
+    paths.map((path) => `200 ${path}`),
+  )
+  assert.equal(peer.connections.length, 5)
+})
+
+test('a connection that cannot be opened fails all that wait for it', async () => {
+  await using peer = await H2Peer.start()
+  await using server = await startViaduct(`http { upstream group { server 127.0.0.1:%%PORT_1%%; }
+    server { listen 127.0.0.1:%%PORT_0%%; proxy_http_version 2; location / { proxy_pass http://group; } } }`)
+  const answers = await Promise.all([get(server), get(server), get(server)])
+  for (const answer of answers) assert.match(answer, /^502 /)
+  assert.equal(server.errorLog().match(/connect\(\) failed \(111: Connection refused\)/g)?.length, 3)
+  assert.equal(peer.connections.length, 0)
 })
 
 test('a stream that breaks off cuts its client off, and the others go on', async () => {

@@ -58,6 +58,8 @@ const RATE_PAUSE = 4
 
 /** Methods that must not be sent twice unless `non_idempotent` says so. */
 const NON_IDEMPOTENT_METHODS = 0x8 | 0x1000 | 0x4000 // POST, LOCK, PATCH
+/** How often a request goes elsewhere because a peer did not want it on a connection that served before. */
+const REFUSALS_MAX = 3
 /** How often a response that is held back by `limit_rate` goes on. */
 const RATE_STEP_MS = 250
 
@@ -90,6 +92,10 @@ export class Exchange
   #link: Link | undefined
   /** The connection was there before: it may have died unnoticed. */
   #cached = false
+  /** It was opened for another request, or is there for others too. */
+  #joined = false
+  /** How often peers have turned this request away without a look at it. */
+  #refusals = 0
   /** The request as it is sent; built once, the same for every attempt. */
   #head = ''
   /** A peer has seen some of the request. */
@@ -113,7 +119,8 @@ export class Exchange
     this.conf = conf
     this.#state = IDLE
     this.#link = undefined
-    this.#cached = false
+    this.#cached = this.#joined = false
+    this.#refusals = 0
     this.#head = ''
     this.#requestSent = false
     this.#headReader.begin()
@@ -210,11 +217,13 @@ export class Exchange
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#headReader.begin()
     const kept = links.take(pool, peer, conf.tag, this.tls)
-    this.#cached = kept !== undefined
-    if (kept === undefined) {
-      this.#connect(links.open(pool, peer, conf.tag, conf.connectOptions(r)))
+    this.#cached = false
+    this.#joined = kept !== undefined
+    if (kept === undefined || kept.opening === true) {
+      this.#connect(kept ?? links.open(pool, peer, conf.tag, conf.connectOptions(r)))
       return true
     }
+    this.#cached = true
     this.#link = kept
     attempt.connectMs = 0
     kept.wire.owner = this
@@ -270,6 +279,7 @@ export class Exchange
     const link = this.#link!
     const { attempt } = this.#search
     link.user = undefined
+    this.#cached = this.#joined
     attempt.connectMs = clock.monotonic - attempt.startMs
     link.wire.resume()
     if (this.#protocol.tunnel) {
@@ -490,13 +500,14 @@ export class Exchange
 
   /** The peer does not want requests on this connection any more, and has not looked at this one. */
   get #refusedBeforeWork(): boolean {
-    return this.#cached && this.codec.refused === true
+    return this.#cached && this.codec.refused === true && this.#refusals < REFUSALS_MAX
   }
 
   /** An attempt failed: the next peer, or the end. */
   #fail(kind: number): void {
     const { attempt, selection } = this.#search
     const refused = this.#refusedBeforeWork
+    if (refused) this.#refusals++
     // A kept connection that died before it answered says nothing about the peer: another attempt is free.
     const stale = refused || (this.#cached && kind === ERROR && attempt.bytesReceived === 0)
     attempt.status = failureStatus(kind)

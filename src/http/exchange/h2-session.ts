@@ -3,12 +3,18 @@
  * peer allows; without one it carries a single request. What the peer says of the connection is answered here, what
  * belongs to a stream goes to it. The texts of errors are those of ngx_http_grpc_module.
  *
- *   connecting -> open (shared) -> [retired: no more streams] -> closed
- *                  \-> idle in the pool -> open ...
+ *   connecting (shared: streams wait) -> open (shared) -> [retired: no more streams] -> closed
+ *                                            \-> idle in the pool -> open ...
  */
 import { clock } from '../../lib/clock.ts'
 import type { WireOwner } from '../../net/wire.ts'
-import type { ConnectionPool, ConnectUser, Multiplexer, PeerConnection } from '../../upstream/pool.ts'
+import {
+  type ConnectionPool,
+  type ConnectUser,
+  type Multiplexer,
+  type PeerConnection,
+  STREAMS_FIRST,
+} from '../../upstream/pool.ts'
 import { type FrameOwner, FrameReader } from '../h2/frame-reader.ts'
 import {
   ACK,
@@ -50,8 +56,6 @@ import { HeaderBlock } from '../h2/header-block.ts'
 import { type FieldReceiver, HpackDecoder } from '../h2/hpack-decoder.ts'
 import { H2Stream, STREAM_WINDOW, type StreamSession } from './h2-stream.ts'
 
-/** Streams at once until the peer has said how many (RFC 9113, 6.5.2 names this as the least it should allow). */
-const STREAMS_FIRST = 100
 const STREAM_ID_MAX = 0x7fffffff
 /** SETTINGS and PING without anything between them that belongs to a request. */
 const CONTROL_FRAMES_MAX = 1000
@@ -79,10 +83,10 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   readonly #reader = new FrameReader(this, FRAME_SIZE_DEFAULT, FRAME_SIZE_DEFAULT)
   readonly #decoder = new HpackDecoder(TABLE_SIZE_DEFAULT)
   readonly #streams = new Map<number, H2Stream>()
-  /** The stream that the connection is being opened for. */
-  #first: H2Stream | undefined
+  /** Streams that wait for the connection; undefined once it is open. */
+  #waiting: Set<H2Stream> | undefined = new Set()
   #nextId = 1
-  #streamsMax = STREAMS_FIRST
+  #streamsMax: number
   sendWindow = WINDOW_DEFAULT
   initialWindow = WINDOW_DEFAULT
   #receiveWindow = WINDOW_MAX
@@ -108,21 +112,28 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     this.connection = connection
     this.pool = pool
     this.#tag = tag
+    this.#streamsMax = pool?.streamsMax ?? 1
     connection.multiplexer = this
     connection.user = this
     connection.wire.owner = this
+    pool?.share(connection, tag)
   }
 
   /** Another request may begin. */
   get hasRoom(): boolean {
-    return !this.#retired && !this.#doubted && this.#streams.size < this.#streamsMax && this.#nextId <= STREAM_ID_MAX
+    if (this.#retired || this.#doubted || this.#nextId > STREAM_ID_MAX) return false
+    return this.#streams.size + (this.#waiting?.size ?? 0) < this.#streamsMax
   }
 
-  /** A stream that is not open yet; the first one of a session may be made before the connection is there. */
-  newStream(connecting: boolean): H2Stream {
+  get opening(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  /** A stream that is not open yet; it may have to wait for the connection. */
+  newStream(): H2Stream {
     const stream = new H2Stream(this)
-    if (connecting) this.#first = stream
-    else this.connection.wire.owner = this
+    if (this.#waiting === undefined) this.connection.wire.owner = this
+    else this.#waiting.add(stream)
     return stream
   }
 
@@ -131,10 +142,9 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     this.connection.user = undefined
     wire.resume()
     wire.write(CONNECTION_START)
-    this.pool?.share(this.connection, this.#tag)
-    const first = this.#first
-    this.#first = undefined
-    first?.user?.onConnect()
+    const waiting = [...(this.#waiting ?? [])]
+    this.#waiting = undefined
+    for (const stream of waiting) stream.user?.onConnect()
   }
 
   // ---- what streams ask for ------------------------------------------------------------------
@@ -167,7 +177,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
 
   leave(stream: H2Stream, code: number): void {
     this.#blocked.delete(stream)
-    if (stream === this.#first) return this.#close()
+    if (this.#waiting?.delete(stream) === true && this.#waiting.size === 0) return this.#close()
     if (!this.#streams.delete(stream.id) || this.#closed) return
     if (code >= 0) {
       this.connection.wire.write(frameHead(4, RST_STREAM, 0, stream.id) + String.fromCharCode(0, 0, 0, code))
@@ -238,12 +248,10 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   }
 
   #lost(error: string | undefined): void {
-    const streams = [...this.#streams.values()]
-    const first = this.#first
-    this.#first = undefined
+    const streams = [...this.#streams.values(), ...(this.#waiting ?? [])]
+    this.#waiting?.clear()
     this.#streams.clear()
     this.#close()
-    first?.lose(error)
     for (const stream of streams) stream.lose(error)
   }
 
@@ -412,7 +420,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     for (let at = start; at < end; at += 6) {
       const value = u32(buffer, at + 2)
       const setting = u16(buffer, at)
-      if (setting === MAX_CONCURRENT_STREAMS) this.#streamsMax = value
+      if (setting === MAX_CONCURRENT_STREAMS) this.#setStreamsMax(value)
       else if (setting === INITIAL_WINDOW_SIZE && !this.#setInitialWindow(value)) {
         return this.#fail(`${what} too large initial window size: ${value}`, FLOW_CONTROL_ERROR)
       }
@@ -420,6 +428,12 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     this.connection.wire.write(SETTINGS_ACK)
     this.#unblock()
     return true
+  }
+
+  /** Connections that are opened later begin with it. */
+  #setStreamsMax(value: number): void {
+    this.#streamsMax = value
+    if (this.pool !== undefined && value > 0) this.pool.streamsMax = Math.min(value, STREAMS_FIRST)
   }
 
   /** The windows of open streams change with it, and may become negative. */

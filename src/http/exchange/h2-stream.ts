@@ -46,6 +46,8 @@ export interface StreamSession {
   block(stream: H2Stream): void
   /** The stream is over; `code` tells the peer why if it is not over for it, -1 says nothing. */
   leave(stream: H2Stream, code: number): void
+  /** The connection is not there yet. */
+  readonly opening: boolean
   /** No more streams on this connection. */
   retire(): void
 }
@@ -91,6 +93,10 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
   constructor(session: StreamSession) {
     super()
     this.#session = session
+  }
+
+  get opening(): boolean {
+    return this.#session.opening
   }
 
   get doing(): string {

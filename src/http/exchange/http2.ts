@@ -244,11 +244,11 @@ const STREAMS: Links = {
     // Sessions are the only multiplexers.
     const session = connection.multiplexer as H2Session
     session.pool = pool
-    return session.newStream(false)
+    return session.newStream()
   },
 
   open(pool: ConnectionPool | undefined, peer: Peer, tag: string, options: ConnectOptions): Link {
-    return new H2Session(new PeerConnection(peer, options), pool, tag).newStream(true)
+    return new H2Session(new PeerConnection(peer, options), pool, tag).newStream()
   },
 
   // The session gives the connection to the pool when its last stream is over.

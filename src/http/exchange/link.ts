@@ -13,6 +13,8 @@ export interface Link {
   readonly wire: Wire
   /** Requests that it has carried. */
   requests: number
+  /** It was taken while its connection was being opened for others: `user` will hear. */
+  readonly opening?: boolean
   /** Hears when it is open, if it was not yet. */
   user: ConnectUser | undefined
   /** What is being done until it is open, for logs. */
@@ -33,7 +35,7 @@ export interface MessageWire extends Wire {
 
 /** How a protocol comes by links. */
 export interface Links {
-  /** One to `peer` that is open already. */
+  /** One to `peer` on a connection that is there, or is being opened. */
   take(pool: ConnectionPool | undefined, peer: Peer, tag: string, tls: TlsTarget | undefined): Link | undefined
   /** A new one, being opened. */
   open(pool: ConnectionPool | undefined, peer: Peer, tag: string, options: ConnectOptions): Link

@@ -50,7 +50,7 @@ export class GrpcProbe extends TcpProbe implements BodyReceiver {
     this.#inBody = false
     this.#body = this.#trailers = ''
     const session = new H2Session(connection, undefined, '')
-    const stream = session.newStream(true)
+    const stream = session.newStream()
     stream.owner = this
     session.onConnect()
     const head = this.#grpc.head()
