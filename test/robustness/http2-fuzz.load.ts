@@ -15,6 +15,7 @@ const MEMORY_MAX = 150_000_000
 
 const CONF = `
   worker_processes 1;
+  error_log %%DIR%%/error.log error;
   http {
     access_log off;
     client_body_temp_path %%DIR%%;
