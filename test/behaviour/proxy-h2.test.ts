@@ -410,3 +410,21 @@ test('bytes that came before the end are passed on in order', async () => {
   const expected = Array.from({ length: 500 }, (_, i) => `${i},`).join('')
   assert.equal(await get(server), `200 ${expected}end`)
 })
+
+test('a reload keeps idle connections, and lets those that serve end', async () => {
+  const held: PeerStream[] = []
+  await using peer = await H2Peer.start(
+    (stream) => void (stream.path === '/held' ? held.push(stream) : stream.reply('ok')),
+  )
+  await using server = await start(peer)
+  assert.equal(await get(server), '200 ok')
+  await server.reload()
+  assert.equal(await get(server), '200 ok')
+  assert.equal(peer.connections.length, 1)
+  const answer = get(server, '/held')
+  await peer.until(() => held.length === 1)
+  await server.reload()
+  held[0]!.reply('late')
+  assert.equal(await answer, '200 late')
+  assert.equal(await get(server), '200 ok')
+})
