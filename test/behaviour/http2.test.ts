@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import http2 from 'node:http2'
 import net from 'node:net'
 import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import { CANCEL, NO_ERROR, REFUSED_STREAM, rstStream } from '../../src/http/h2/frames.ts'
 import { H2Client, type RequestOptions, type Response } from '../harness/h2-client.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
@@ -32,6 +33,9 @@ const CONF = `http {
     location = /redirect { return 302 /fixed; }
     location = /internal { rewrite ^ /fixed last; }
     location = /limited { client_max_body_size 10; proxy_pass http://127.0.0.1:%%PORT_1%%; }
+    location /hints { early_hints 1; proxy_http_version 1.1; proxy_pass http://127.0.0.1:%%PORT_1%%; }
+    location = /page.html { gzip on; gzip_types text/plain; ssi on; }
+    location = /part { return 200 "part"; }
     location /echo { proxy_pass http://127.0.0.1:%%PORT_1%%; }
     location /stream { proxy_request_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:%%PORT_1%%; }
     location /chunked { chunked_transfer_encoding on; proxy_http_version 1.1; proxy_pass_trailers on; proxy_pass http://127.0.0.1:%%PORT_1%%; }
@@ -39,7 +43,12 @@ const CONF = `http {
   server { listen 127.0.0.1:%%PORT_0%%; server_name off; http2 off; return 200 other; }
 }`
 
-const FILES = { 'index.html': 'index\n', 'big.txt': BIG, '404.html': 'not here\n' }
+const FILES = {
+  'page.html': `${'page '.repeat(200)}<!--# include virtual="/part" -->`,
+  'index.html': 'index\n',
+  'big.txt': BIG,
+  '404.html': 'not here\n',
+}
 
 /** A back end of HTTP/1 that tells what it was sent. */
 function backEnd(port: number): Promise<net.Server> {
@@ -53,6 +62,7 @@ function backEnd(port: number): Promise<net.Server> {
       const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0)
       const chunked = /transfer-encoding: chunked/i.test(text)
       if (chunked ? !text.endsWith('0\r\n\r\n') : text.length < end + 4 + length) return
+      if (text.startsWith('GET /hints')) socket.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n')
       if (text.startsWith('GET /chunked')) {
         socket.end(
           'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nhi\r\n0\r\nX-End: yes\r\n\r\n',
@@ -143,6 +153,20 @@ test('answers', async (t) => {
     const { body } = await run.ask('/big.txt')
     assert.equal(body.length, BIG.length)
     assert.equal((await run.ask('/slow')).body.length, BIG.length)
+  })
+
+  await t.test('early hints before the head', async () => {
+    const { interim, status } = await run.ask('/hints')
+    assert.deepEqual([interim, status], [[103], 200])
+  })
+
+  await t.test('ranges, subrequests and compression', async () => {
+    const part = await run.ask('/big.txt', { fields: [['range', 'bytes=10-19']] })
+    assert.deepEqual([part.status, part.body], [206, 'x'.repeat(10)])
+    const page = await run.ask('/page.html', { fields: [['accept-encoding', 'gzip']] })
+    assert.equal(page.headers['content-encoding'], 'gzip')
+    const text = gunzipSync(Buffer.from(page.body, 'latin1')).toString()
+    assert.equal(text, `${'page '.repeat(200)}part`)
   })
 
   await t.test('trailers behind the body', async () => {
