@@ -97,3 +97,25 @@ test('refused: in a location without grpc_pass', async () => {
     location / { proxy_pass http://u; health_check type=grpc; } } }`
   await assert.rejects(startViaduct(text), /"health_check" with "type=grpc" requires a location with "grpc_pass"/)
 })
+
+test('where proxy_http_version is 2, checks are made by HTTP/2', async () => {
+  let body = 'all fine'
+  await using peer = await H2Peer.start((stream) => stream.reply(stream.path === '/health?x' ? body : 'ok'))
+  await using server = await startViaduct(`http {
+    match fine { status 200; header content-length; body ~ fine; }
+    upstream u { zone u 64k; server 127.0.0.1:${peer.port}; }
+    server { listen 127.0.0.1:%%PORT_0%%; proxy_http_version 2;
+      location / { proxy_pass http://u; proxy_set_header Host back.test; proxy_set_header X-Const 7;
+        proxy_set_header Connection close; health_check interval=20ms uri=/health?x match=fine mandatory; } } }`)
+  await server.until('the server is in', async () => (await status(server)) === 200)
+  const check = peer.streams.find(({ path }) => path === '/health?x')!
+  assert.deepEqual([...check.fields].toSorted(), [
+    [':authority', 'back.test'],
+    [':method', 'GET'],
+    [':path', '/health?x'],
+    [':scheme', 'http'],
+    ['x-const', '7'],
+  ])
+  body = 'all bad'
+  await server.until('the server is out', async () => (await status(server)) === 502)
+})

@@ -38,6 +38,19 @@ export function requestStart(method: string, scheme: 'http' | 'https', path: str
   )
 }
 
+/** Fields of a request that no client sent; those without a value are left out. Names are in lower case. */
+export function ownFields(
+  fields: readonly { readonly name: string; readonly value: Text }[],
+  evaluate: (value: Text) => string,
+): string {
+  let block = ''
+  for (const { name, value } of fields) {
+    const text = evaluate(value).replaceAll(/[\0\r\n]/g, '')
+    if (text !== '' && !CONNECTION_FIELDS.includes(name)) block += encode(name, text)
+  }
+  return block
+}
+
 /** Encodes the fields of requests of one location. */
 export class FieldEncoder {
   readonly #fields: readonly EncodedField[]

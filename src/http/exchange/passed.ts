@@ -14,8 +14,8 @@ export interface PassedTo {
   connect(): ConnectOptions
   /** An HTTP request of our own to them, with the fields that requests of clients would get; `keep` the connection. */
   request(uri: string, keep: boolean): string
-  /** The back ends are spoken to by HTTP/2. */
-  readonly http2?: boolean
+  /** The header block of such a request, where HTTP/2 is spoken. */
+  readonly http2?: ((uri: string) => string) | undefined
   /** The header block of a gRPC call of our own, where gRPC is spoken. */
   readonly grpc?: (path: string) => string
 }

@@ -1,6 +1,6 @@
 /** What health checks need to know of a location with `grpc_pass`: its group, and what a call to it looks like. */
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
-import { requestStart } from '../../http/exchange/h2-request.ts'
+import { ownFields, requestStart } from '../../http/exchange/h2-request.ts'
 import { PASSED, type PassedLocations } from '../../http/exchange/passed.ts'
 import type { SetHeader } from '../../http/exchange/request-fields.ts'
 import type { SslTargets } from '../../http/exchange/ssl-targets.ts'
@@ -44,13 +44,9 @@ export function noteGrpcPassed(
     grpc: (path) => {
       const r = ownRequest(location, path, known)
       const authorityText = authority === undefined ? host : ownValue(authority, r) || host
-      let head = requestStart('POST', scheme === GRPCS ? 'https' : 'http', path, authorityText)
-      head += encodeField('content-type', 'application/grpc') + encodeField('te', 'trailers')
-      for (const { name, value } of fields) {
-        const text = ownValue(value, r).replaceAll(/[\0\r\n]/g, '')
-        if (text !== '') head += encodeField(name, text)
-      }
-      return head
+      const head = requestStart('POST', scheme === GRPCS ? 'https' : 'http', path, authorityText)
+      const own = encodeField('content-type', 'application/grpc') + encodeField('te', 'trailers')
+      return head + own + ownFields(fields, (value) => ownValue(value, r))
     },
   })
 }

@@ -1,6 +1,7 @@
 /** What health checks need to know of a location with `proxy_pass`: its group, and what a request to it looks like. */
 import type { ConfOf } from '../../config/directive.ts'
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
+import { ownFields, requestStart } from '../../http/exchange/h2-request.ts'
 import { PASSED, type PassedLocations } from '../../http/exchange/passed.ts'
 import type { SslTargets } from '../../http/exchange/ssl-targets.ts'
 import type { AttachContext } from '../../http/module.ts'
@@ -38,11 +39,21 @@ export function notePassed(
     .filter(({ name }) => !OWN.has(name.toLowerCase()))
     .map(({ name, value }) => ({ name, value: at.text(value) }))
   const known = { host, status: 0, headers: undefined }
+  const head = (uri: string): string => {
+    const r = ownRequest(location, uri, known)
+    const written = fields.findLast(({ name }) => name.toLowerCase() === 'host')
+    const authority = written === undefined ? '' : ownValue(written.value, r)
+    const others = fields
+      .map(({ name, value }) => ({ name: name.toLowerCase(), value }))
+      .filter(({ name }) => name !== 'host')
+    const start = requestStart('GET', target.scheme === HTTPS ? 'https' : 'http', uri, authority || host)
+    return start + ownFields(others, (value) => ownValue(value, r))
+  }
   at.shared(PASSED, (): PassedLocations => new Map()).set(location, {
     group,
     connectTimeoutMs: connect_timeout,
     readTimeoutMs: read_timeout,
-    http2: conf.proxy_http_version === '2',
+    http2: conf.proxy_http_version === '2' ? head : undefined,
     connect: () => {
       const r = ownRequest(location, '/', known)
       const options = exchange.connectOptions(r)

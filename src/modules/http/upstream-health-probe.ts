@@ -15,11 +15,14 @@ const HEAD_SIZE_MAX = 32768
 const BODY_SIZE_MAX = 262144
 const NO_BYTES = Buffer.alloc(0)
 
+/** What is looked at of the head of an answer. */
+export type AnswerHead = Pick<ResponseParser, 'status' | 'headers'>
+
 /** What an answer must be like. */
 export interface Expectation {
   readonly needsBody: boolean
   /** Judges status and fields: empty when they are right, else what was being checked (`checking status code`). */
-  judgeHead(head: ResponseParser): string
+  judgeHead(head: AnswerHead): string
   /** The same for the body, a binary string. */
   judgeBody(body: string): string
   /** What a check that passed has checked last. */

@@ -12,9 +12,9 @@ import type { AttachContext, TreeContext } from '../../http/module.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import type { ErrorLog } from '../../log/error-log.ts'
 import type { PeerGroup } from '../../upstream/group.ts'
-import { type CheckOptions, HealthChecks } from '../../upstream/health.ts'
+import { type CheckOptions, HealthChecks, type Probe, type ProbeOwner } from '../../upstream/health.ts'
 import { CHECKING, HEALTHY } from '../../upstream/peer.ts'
-import { CHECK_PATH, GrpcProbe, type GrpcProbeOptions } from './upstream-health-grpc.ts'
+import { CHECK_PATH, GrpcProbe, type GrpcProbeOptions, Http2Probe } from './upstream-health-h2.ts'
 import { type Expectation, HttpProbe } from './upstream-health-probe.ts'
 import { MatchBlock, matchDirectives, statusExpectation } from './upstream-match.ts'
 import { compileRequirement } from './upstream-require.ts'
@@ -190,9 +190,6 @@ function addCheck(
   tree: TreeContext,
 ): void {
   if (spec.grpc !== undefined || passed.grpc !== undefined) return addGrpcCheck(spec, passed, log, tree)
-  if (passed.http2 === true) {
-    return tree.fail('"health_check" with "proxy_http_version 2" is not supported yet by Viaduct', spec.at)
-  }
   const expectation = expectationOf(spec, location, tree)
   if (expectation === undefined) return
   const keep = spec.keepTimeMs > 0
@@ -207,7 +204,12 @@ function addCheck(
     requestsMax: keep ? Number.POSITIVE_INFINITY : 1,
     keepTimeMs: spec.keepTimeMs,
   }
-  healthChecks(tree).add(passed.group, checkOptions(spec, 'http'), (owner) => new HttpProbe(owner, options), log)
+  const { http2 } = passed
+  const probe = (owner: ProbeOwner): Probe =>
+    http2 === undefined
+      ? new HttpProbe(owner, options)
+      : new Http2Probe(owner, { ...options, head: () => http2(spec.uri) })
+  healthChecks(tree).add(passed.group, checkOptions(spec, 'http'), probe, log)
 }
 
 function checkOptions(spec: HealthCheckSpec, type: string): CheckOptions {

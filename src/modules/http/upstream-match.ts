@@ -3,11 +3,10 @@ import { raw, words } from '../../config/args.ts'
 import { mapped } from '../../config/combine.ts'
 import { directives, type ReadContext, type ScopeView } from '../../config/directive.ts'
 import type { Word } from '../../config/source.ts'
-import type { ResponseParser } from '../../http/h1/response-parser.ts'
 import { hashName } from '../../http/header-table.ts'
 import { lowerAscii, toBinary } from '../../lib/bytes.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
-import type { Expectation } from './upstream-health-probe.ts'
+import type { AnswerHead, Expectation } from './upstream-health-probe.ts'
 
 const STATUS = 'checking status code'
 
@@ -109,7 +108,7 @@ function pattern(word: Word, at: ReadContext): Pattern {
 }
 
 /** Decides by variables whether an answer is right. */
-export type Requirement = (head: ResponseParser) => boolean
+export type Requirement = (head: AnswerHead) => boolean
 
 /** The tests of one block; `requirement` stands for its `require` lines. */
 export class MatchBlock implements Expectation {
@@ -139,13 +138,13 @@ export class MatchBlock implements Expectation {
     return this.needsBody ? 'checking body' : STATUS
   }
 
-  judgeHead(head: ResponseParser): string {
+  judgeHead(head: AnswerHead): string {
     if (!this.#status.every((test) => isOf(test, head.status))) return STATUS
     if (!this.#headers.every((test) => this.#holds(test, head))) return 'checking header'
     return this.#requirement === undefined || this.#requirement(head) ? '' : 'checking variables'
   }
 
-  #holds({ hash, name, not, comparison }: HeaderTest & { readonly hash: number }, head: ResponseParser): boolean {
+  #holds({ hash, name, not, comparison }: HeaderTest & { readonly hash: number }, head: AnswerHead): boolean {
     const value = head.headers.joined(hash, name, ', ')
     if (comparison === undefined) return (value !== undefined) !== not
     if (value === undefined) return not
