@@ -6,7 +6,16 @@ import http2 from 'node:http2'
 import net from 'node:net'
 import { test } from 'node:test'
 import { WebSocketServer } from 'ws'
-import { ENABLE_CONNECT_PROTOCOL, END_STREAM, RST_STREAM, SETTINGS, u16, u32 } from '../../src/http/h2/frames.ts'
+import {
+  DATA,
+  ENABLE_CONNECT_PROTOCOL,
+  END_STREAM,
+  PING,
+  RST_STREAM,
+  SETTINGS,
+  u16,
+  u32,
+} from '../../src/http/h2/frames.ts'
 import { H2Client } from '../harness/h2-client.ts'
 import { startViaduct } from '../harness/server.ts'
 
@@ -98,6 +107,23 @@ test('messages pass both ways until one side closes', async () => {
 
   client.data(1, message('\x03\xe8', 8))
   await client.waitFor((frame) => frame.stream === 1 && (frame.flags & END_STREAM) !== 0 && frame.type === 0)
+})
+
+test('a PING for each message is no flood', async () => {
+  await using run = await start((socket) => socket.on('message', (data) => socket.send(data)))
+  await using client = await H2Client.connect(run.port)
+  client.request(1, { raw: CONNECT, open: true })
+  await client.waitFor((frame) => frame.stream === 1 && frame.fields.length > 0)
+  let echoed = 0
+  for (let sent = 0; sent < 4000; ) {
+    client.data(1, message(`n${++sent}`))
+    await client.waitFor((frame) => frame.type === DATA && frame.payload.toString('latin1').includes(`n${sent}`))
+    echoed += client.frames.filter((frame) => frame.type === DATA).length
+    client.frames.length = 0
+    client.frame(PING, 0, 0, '12345678')
+  }
+  assert.equal(echoed, 4000)
+  await client.settled()
 })
 
 test('a back end that leaves ends the stream', async () => {

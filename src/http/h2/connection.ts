@@ -383,11 +383,11 @@ export class H2Connection
     const size = end - start
     const ended = last && (this.#dataFlags & END_STREAM) !== 0
     this.#dataBytes += size
-    this.#payloadBytes += size
-    this.#guard.payload(size)
     if (last && !ended && this.#dataBytes === 0 && !this.idleFrame('empty DATA')) return false
     const stream = this.#dataStream
     if (stream === undefined) return true
+    this.#payloadBytes += size
+    this.#guard.payload(size, false)
     if (last) this.#dataStream = undefined
     if (stream.onData(buffer, start, end, ended)) this.#fed.push(stream)
     return !this.lost
@@ -537,10 +537,10 @@ export class H2Connection
     return TABLE_UPDATE
   }
 
-  sent(bytes: number): void {
+  sent(bytes: number, dribbled: boolean): void {
     this.#totalBytes += bytes
     this.#payloadBytes += bytes
-    this.#guard.payload(bytes)
+    this.#guard.payload(bytes, dribbled)
   }
 
   resetLater(stream: number): void {

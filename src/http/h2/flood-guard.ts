@@ -14,6 +14,8 @@ const IDLE_FRAMES_MAX = 2000
 const IDLE_FRAMES_PER_SECOND = 100
 /** What a new request earns in such frames. */
 const EARNED_BY_REQUEST = 20
+/** What a frame with payload earns: clients such as gRPC's answer each with PING and WINDOW_UPDATE. */
+const EARNED_BY_DATA = 4
 /** Payload bytes, either way, that earn one such frame. */
 const BYTES_PER_IDLE_FRAME = 1024
 
@@ -41,13 +43,16 @@ export class FloodGuard {
     this.#frames = Math.min(IDLE_FRAMES_MAX, this.#frames + EARNED_BY_REQUEST)
   }
 
-  /** Payload went either way. */
-  payload(bytes: number): void {
+  /** Payload went either way; `dribbled`: a window let no more of it through. */
+  payload(bytes: number, dribbled: boolean): void {
+    let earned = dribbled || bytes === 0 ? 0 : EARNED_BY_DATA
     this.#bytes += bytes
-    if (this.#bytes < BYTES_PER_IDLE_FRAME) return
-    const earned = Math.floor(this.#bytes / BYTES_PER_IDLE_FRAME)
-    this.#bytes -= earned * BYTES_PER_IDLE_FRAME
-    this.#frames = Math.min(IDLE_FRAMES_MAX, this.#frames + earned)
+    if (this.#bytes >= BYTES_PER_IDLE_FRAME) {
+      const pieces = Math.floor(this.#bytes / BYTES_PER_IDLE_FRAME)
+      this.#bytes -= pieces * BYTES_PER_IDLE_FRAME
+      earned += pieces
+    }
+    if (earned > 0) this.#frames = Math.min(IDLE_FRAMES_MAX, this.#frames + earned)
   }
 
   #refill(): void {

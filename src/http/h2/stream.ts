@@ -64,8 +64,8 @@ export interface StreamHost {
   readonly lost: boolean
   /** What must stand before the next block of fields. */
   takeTableUpdate(): string
-  /** Payload was sent. */
-  sent(bytes: number): void
+  /** Payload was sent; `dribbled`: a window let no more through. */
+  sent(bytes: number, dribbled: boolean): void
   /** The response of a stream is out, and the rest of its request is not wanted. */
   resetLater(stream: number): void
   /** The request is over and logged, and nothing of its response is left. */
@@ -343,7 +343,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     const { host, request: r } = this
     this.sendWindow -= size
     host.sendWindow -= size
-    host.sent(size)
+    host.sent(size, this.sendWindow <= 0 || host.sendWindow <= 0)
     this.#turnBytes += size
     this.#position = host.wire.bytesWritten
     // A tunnel counts its bytes itself.
