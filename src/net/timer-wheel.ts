@@ -72,7 +72,8 @@ export function cancelTimer(timer: Timer): void {
 }
 
 function link(timer: Timer, tick: number): void {
-  if (count++ === 0) currentTick = Math.floor(clock.monotonic / TICK_MS)
+  // Not during a turn: a place is then counted from the slot being visited, or the timer might come to stand in it again.
+  if (count++ === 0 && !turning) currentTick = Math.floor(clock.monotonic / TICK_MS)
   const at = Math.min(Math.max(tick, currentTick + 1), currentTick + MASK)
   const head = slots[at & MASK]!
   timer.tick = at
