@@ -12,6 +12,7 @@ import { type Later, postpone } from '../net/flush.ts'
 import { BodySink, LAST } from './body.ts'
 import type { Client } from './client.ts'
 import { redirectToNamed } from './error-pages.ts'
+import { logRequest } from './log-request.ts'
 import { GET } from './method.ts'
 import { type Carrier, type Held, Request } from './request.ts'
 import { NEXT } from './verdict.ts'
@@ -172,13 +173,7 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
 
   requestEnded(r: Request): void {
     const { main } = r
-    if (r.location.core.log_subrequest) {
-      const { logSteps } = r.location
-      for (let i = 0; i < logSteps.length; i++) {
-        const step = logSteps[i]!
-        step.run(r, step.conf as never)
-      }
-    }
+    if (r.location.core.log_subrequest) logRequest(r)
     if (!this.#mainOver) this.#owner?.onSubrequestEnd(r)
     this.onOver()
     r.requestBody = undefined

@@ -44,7 +44,10 @@ for (const [what, file] of [
 }
 
 test('what a worker counted in zones when it died is counted no more', async () => {
-  const silent = net.createServer((socket) => socket.unref()).listen(0, '127.0.0.1').unref()
+  const silent = net
+    .createServer((socket) => socket.unref())
+    .listen(0, '127.0.0.1')
+    .unref()
   await once(silent, 'listening')
   const { port } = silent.address() as net.AddressInfo
   await using server = await startWithBomb(`worker_processes 1; http {

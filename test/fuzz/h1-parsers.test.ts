@@ -10,28 +10,9 @@ import { ResponseParser } from '../../src/http/h1/response-parser.ts'
 import { CONNECT } from '../../src/http/method.ts'
 import { DONE } from '../../src/http/request-errors.ts'
 import { escapeUri, normalizeUri, unescapeUri } from '../../src/http/uri.ts'
+import { Dice } from '../harness/dice.ts'
 
 const ROUNDS = 40_000
-
-/** A small generator (mulberry32), so that a failure repeats. */
-class Dice {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed
-  }
-
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % limit
-  }
-
-  of<T>(items: readonly T[]): T {
-    return items[this.below(items.length)]!
-  }
-}
 
 const REQUESTS = [
   'GET /a/b?c=d HTTP/1.1\r\nHost: example.com:80\r\nConnection: keep-alive\r\nAccept: */*\r\n\r\n',

@@ -1,8 +1,9 @@
 /** Broken HTTP/2 against the running program: it goes on serving, says nothing above `error`, and leaks nothing. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Dice } from '../harness/dice.ts'
 import { H2Client } from '../harness/h2-client.ts'
-import { Dice, fuzzConnection } from '../harness/h2-fuzz.ts'
+import { fuzzConnection } from '../harness/h2-fuzz.ts'
 import { startViaduct } from '../harness/server.ts'
 import { descriptors } from '../robustness/process-facts.ts'
 

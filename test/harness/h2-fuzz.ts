@@ -18,31 +18,12 @@ import {
   windowUpdate,
 } from '../../src/http/h2/frames.ts'
 import { encodeField } from '../../src/http/h2/hpack-encoder.ts'
+import type { Dice } from './dice.ts'
 import { blockOf, requestFields, u32Text } from './h2-client.ts'
 
 const FRAMES_MAX = 24
 /** How long the server has for the end of a connection. */
 const WAIT_MS = 40
-
-/** A small generator (mulberry32). */
-export class Dice {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed
-  }
-
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % limit
-  }
-
-  of<T>(items: readonly T[]): T {
-    return items[this.below(items.length)]!
-  }
-}
 
 /** Speaks on one connection; resolves when it is over. `paths` are what is asked for. */
 export async function fuzzConnection(port: number, dice: Dice, paths: readonly string[]): Promise<void> {

@@ -17,8 +17,8 @@ import {
   settingsFrame,
   windowUpdate,
 } from '../../src/http/h2/frames.ts'
+import type { Dice } from './dice.ts'
 import { H2Client, u32Text } from './h2-client.ts'
-import type { Dice } from './h2-fuzz.ts'
 
 /** What may be asked for, and the statuses that answer a request without a body and one with. */
 export type Targets = readonly (readonly [path: string, plain: number, withBody: number])[]

@@ -4,7 +4,7 @@
  */
 import net from 'node:net'
 import tls from 'node:tls'
-import type { Dice } from './h2-fuzz.ts'
+import type { Dice } from './dice.ts'
 
 /** How long the server has for the end of a connection. */
 const WAIT_MS = 40

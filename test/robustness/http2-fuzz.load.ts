@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Dice } from '../harness/dice.ts'
 import { H2Client } from '../harness/h2-client.ts'
-import { Dice, fuzzConnection } from '../harness/h2-fuzz.ts'
+import { fuzzConnection } from '../harness/h2-fuzz.ts'
 import { startViaduct } from '../harness/server.ts'
 import { descriptors, residentBytes } from './process-facts.ts'
 

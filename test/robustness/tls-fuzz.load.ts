@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
-import { Dice } from '../harness/h2-fuzz.ts'
+import { Dice } from '../harness/dice.ts'
 import { askLegally, askStrangely, type Targets } from '../harness/h2-legal-fuzz.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 import { fuzzTls } from '../harness/tls-fuzz.ts'

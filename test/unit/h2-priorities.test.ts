@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Priorities } from '../../src/http/h2/priorities.ts'
 import { leaveList, TurnList, type Waiting } from '../../src/http/h2/turns.ts'
-import { Dice } from '../harness/h2-fuzz.ts'
+import { Dice } from '../harness/dice.ts'
 
 function placeOf(priorities: Priorities, id: number): { readonly rank: number; readonly share: number } {
   const stream = { id, rank: -1, share: -1 }

@@ -15,6 +15,7 @@ import type { ClientConnection } from '../client-connection.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../connection-counters.ts'
 import { debugEnd, debugHead } from '../debug-log.ts'
 import type { HttpListener } from '../listener.ts'
+import { logRequest } from '../log-request.ts'
 import { methodName } from '../method.ts'
 import { type Carrier, Request, type Tunnel } from '../request.ts'
 import { NEED_MORE, DONE as PARSED, REQUEST_ERRORS } from '../request-errors.ts'
@@ -396,11 +397,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   /** The response is out: log, then next request, lingering or close. */
   requestEnded(r: Request): void {
     debugEnd(r)
-    const { logSteps } = r.location
-    for (let i = 0; i < logSteps.length; i++) {
-      const step = logSteps[i]!
-      step.run(r, step.conf as never)
-    }
+    logRequest(r)
     r.cleanUp()
     if (this.#state === CLOSED || this.#state === TUNNEL) return
     if (r.aborted) return this.close()

@@ -12,6 +12,7 @@ import type { Client } from '../client.ts'
 import { connectionCounters, NONE, WRITING } from '../connection-counters.ts'
 import { debugEnd } from '../debug-log.ts'
 import { HeaderTable } from '../header-table.ts'
+import { logRequest } from '../log-request.ts'
 import { type Carrier, Request, type Tunnel } from '../request.ts'
 import { RequestFacts } from '../request-facts.ts'
 import { BodyIntake, TAKEN, TOO_LONG } from './body-intake.ts'
@@ -422,11 +423,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   /** The response is out: log, then the stream goes. */
   requestEnded(r: Request): void {
     debugEnd(r)
-    const { logSteps } = r.location
-    for (let i = 0; i < logSteps.length; i++) {
-      const step = logSteps[i]!
-      step.run(r, step.conf as never)
-    }
+    logRequest(r)
     r.cleanUp()
     if (this.#heldBytes > 0 && this.#written && !this.#closed && !r.aborted && !this.host.lost) this.#lingers = true
     else this.#leave()
