@@ -6,10 +6,11 @@
  */
 import { assert } from '../lib/assert.ts'
 import type { LogContext } from '../log/error-log.ts'
-import { BodySink, LAST, type Producer } from './body.ts'
+import type { BodySink, Producer } from './body.ts'
 import type { Client } from './client.ts'
 import { answerStatus } from './error-pages.ts'
 import type { Exchange } from './exchange/exchange.ts'
+import { HeadFirst, RefusedBody } from './head-sinks.ts'
 import { type HeaderTable, hashName } from './header-table.ts'
 import type { CapturePattern, LocationConf, ServerConf } from './location.ts'
 import { HEAD } from './method.ts'
@@ -647,50 +648,6 @@ export class Request implements LogContext {
   /** Writes to the error log of the location; `level` is a number of log/error-log.ts. */
   logError(level: number, message: string): void {
     this.location.log.write(level, message, this)
-  }
-}
-
-/** Sends the head before the first bytes. */
-class HeadFirst extends BodySink {
-  readonly #r: Request
-  #next: BodySink | undefined
-
-  constructor(r: Request) {
-    super()
-    this.#r = r
-  }
-
-  write(bytes: Uint8Array, flags: number): boolean {
-    this.#next ??= this.#send()
-    return this.#next.write(bytes, flags)
-  }
-
-  #send(): BodySink {
-    const r = this.#r
-    const { body } = r
-    r.carrier.sendHead(r)
-    const next = r.body
-    r.body = body
-    return next
-  }
-
-  override abort(): void {
-    this.#next?.abort()
-  }
-}
-
-/** Swallows the body of a refused response; who makes it need not know. */
-class RefusedBody extends BodySink {
-  readonly #r: Request
-
-  constructor(r: Request) {
-    super()
-    this.#r = r
-  }
-
-  write(_bytes: Uint8Array, flags: number): boolean {
-    if ((flags & LAST) !== 0 && !this.#r.ended) this.#r.answerRefusal()
-    return true
   }
 }
 
