@@ -239,26 +239,24 @@ function secure(below: StreamHandle, { context }: SecureContextHandle, isServer:
 /** Closing goes to the handle below; the engine goes when that is done. */
 function close(this: TlsHandle, done?: () => void): void {
   const below = this._parent as Below
-  below.close(() => {
-    below.over = undefined
-    // Whoever hears of the end may still ask what was agreed on.
-    done?.()
-    wireOf(this).onGone()
-    // Without this the engine's own end touches memory of the handle that is gone.
-    this.destroySSL()
-  })
+  below.close(() => free(this, below, done))
 }
 
 /** `reset_timedout_connection`: the peer is not told in the way of TLS, but by the kernel. */
 function reset(this: TlsHandle, done?: () => void): number {
   const below = this._parent as Below
   if (below.reset === undefined) return -1
-  return below.reset(() => {
-    below.over = undefined
-    done?.()
-    wireOf(this).onGone()
-    this.destroySSL()
-  })
+  return below.reset(() => free(this, below, done))
+}
+
+/** The handle below is gone. */
+function free(tls: TlsHandle, below: Below, done: (() => void) | undefined): void {
+  below.over = undefined
+  // Whoever hears of the end may still ask what was agreed on.
+  done?.()
+  wireOf(tls).onGone()
+  // Without this the engine's own end touches memory of the handle that is gone.
+  tls.destroySSL()
 }
 
 /** The handle below lives as long as the system knows it, and with it what is laid over it. */

@@ -2,20 +2,14 @@
  * The head of a request to an HTTP/2 back end, as a header block (RFC 9113, 8.3.1). Fields that belong to a connection
  * have no place in it, whoever sets them.
  */
+import { CONNECTION_FIELDS } from '../h2/connection-fields.ts'
 import { encodeField, encodeNeverIndexed } from '../h2/hpack-encoder.ts'
 import { hashName } from '../header-table.ts'
 import type { Text } from '../plan.ts'
 import type { Request } from '../request.ts'
 import { NameSet, type RequestFields } from './request-fields.ts'
 
-const CONNECTION_FIELDS = [
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-]
+const NOT_SENT = [...CONNECTION_FIELDS, 'http2-settings']
 /** What nobody on the way is to keep. */
 const SECRETS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie'])
 const SECRET_HASHES = new Set([...SECRETS].map(hashName))
@@ -46,7 +40,7 @@ export function ownFields(
   let block = ''
   for (const { name, value } of fields) {
     const text = evaluate(value).replaceAll(/[\0\r\n]/g, '')
-    if (text !== '' && !CONNECTION_FIELDS.includes(name)) block += encode(name, text)
+    if (text !== '' && !NOT_SENT.includes(name)) block += encode(name, text)
   }
   return block
 }
@@ -55,7 +49,7 @@ export function ownFields(
 export class FieldEncoder {
   readonly #fields: readonly EncodedField[]
   readonly #replaced: NameSet
-  readonly #own = new NameSet(CONNECTION_FIELDS)
+  readonly #own = new NameSet(NOT_SENT)
 
   constructor({ fields, replaced }: RequestFields) {
     this.#replaced = replaced

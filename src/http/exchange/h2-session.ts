@@ -28,6 +28,7 @@ import {
   GOAWAY,
   goAway,
   HEADERS,
+  headersFrames,
   INITIAL_WINDOW_SIZE,
   MAX_CONCURRENT_STREAMS,
   NO_ERROR,
@@ -40,6 +41,7 @@ import {
   pingAck,
   REFUSED_STREAM,
   RST_STREAM,
+  rstStream,
   SETTINGS,
   SETTINGS_ACK,
   settingsFrame,
@@ -154,21 +156,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     this.#nextId += 2
     this.#streams.set(id, stream)
     this.connection.requests++
-    const { wire } = this.connection
-    const end = last ? END_STREAM : 0
-    if (block.length <= FRAME_SIZE_DEFAULT) wire.write(frameHead(block.length, HEADERS, END_HEADERS | end, id) + block)
-    else this.#writeLongBlock(id, block, end)
+    this.connection.wire.write(headersFrames(id, block, last ? END_STREAM : 0, FRAME_SIZE_DEFAULT))
     return id
-  }
-
-  #writeLongBlock(id: number, block: string, end: number): void {
-    let frames = ''
-    for (let at = 0; at < block.length; at += FRAME_SIZE_DEFAULT) {
-      const piece = block.slice(at, at + FRAME_SIZE_DEFAULT)
-      const flags = (at === 0 ? end : 0) | (at + FRAME_SIZE_DEFAULT >= block.length ? END_HEADERS : 0)
-      frames += frameHead(piece.length, at === 0 ? HEADERS : CONTINUATION, flags, id) + piece
-    }
-    this.connection.wire.write(frames)
   }
 
   block(stream: H2Stream): void {
@@ -180,7 +169,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     if (this.#waiting?.delete(stream) === true && this.#waiting.size === 0) return this.#close()
     if (!this.#streams.delete(stream.id) || this.#closed) return
     if (code >= 0) {
-      this.connection.wire.write(frameHead(4, RST_STREAM, 0, stream.id) + String.fromCharCode(0, 0, 0, code))
+      this.connection.wire.write(rstStream(stream.id, code))
       if (this.#lastReadMs < stream.openedMs) this.#doubt()
     }
     if (this.#streams.size > 0) return

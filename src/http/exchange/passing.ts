@@ -6,6 +6,7 @@ import { defineSlot, type Request } from '../request.ts'
 import type { Verdict } from '../verdict.ts'
 import type { ExchangeConf } from './conf.ts'
 import { takeExchange } from './exchange.ts'
+import type { SslTargets } from './ssl-targets.ts'
 import type { TransportConf } from './transport-directives.ts'
 
 const BOUND = defineSlot<string>()
@@ -28,15 +29,29 @@ export function compileConnect(
 ): (r: Request) => ConnectOptions {
   const localAddress = bind === undefined ? undefined : boundOnce(at.text(bind), bind_dynamic)
   const plain: ConnectOptions = { keepAlive: socket_keepalive }
-  let secured = plain
+  let latest = plain
   return (r) => {
     const tls = mayUseTls ? r.exchange!.tls : undefined
     const address = localAddress?.(r)
     if (address !== undefined && address !== '') return { ...plain, tls, localAddress: address }
     if (tls === undefined) return plain
     // Mostly one target is asked again and again.
-    if (secured.tls !== tls) secured = { ...plain, tls }
-    return secured
+    if (latest.tls !== tls) latest = { ...plain, tls }
+    return latest
+  }
+}
+
+/** The request of a location that may speak TLS, which it does for targets of `scheme`; empty when it cannot. */
+export function secured(
+  request: ExchangeConf['request'],
+  tls: SslTargets | undefined,
+  scheme: string,
+): ExchangeConf['request'] {
+  if (tls === undefined) return request
+  return (r, exchange) => {
+    const secure = exchange.scheme === scheme
+    exchange.tls = secure ? tls.target(r, exchange.targetHost) : undefined
+    return secure && exchange.tls === undefined ? '' : request(r, exchange)
   }
 }
 

@@ -169,6 +169,19 @@ export const transport = {
   }),
 }
 
+/** What every protocol to back ends has: how connections are made, how long that takes, how many servers are tried. */
+export const connecting = {
+  bind: transport.bind,
+  bind_dynamic: transport.bind_dynamic,
+  allow_upstream: transport.allow_upstream,
+  socket_keepalive: transport.socket_keepalive,
+  connect_timeout: transport.connect_timeout,
+  send_timeout: transport.send_timeout,
+  read_timeout: transport.read_timeout,
+  next_upstream_tries: transport.next_upstream_tries,
+  next_upstream_timeout: transport.next_upstream_timeout,
+}
+
 /** `proxy_bind address`: undefined for `off`. */
 function bindAddress(): Args<Template | undefined> {
   return {

@@ -91,6 +91,19 @@ export function windowUpdate(stream: number, count: number): string {
 }
 
 /** Ends a stream at once. */
+/** A block of fields as HEADERS, and CONTINUATION where it is longer than `frameMax`; `flags` are END_STREAM or 0. */
+export function headersFrames(stream: number, block: string, flags: number, frameMax: number): string {
+  if (block.length <= frameMax) return frameHead(block.length, HEADERS, flags | END_HEADERS, stream) + block
+  let frames = ''
+  for (let at = 0; at < block.length; at += frameMax) {
+    const piece = block.slice(at, at + frameMax)
+    const own = (at === 0 ? flags : 0) | (at + frameMax >= block.length ? END_HEADERS : 0)
+    frames += frameHead(piece.length, at === 0 ? HEADERS : CONTINUATION, own, stream) + piece
+  }
+  return frames
+}
+
+/** Ends a stream at once. */
 export function rstStream(stream: number, code: number): string {
   return frameHead(4, RST_STREAM, 0, stream) + u32Text(code)
 }

@@ -8,6 +8,7 @@
 import type { LineRules } from '../h1/field-lines.ts'
 import { CR, LF, METHOD, NAME, SPACE } from '../h1/tokens.ts'
 import { type HeaderTable, hashName } from '../header-table.ts'
+import { CONNECTION_FIELDS } from './connection-fields.ts'
 import type { FieldReceiver } from './hpack-decoder.ts'
 
 /** The limits of a block: those of lines, and how many buffers of `bufferSize` all fields together may fill. */
@@ -25,11 +26,11 @@ const COOKIE = hashName('cookie')
 const TE = hashName('te')
 
 /** Fields that speak of a connection, and nginx's spelling of them: they have no place here. */
-const CONNECTION_FIELDS: ReadonlyMap<number, { readonly name: string; readonly spelling: string }> = new Map(
-  ['Connection', 'Keep-Alive', 'Transfer-Encoding', 'Upgrade', 'Proxy-Connection'].map((spelling) => {
-    const name = spelling.toLowerCase()
-    return [hashName(name), { name, spelling }]
-  }),
+const REFUSED: ReadonlyMap<number, { readonly name: string; readonly spelling: string }> = new Map(
+  CONNECTION_FIELDS.map((name) => [
+    hashName(name),
+    { name, spelling: name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase()) },
+  ]),
 )
 
 /** Names found sound, by hash: most blocks bring the same ones again. */
@@ -96,7 +97,7 @@ export class RequestFields implements FieldReceiver {
       this.#cookie = this.#cookie === '' ? value : this.#cookie + '; ' + value
       return
     }
-    if (CONNECTION_FIELDS.has(hash) || hash === TE) this.#connectionField(name, hash, value)
+    if (REFUSED.has(hash) || hash === TE) this.#connectionField(name, hash, value)
     if (this.#table.count >= this.#limits.countMax) this.#refuse('sent too many header lines', 494)
     else this.#table.addDecoded(name, hash, value)
   }
@@ -152,7 +153,7 @@ export class RequestFields implements FieldReceiver {
   }
 
   #connectionField(name: string, hash: number, value: string): void {
-    const known = CONNECTION_FIELDS.get(hash)
+    const known = REFUSED.get(hash)
     if (known?.name === name) this.#refuse(`sent "${known.spelling}" header`)
     if (name !== 'te') return
     if (this.#teSeen || value.toLowerCase() !== 'trailers') this.#refuse('sent invalid "TE" header')

@@ -6,19 +6,14 @@ import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
 import { absoluteLocation } from '../h1/serializer.ts'
 import type { Request } from '../request.ts'
+import { CONNECTION_FIELDS } from './connection-fields.ts'
 import { encodeField, encodeStatus } from './hpack-encoder.ts'
 
 /** Literal without indexing, its name the one of that number in the static table. */
 const CONTENT_LENGTH_NAME = '\x0f\x0d'
 
-/** Fields that speak of a connection (RFC 9113, 8.2.2): they end here, whoever set them. */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-])
+/** They end here. */
+const DROPPED: ReadonlySet<string> = new Set(CONNECTION_FIELDS)
 /** Encoded runs of lines: how many are remembered, and how long they may be. */
 const RUNS_MAX = 256
 const RUN_LENGTH_MAX = 2048
@@ -109,6 +104,6 @@ export function encodeLines(lines: string): string {
 
 function oneField(name: string, value: string): string {
   const lower = name.toLowerCase()
-  if (CONNECTION_FIELDS.has(lower)) return ''
+  if (DROPPED.has(lower)) return ''
   return encodeField(lower, value)
 }

@@ -17,13 +17,11 @@ import { type Carrier, Request, type Tunnel } from '../request.ts'
 import { RequestFacts } from '../request-facts.ts'
 import { BodyIntake, TAKEN, TOO_LONG } from './body-intake.ts'
 import {
-  CONTINUATION,
   DATA,
-  END_HEADERS,
   END_STREAM,
   FRAME_HEAD_SIZE,
   frameHead,
-  HEADERS,
+  headersFrames,
   INTERNAL_ERROR,
   PROTOCOL_ERROR,
   rstStream,
@@ -208,15 +206,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     const block = host.takeTableUpdate() + fields
     const flags = last ? END_STREAM : 0
     const before = wire.bytesWritten
-    if (block.length <= frameMax) {
-      wire.write(frameHead(block.length, HEADERS, flags | END_HEADERS, id) + block)
-    } else {
-      for (let at = 0; at < block.length; at += frameMax) {
-        const piece = block.slice(at, at + frameMax)
-        const end = at + frameMax >= block.length ? END_HEADERS : 0
-        wire.write(frameHead(piece.length, at === 0 ? HEADERS : CONTINUATION, at === 0 ? flags | end : end, id) + piece)
-      }
-    }
+    wire.write(headersFrames(id, block, flags, frameMax))
     this.#position = wire.bytesWritten
     return this.#position - before
   }

@@ -12,6 +12,7 @@ import { escapeUri } from '../uri.ts'
 
 const TIMEOUT_MS = 60_000
 const ANSWER_SIZE_MAX = 65536
+const NO_BYTES = Buffer.alloc(0)
 const MEDIA_TYPE = 'application/ocsp-response'
 
 /** A responder's URL taken apart. */
@@ -51,8 +52,7 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
   readonly #request: string
   readonly #timer = new Timer(this)
   #wire: HandleWire | undefined
-  #answer: Buffer[] = []
-  #size = 0
+  #answer: Buffer = NO_BYTES
   #done = false
 
   /** Begins to ask; `question` is in DER. */
@@ -90,11 +90,10 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
   }
 
   onBytes(buffer: Buffer, size: number): void {
-    this.#size += size
-    if (this.#size > ANSWER_SIZE_MAX) return this.#end(undefined, 'OCSP responder sent too long response')
-    this.#answer.push(Buffer.from(buffer.subarray(0, size)))
+    const bytes = Buffer.concat([this.#answer, buffer.subarray(0, size)])
+    if (bytes.length > ANSWER_SIZE_MAX) return this.#end(undefined, 'OCSP responder sent too long response')
+    this.#answer = bytes
     // A responder that keeps the connection open has told the length.
-    const bytes = Buffer.concat(this.#answer)
     const body = bodyAt(bytes)
     const length =
       body < 0 ? undefined : /\ncontent-length:[ \t]*(\d+)[ \t]*\r?\n/i.exec(bytes.latin1Slice(0, body))?.[1]
@@ -127,7 +126,7 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
   }
 
   #read(): void {
-    const bytes = Buffer.concat(this.#answer)
+    const bytes = this.#answer
     const body = bodyAt(bytes)
     const head = body < 0 ? '' : bytes.latin1Slice(0, body)
     const status = /^HTTP\/\d\.\d (\d{3})/.exec(head)?.[1]

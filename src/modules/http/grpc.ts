@@ -9,11 +9,11 @@ import type { Exchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { FieldEncoder, requestStart } from '../../http/exchange/h2-request.ts'
 import { HTTP2 } from '../../http/exchange/http2.ts'
-import { BARE, compileConnect, compileDenies, passOn } from '../../http/exchange/passing.ts'
+import { BARE, compileConnect, compileDenies, passOn, secured } from '../../http/exchange/passing.ts'
 import { compileFields, setHeader, wholeTarget } from '../../http/exchange/request-fields.ts'
 import { ssl, sslConf } from '../../http/exchange/ssl-directives.ts'
 import { compileSsl, type SslTargets } from '../../http/exchange/ssl-targets.ts'
-import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
+import { connecting, transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { encodeField } from '../../http/h2/hpack-encoder.ts'
 import { hashName } from '../../http/header-table.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
@@ -34,18 +34,10 @@ const socketBuffer = {
 }
 
 const shared = {
-  bind: transport.bind,
-  bind_dynamic: transport.bind_dynamic,
-  allow_upstream: transport.allow_upstream,
+  ...connecting,
   request_dynamic: transport.request_dynamic,
-  socket_keepalive: transport.socket_keepalive,
-  connect_timeout: transport.connect_timeout,
-  send_timeout: transport.send_timeout,
-  read_timeout: transport.read_timeout,
   buffer_size: transport.buffer_size,
   next_upstream: transport.next_upstream,
-  next_upstream_tries: transport.next_upstream_tries,
-  next_upstream_timeout: transport.next_upstream_timeout,
   intercept_errors: transport.intercept_errors,
   hide_header: transport.hide_header,
   pass_header: transport.pass_header,
@@ -163,17 +155,11 @@ function compileExchange(conf: Conf, target: GrpcTarget, tls: SslTargets | undef
     ignore: ignoreMask(settings.ignore_headers ?? []) | IGNORE_BUFFERING,
     hidden: hiddenFields(HIDDEN, settings.hide_header, settings.pass_header),
     resolve: target.resolve,
-    request: tls === undefined ? request : (r, exchange) => (chooseTls(r, exchange, tls) ? request(r, exchange) : ''),
+    request: secured(request, tls, GRPCS),
     connectOptions: compileConnect(settings, tls !== undefined, at),
     denies: compileDenies(settings, at),
     perServer: settings.request_dynamic,
   }
-}
-
-/** Notes how TLS is spoken, if it is; false when that is not possible. */
-function chooseTls(r: Request, exchange: Exchange, tls: SslTargets): boolean {
-  exchange.tls = exchange.scheme === GRPCS ? tls.target(r, exchange.targetHost) : undefined
-  return exchange.tls !== undefined || exchange.scheme !== GRPCS
 }
 
 /** The head of a request (ngx_http_grpc_create_request). */

@@ -6,7 +6,7 @@ import type { ExchangeConf } from '../../http/exchange/conf.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { MEMCACHED_GET, memcached } from '../../http/exchange/memcached.ts'
 import { BARE, compileConnect, compileDenies, passOn } from '../../http/exchange/passing.ts'
-import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
+import { connecting, transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { GET, HEAD } from '../../http/method.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { Request } from '../../http/request.ts'
@@ -21,16 +21,8 @@ import { template } from '../../value/template.ts'
 const HSL: readonly Context[] = ['http', 'server', 'location']
 
 const shared = {
-  bind: transport.bind,
-  bind_dynamic: transport.bind_dynamic,
-  allow_upstream: transport.allow_upstream,
-  socket_keepalive: transport.socket_keepalive,
-  connect_timeout: transport.connect_timeout,
-  send_timeout: transport.send_timeout,
-  read_timeout: transport.read_timeout,
+  ...connecting,
   buffer_size: transport.buffer_size,
-  next_upstream_tries: transport.next_upstream_tries,
-  next_upstream_timeout: transport.next_upstream_timeout,
 }
 
 const allDirectives = {

@@ -5,17 +5,15 @@
  */
 import { type ConfOf, family } from '../../config/directive.ts'
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../../http/exchange/conf.ts'
-import type { Exchange } from '../../http/exchange/exchange.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { HTTP1 } from '../../http/exchange/http1.ts'
 import { HTTP2 } from '../../http/exchange/http2.ts'
-import { compileConnect, compileDenies, passOn } from '../../http/exchange/passing.ts'
+import { compileConnect, compileDenies, passOn, secured } from '../../http/exchange/passing.ts'
 import { ssl, sslConf } from '../../http/exchange/ssl-directives.ts'
 import { compileSsl, type SslTargets } from '../../http/exchange/ssl-targets.ts'
 import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
 import type { Plan } from '../../http/plan.ts'
-import type { Request } from '../../http/request.ts'
 import { compileSize } from '../../http/size-value.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import { notePassed } from './proxy-check.ts'
@@ -101,7 +99,7 @@ function compileExchange(
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(HIDDEN, settings.hide_header, settings.pass_header),
     resolve: target.resolve,
-    request: tls === undefined ? request : (r, exchange) => (chooseTls(r, exchange, tls) ? request(r, exchange) : ''),
+    request: secured(request, tls, HTTPS),
     rate: compileSize(settings.limit_rate, at),
     connectOptions: compileConnect(settings, tls !== undefined, at),
     denies: compileDenies(settings, at),
@@ -109,10 +107,4 @@ function compileExchange(
     rewriteRedirect: rewrite,
     rewriteCookie: compileCookies(conf, at),
   }
-}
-
-/** Notes how TLS is spoken, if it is; false when that is not possible. */
-function chooseTls(r: Request, exchange: Exchange, tls: SslTargets): boolean {
-  exchange.tls = exchange.scheme === HTTPS ? tls.target(r, exchange.targetHost) : undefined
-  return exchange.tls !== undefined || exchange.scheme !== HTTPS
 }

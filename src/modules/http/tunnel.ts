@@ -5,7 +5,7 @@ import type { ExchangeConf } from '../../http/exchange/conf.ts'
 import { dynamicGroup } from '../../http/exchange/dynamic-group.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
 import { BARE, compileConnect, compileDenies, passOn } from '../../http/exchange/passing.ts'
-import { transport, transportConf } from '../../http/exchange/transport-directives.ts'
+import { connecting, transport, transportConf } from '../../http/exchange/transport-directives.ts'
 import { TUNNEL } from '../../http/exchange/tunnel-codec.ts'
 import { CONNECT } from '../../http/method.ts'
 import { type AttachContext, httpModule } from '../../http/module.ts'
@@ -36,16 +36,8 @@ const address: Args<Template> = {
 
 const directives = {
   ...family('tunnel', {
-    bind: transport.bind,
-    bind_dynamic: transport.bind_dynamic,
-    allow_upstream: transport.allow_upstream,
-    socket_keepalive: transport.socket_keepalive,
-    connect_timeout: transport.connect_timeout,
-    send_timeout: transport.send_timeout,
-    read_timeout: transport.read_timeout,
+    ...connecting,
     send_lowat: transport.send_lowat,
-    next_upstream_tries: transport.next_upstream_tries,
-    next_upstream_timeout: transport.next_upstream_timeout,
   }),
   tunnel_pass: directive({
     in: ['server', 'location', 'if'],
