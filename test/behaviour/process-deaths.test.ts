@@ -15,7 +15,7 @@ import { isMainThread } from 'node:worker_threads'
 const take = (name) => { try { fs.rmdirSync(new URL(name, import.meta.url)); return true } catch { return false } }
 if (!isMainThread) setInterval(() => {
   if (take('throw')) throw new Error('a bug')
-  if (take('fill')) for (let list; ; ) list = { list, some: [1, 2, 3] }
+  if (take('fill')) for (const list = []; ; ) list.push(new Array(1 << 17).fill(list))
 }, 5).unref()
 `
 
