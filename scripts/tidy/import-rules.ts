@@ -32,12 +32,11 @@ const NETWORKING = /^node:(?:net|tls|dgram|dns|http|https|http2)(?:\/|$)/
 /** Checks the imports of all files. `networkUsers` are the files outside net/ that may use Node's networking, with the reason. */
 export function checkImports(files: readonly TreeFile[], networkUsers: Readonly<Record<string, string>>): Finding[] {
   const sources = files.filter((file) => file.path.startsWith('src/'))
-  const owners = moduleOwners(files)
   const findings: Finding[] = []
   for (const file of sources) {
     for (const one of file.imports) {
       const message =
-        (one.isFile ? fileProblem(file.path, one, owners) : packageProblem(file.path, one, networkUsers)) ??
+        (one.isFile ? fileProblem(file.path, one) : packageProblem(file.path, one, networkUsers)) ??
         (one.reexport ? 'names are exported where they are defined' : undefined)
       if (message !== undefined) findings.push({ path: file.path, line: one.line, message })
     }
@@ -51,7 +50,7 @@ function packageProblem(from: string, one: Import, networkUsers: Readonly<Record
   return `${one.target} is used in src/net/ alone`
 }
 
-function fileProblem(from: string, one: Import, owners: ReadonlyMap<string, string>): string | undefined {
+function fileProblem(from: string, one: Import): string | undefined {
   const { target } = one
   if (!target.startsWith('src/')) return target === 'package.json' ? undefined : `${target} is outside of src/`
   if (!path.extname(target)) return `${target}: the ending of a file is written out`
@@ -62,36 +61,22 @@ function fileProblem(from: string, one: Import, owners: ReadonlyMap<string, stri
   if (other.rank > own.rank || (other.rank === own.rank && other.name !== own.name)) {
     return `${own.name} may not import ${other.name} (${target})`
   }
-  return moduleProblem(from, target, owners)
+  return moduleProblem(from, target)
 }
 
 /** What runs modules knows none of them, and what two modules share stands below both. */
-function moduleProblem(from: string, target: string, owners: ReadonlyMap<string, string>): string | undefined {
+function moduleProblem(from: string, target: string): string | undefined {
   if (!target.startsWith('src/modules/') || target.startsWith('src/modules/core/') || target === MODULE_LIST) {
     return undefined
   }
   if (from === MODULE_LIST) return undefined
   if (!from.startsWith('src/modules/')) return `${target} is reached through the list of modules`
-  const owner = (file: string): string => owners.get(file) ?? file
-  return owner(from) === owner(target) ? undefined : `${target} belongs to another module`
+  return moduleOf(from) === moduleOf(target) ? undefined : `${target} belongs to another module`
 }
 
-/** Each file of a module by the file that the list names: `proxy-target.ts` belongs to `proxy.ts`. */
-function moduleOwners(files: readonly TreeFile[]): ReadonlyMap<string, string> {
-  const list = files.find((file) => file.path === MODULE_LIST)
-  const listed = (list?.imports ?? []).map((one) => one.target).filter((target) => target.startsWith('src/modules/'))
-  const owners = new Map<string, string>()
-  for (const { path: file } of files) {
-    if (!file.startsWith('src/modules/')) continue
-    const stem = file.replace(/\.ts$/, '')
-    const heads = listed.filter((head) => {
-      const start = head.replace(/\.ts$/, '')
-      return stem === start || stem.startsWith(`${start}-`) || stem.startsWith(`${start}/`)
-    })
-    const longest = heads.sort((a, b) => b.length - a.length)[0]
-    if (longest !== undefined) owners.set(file, longest)
-  }
-  return owners
+/** What a file belongs to: its folder in `src/modules/http/`, or itself when it stands there alone. */
+function moduleOf(file: string): string {
+  return file.split('/').slice(0, 4).join('/')
 }
 
 function layerOf(file: string): string {

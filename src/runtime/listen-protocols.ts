@@ -2,8 +2,9 @@
  * What is spoken on one address, put together from all its `listen` lines: what one says holds for all, and lines that
  * do not agree are warned about (ngx_http_add_addresses).
  */
-import type { Listen } from '../http/core-readers.ts'
-import type { AddressProtocols } from '../http/listener.ts'
+
+import type { AddressProtocols } from '../http/server/listener.ts'
+import type { Listen } from '../http/settings/core-readers.ts'
 
 const PROXY_PROTOCOL = 1
 const SSL = 2

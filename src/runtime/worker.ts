@@ -2,10 +2,11 @@
  * One worker's serving side: the current program, its listeners and its connections. A reload swaps the virtual servers
  * under the listeners; connections, pools and requests under way stay.
  */
-import type { Client } from '../http/client.ts'
-import { connectionCounters } from '../http/connection-counters.ts'
-import { acceptClient } from '../http/front.ts'
-import { HttpListener } from '../http/listener.ts'
+
+import { acceptClient } from '../http/accept/front.ts'
+import type { Client } from '../http/request/client.ts'
+import { connectionCounters } from '../http/server/connection-counters.ts'
+import { HttpListener } from '../http/server/listener.ts'
 import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
 import { parseIp } from '../lib/ip.ts'

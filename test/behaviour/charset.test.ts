@@ -1,7 +1,7 @@
 /** charset, source_charset and charset_map: labels, and bodies that are recoded from and to UTF-8. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Utf8Table } from '../../src/http/charset-tables.ts'
+import { Utf8Table } from '../../src/modules/http/charset/tables.ts'
 import { Prefix, startViaduct } from '../harness/server.ts'
 
 const CONF = `

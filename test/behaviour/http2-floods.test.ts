@@ -22,8 +22,8 @@ import {
   settingsFrame,
   WINDOW_MAX,
   windowUpdate,
-} from '../../src/http/h2/frames.ts'
-import { encodeField } from '../../src/http/h2/hpack-encoder.ts'
+} from '../../src/http/h2/wire/frames.ts'
+import { encodeField } from '../../src/http/h2/wire/hpack-encoder.ts'
 import { blockOf, H2Client, requestFields } from '../harness/h2-client.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 

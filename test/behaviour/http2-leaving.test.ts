@@ -1,7 +1,7 @@
 /** HTTP/2 clients that leave, take back a request, or send too much of one: what the back end and the log see of it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CANCEL, END_STREAM, NO_ERROR, rstStream } from '../../src/http/h2/frames.ts'
+import { CANCEL, END_STREAM, NO_ERROR, rstStream } from '../../src/http/h2/wire/frames.ts'
 import { H2Client } from '../harness/h2-client.ts'
 import { Peer, reply } from '../harness/peer.ts'
 import { startViaduct } from '../harness/server.ts'

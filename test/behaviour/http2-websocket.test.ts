@@ -15,7 +15,7 @@ import {
   SETTINGS,
   u16,
   u32,
-} from '../../src/http/h2/frames.ts'
+} from '../../src/http/h2/wire/frames.ts'
 import { H2Client } from '../harness/h2-client.ts'
 import { startViaduct } from '../harness/server.ts'
 

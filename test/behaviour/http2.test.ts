@@ -4,7 +4,7 @@ import http2 from 'node:http2'
 import net from 'node:net'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { CANCEL, NO_ERROR, REFUSED_STREAM, rstStream } from '../../src/http/h2/frames.ts'
+import { CANCEL, NO_ERROR, REFUSED_STREAM, rstStream } from '../../src/http/h2/wire/frames.ts'
 import { H2Client, type RequestOptions, type Response } from '../harness/h2-client.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 

@@ -1,7 +1,7 @@
 /** What an HTTP/2 back end must not send: each is logged in nginx's words and answered with 502, and nothing leaks out. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { frameHead, settingsFrame, windowUpdate } from '../../src/http/h2/frames.ts'
+import { frameHead, settingsFrame, windowUpdate } from '../../src/http/h2/wire/frames.ts'
 import { dataFrame, H2Peer, headFrames } from '../harness/h2-peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
-import { settingsFrame } from '../../src/http/h2/frames.ts'
+import { settingsFrame } from '../../src/http/h2/wire/frames.ts'
 import { dataFrame, H2Peer, headFrames, type PeerStream } from '../harness/h2-peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 

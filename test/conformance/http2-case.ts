@@ -1,5 +1,5 @@
 /** What a case of HTTP/2 is made of. */
-import { END_HEADERS, END_STREAM, HEADERS } from '../../src/http/h2/frames.ts'
+import { END_HEADERS, END_STREAM, HEADERS } from '../../src/http/h2/wire/frames.ts'
 import { blockOf, type H2Client, requestFields } from '../harness/h2-client.ts'
 
 /** How a case must end. */

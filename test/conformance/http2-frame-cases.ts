@@ -29,7 +29,7 @@ import {
   settingsFrame,
   WINDOW_MAX,
   WINDOW_UPDATE,
-} from '../../src/http/h2/frames.ts'
+} from '../../src/http/h2/wire/frames.ts'
 import { blockOf, type H2Client, requestFields, u32Text } from '../harness/h2-client.ts'
 import {
   answered,

@@ -1,6 +1,6 @@
 /** Cases of requests (RFC 9113, section 8) and of HPACK (RFC 7541). */
-import { COMPRESSION_ERROR, HEADERS, PROTOCOL_ERROR } from '../../src/http/h2/frames.ts'
-import { encodeField } from '../../src/http/h2/hpack-encoder.ts'
+import { COMPRESSION_ERROR, HEADERS, PROTOCOL_ERROR } from '../../src/http/h2/wire/frames.ts'
+import { encodeField } from '../../src/http/h2/wire/hpack-encoder.ts'
 import {
   A,
   type Case,

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ChunkedDecoder, MALFORMED } from '../../src/http/h1/chunked.ts'
 import { RequestParser } from '../../src/http/h1/request-parser.ts'
-import { DONE, REQUEST_ERRORS } from '../../src/http/request-errors.ts'
+import { DONE, REQUEST_ERRORS } from '../../src/http/message/request-errors.ts'
 
 /** Reads one request, body included, as a connection would; -1 when its end never comes. */
 function statusOf(text: string): number {

@@ -7,9 +7,9 @@ import { test } from 'node:test'
 import { ChunkedDecoder, type ChunkSink, MALFORMED } from '../../src/http/h1/chunked.ts'
 import { REQUEST_LIMITS, type RequestLimits, RequestParser } from '../../src/http/h1/request-parser.ts'
 import { ResponseParser } from '../../src/http/h1/response-parser.ts'
-import { CONNECT } from '../../src/http/method.ts'
-import { DONE } from '../../src/http/request-errors.ts'
-import { escapeUri, normalizeUri, unescapeUri } from '../../src/http/uri.ts'
+import { CONNECT } from '../../src/http/message/method.ts'
+import { DONE } from '../../src/http/message/request-errors.ts'
+import { escapeUri, normalizeUri, unescapeUri } from '../../src/http/message/uri.ts'
 import { Dice } from '../harness/dice.ts'
 
 const ROUNDS = 40_000

@@ -1,7 +1,7 @@
 /** Mutated answers of an HTTP/2 back end, from a fixed seed: every request is answered or cut off, and the server lives. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { windowUpdate } from '../../src/http/h2/frames.ts'
+import { windowUpdate } from '../../src/http/h2/wire/frames.ts'
 import { dataFrame, H2Peer, headFrames } from '../harness/h2-peer.ts'
 import { startViaduct } from '../harness/server.ts'
 

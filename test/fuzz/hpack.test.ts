@@ -1,9 +1,9 @@
 /** Random and mutated header blocks against HPACK, from a fixed seed: nothing throws, and nothing grows beyond its limits. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HpackDecoder } from '../../src/http/h2/hpack-decoder.ts'
-import { encodeField } from '../../src/http/h2/hpack-encoder.ts'
-import { huffmanDecode, huffmanEncode, huffmanSize } from '../../src/http/h2/huffman.ts'
+import { HpackDecoder } from '../../src/http/h2/wire/hpack-decoder.ts'
+import { encodeField } from '../../src/http/h2/wire/hpack-encoder.ts'
+import { huffmanDecode, huffmanEncode, huffmanSize } from '../../src/http/h2/wire/huffman.ts'
 
 const ROUNDS = 20_000
 let state = 4711

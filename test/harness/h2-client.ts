@@ -25,9 +25,9 @@ import {
   u31,
   u32,
   WINDOW_UPDATE,
-} from '../../src/http/h2/frames.ts'
-import { HpackDecoder } from '../../src/http/h2/hpack-decoder.ts'
-import { encodeField } from '../../src/http/h2/hpack-encoder.ts'
+} from '../../src/http/h2/wire/frames.ts'
+import { HpackDecoder } from '../../src/http/h2/wire/hpack-decoder.ts'
+import { encodeField } from '../../src/http/h2/wire/hpack-encoder.ts'
 
 const WAIT_MS = 8000
 const SHOWN = 30

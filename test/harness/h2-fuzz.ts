@@ -16,8 +16,8 @@ import {
   SETTINGS,
   settingsFrame,
   windowUpdate,
-} from '../../src/http/h2/frames.ts'
-import { encodeField } from '../../src/http/h2/hpack-encoder.ts'
+} from '../../src/http/h2/wire/frames.ts'
+import { encodeField } from '../../src/http/h2/wire/hpack-encoder.ts'
 import type { Dice } from './dice.ts'
 import { blockOf, requestFields, u32Text } from './h2-client.ts'
 

@@ -16,7 +16,7 @@ import {
   PRIORITY_FLAG,
   settingsFrame,
   windowUpdate,
-} from '../../src/http/h2/frames.ts'
+} from '../../src/http/h2/wire/frames.ts'
 import type { Dice } from './dice.ts'
 import { H2Client, u32Text } from './h2-client.ts'
 

@@ -22,9 +22,9 @@ import {
   SETTINGS,
   settingsFrame,
   windowUpdate,
-} from '../../src/http/h2/frames.ts'
-import { HpackDecoder } from '../../src/http/h2/hpack-decoder.ts'
-import { encodeField } from '../../src/http/h2/hpack-encoder.ts'
+} from '../../src/http/h2/wire/frames.ts'
+import { HpackDecoder } from '../../src/http/h2/wire/hpack-decoder.ts'
+import { encodeField } from '../../src/http/h2/wire/hpack-encoder.ts'
 
 const WAIT_TIMEOUT_MS = 10_000
 

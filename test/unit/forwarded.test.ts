@@ -1,7 +1,7 @@
 /** The address that trusted proxies say a request came from. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { forwardedPeer, parsePeer } from '../../src/http/forwarded.ts'
+import { forwardedPeer, parsePeer } from '../../src/http/message/forwarded.ts'
 import { parseCidr } from '../../src/lib/cidr.ts'
 import { formatIp, parseIp } from '../../src/lib/ip.ts'
 

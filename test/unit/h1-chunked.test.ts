@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { ChunkedDecoder, type ChunkSink, MALFORMED } from '../../src/http/h1/chunked.ts'
 import { FieldLines, LINES_DONE } from '../../src/http/h1/field-lines.ts'
 import { REQUEST_LIMITS } from '../../src/http/h1/request-parser.ts'
-import { HeaderTable } from '../../src/http/header-table.ts'
+import { HeaderTable } from '../../src/http/message/header-table.ts'
 import { atEveryCut } from './h1-cuts.ts'
 
 const decoder = new ChunkedDecoder()

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { REQUEST_LIMITS, type RequestLimits, RequestParser } from '../../src/http/h1/request-parser.ts'
-import { hashName } from '../../src/http/header-table.ts'
-import { CONNECT, methodBit, methodName, UNKNOWN } from '../../src/http/method.ts'
-import * as errors from '../../src/http/request-errors.ts'
+import { hashName } from '../../src/http/message/header-table.ts'
+import { CONNECT, methodBit, methodName, UNKNOWN } from '../../src/http/message/method.ts'
+import * as errors from '../../src/http/message/request-errors.ts'
 import { atEveryCut, feed } from './h1-cuts.ts'
 
 interface Seen {

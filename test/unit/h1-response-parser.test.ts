@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as response from '../../src/http/h1/response-parser.ts'
-import { DONE, NEED_MORE } from '../../src/http/request-errors.ts'
+import { DONE, NEED_MORE } from '../../src/http/message/request-errors.ts'
 import { atEveryCut, feed } from './h1-cuts.ts'
 
 const parser = new response.ResponseParser()

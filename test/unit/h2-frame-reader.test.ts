@@ -1,7 +1,7 @@
 /** Frames come out the same however the bytes are cut. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type FrameOwner, FrameReader } from '../../src/http/h2/frame-reader.ts'
+import { type FrameOwner, FrameReader } from '../../src/http/h2/wire/frame-reader.ts'
 import {
   ENHANCE_YOUR_CALM,
   FRAME_SIZE_ERROR,
@@ -13,7 +13,7 @@ import {
   rstStream,
   settingsFrame,
   windowUpdate,
-} from '../../src/http/h2/frames.ts'
+} from '../../src/http/h2/wire/frames.ts'
 
 const WHOLE_MAX = 100
 

@@ -1,11 +1,11 @@
 /** HPACK: the examples of RFC 7541, appendix C, the limits of both directions, and what is malformed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type FieldReceiver, HpackDecoder } from '../../src/http/h2/hpack-decoder.ts'
-import { encodeField, encodeNeverIndexed, encodeStatus } from '../../src/http/h2/hpack-encoder.ts'
-import { STATIC_NAMES, STATIC_VALUES } from '../../src/http/h2/hpack-table.ts'
-import { huffmanDecode, huffmanEncode, huffmanSize } from '../../src/http/h2/huffman.ts'
-import { hashName } from '../../src/http/header-table.ts'
+import { type FieldReceiver, HpackDecoder } from '../../src/http/h2/wire/hpack-decoder.ts'
+import { encodeField, encodeNeverIndexed, encodeStatus } from '../../src/http/h2/wire/hpack-encoder.ts'
+import { STATIC_NAMES, STATIC_VALUES } from '../../src/http/h2/wire/hpack-table.ts'
+import { huffmanDecode, huffmanEncode, huffmanSize } from '../../src/http/h2/wire/huffman.ts'
+import { hashName } from '../../src/http/message/header-table.ts'
 
 function decode(decoder: HpackDecoder, block: Buffer): string[] | string {
   const fields: string[] = []

@@ -1,7 +1,7 @@
 /** The header table: lookups over fields of the text and fields made as strings, joining, hiding, growth. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HeaderTable, hashName } from '../../src/http/header-table.ts'
+import { HeaderTable, hashName } from '../../src/http/message/header-table.ts'
 
 /** A table over `Name: value\r\n` lines, entered as a parser would. */
 function tableOf(text: string): HeaderTable {

@@ -1,9 +1,9 @@
 /** Filters that hold bytes: whoever stalls first, readiness reaches the one nearest to the client first. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BodySink, type Producer } from '../../src/http/body.ts'
-import { HoldingFilter } from '../../src/http/holding-filter.ts'
-import type { Request } from '../../src/http/request.ts'
+import { BodySink, type Producer } from '../../src/http/message/body.ts'
+import type { Request } from '../../src/http/request/request.ts'
+import { HoldingFilter } from '../../src/http/response/holding-filter.ts'
 
 class End extends BodySink {
   write(): boolean {

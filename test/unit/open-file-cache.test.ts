@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { CONTENT_SIZE_MAX, type FileEntry } from '../../src/http/file-entry.ts'
-import { FileMemory } from '../../src/http/file-memory.ts'
-import { look, OpenFileCache } from '../../src/http/open-file-cache.ts'
+import { CONTENT_SIZE_MAX, type FileEntry } from '../../src/http/files/file-entry.ts'
+import { FileMemory } from '../../src/http/files/file-memory.ts'
+import { look, OpenFileCache } from '../../src/http/files/open-file-cache.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'viaduct-cache-'))
 after(() => rmSync(folder, { recursive: true }))

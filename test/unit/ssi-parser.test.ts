@@ -1,7 +1,7 @@
 /** The SSI parser gives the same wherever a page is cut. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { COMMAND_BAD, COMMAND_READ, SsiParser, type SsiReceiver } from '../../src/modules/http/ssi-parser.ts'
+import { COMMAND_BAD, COMMAND_READ, SsiParser, type SsiReceiver } from '../../src/modules/http/ssi/parser.ts'
 
 const PAGES = [
   'a<!--#x a="1" b=\'2 "\' c = "\\"" -->b<!--#y-->c<<!--#z -->d<!--<!--#w -->e<!-',

@@ -1,7 +1,7 @@
 /** URIs from pages: what they mean, and which lead out of where they belong. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseUnsafeUri } from '../../src/http/unsafe-uri.ts'
+import { parseUnsafeUri } from '../../src/http/message/unsafe-uri.ts'
 
 const parts = { uri: '', args: '' }
 

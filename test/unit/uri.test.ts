@@ -9,7 +9,7 @@ import {
   unescapeUri,
   uriExtension,
   validateHost,
-} from '../../src/http/uri.ts'
+} from '../../src/http/message/uri.ts'
 
 function normalized(target: string, mergeSlashes = true): string | undefined {
   const parts = { uri: '', args: '' }

@@ -3,8 +3,8 @@
  * knows nothing of the protocol; HTTP/1, HTTP/2, FastCGI, uwsgi, SCGI and memcached are codecs.
  */
 import type { Wire } from '../../net/wire.ts'
-import type { HeaderTable } from '../header-table.ts'
-import type { Request } from '../request.ts'
+import type { HeaderTable } from '../message/header-table.ts'
+import type { Request } from '../request/request.ts'
 import type { Links } from './link.ts'
 
 /** `parseHead`: more bytes are needed. */

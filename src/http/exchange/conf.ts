@@ -2,13 +2,13 @@
 
 import type { PeerGroup } from '../../upstream/group.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
-import type { TempPath } from '../core-directives.ts'
-import { hashName } from '../header-table.ts'
-import type { Request } from '../request.ts'
+import { hashName } from '../message/header-table.ts'
+import type { Request } from '../request/request.ts'
+import type { TempPath } from '../settings/core-directives.ts'
 import type { Protocol } from './codec.ts'
+import type { TransportConf } from './directives/transport.ts'
 import type { Exchange } from './exchange.ts'
 import type { StorePlace } from './stored-file.ts'
-import type { TransportConf } from './transport-directives.ts'
 
 /** Fields of `X-Accel-*` and their like that are to have no effect, as bits. */
 export const IGNORE_REDIRECT = 1

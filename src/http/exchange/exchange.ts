@@ -17,10 +17,11 @@ import type { WireOwner } from '../../net/wire.ts'
 import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup } from '../../upstream/group.ts'
 import type { ConnectUser } from '../../upstream/pool.ts'
 import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
-import type { Request } from '../request.ts'
-import { DONE, type Verdict } from '../verdict.ts'
+import type { Request } from '../request/request.ts'
+import { DONE, type Verdict } from '../request/verdict.ts'
 import type { Attempts } from './attempts.ts'
 import { BODY_BROKEN, type BodyReceiver, type Codec, HEAD_INVALID, HEAD_MORE, type Protocol } from './codec.ts'
+import { HTTP1 } from './codecs/http1.ts'
 import type { ExchangeConf } from './conf.ts'
 import {
   blamesPeer,
@@ -34,7 +35,6 @@ import {
   TIMEOUT,
 } from './failure.ts'
 import { HeadReader } from './head-reader.ts'
-import { HTTP1 } from './http1.ts'
 import type { Link } from './link.ts'
 import { PeerSearch } from './peer-search.ts'
 import { RequestSender, type SenderOwner } from './request-sender.ts'

@@ -1,9 +1,9 @@
 /** Joins a response head that comes in parts until the codec has it, and passes interim heads on. */
 import { assert } from '../../lib/assert.ts'
-import type { Request } from '../request.ts'
-import { passInterim } from './beside-response.ts'
+import type { Request } from '../request/request.ts'
 import { type Codec, HEAD_DONE, HEAD_INTERIM, HEAD_INVALID, HEAD_MORE } from './codec.ts'
 import type { ExchangeConf } from './conf.ts'
+import { passInterim } from './interim.ts'
 
 const NO_BYTES = Buffer.alloc(0)
 

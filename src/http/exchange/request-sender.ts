@@ -3,8 +3,8 @@
  * the peer reaches the client by not reading its body.
  */
 import type { Wire } from '../../net/wire.ts'
-import type { Request } from '../request.ts'
-import type { BodyConsumer, RequestBody } from '../request-body.ts'
+import type { Request } from '../request/request.ts'
+import type { BodyConsumer, RequestBody } from '../request/request-body.ts'
 import type { MessageWire } from './link.ts'
 
 const FILE_PIECE = 65536

@@ -3,12 +3,12 @@
  * on as it came. Runs of lines that are passed on unchanged are copied as one slice of text.
  */
 import { parseHttpDate } from '../../lib/http-date.ts'
-import { redirectToNamed } from '../error-pages.ts'
-import { type HeaderTable, hashName } from '../header-table.ts'
-import { GET, HEAD } from '../method.ts'
-import type { Request } from '../request.ts'
-import { normalizeUri, type UriParts } from '../uri.ts'
-import { NEXT } from '../verdict.ts'
+import { type HeaderTable, hashName } from '../message/header-table.ts'
+import { GET, HEAD } from '../message/method.ts'
+import { normalizeUri, type UriParts } from '../message/uri.ts'
+import { redirectToNamed } from '../request/error-pages.ts'
+import type { Request } from '../request/request.ts'
+import { NEXT } from '../request/verdict.ts'
 import type { Codec } from './codec.ts'
 import { type ExchangeConf, IGNORE_BUFFERING, IGNORE_CHARSET, IGNORE_LIMIT_RATE, IGNORE_REDIRECT } from './conf.ts'
 import type { Exchange } from './exchange.ts'

@@ -4,8 +4,8 @@
  */
 import { clock } from '../../lib/clock.ts'
 import { WARN } from '../../log/error-log.ts'
-import { FLUSH, LAST, NO_BYTES, type Producer } from '../body.ts'
-import type { Request } from '../request.ts'
+import { FLUSH, LAST, NO_BYTES, type Producer } from '../message/body.ts'
+import type { Request } from '../request/request.ts'
 import type { ExchangeConf } from './conf.ts'
 import { Spool } from './spool.ts'
 import { StoredFile } from './stored-file.ts'

@@ -5,8 +5,8 @@
  *   memory [ oldest ... ] then file [ read ........ written ] then (only when the file is empty) memory again
  */
 import { errnoText } from '../../lib/errno.ts'
-import type { TempPath } from '../core-directives.ts'
-import { TempFile } from '../temp-file.ts'
+import { TempFile } from '../files/temp-file.ts'
+import type { TempPath } from '../settings/core-directives.ts'
 
 const READ_SIZE = 65536
 

@@ -6,9 +6,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { errnoText } from '../../lib/errno.ts'
 import { CRIT } from '../../log/error-log.ts'
-import type { TempPath } from '../core-directives.ts'
-import type { Request } from '../request.ts'
-import { TempFile } from '../temp-file.ts'
+import { TempFile } from '../files/temp-file.ts'
+import type { Request } from '../request/request.ts'
+import type { TempPath } from '../settings/core-directives.ts'
 
 /** Where copies go, and who may read them. */
 export interface StorePlace {

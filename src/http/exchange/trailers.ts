@@ -1,7 +1,7 @@
 /** The trailers of a response, as they came and as they are passed on. */
 import { ERROR } from '../../log/error-log.ts'
-import { hashName } from '../header-table.ts'
-import type { Request } from '../request.ts'
+import { hashName } from '../message/header-table.ts'
+import type { Request } from '../request/request.ts'
 import type { ExchangeConf } from './conf.ts'
 
 const TRAILER = /^([!-9;-~]+):[ \t]*(.*?)[ \t]*$/

@@ -6,7 +6,7 @@
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
-import type { Tunnel, TunnelWire } from '../request.ts'
+import type { Tunnel, TunnelWire } from '../request/request.ts'
 
 /** Who hears of the tunnel's end. */
 export interface TunnelOwner {

@@ -1,5 +1,5 @@
 /** Cuts one HTTP/1 request body out of the byte stream, by its length or its chunks, and hands it to the request. */
-import type { Request } from '../request.ts'
+import type { Request } from '../request/request.ts'
 import { ChunkedDecoder, type ChunkSink, MALFORMED } from './chunked.ts'
 
 /** Returned by `read` for a body whose chunks are malformed. */

@@ -4,7 +4,7 @@
  * Strict on purpose: a proxy that reads `\n` for `\r\n`, or a size that its backend reads differently, lets one request
  * hide inside another. Anything that the grammar does not allow is an error; like nginx it takes spaces before an extension.
  */
-import { CR, HEX, LF } from './tokens.ts'
+import { CR, HEX, LF } from '../message/tokens.ts'
 
 /** Where decoded bytes go; the decoder never copies them. */
 export interface ChunkSink {

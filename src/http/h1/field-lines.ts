@@ -3,8 +3,8 @@
  * (ngx_http_parse_header_line), and enters them into a HeaderTable. Every byte is looked at once, and nothing is
  * allocated. Lines may end in a bare LF; a bare CR, a folded line, a space before the colon and NUL are refused.
  */
-import type { HeaderTable } from '../header-table.ts'
-import { COLON, CR, FOLD, LF, NAME, SPACE, VALUE } from './tokens.ts'
+import type { HeaderTable } from '../message/header-table.ts'
+import { COLON, CR, FOLD, LF, NAME, SPACE, VALUE } from '../message/tokens.ts'
 
 /** The lines go on beyond the bytes given. */
 export const LINES_MORE = 0

@@ -3,7 +3,7 @@
  * empty lines, method, target in origin, absolute or authority form, version. It notes on the way what is known
  * about the target. Positions count from the start of the head. As in nginx, `*` is not a target.
  */
-import { CONNECT, GET, METHODS, UNKNOWN } from '../method.ts'
+import { CONNECT, GET, METHODS, UNKNOWN } from '../message/method.ts'
 import {
   DONE,
   INVALID_09_METHOD,
@@ -11,8 +11,8 @@ import {
   INVALID_REQUEST,
   INVALID_VERSION,
   NEED_MORE,
-} from '../request-errors.ts'
-import { CR, HOST, isAlnum, isAlpha, LF, METHOD, PATH, SPACE, TARGET } from './tokens.ts'
+} from '../message/request-errors.ts'
+import { CR, HOST, isAlnum, isAlpha, LF, METHOD, PATH, SPACE, TARGET } from '../message/tokens.ts'
 
 const START = 0
 const IN_METHOD = 1

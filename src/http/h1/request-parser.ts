@@ -3,8 +3,8 @@
  * end and goes on from there, so every byte is looked at once however the head is cut. The caller keeps the bytes of an
  * unfinished head contiguous; the parser keeps positions only and makes one string, the head's text, when it is done.
  */
-import { HeaderTable } from '../header-table.ts'
-import { CONNECT, methodName } from '../method.ts'
+import { HeaderTable } from '../message/header-table.ts'
+import { CONNECT, methodName } from '../message/method.ts'
 import {
   CONNECT_REFUSED,
   CONNECT_WITH_BODY,
@@ -17,9 +17,9 @@ import {
   REQUEST_ERRORS,
   TOO_MANY_FIELDS,
   URI_TOO_LONG,
-} from '../request-errors.ts'
-import { RequestFacts } from '../request-facts.ts'
-import { normalizeUri, type UriParts } from '../uri.ts'
+} from '../message/request-errors.ts'
+import { RequestFacts } from '../message/request-facts.ts'
+import { normalizeUri, type UriParts } from '../message/uri.ts'
 import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE, LINES_TOO_LONG, type LineRules } from './field-lines.ts'
 import { RequestLine } from './request-line.ts'
 

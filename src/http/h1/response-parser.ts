@@ -3,9 +3,9 @@
  * connection (ngx_http_proxy_process_status_line, ngx_http_proxy_process_header, ngx_http_upstream_process_*).
  * Incremental like the request parser. Lenient where nginx is: lines may end in a bare LF, odd names are kept.
  */
-import { HeaderTable, hashName } from '../header-table.ts'
-import { DONE, NEED_MORE } from '../request-errors.ts'
-import { parseLength } from '../request-facts.ts'
+import { HeaderTable, hashName } from '../message/header-table.ts'
+import { DONE, NEED_MORE } from '../message/request-errors.ts'
+import { parseLength } from '../message/request-facts.ts'
 import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE, type LineRules } from './field-lines.ts'
 import { NOT_A_STATUS_LINE, StatusLine } from './status-line.ts'
 

@@ -3,9 +3,9 @@
  * connection ends. Tells its owner when the client stops taking bytes and when the last one has been handed over.
  */
 import type { Wire } from '../../net/wire.ts'
-import { BodySink, LAST, LENT, STABLE } from '../body.ts'
-import { CONNECT } from '../method.ts'
-import type { Request } from '../request.ts'
+import { BodySink, LAST, LENT, STABLE } from '../message/body.ts'
+import { CONNECT } from '../message/method.ts'
+import type { Request } from '../request/request.ts'
 import { serializeHead } from './serializer.ts'
 
 /** Responses up to this size are complete, for the log, when they are handed over. */

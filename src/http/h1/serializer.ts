@@ -4,9 +4,9 @@
  */
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
-import type { Request } from '../request.ts'
-import type { ResponseHead } from '../response-head.ts'
-import { statusText } from '../status.ts'
+import type { ResponseHead } from '../message/response-head.ts'
+import { statusText } from '../message/status.ts'
+import type { Request } from '../request/request.ts'
 
 /** The head as text, blank line included. */
 export function serializeHead(r: Request, chunked: boolean): string {

@@ -2,8 +2,8 @@
  * Reads the status line of a back end's answer (ngx_http_parse_status_line). A line that is none is told apart from an
  * unfinished one, because nginx passes such an answer on as HTTP/0.9 instead of refusing it.
  */
-import { DONE, NEED_MORE } from '../request-errors.ts'
-import { CR, LF, SPACE } from './tokens.ts'
+import { DONE, NEED_MORE } from '../message/request-errors.ts'
+import { CR, LF, SPACE } from '../message/tokens.ts'
 
 /** The bytes are no status line. */
 export const NOT_A_STATUS_LINE = 2

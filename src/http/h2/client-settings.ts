@@ -13,7 +13,7 @@ import {
   u32,
   WINDOW_DEFAULT,
   WINDOW_MAX,
-} from './frames.ts'
+} from './wire/frames.ts'
 
 /** Bytes of one setting. */
 export const SETTING_SIZE = 6

@@ -8,17 +8,25 @@ import { clock } from '../../lib/clock.ts'
 import type { LogContext } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
-import type { Client } from '../client.ts'
-import type { ClientConnection } from '../client-connection.ts'
-import { connectionCounters, NONE, WAITING, WRITING } from '../connection-counters.ts'
 import type { RequestLimits } from '../h1/request-parser.ts'
-import type { HeaderTable } from '../header-table.ts'
-import type { HttpListener } from '../listener.ts'
-import type { ServerConf } from '../location.ts'
+import type { HeaderTable } from '../message/header-table.ts'
+import type { Client } from '../request/client.ts'
+import type { ServerConf } from '../request/location.ts'
+import type { ClientConnection } from '../server/client-connection.ts'
+import { connectionCounters, NONE, WAITING, WRITING } from '../server/connection-counters.ts'
+import type { HttpListener } from '../server/listener.ts'
 import { ClientSettings, SETTING_SIZE } from './client-settings.ts'
 import { ClosedStreams } from './closed-streams.ts'
 import { FloodGuard } from './flood-guard.ts'
-import { type FrameOwner, FrameReader } from './frame-reader.ts'
+import { type HeadHost, HeadReader } from './head-reader.ts'
+import { LateResets } from './late-resets.ts'
+import { openRequest } from './open-request.ts'
+import { Priorities } from './priorities.ts'
+import type { RequestFields } from './request-fields.ts'
+import type { H2Stream, StreamHost } from './stream.ts'
+import { giveStream, takeStream } from './stream-pool.ts'
+import { TurnList } from './turns.ts'
+import { type FrameOwner, FrameReader } from './wire/frame-reader.ts'
 import {
   ACK,
   CANCEL,
@@ -57,15 +65,7 @@ import {
   WINDOW_MAX,
   WINDOW_UPDATE,
   windowUpdate,
-} from './frames.ts'
-import { type HeadHost, HeadReader } from './head-reader.ts'
-import { LateResets } from './late-resets.ts'
-import { openRequest } from './open-request.ts'
-import { Priorities } from './priorities.ts'
-import type { RequestFields } from './request-fields.ts'
-import type { H2Stream, StreamHost } from './stream.ts'
-import { giveStream, takeStream } from './stream-pool.ts'
-import { TurnList } from './turns.ts'
+} from './wire/frames.ts'
 
 const OPEN = 0
 const LEAVING = 1

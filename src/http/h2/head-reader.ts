@@ -2,8 +2,10 @@
  * From HEADERS and CONTINUATION frames to decoded fields, and what becomes of them: a new request, one that is refused,
  * the trailers of a request, or nothing. Every block is decoded, because the client's table depends on all of them.
  */
-import { HeaderTable } from '../header-table.ts'
+import { HeaderTable } from '../message/header-table.ts'
 import type { ClosedStreams } from './closed-streams.ts'
+import { type FieldLimits, RequestFields } from './request-fields.ts'
+import type { H2Stream } from './stream.ts'
 import {
   COMPRESSION_ERROR,
   END_HEADERS,
@@ -15,11 +17,9 @@ import {
   STREAM_CLOSED,
   TABLE_SIZE_DEFAULT,
   u31,
-} from './frames.ts'
-import { HeaderBlock } from './header-block.ts'
-import { HpackDecoder } from './hpack-decoder.ts'
-import { type FieldLimits, RequestFields } from './request-fields.ts'
-import type { H2Stream } from './stream.ts'
+} from './wire/frames.ts'
+import { HeaderBlock } from './wire/header-block.ts'
+import { HpackDecoder } from './wire/hpack-decoder.ts'
 
 /** What to do with the fields of a block. */
 const SERVE = 0

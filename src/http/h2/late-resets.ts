@@ -4,7 +4,7 @@
  */
 import { setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire } from '../../net/wire.ts'
-import { NO_ERROR, rstStream } from './frames.ts'
+import { NO_ERROR, rstStream } from './wire/frames.ts'
 
 /** Where they are sent, as long as it can be written to. */
 interface Host {

@@ -6,10 +6,10 @@
  * There is one object per thread: a block is decoded in one go.
  */
 import type { LineRules } from '../h1/field-lines.ts'
-import { CR, LF, METHOD, NAME, SPACE } from '../h1/tokens.ts'
-import { type HeaderTable, hashName } from '../header-table.ts'
+import { type HeaderTable, hashName } from '../message/header-table.ts'
+import { CR, LF, METHOD, NAME, SPACE } from '../message/tokens.ts'
 import { CONNECTION_FIELDS } from './connection-fields.ts'
-import type { FieldReceiver } from './hpack-decoder.ts'
+import type { FieldReceiver } from './wire/hpack-decoder.ts'
 
 /** The limits of a block: those of lines, and how many buffers of `bufferSize` all fields together may fill. */
 export interface FieldLimits extends LineRules {

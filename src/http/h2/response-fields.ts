@@ -5,9 +5,9 @@
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
 import { absoluteLocation } from '../h1/serializer.ts'
-import type { Request } from '../request.ts'
+import type { Request } from '../request/request.ts'
 import { CONNECTION_FIELDS } from './connection-fields.ts'
-import { encodeField, encodeStatus } from './hpack-encoder.ts'
+import { encodeField, encodeStatus } from './wire/hpack-encoder.ts'
 
 /** Literal without indexing, its name the one of that number in the static table. */
 const CONTENT_LENGTH_NAME = '\x0f\x0d'

@@ -7,15 +7,18 @@
  */
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire } from '../../net/wire.ts'
-import { BodySink, LAST, LENT, NO_BYTES, STABLE } from '../body.ts'
-import type { Client } from '../client.ts'
-import { connectionCounters, NONE, WRITING } from '../connection-counters.ts'
-import { debugEnd } from '../debug-log.ts'
-import { HeaderTable } from '../header-table.ts'
-import { logRequest } from '../log-request.ts'
-import { type Carrier, Request, type Tunnel } from '../request.ts'
-import { RequestFacts } from '../request-facts.ts'
+import { BodySink, LAST, LENT, NO_BYTES, STABLE } from '../message/body.ts'
+import { HeaderTable } from '../message/header-table.ts'
+import { RequestFacts } from '../message/request-facts.ts'
+import type { Client } from '../request/client.ts'
+import { debugEnd } from '../request/debug-log.ts'
+import { logRequest } from '../request/log-request.ts'
+import { type Carrier, Request, type Tunnel } from '../request/request.ts'
+import { connectionCounters, NONE, WRITING } from '../server/connection-counters.ts'
 import { BodyIntake, TAKEN, TOO_LONG } from './body-intake.ts'
+import { RANK_DEFAULT, SHARE_DEFAULT } from './priorities.ts'
+import { encodeHead, encodeLines } from './response-fields.ts'
+import { leaveList, type TurnList, type Waiting } from './turns.ts'
 import {
   DATA,
   END_STREAM,
@@ -26,11 +29,8 @@ import {
   PROTOCOL_ERROR,
   rstStream,
   windowUpdate,
-} from './frames.ts'
-import { encodeStatus } from './hpack-encoder.ts'
-import { RANK_DEFAULT, SHARE_DEFAULT } from './priorities.ts'
-import { encodeHead, encodeLines } from './response-fields.ts'
-import { leaveList, type TurnList, type Waiting } from './turns.ts'
+} from './wire/frames.ts'
+import { encodeStatus } from './wire/hpack-encoder.ts'
 
 /** Responses whose last bytes are at most so far behind are complete, for the log, when they are handed over. */
 const HANDED_OVER_MAX = 65536

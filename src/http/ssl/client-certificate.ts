@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { clock } from '../../lib/clock.ts'
 import type { TlsPeer } from '../../net/tls-server-wire.ts'
 import { CHAIN_TOO_LONG, type VerifyResult } from '../../net/tls-wire-verify.ts'
-import type { Client } from '../client.ts'
+import type { Client } from '../request/client.ts'
 import { type SslServer, VERIFY_ON, VERIFY_OPTIONAL_NO_CA } from './server.ts'
 
 /** The problem of a client that has no certificate where one is needed. */

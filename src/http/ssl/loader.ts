@@ -15,9 +15,9 @@ import {
   type Pair,
   trustedProblem,
 } from '../../net/tls-wire-context.ts'
-import type { TreeContext } from '../module.ts'
-import type { Text } from '../plan.ts'
-import type { Request } from '../request.ts'
+import type { TreeContext } from '../compile/module.ts'
+import type { Text } from '../request/plan.ts'
+import type { Request } from '../request/request.ts'
 import { openProblem, type Pem, type PemFiles } from './pem-files.ts'
 import type { NamedFile, PemSource } from './sources.ts'
 

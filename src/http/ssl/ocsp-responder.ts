@@ -8,7 +8,7 @@ import { HandleWire } from '../../net/handle-wire.ts'
 import type { NameWaiter, Resolver } from '../../net/resolver.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { WireOwner } from '../../net/wire.ts'
-import { escapeUri } from '../uri.ts'
+import { escapeUri } from '../message/uri.ts'
 
 const TIMEOUT_MS = 60_000
 const ANSWER_SIZE_MAX = 65536

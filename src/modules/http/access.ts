@@ -2,9 +2,9 @@
 import { word } from '../../config/args.ts'
 import { type Args, directives } from '../../config/directive.ts'
 import type { Scope } from '../../config/scope.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
-import { ALLOWED, NEXT, type Verdict } from '../../http/verdict.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import type { Request } from '../../http/request/request.ts'
+import { ALLOWED, NEXT, type Verdict } from '../../http/request/verdict.ts'
 import { type Cidr, matchCidr, parseCidr, UNIX_CIDR } from '../../lib/cidr.ts'
 import { ERROR } from '../../log/error-log.ts'
 

@@ -1,11 +1,11 @@
 /** ngx_http_empty_gif_module: a transparent picture of one pixel, for pages that count their readers. */
 import { none } from '../../config/args.ts'
 import { directive } from '../../config/directive.ts'
-import { GET, HEAD } from '../../http/method.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
-import { sendBytes } from '../../http/send-text.ts'
-import type { Verdict } from '../../http/verdict.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import { GET, HEAD } from '../../http/message/method.ts'
+import type { Request } from '../../http/request/request.ts'
+import type { Verdict } from '../../http/request/verdict.ts'
+import { sendBytes } from '../../http/response/send-text.ts'
 
 const PICTURE = Buffer.from('R0lGODlhAQABAIABAAAAAP///yH5BAEAAAEALAAAAAABAAEAAAICTAEAOw==', 'base64')
 /** nginx's: 28 September 1970, 06:00:00 GMT. */

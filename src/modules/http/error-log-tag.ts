@@ -5,9 +5,9 @@
 import { raw } from '../../config/args.ts'
 import { mapped } from '../../config/combine.ts'
 import { directives } from '../../config/directive.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Text } from '../../http/plan.ts'
-import type { Request } from '../../http/request.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import type { Text } from '../../http/request/plan.ts'
+import type { Request } from '../../http/request/request.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import { readTemplate } from '../../value/template.ts'
 

@@ -1,11 +1,11 @@
 /** ngx_http_gunzip_filter_module: decompresses responses for clients that do not take gzip. */
 import { flag, sizeList } from '../../config/args.ts'
 import { directive } from '../../config/directive.ts'
-import { type BodySink, FLUSH, LAST, NO_BYTES } from '../../http/body.ts'
-import { acceptsGzip, type GzipClientRules, gzipClientRules, noteVary } from '../../http/gzip-client.ts'
-import { HoldingFilter } from '../../http/holding-filter.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import { type BodySink, FLUSH, LAST, NO_BYTES } from '../../http/message/body.ts'
+import type { Request } from '../../http/request/request.ts'
+import { acceptsGzip, type GzipClientRules, gzipClientRules, noteVary } from '../../http/response/gzip-client.ts'
+import { HoldingFilter } from '../../http/response/holding-filter.ts'
 import { GunzipStream } from '../../lib/gunzip-stream.ts'
 import { ERROR } from '../../log/error-log.ts'
 

@@ -5,20 +5,20 @@
 import { flag, number, size, sizeList, word } from '../../config/args.ts'
 import { directive, directives } from '../../config/directive.ts'
 import { parseSize } from '../../config/units.ts'
-import { BodyFilter, type BodySink, FLUSH, LAST, STABLE } from '../../http/body.ts'
-import type { FileEntry } from '../../http/file-entry.ts'
-import { fileMemory } from '../../http/file-memory.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import type { FileEntry } from '../../http/files/file-entry.ts'
+import { fileMemory } from '../../http/files/file-memory.ts'
+import { BodyFilter, type BodySink, FLUSH, LAST, STABLE } from '../../http/message/body.ts'
+import { MimeSet, mimeTypes } from '../../http/message/mime-set.ts'
+import { UNKNOWN } from '../../http/message/response-head.ts'
+import { defineSlot, type Request } from '../../http/request/request.ts'
 import {
   acceptsGzip,
   type GzipClientRules,
   gzipClientDirectives,
   gzipClientRules,
   noteVary,
-} from '../../http/gzip-client.ts'
-import { MimeSet, mimeTypes } from '../../http/mime-set.ts'
-import { httpModule } from '../../http/module.ts'
-import { defineSlot, type Request } from '../../http/request.ts'
-import { UNKNOWN } from '../../http/response-head.ts'
+} from '../../http/response/gzip-client.ts'
 import { GzipPieces, gzipWhole } from '../../lib/gzip-pieces.ts'
 
 const HSL = ['http', 'server', 'location'] as const

@@ -4,12 +4,12 @@
  * may be out by now, and each write is followed by the pause that it has used up.
  */
 import { parseSize } from '../../config/units.ts'
-import { type BodySink, LAST, STABLE } from '../../http/body.ts'
-import { HoldingFilter } from '../../http/holding-filter.ts'
-import { CONNECT } from '../../http/method.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
-import { compileSize } from '../../http/size-value.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import { type BodySink, LAST, STABLE } from '../../http/message/body.ts'
+import { CONNECT } from '../../http/message/method.ts'
+import type { Request } from '../../http/request/request.ts'
+import { HoldingFilter } from '../../http/response/holding-filter.ts'
+import { compileSize } from '../../http/settings/size-reader.ts'
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 

@@ -1,10 +1,10 @@
 /** ngx_http_mirror_module: sends a copy of each request elsewhere, and does not care for the answer. */
 import { flag, text } from '../../config/args.ts'
 import { directive, directives } from '../../config/directive.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
-import { Subrequest } from '../../http/subrequest.ts'
-import { NEXT, type Verdict } from '../../http/verdict.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import type { Request } from '../../http/request/request.ts'
+import { NEXT, type Verdict } from '../../http/request/verdict.ts'
+import { Subrequest } from '../../http/subrequest/subrequest.ts'
 
 const HSL = ['http', 'server', 'location'] as const
 

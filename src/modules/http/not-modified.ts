@@ -2,10 +2,11 @@
  * ngx_http_not_modified_filter_module: conditions of the client. A copy that is still good is answered 304, a
  * condition that does not hold 412.
  */
-import { hashName } from '../../http/header-table.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
-import { UNKNOWN } from '../../http/response-head.ts'
+
+import { httpModule } from '../../http/compile/module.ts'
+import { hashName } from '../../http/message/header-table.ts'
+import { UNKNOWN } from '../../http/message/response-head.ts'
+import type { Request } from '../../http/request/request.ts'
 import { parseHttpDate } from '../../lib/http-date.ts'
 
 const IF_UNMODIFIED_SINCE = hashName('if-unmodified-since')

@@ -5,9 +5,9 @@
  */
 import { text } from '../../config/args.ts'
 import { directive } from '../../config/directive.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
-import { Subrequest, type SubrequestOwner } from '../../http/subrequest.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import type { Request } from '../../http/request/request.ts'
+import { Subrequest, type SubrequestOwner } from '../../http/subrequest/subrequest.ts'
 
 /** The module list's entry. */
 export const postActionModule = httpModule({

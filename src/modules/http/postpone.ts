@@ -2,8 +2,8 @@
  * ngx_http_postpone_filter_module: keeps the order of a response and of the subrequests in it. It stands between the
  * filters that work on each (sub)request by itself and those that work on the response as a whole.
  */
-import { httpModule } from '../../http/module.ts'
-import { addOrderedBody } from '../../http/subrequest-body.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import { addOrderedBody } from '../../http/subrequest/ordered-body.ts'
 
 /** The module list's entry. */
 export const postponeModule = httpModule({

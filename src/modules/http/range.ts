@@ -2,12 +2,13 @@
  * ngx_http_range_filter_module: parts of a body, one or several. Bodies that are seekable are told which parts to send;
  * others are cut as they pass, and for several parts collected first, if they are small.
  */
-import { BodyFilter, type BodySink, LAST, NO_BYTES, STABLE } from '../../http/body.ts'
-import { type ByteRange, IGNORED, parseByteRanges, UNSATISFIABLE } from '../../http/byte-ranges.ts'
-import { hashName } from '../../http/header-table.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
-import { type BodyPart, UNKNOWN } from '../../http/response-head.ts'
+
+import { httpModule } from '../../http/compile/module.ts'
+import { BodyFilter, type BodySink, LAST, NO_BYTES, STABLE } from '../../http/message/body.ts'
+import { type ByteRange, IGNORED, parseByteRanges, UNSATISFIABLE } from '../../http/message/byte-ranges.ts'
+import { hashName } from '../../http/message/header-table.ts'
+import { type BodyPart, UNKNOWN } from '../../http/message/response-head.ts'
+import type { Request } from '../../http/request/request.ts'
 import { parseHttpDate } from '../../lib/http-date.ts'
 
 const RANGE = hashName('range')

@@ -1,9 +1,9 @@
 /** ngx_http_split_clients_module: a variable whose values are spread over clients by the hash of a text. */
 import { type Args, type BlockValue, block } from '../../config/directive.ts'
 import { parseFixedPoint } from '../../config/units.ts'
-import { httpModule, type TreeContext } from '../../http/module.ts'
-import type { Text } from '../../http/plan.ts'
-import type { Request } from '../../http/request.ts'
+import { httpModule, type TreeContext } from '../../http/compile/module.ts'
+import type { Text } from '../../http/request/plan.ts'
+import type { Request } from '../../http/request/request.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import { murmurHash2 } from '../../lib/murmur.ts'
 import { type DerivedVariable, derivedVariable } from '../../value/variable-name.ts'

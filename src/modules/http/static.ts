@@ -1,14 +1,14 @@
 /** ngx_http_static_module: answers GET and HEAD with files; sends who asks for a folder without its slash to the folder. */
 
-import type { FileEntry } from '../../http/file-entry.ts'
-import { filePath } from '../../http/file-path.ts'
-import { GET, HEAD, POST } from '../../http/method.ts'
-import { httpModule } from '../../http/module.ts'
-import { fileFailure, openFile } from '../../http/open-file.ts'
-import type { Request } from '../../http/request.ts'
-import { sendFile } from '../../http/send-file.ts'
-import { escapeUri, uriExtension } from '../../http/uri.ts'
-import { DONE, NEXT, type Verdict } from '../../http/verdict.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import type { FileEntry } from '../../http/files/file-entry.ts'
+import { GET, HEAD, POST } from '../../http/message/method.ts'
+import { escapeUri, uriExtension } from '../../http/message/uri.ts'
+import type { Request } from '../../http/request/request.ts'
+import { DONE, NEXT, type Verdict } from '../../http/request/verdict.ts'
+import { filePath } from '../../http/response/file-path.ts'
+import { fileFailure, openFile } from '../../http/response/open-file.ts'
+import { sendFile } from '../../http/response/send-file.ts'
 import { CRIT } from '../../log/error-log.ts'
 
 const SLASH = 0x2f

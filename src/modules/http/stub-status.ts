@@ -1,11 +1,11 @@
 /** ngx_http_stub_status_module: a page with the numbers of connections and requests, for monitoring. */
 import { type Args, directive } from '../../config/directive.ts'
-import { COUNTERS_SIZE, connectionCounters } from '../../http/connection-counters.ts'
-import { GET, HEAD } from '../../http/method.ts'
-import { httpModule } from '../../http/module.ts'
-import type { Request } from '../../http/request.ts'
-import { sendBytes } from '../../http/send-text.ts'
-import type { Verdict } from '../../http/verdict.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import { GET, HEAD } from '../../http/message/method.ts'
+import type { Request } from '../../http/request/request.ts'
+import type { Verdict } from '../../http/request/verdict.ts'
+import { sendBytes } from '../../http/response/send-text.ts'
+import { COUNTERS_SIZE, connectionCounters } from '../../http/server/connection-counters.ts'
 
 /** nginx before 1.7.5 wanted a word here. */
 const optionalWord: Args<true> = { syntax: '', min: 0, max: 1, read: () => true }

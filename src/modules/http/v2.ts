@@ -5,8 +5,8 @@
 import { flag, number, raw, size } from '../../config/args.ts'
 import { mapped } from '../../config/combine.ts'
 import { type Args, type Context, directive } from '../../config/directive.ts'
-import { FRAME_SIZE_LIMIT, WINDOW_MAX } from '../../http/h2/frames.ts'
-import { httpModule } from '../../http/module.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import { FRAME_SIZE_LIMIT, WINDOW_MAX } from '../../http/h2/wire/frames.ts'
 
 const HS: readonly Context[] = ['http', 'server']
 const HSL: readonly Context[] = ['http', 'server', 'location']

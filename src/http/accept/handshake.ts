@@ -1,0 +1,69 @@
+/**
+ * What a TLS connection is made of, decided by what the client said first: which server, which of its certificates, which
+ * session (ngx_http_ssl_servername, ngx_http_ssl_certificate).
+ */
+import type { ClientHello } from '../../net/client-hello.ts'
+import { HeaderTable } from '../message/header-table.ts'
+import { RequestFacts } from '../message/request-facts.ts'
+import type { Client } from '../request/client.ts'
+import type { ServerConf } from '../request/location.ts'
+import { type Carrier, Request } from '../request/request.ts'
+import type { VirtualServers } from '../server/listener.ts'
+
+/** A fatal alert in plain text, sent when there is no engine: unrecognized_name. */
+export const UNRECOGNIZED_NAME = '\x15\x03\x03\x00\x02\x02\x70'
+/** The same: internal_error. */
+export const INTERNAL_ERROR = '\x15\x03\x03\x00\x02\x02\x50'
+
+/** Names that clients ask for are read as hosts are. */
+const facts = new RequestFacts()
+
+/** Sets what the client asked for; returns the server whose settings hold, the default one when no other is asked for. */
+export function chooseByName(client: Client, servers: VirtualServers, name: string): ServerConf {
+  facts.reset()
+  const host = name !== '' && facts.setHost(name) ? facts.host : ''
+  const server = host === '' ? undefined : servers.findByName(host)
+  if (server === undefined) return servers.defaultServer
+  client.sniName = host
+  client.sniServer = server
+  return server
+}
+
+/** What is remembered of a hello, for variables. */
+export interface HelloFacts {
+  readonly serverName: string
+  /** Lists of two bytes each, one byte per char. */
+  readonly ciphers: string
+  readonly groups: string
+  readonly signatureAlgorithms: string
+}
+
+/** Keeps what variables tell; the reader of hellos serves the next client. */
+export function factsOf({ serverName, ciphers, groups, signatureAlgorithms }: ClientHello): HelloFacts {
+  return { serverName, ciphers, groups, signatureAlgorithms }
+}
+
+/** A request that stands for a connection: for variables in the names of certificates. */
+export function connectionRequest(client: Client, server: ServerConf): Request {
+  // Getters look at the client and no more.
+  const r = new Request({ client } as unknown as Carrier)
+  r.reset()
+  r.headers = new HeaderTable()
+  r.facts = new RequestFacts()
+  r.server = server
+  r.location = server.base
+  return r
+}
+
+/** Protocols in the form that ALPN has. */
+function protocols(...names: readonly string[]): Buffer {
+  return Buffer.concat(names.flatMap((name) => [Buffer.from([name.length]), Buffer.from(name)]))
+}
+
+const HTTP1 = protocols('http/1.1', 'http/1.0', 'http/0.9')
+const HTTP2 = protocols('h2', 'http/1.1', 'http/1.0', 'http/0.9')
+
+/** The protocols that we speak, the preferred one first. */
+export function alpnFor(http2: boolean): Buffer {
+  return http2 ? HTTP2 : HTTP1
+}

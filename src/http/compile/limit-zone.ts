@@ -1,0 +1,87 @@
+/**
+ * The zones of limit_req and limit_conn: memory that all threads share, the key that requests are counted by, and what
+ * is checked of both (ngx_shared_memory_add and its callers).
+ */
+import type { Position } from '../../config/source.ts'
+import { Zone } from '../../shared/zone.ts'
+import type { Template } from '../../value/template.ts'
+import type { Text } from '../request/plan.ts'
+import type { TreeContext } from './module.ts'
+
+/** A zone as `limit_req_zone` or `limit_conn_zone` declares it. */
+export interface LimitZoneSpec {
+  readonly name: string
+  readonly size: number
+  readonly key: Template
+  readonly at: Position
+}
+
+/** A use of a zone: `limit_req` or `limit_conn`. */
+export interface LimitUse {
+  readonly zone: string
+  readonly at: Position
+}
+
+/** One zone of a tree. */
+export class LimitZone<Records> {
+  readonly name: string
+  /** The key as written, for messages. */
+  readonly source: string
+  /** What is counted in; undefined where nothing is served. */
+  readonly records: Records | undefined
+  /** Compiled when all variables are known. */
+  key: Text = () => ''
+
+  constructor(name: string, source: string, records: Records | undefined) {
+    this.name = name
+    this.source = source
+    this.records = records
+  }
+}
+
+/** The zones of one kind (`limit_req`, `limit_conn`) in one tree. */
+export class LimitZones<Records> {
+  readonly #tag: string
+  readonly #owner: string
+  readonly #tree: TreeContext
+  readonly #zones = new Map<string, LimitZone<Records>>()
+
+  /** `owner` is the directive that nginx names when the key of a zone changes. */
+  constructor(tag: string, owner: string, tree: TreeContext) {
+    this.#tag = tag
+    this.#owner = owner
+    this.#tree = tree
+  }
+
+  /** Takes a declared zone; `open` makes the records in it. */
+  declare({ name, size, key, at }: LimitZoneSpec, open: (zone: Zone) => Records): void {
+    const known = this.#zones.get(name)
+    if (known !== undefined) {
+      this.#tree.fail(`${this.#tag}_zone "${name}" is already bound to key "${known.source}"`, at)
+      return
+    }
+    const bound = { owner: `${this.#owner} "${name}"`, kind: 'key', value: key.source }
+    const buffer = this.#tree.zone(name, size, this.#tag, at, bound)
+    const memory = buffer === undefined ? undefined : Zone.attach(name, buffer, this.#tag)
+    const zone = new LimitZone(name, key.source, memory === undefined ? undefined : open(memory))
+    this.#zones.set(name, zone)
+    this.#tree.afterAttach(() => {
+      zone.key = this.#tree.text(key)
+    })
+  }
+
+  /** Checks the uses in one block: each zone once, and none that nobody declares. */
+  check(uses: readonly LimitUse[]): void {
+    const seen = new Set<string>()
+    for (const { zone, at } of uses) {
+      this.#tree.zone(zone, 0, this.#tag, at)
+      if (seen.has(zone)) this.#tree.fail(`"${this.#tag}" directive is duplicate`, at)
+      seen.add(zone)
+    }
+  }
+
+  /** Finds a declared zone. */
+  find(name: string): LimitZone<Records> | undefined {
+    return this.#zones.get(name)
+  }
+}

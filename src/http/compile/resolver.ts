@@ -1,0 +1,72 @@
+/** `resolver` and `resolver_timeout`, which several modules use. */
+import { milliseconds, raw } from '../../config/args.ts'
+import { mapped } from '../../config/combine.ts'
+import { type Context, directive, type ReadContext, type ScopeView } from '../../config/directive.ts'
+import type { Word } from '../../config/source.ts'
+import { parseMilliseconds, parseSeconds } from '../../config/units.ts'
+import { formatAddress, parseAddress } from '../../lib/address.ts'
+import { resolveHost } from '../../lib/resolve-host.ts'
+import type { NameServer } from '../../net/dns-channel.ts'
+import { Resolver, type ResolverOptions } from '../../net/resolver.ts'
+import type { TreeContext } from './module.ts'
+
+const DNS_PORT = 53
+const IN: readonly Context[] = ['http', 'server', 'location', 'upstream']
+
+type Draft = { -readonly [K in keyof ResolverOptions]: ResolverOptions[K] } & { servers: NameServer[] }
+
+function readOptions(words: readonly Word[], at: ReadContext): ResolverOptions {
+  const draft: Draft = { servers: [], validMs: -1, ipv4: true, ipv6: true }
+  for (const word of words) {
+    const { text } = word
+    if (text.startsWith('valid=')) {
+      const seconds = parseSeconds(text.slice(6)) ?? 0
+      if (seconds === 0 && parseMilliseconds(text.slice(6)) !== 0) at.fail(`invalid parameter: ${text}`, word)
+      draft.validMs = seconds * 1000
+    } else if (text === 'ipv4=on' || text === 'ipv4=off') draft.ipv4 = text === 'ipv4=on'
+    else if (text === 'ipv6=on' || text === 'ipv6=off') draft.ipv6 = text === 'ipv6=on'
+    else if (/^ipv[46]=/.test(text)) at.fail(`invalid parameter: ${text}`, word)
+    else if (text.startsWith('status_zone=')) continue
+    else for (const server of serverAddresses(word, at)) draft.servers.push(server)
+  }
+  if (!draft.ipv4 && !draft.ipv6) at.fail('"ipv4" and "ipv6" cannot both be "off"')
+  if (draft.servers.length === 0) at.fail('no name servers defined')
+  return draft
+}
+
+function serverAddresses(word: Word, at: ReadContext): NameServer[] {
+  const address = parseAddress(word.text, DNS_PORT)
+  if ('error' in address) return at.fail(`${address.error} in resolver "${word.text}"`, word)
+  if (address.kind === 'unix') return at.fail(`invalid host in resolver "${word.text}"`, word)
+  const hosts = resolveHost(address.host)
+  if (hosts.length === 0) at.fail(`host not found in resolver "${word.text}"`, word)
+  return hosts.map((host) => ({
+    host,
+    port: address.port,
+    name: formatAddress({ ...address, host, family: host.includes(':') ? 6 : 4 }),
+  }))
+}
+
+/** The directives; part of the core module for locations and of the upstream module for groups. */
+export const resolverDirectives = {
+  resolver: directive({
+    in: IN,
+    args: mapped(
+      raw('address ... [valid=time] [ipv4=on|off] [ipv6=on|off] [status_zone=zone]', { min: 1 }),
+      (words, _, at) => readOptions(words, at),
+    ),
+    doc: 'DNS servers for names that are looked up while serving.',
+  }),
+  resolver_timeout: directive({ in: IN, args: milliseconds, default: '30s', doc: 'Longest wait for a DNS answer.' }),
+}
+
+/** The resolver that holds in a block; blocks with the same settings share one and its memory. */
+export function resolverOf(scope: ScopeView, tree: TreeContext): Resolver | undefined {
+  const { resolver, resolver_timeout } = scope.resolve(resolverDirectives)
+  if (resolver === undefined) return undefined
+  return tree.shared(`resolver ${JSON.stringify(resolver)} ${resolver_timeout}`, () => {
+    const made = new Resolver(resolver, resolver_timeout, tree.log)
+    tree.onExit(() => made.close())
+    return made
+  })
+}

@@ -1,0 +1,141 @@
+/** HTTP/1.x to a back end. */
+import { ChunkedDecoder, MALFORMED } from '../../h1/chunked.ts'
+import { NO_STATUS_LINE, ResponseParser } from '../../h1/response-parser.ts'
+import type { HeaderTable } from '../../message/header-table.ts'
+import { DONE, NEED_MORE } from '../../message/request-errors.ts'
+import type { Request } from '../../request/request.ts'
+import {
+  BODY_BROKEN,
+  type BodyReceiver,
+  type Codec,
+  HEAD_DONE,
+  HEAD_INTERIM,
+  HEAD_INVALID,
+  HEAD_MORE,
+  type Protocol,
+} from '../codec.ts'
+import { OWN_CONNECTIONS } from '../link.ts'
+
+const NONE = 0
+const LENGTH = 1
+const CHUNKED = 2
+const UNTIL_CLOSE = 3
+
+class Http1Codec implements Codec {
+  readonly #parser = new ResponseParser()
+  readonly #decoder = new ChunkedDecoder()
+  #headMax = 0
+  #framing = NONE
+  #remaining = 0
+  #headOnly = false
+  #http09 = false
+  #upgradeWanted = false
+  problem = ''
+  readonly behindBody = 0
+
+  get headers(): HeaderTable {
+    return this.#parser.headers
+  }
+  get status(): number {
+    return this.#http09 ? 200 : this.#parser.status
+  }
+  get statusText(): string {
+    return this.#http09 ? '' : this.#parser.statusText
+  }
+  get headLength(): number {
+    return this.#http09 ? 0 : this.#parser.headLength
+  }
+  get contentLength(): number {
+    return this.#http09 ? -1 : this.#parser.contentLength
+  }
+  get upgraded(): boolean {
+    return this.#parser.status === 101 && this.#upgradeWanted
+  }
+  get endsWithConnection(): boolean {
+    return this.#framing === UNTIL_CLOSE
+  }
+  get bodyDone(): boolean {
+    return this.#framing === NONE || (this.#framing === LENGTH && this.#remaining === 0) || this.#decoder.finished
+  }
+  get keepAlive(): boolean {
+    const { close, keepAlive, version } = this.#parser
+    return !this.#http09 && !(close && !keepAlive) && (version > 1000 || keepAlive) && this.#framing !== UNTIL_CLOSE
+  }
+
+  begin(r: Request, sent: string, headMax: number): void {
+    this.#headMax = headMax
+    // The method that was sent, which `proxy_method` may have replaced, decides whether the answer has a body.
+    this.#headOnly = sent.startsWith('HEAD ')
+    this.#upgradeWanted = r.facts.upgradeIndex >= 0
+    this.#framing = NONE
+    this.#remaining = 0
+    this.#http09 = false
+    this.problem = ''
+    this.#decoder.reset()
+    this.#parser.reset(headMax)
+  }
+
+  parseHead(buffer: Buffer, start: number, end: number): number {
+    const parser = this.#parser
+    const code = parser.parse(buffer, start, end)
+    if (code === NEED_MORE) return HEAD_MORE
+    if (code === NO_STATUS_LINE) {
+      this.#http09 = true
+      this.problem = 'upstream sent no valid HTTP/1.0 header'
+      this.#framing = UNTIL_CLOSE
+      return HEAD_DONE
+    }
+    if (code !== DONE) {
+      this.problem = parser.logMessage()
+      return HEAD_INVALID
+    }
+    const { status } = parser
+    if (status < 200 && status !== 101) return HEAD_INTERIM
+    this.#frame(status)
+    return HEAD_DONE
+  }
+
+  nextHead(): void {
+    this.#parser.reset(this.#headMax)
+  }
+
+  #frame(status: number): void {
+    const { chunked, contentLength } = this.#parser
+    if (this.#headOnly || status === 204 || status === 304 || status === 101) this.#framing = NONE
+    else if (chunked) this.#framing = CHUNKED
+    else if (contentLength >= 0) {
+      this.#framing = LENGTH
+      this.#remaining = contentLength
+    } else this.#framing = UNTIL_CLOSE
+  }
+
+  decodeBody(buffer: Buffer, start: number, end: number, to: BodyReceiver): number {
+    switch (this.#framing) {
+      case LENGTH: {
+        const stop = Math.min(end, start + this.#remaining)
+        this.#remaining -= stop - start
+        if (stop > start) to.onBody(buffer, start, stop)
+        return stop
+      }
+      case CHUNKED: {
+        const stop = this.#decoder.decode(buffer, start, end, to)
+        if (stop !== MALFORMED) return stop
+        this.problem = 'upstream sent invalid chunked response'
+        return BODY_BROKEN
+      }
+      case UNTIL_CLOSE:
+        to.onBody(buffer, start, end)
+        return end
+      default:
+        return start
+    }
+  }
+}
+
+/** HTTP/1.x as `proxy_pass` speaks it. */
+export const HTTP1: Protocol = {
+  tunnel: false,
+  framed: false,
+  links: OWN_CONNECTIONS,
+  newCodec: () => new Http1Codec(),
+}

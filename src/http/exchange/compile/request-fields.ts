@@ -1,0 +1,140 @@
+/**
+ * The fields of a request to a back end, whatever writes them down: those that a module sends of its own accord, those
+ * that the configuration sets, and the client's, unless they are replaced.
+ */
+import { raw } from '../../../config/args.ts'
+import { mapped } from '../../../config/combine.ts'
+import type { Args } from '../../../config/directive.ts'
+import { parseTemplate, readTemplate, type Template } from '../../../value/template.ts'
+import type { AttachContext } from '../../compile/module.ts'
+import { type HeaderTable, hashName } from '../../message/header-table.ts'
+import type { Text } from '../../request/plan.ts'
+import type { Request } from '../../request/request.ts'
+
+/** One `proxy_set_header` or its like. */
+export interface SetHeader {
+  readonly name: string
+  readonly value: Template
+}
+
+/** Reads it. */
+export const setHeader: Args<SetHeader> = mapped(
+  raw('field value', { min: 2, max: 2 }),
+  ([name, value], _, at): SetHeader => {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name!.text)) at.fail(`invalid header name "${name!.text}"`, name)
+    return { name: name!.text, value: readTemplate(value!, at) }
+  },
+)
+
+/** A field that is sent unless its value is empty. */
+interface Field {
+  readonly name: string
+  readonly value: Text
+  /** The value, when it is always the same. */
+  readonly constant: string | undefined
+}
+
+/** What `compileFields` makes. */
+export interface RequestFields {
+  /** The value that was set for Host, which has a place of its own. */
+  readonly host: Text | undefined
+  readonly fields: readonly Field[]
+  /** Names in lower case that are not the client's to send. */
+  readonly replaced: NameSet
+}
+
+/** Texts of variables whose values have no line ends, since the parser of requests lets none through. */
+const ONE_LINE =
+  /^(?:[^$]|\$\{?(?:host|http_\w+|remote_addr|remote_port|scheme|server_\w+|proxy_\w+|request_uri|request_method)\b)*$/
+const LINE_END = /[\0\r\n]/
+const LINE_ENDS = /[\0\r\n]/g
+const BREAKS_LINE = /[\0-\x20\x7f]/
+const LINE_BREAKERS = /[\0-\x20\x7f]/g
+
+/** Compiles what is set, and of `defaults` (fields that are never the client's) what is not set. */
+export function compileFields(
+  set: readonly SetHeader[],
+  defaults: readonly (readonly [name: string, value: string])[],
+  at: AttachContext,
+): RequestFields {
+  const replaced = new NameSet(['host'])
+  const given: SetHeader[] = []
+  let host: Text | undefined
+  for (const { name, value } of set) {
+    const lower = name.toLowerCase()
+    if (lower === 'host') {
+      host = fieldText(value, at)
+      continue
+    }
+    replaced.add(lower)
+    given.push({ name, value })
+  }
+  for (const [name, value] of defaults) {
+    const lower = name.toLowerCase()
+    if (replaced.has(lower)) continue
+    replaced.add(lower)
+    given.push({ name, value: parseTemplate(value, unreachableFail) })
+  }
+  // A field that is always empty only removes the client's.
+  const fields = given
+    .filter(({ value }) => value.constant !== '')
+    .map(({ name, value }) => ({ name, value: fieldText(value, at), constant: value.constant }))
+  return { host, fields, replaced }
+}
+
+function unreachableFail(message: string): never {
+  throw new Error(message)
+}
+
+/**
+ * The value of a field. nginx sends what a variable holds as it is; a line end that came out of a decoded URI would then
+ * begin another field, or another request. It becomes a space, as RFC 9110 5.5 has it.
+ */
+function fieldText(value: Template, at: AttachContext): Text {
+  const text = at.text(value)
+  if (ONE_LINE.test(value.source)) return text
+  return (r) => {
+    const found = text(r)
+    return LINE_END.test(found) ? found.replace(LINE_ENDS, ' ') : found
+  }
+}
+
+/** A method or a part of the first line that would break it. */
+export function breaksLine(text: string): boolean {
+  return BREAKS_LINE.test(text)
+}
+
+/** A request target without what would end it, which only a rewrite or a variable can bring in. */
+export function wholeTarget(uri: string, r: Request): string {
+  if (uri === r.unparsedUri || !BREAKS_LINE.test(uri)) return uri
+  return uri.replace(LINE_BREAKERS, (char) => '%' + char.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase())
+}
+
+/** A set of field names that answers mostly by one look into a table of bytes. */
+export class NameSet {
+  readonly #seen = new Uint8Array(256)
+  readonly #names = new Map<number, string[]>()
+
+  constructor(names: readonly string[]) {
+    for (const name of names) this.add(name)
+  }
+
+  add(lowerName: string): void {
+    const hash = hashName(lowerName)
+    this.#seen[hash & 255] = 1
+    this.#names.set(hash, [...(this.#names.get(hash) ?? []), lowerName])
+  }
+
+  has(lowerName: string): boolean {
+    return this.#names.get(hashName(lowerName))?.includes(lowerName) ?? false
+  }
+
+  covers(table: HeaderTable, index: number): boolean {
+    const hash = table.hash(index)
+    if (this.#seen[hash & 255] === 0) return false
+    const names = this.#names.get(hash)
+    if (names === undefined) return false
+    for (let i = 0; i < names.length; i++) if (table.nameIs(index, names[i]!)) return true
+    return false
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * From `proxy_ssl_*` to how one connection speaks TLS (ngx_http_proxy_set_ssl, ngx_http_upstream_ssl_name). All that
+ * does not depend on variables is loaded, checked and made into a context once, when the location attaches.
+ */
+import { createHash } from 'node:crypto'
+import { parseIp } from '../../../lib/ip.ts'
+import { Lru } from '../../../lib/lru.ts'
+import { ERROR } from '../../../log/error-log.ts'
+import type { TlsSettings, TlsTarget } from '../../../net/tls-client-wire.ts'
+import { type ContextOptions, cipherProblem, contextOf, type Pair } from '../../../net/tls-wire-context.ts'
+import type { AttachContext } from '../../compile/module.ts'
+import type { Request } from '../../request/request.ts'
+import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from '../../ssl/commands.ts'
+import { fileProblem, keyFile, type Place, placeFor, placeOf, readPem, SslLoader } from '../../ssl/loader.ts'
+import { PemFiles } from '../../ssl/pem-files.ts'
+import type { SslConf } from '../directives/ssl.ts'
+
+/** Settings that stay although nobody asks for them. */
+const SETTINGS_MAX = 256
+const NAMES_MAX = 1024
+
+/** How a location connects. */
+export interface SslTargets {
+  /** For a request to `host`; undefined: it cannot be done, and was logged. */
+  target(r: Request, host: string): TlsTarget | undefined
+}
+
+interface Ways {
+  readonly key: string
+  readonly settings: TlsSettings
+}
+
+/** By key: sessions outlive a reload, and locations that are alike share them. */
+const known = new Lru<string, Ways>(SETTINGS_MAX)
+
+/**
+ * Compiles a location's settings; problems are reported. `family` is `proxy`, `grpc`, `uwsgi`, `alpn` the protocol that
+ * back ends are asked for, if any.
+ */
+export function compileSsl(family: string, conf: SslConf, at: AttachContext, alpn = ''): SslTargets {
+  if (conf.ssl_key_log !== undefined) at.logFile(conf.ssl_key_log)
+  const loader = new Loader(family, conf, at)
+  const options = loader.options()
+  const certificates = options === undefined ? undefined : loader.dynamic(options)
+  const fixed = options === undefined || certificates !== undefined ? undefined : loader.ways(options)
+  if (fixed !== undefined && 'problem' in fixed) {
+    at.fail(fixed.problem)
+    return { target: () => undefined }
+  }
+  const nameOf = conf.ssl_name === undefined ? undefined : at.text(conf.ssl_name)
+  const matters = conf.ssl_server_name || conf.ssl_verify
+  const names = new NamedTargets(conf.ssl_server_name, alpn)
+  return {
+    target: (r, host) => {
+      const ways = fixed ?? certificates?.(r)
+      if (ways === undefined) return undefined
+      return names.find(ways, !matters ? '' : nameOf === undefined ? host : nameOf(r))
+    },
+  }
+}
+
+/** The targets of a location by name. */
+class NamedTargets {
+  readonly #tells: boolean
+  readonly #alpn: string
+  readonly #targets = new Lru<string, TlsTarget>(NAMES_MAX)
+  /** Mostly one is asked for again and again. */
+  #last: TlsTarget | undefined
+  #lastWays: Ways | undefined
+  #lastName = ''
+
+  /** `tells`: back ends are told the name. */
+  constructor(tells: boolean, alpn: string) {
+    this.#tells = tells
+    this.#alpn = alpn
+  }
+
+  /** `given` may have a port. */
+  find(ways: Ways, given: string): TlsTarget {
+    if (this.#last !== undefined && ways === this.#lastWays && given === this.#lastName) return this.#last
+    const name = withoutPort(given)
+    const key = `${ways.key} ${this.#tells} ${this.#alpn} ${name}`
+    let target = this.#targets.get(key)
+    if (target === undefined) {
+      const serverName = this.#tells && !isAddress(name) ? name : ''
+      target = { key, settings: ways.settings, serverName, name, alpn: this.#alpn }
+      this.#targets.set(key, target)
+    }
+    this.#last = target
+    this.#lastWays = ways
+    this.#lastName = given
+    return target
+  }
+}
+
+/** Addresses are no names that a server could be told (RFC 6066). */
+function isAddress(name: string): boolean {
+  return name.startsWith('[') || parseIp(name) !== undefined
+}
+
+/** The port may stand there when the name is `$proxy_host` or `$http_host`. */
+function withoutPort(name: string): string {
+  const bracket = name.startsWith('[') ? name.indexOf(']') : -1
+  const colon = name.indexOf(':', Math.max(bracket, 0))
+  return colon < 0 ? name : name.slice(0, colon)
+}
+
+/** Reads what a location names. */
+class Loader {
+  readonly #family: string
+  readonly #conf: SslConf
+  readonly #at: AttachContext
+  readonly #files: SslLoader
+
+  constructor(family: string, conf: SslConf, at: AttachContext) {
+    this.#family = family
+    this.#conf = conf
+    this.#at = at
+    this.#files = new SslLoader(at)
+  }
+
+  /** Everything but certificates that variables name; undefined when something is wrong. */
+  options(): ContextOptions | undefined {
+    const conf = this.#conf
+    const commanded = notCommanded(forbidden(conf.ssl_protocols))
+    const ciphers = cipherProblem(conf.ssl_ciphers)
+    if (ciphers !== '') {
+      return this.#files.fail(`SSL_CTX_set_cipher_list("${conf.ssl_ciphers}") failed (SSL: ${ciphers})`)
+    }
+    const failed = carryOut(conf.ssl_conf_command, commanded)
+    if (failed !== undefined) {
+      return this.#files.fail(`SSL_CONF_cmd("${failed.name}", "${failed.value}") failed`, failed.at)
+    }
+    const pairs = this.#own(commanded)
+    const trust = this.#trust()
+    if (pairs === undefined || trust === undefined) return undefined
+    return { ...contextSettings(commanded, conf.ssl_ciphers), pairs, ...trust }
+  }
+
+  /** Our certificate and key as far as they are known. */
+  #own(commanded: Commanded): readonly Pair[] | undefined {
+    const { ssl_certificate: certificate, ssl_certificate_key: key, ssl_password_file } = this.#conf
+    if (!this.#files.usePasswords(ssl_password_file)) return undefined
+    if (commanded.certificate !== '') {
+      return listOf(
+        this.#files.pair(commanded.certificate, commanded.key === '' ? commanded.certificate : commanded.key),
+      )
+    }
+    if (certificate === undefined || certificate.template.source === '') return []
+    if (key === undefined) {
+      const name = certificate.template.source
+      return this.#files.fail(`no "${this.#family}_ssl_certificate_key" is defined for certificate "${name}"`)
+    }
+    const { constant, at } = certificate.template
+    if (constant === undefined || key.template.constant === undefined) return []
+    return listOf(this.#files.pair(placeOf(certificate, constant), placeOf(key, key.template.constant), at))
+  }
+
+  /** Whom we trust; nobody, when nothing is verified. */
+  #trust(): { readonly trusted: string; readonly crl: string } | undefined {
+    const { ssl_verify, ssl_trusted_certificate: trusted, ssl_crl: crl } = this.#conf
+    if (!ssl_verify) return { trusted: '', crl: '' }
+    if (trusted === undefined || trusted.at.text === '') {
+      return this.#files.fail(`no ${this.#family}_ssl_trusted_certificate for ${this.#family}_ssl_verify`)
+    }
+    const trustedText = this.#files.trusted(trusted)
+    const crlText = this.#files.crl(crl)
+    return trustedText === undefined || crlText === undefined ? undefined : { trusted: trustedText, crl: crlText }
+  }
+
+  /** How to find the certificate of a request, when variables name it. */
+  dynamic(options: ContextOptions): ((r: Request) => Ways | undefined) | undefined {
+    const { ssl_certificate: certificate, ssl_certificate_key: key, ssl_certificate_cache: cache } = this.#conf
+    if (certificate === undefined || key === undefined || certificate.template.source === '') return undefined
+    if (certificate.template.constant !== undefined && key.template.constant !== undefined) return undefined
+    const files = new PemFiles(cache, fileProblem)
+    const certificateText = this.#at.text(certificate.template)
+    const keyText = this.#at.text(key.template)
+    return (r) => this.#choose(r, options, files, placeFor(r, certificate, certificateText), placeFor(r, key, keyText))
+  }
+
+  #choose(r: Request, options: ContextOptions, files: PemFiles, certificate: Place, key: Place): Ways | undefined {
+    let ways = this.#withPair(options, files, certificate, key)
+    // Files that were replaced one after the other do not fit until both are read anew.
+    if ('problem' in ways && files.forget(certificate) && files.forget(keyFile(key))) {
+      ways = this.#withPair(options, files, certificate, key)
+    }
+    if (!('problem' in ways)) return ways
+    r.logError(ERROR, `${ways.problem} while SSL handshaking to upstream`)
+    return undefined
+  }
+
+  #withPair(options: ContextOptions, files: PemFiles, certificate: Place, key: Place): Ways | { problem: string } {
+    if (certificate === '') return this.ways(options)
+    const pair = this.#files.pairOf(certificate, readPem(files, certificate), key, readPem(files, keyFile(key)))
+    return 'problem' in pair ? pair : this.ways({ ...options, pairs: [pair.made] }, key)
+  }
+
+  /** The settings that options make, shared by all who are alike. */
+  ways(options: ContextOptions, keyName = this.#conf.ssl_certificate_key?.template.source): Ways | { problem: string } {
+    const { ssl_verify: verify, ssl_verify_depth: depth, ssl_session_reuse, ssl_key_log: keyLog } = this.#conf
+    const text = JSON.stringify([options, verify, depth, ssl_session_reuse, keyLog])
+    const key = createHash('sha256').update(text).digest('base64')
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const secure = contextOf(options)
+    if ('problem' in secure) return { problem: `SSL_CTX_use_PrivateKey("${keyName}") failed (SSL: ${secure.problem})` }
+    const { files } = this.#at
+    const settings: TlsSettings = {
+      secure: secure.made,
+      verify,
+      depth,
+      sessions: ssl_session_reuse ? new Map() : undefined,
+      keyLog: keyLog === undefined ? undefined : (line) => void files.open(keyLog).append(line),
+    }
+    const ways = { key, settings }
+    known.set(key, ways)
+    return ways
+  }
+}
+
+function listOf(pair: Pair | undefined): readonly Pair[] | undefined {
+  return pair === undefined ? undefined : [pair]
+}

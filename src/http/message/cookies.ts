@@ -1,0 +1,23 @@
+/** Cookies of a request (ngx_http_parse_cookie_lines). */
+import { lowerAscii } from '../../lib/bytes.ts'
+import type { Request } from '../request/request.ts'
+import { hashName } from './header-table.ts'
+
+const COOKIE = hashName('cookie')
+
+/** The value of one cookie; `name` is in lower case, and names are compared without regard to case, as in nginx. */
+export function cookieValue(r: Request, name: string): string | undefined {
+  const { headers } = r
+  for (let i = headers.find(COOKIE, 'cookie'); i >= 0; i = headers.find(COOKIE, 'cookie', i + 1)) {
+    for (const pair of headers.value(i).split(';')) {
+      const equals = pair.indexOf('=')
+      if (equals > 0 && lowerAscii(pair.slice(0, equals).trim()) === name) return pair.slice(equals + 1).trim()
+    }
+  }
+  return undefined
+}
+
+/** The whole Cookie field, for messages. */
+export function cookieField(r: Request): string {
+  return r.headers.joined(COOKIE, 'cookie', '; ') ?? ''
+}

@@ -1,0 +1,30 @@
+/** The user and password of HTTP Basic authentication (ngx_http_auth_basic_user). */
+
+import type { Request } from '../request/request.ts'
+import { hashName } from './header-table.ts'
+import { CONNECT } from './method.ts'
+
+const AUTHORIZATION = hashName('authorization')
+const PROXY_AUTHORIZATION = hashName('proxy-authorization')
+const SCHEME = 'basic '
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
+
+/** What the client sent, checked or not; binary strings. */
+export interface Credentials {
+  readonly user: string
+  readonly password: string
+}
+
+/** The credentials of a request, or undefined when there are none that can be understood. */
+export function basicCredentials(r: Request): Credentials | undefined {
+  const value =
+    r.methodBit === CONNECT
+      ? r.headers.valueOf(PROXY_AUTHORIZATION, 'proxy-authorization')
+      : r.headers.valueOf(AUTHORIZATION, 'authorization')
+  if (value === undefined || value.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined
+  const encoded = value.slice(SCHEME.length).trimStart()
+  if (!BASE64.test(encoded)) return undefined
+  const text = Buffer.from(encoded, 'base64').latin1Slice()
+  const colon = text.indexOf(':')
+  return colon > 0 ? { user: text.slice(0, colon), password: text.slice(colon + 1) } : undefined
+}

@@ -1,0 +1,254 @@
+/**
+ * The request body on its way in. Three ways to use it:
+ *
+ * - buffered: collected in memory up to `client_body_buffer_size`, then in a temporary file; `then` runs when all is there;
+ * - streamed: handed to a consumer piece by piece, with back-pressure (`proxy_request_buffering off`);
+ * - discarded: read and dropped, so that the connection can be used again.
+ *
+ * The carrier delivers decoded bytes; limits are checked here, for every protocol.
+ */
+
+import { TempFile } from '../files/temp-file.ts'
+import type { Request } from './request.ts'
+import { type Verdict, WAIT } from './verdict.ts'
+
+/** Takes a streamed body. Bytes are borrowed until `onBodyBytes` returns. */
+export interface BodyConsumer {
+  onBodyBytes(bytes: Uint8Array, start: number, end: number): void
+  /** The bytes of one read have been delivered; more may come later. */
+  onBodyPause(): void
+  onBodyEnd(): void
+}
+
+/** Small bodies are many, and most of them come in one piece. */
+const SMALLEST = 64
+
+const BUFFERED = 0
+const STREAMED = 1
+const DISCARDED = 2
+
+const LOG_ERROR = 4
+const LOG_CRIT = 3
+const LOG_WARN = 5
+
+export class RequestBody {
+  readonly #r: Request
+  #mode = BUFFERED
+  /** Bytes delivered so far; the length of the body when `complete`. */
+  received = 0
+  complete = false
+  /** The body in memory, when there is no file. */
+  memory: Buffer = EMPTY
+  #used = 0
+  file: TempFile | undefined
+  #then: ((r: Request) => Verdict) | undefined
+  #consumer: BodyConsumer | undefined
+  /** `collect` has not returned yet. */
+  #starting = false
+  /** The status that the body was refused with meanwhile. */
+  #refusal = 0
+  /** Trailer lines of a chunked body, verbatim. */
+  trailers = ''
+
+  constructor(r: Request) {
+    this.#r = r
+  }
+
+  /** The bytes of a body that is in memory. */
+  get bytes(): Buffer {
+    return this.memory.subarray(0, this.#used)
+  }
+
+  /** Collects the whole body, then goes on with `then`. */
+  collect(then: (r: Request) => Verdict): Verdict {
+    const r = this.#r
+    this.#then = then
+    const { core } = r.location
+    const bufferMax = core.client_body_buffer_size
+    if (core.client_body_in_file_only !== 'off') {
+      if (!this.#spill()) return 500
+    } else if (r.contentLength > 0) {
+      this.memory = Buffer.allocUnsafe(Math.min(r.contentLength, bufferMax))
+    }
+    // What came early is delivered at once: then there is nothing to wait for.
+    this.#starting = true
+    r.carrier.startBody(r)
+    this.#starting = false
+    if (this.#refusal !== 0) return this.#refusal
+    return this.complete && this.#then === then ? this.#finish(then) : WAIT
+  }
+
+  #finish(then: (r: Request) => Verdict): Verdict {
+    this.#then = undefined
+    return then(this.#r)
+  }
+
+  /** Hands the body on as it comes. */
+  stream(consumer: BodyConsumer): void {
+    this.#mode = STREAMED
+    this.#consumer = consumer
+    this.#r.carrier.startBody(this.#r)
+  }
+
+  /** Drops what comes. */
+  discard(): void {
+    this.#mode = DISCARDED
+    this.#release()
+  }
+
+  /** Another location answers: a body that is being passed on is spent, and the rest of it is dropped. */
+  leave(): void {
+    if (this.#mode !== STREAMED || this.complete) return
+    this.discard()
+    this.#r.contentLength = -1
+    this.#r.chunked = false
+  }
+
+  /** The body was read to its end and is still there. */
+  get whole(): boolean {
+    return this.complete && this.#mode === BUFFERED
+  }
+
+  get streaming(): boolean {
+    return this.#mode === STREAMED
+  }
+
+  /** All that was delivered so far is in memory. */
+  get remembered(): boolean {
+    return this.file === undefined && this.#used === this.received
+  }
+
+  /** The carrier delivers decoded bytes. Returns false when the body is refused: nothing more is wanted. */
+  onBytes(bytes: Uint8Array, start: number, end: number): boolean {
+    this.received += end - start
+    if (this.#mode === DISCARDED) return true
+    const max = this.#r.location.core.client_max_body_size
+    if (max > 0 && this.received > max) return this.#tooLarge()
+    if (this.#mode === BUFFERED) return this.#keep(bytes, start, end)
+    this.#remember(bytes, start, end)
+    this.#consumer?.onBodyBytes(bytes, start, end)
+    return true
+  }
+
+  /** The carrier has delivered all it has for now. */
+  onPause(): void {
+    if (this.#mode === STREAMED) this.#consumer?.onBodyPause()
+  }
+
+  /** The carrier has delivered the last byte. */
+  onEnd(): void {
+    this.complete = true
+    const then = this.#then
+    if (this.#mode === STREAMED) this.#consumer?.onBodyEnd()
+    else if (then !== undefined && this.#mode === BUFFERED && !this.#starting) this.#r.resume(this.#finish(then))
+  }
+
+  /** The request is over: temporary files go. */
+  release(): void {
+    this.#consumer = undefined
+    this.#then = undefined
+    this.#release()
+  }
+
+  abort(): void {
+    this.discard()
+  }
+
+  #release(): void {
+    this.memory = EMPTY
+    this.#used = 0
+    if (this.file === undefined) return
+    this.file.close()
+    if (this.#r.location.core.client_body_in_file_only !== 'on') this.file.remove()
+    this.file = undefined
+  }
+
+  #keep(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.file === undefined) {
+      const size = this.#used + end - start
+      if (size <= this.#r.location.core.client_body_buffer_size) {
+        this.#grow(size)
+        this.memory.set(bytes.subarray(start, end), this.#used)
+        this.#used = size
+        return true
+      }
+      if (!this.#spill()) return this.#refuse(500)
+    }
+    return this.#append(bytes, start, end)
+  }
+
+  /** A streamed body that fits into memory is what `$request_body` tells. */
+  #remember(bytes: Uint8Array, start: number, end: number): void {
+    const size = this.#used + end - start
+    if (size !== this.received || size > this.#r.location.core.client_body_buffer_size) {
+      this.memory = EMPTY
+      this.#used = 0
+      return
+    }
+    this.#grow(size)
+    this.memory.set(bytes.subarray(start, end), this.#used)
+    this.#used = size
+  }
+
+  #grow(size: number): void {
+    if (this.memory.length >= size) return
+    const limit = this.#r.location.core.client_body_buffer_size
+    const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(size, this.memory.length * 2, SMALLEST)))
+    this.memory.copy(larger, 0, 0, this.#used)
+    this.memory = larger
+  }
+
+  /** Moves from memory to a file. */
+  #spill(): boolean {
+    const { core } = this.#r.location
+    // tidy: once per body that does not fit into memory
+    try {
+      this.file = TempFile.create(core.client_body_temp_path, core.client_body_in_file_only !== 'off')
+    } catch (error) {
+      this.#r.logError(LOG_CRIT, `open() "${core.client_body_temp_path.path}" failed (${describe(error)})`)
+      return false
+    }
+    if (core.client_body_in_file_only === 'off') {
+      this.#r.logError(LOG_WARN, `a client request body is buffered to a temporary file ${this.file.path}`)
+    }
+    const kept = this.memory
+    const used = this.#used
+    this.memory = EMPTY
+    this.#used = 0
+    return used === 0 || this.#append(kept, 0, used)
+  }
+
+  #append(bytes: Uint8Array, start: number, end: number): boolean {
+    // tidy: a write to disk takes far longer
+    try {
+      this.file!.append(bytes, start, end)
+      return true
+    } catch (error) {
+      this.#r.logError(LOG_CRIT, `write() "${this.file!.path}" failed (${describe(error)})`)
+      return this.#refuse(500)
+    }
+  }
+
+  #tooLarge(): boolean {
+    this.#r.logError(LOG_ERROR, `client intended to send too large chunked body: ${this.received} bytes`)
+    return this.#refuse(413)
+  }
+
+  #refuse(status: number): boolean {
+    const r = this.#r
+    const streamed = this.#mode === STREAMED
+    this.#then = undefined
+    this.discard()
+    r.keepAlive = false
+    if (streamed) r.cancelContent(status)
+    else if (this.#starting) this.#refusal = status
+    else r.resume(status)
+    return false
+  }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0)
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,656 @@
+/**
+ * One request, whatever carried it: what was asked, where it was routed, what will be answered. A connection reuses its
+ * request object from one request to the next, so every field is listed in `reset` too.
+ *
+ * The request walks the steps of its plan (`run`) until one of them answers, waits or sends it elsewhere.
+ */
+import { assert } from '../../lib/assert.ts'
+import type { LogContext } from '../../log/error-log.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import type { BodySink, Producer } from '../message/body.ts'
+import { type HeaderTable, hashName } from '../message/header-table.ts'
+import { HEAD } from '../message/method.ts'
+import type { RequestFacts } from '../message/request-facts.ts'
+import { ResponseHead } from '../message/response-head.ts'
+import type { Client } from './client.ts'
+import { answerStatus } from './error-pages.ts'
+import { HeadFirst, RefusedBody } from './head-sinks.ts'
+import type { CapturePattern, LocationConf, ServerConf } from './location.ts'
+import type { Step } from './plan.ts'
+import { RequestBody } from './request-body.ts'
+import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
+
+/** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
+const URI_CHANGES_MAX = 10
+
+/** What a protocol gives to its requests; HTTP/1 connections and HTTP/2 streams implement it. */
+export interface Carrier {
+  readonly client: Client
+  /** Serialises `r.out` and queues it; `r.body` is then this carrier's framing sink. */
+  sendHead(r: Request): void
+  /** Sends `size` bytes of a head that `r.headPaced` kept back; absent where heads are not paced. */
+  passHead?(size: number): void
+  /** Sends an interim response (100, 103) with the given header lines. */
+  sendInterim(r: Request, status: number, lines: string): void
+  /** True when written bytes only pile up. */
+  readonly full: boolean
+  /** Body bytes may now be delivered to `r.requestBody`. */
+  startBody(r: Request): void
+  pauseBody(): void
+  resumeBody(): void
+  /** The response is complete (or given up): log it, then serve what comes next. */
+  requestEnded(r: Request): void
+  /** Ends the connection (or the stream) without another byte: status 444, or a body that cannot be completed. */
+  abortRequest(r: Request): void
+  /** Answers a status in a way of its own; false: as usual. */
+  answerStatus?(r: Request, status: number): boolean
+  /** Turns the connection into a tunnel after 101 or an answer to CONNECT; undefined where the protocol has none. */
+  startTunnel?(tunnel: Tunnel): void
+  /** Where a tunnel writes to; undefined: the client's wire. */
+  readonly tunnelWire?: TunnelWire
+  /** Closes the connection that is a tunnel once the client has taken what was written to it. */
+  endTunnel?(): void
+  /** Bytes that the client has not taken yet. */
+  readonly pendingBytes: number
+  /** The worker is leaving: nothing is kept open for later. */
+  readonly closing: boolean
+}
+
+/** A wire as a tunnel sees it. */
+export interface TunnelWire {
+  readonly full: boolean
+  writeBytes(bytes: Uint8Array, stable: boolean): void
+  pause(): void
+  resume(): void
+  end(): void
+}
+
+/** Takes over the bytes of a connection. Bytes are borrowed until `onClientBytes` returns. */
+export interface Tunnel {
+  onClientBytes(bytes: Buffer, start: number, end: number): void
+  onClientDrain(): void
+  onClientEnd(): void
+  onClientClose(): void
+}
+
+/** A slot of the request that belongs to one module; made once per module, at load. */
+export interface Slot<T> {
+  readonly index: number
+  readonly type?: T
+}
+let slotsMade = 0
+
+/** Reserves a typed place in every request for a module's own state. */
+export function defineSlot<T>(): Slot<T> {
+  return { index: slotsMade++ }
+}
+
+/** A small number that a module keeps with a request through internal redirects; made once per module, at load. */
+export interface Mark {
+  readonly shift: number
+  readonly mask: number
+}
+let markBits = 0
+
+/** Reserves bits for a number from 0, the value at the beginning, to `max`. */
+export function defineMark(max: number): Mark {
+  const bits = 32 - Math.clz32(max)
+  const mark = { shift: markBits, mask: (1 << bits) - 1 }
+  markBits += bits
+  assert(markBits <= 30, 'the marks of all modules fit into a small integer')
+  return mark
+}
+
+/** What somebody holds for a request, given back when the request is over and logged (nginx's pool cleanup). */
+export interface Held {
+  /** The request's own link; undefined until `Request.hold`. */
+  nextHeld: Held | undefined
+  /** Called once, whatever way the request ended. */
+  onRequestEnd(): void
+}
+
+/** One request; the same object serves the next one of its connection after `reset`. */
+export class Request implements LogContext {
+  readonly carrier: Carrier
+  /** The carrier's, unless `realip` found another address behind it. */
+  client: Client
+  /** Fields of the request; the carrier's own table. */
+  headers!: HeaderTable
+  facts!: RequestFacts
+  readonly out = new ResponseHead()
+  /** Values of the variables that the configuration makes; see VariableTable. */
+  readonly vars: (string | undefined)[]
+  readonly #slots: unknown[] = []
+  #marks = 0
+  #held: Held | undefined
+
+  server!: ServerConf
+  location!: LocationConf
+  /** The request that the client sent; itself unless this is a subrequest. */
+  main: Request
+  parent: Request | undefined
+
+  // What was asked.
+  method = ''
+  /** The method's bit, see method.ts. */
+  methodBit = 0
+  /** `$request_id`, made when it is first asked for; internal redirects keep it. */
+  id = ''
+  /** `$request`: the first line as it came, without its end. */
+  requestLine = ''
+  /** `$request_uri`: as it came, with arguments. */
+  unparsedUri = ''
+  /** `$uri`: decoded and normalised, changed by rewriting. */
+  uri = ''
+  args = ''
+  /** 9, 10, 11, 20 or 30. */
+  version = 11
+  /** Host of the request line or header, lower case, without port; empty when there is none. */
+  host = ''
+  /** In bytes, or -1. */
+  contentLength = -1
+  chunked = false
+  expectContinue = false
+  keepAlive = false
+  headerOnly = false
+  /** Bytes of head and body that came, for `$request_length`. */
+  requestLength = 0
+  /** `$request_uri` may be passed to a back end as it came: nothing rewrote it. */
+  uriUnchanged = true
+  /** The URI still begins with the name of its location: a rewrite with `break` changes that. */
+  locationValid = true
+  /** Set by a redirect inside the server: `internal` locations may then be used. */
+  internal = false
+
+  // Where it is.
+  #steps: readonly Step[] = []
+  #at = 0
+  #waiting = false
+  /** Counts the requests that this object was. */
+  #round = 0
+  /** Set by rewrite rules: the location is looked for again. */
+  uriChanged = false
+  uriChanges = URI_CHANGES_MAX
+  captures: ArrayLike<string | undefined> | undefined
+  /** An error page is being served: the status that caused it (nginx's err_status). */
+  errorStatus = 0
+  inErrorPage = false
+  /** What `satisfy any` has found so far. */
+  access = 0
+  requestBody: RequestBody | undefined
+  /** The head could not be understood: there is no method or URI to speak of. */
+  malformed = false
+
+  // What is answered.
+  headSent = false
+  body!: BodySink
+  /** Filters that the header filters asked for, to be put in front of the carrier's sink. */
+  readonly #bodyFilters: ((next: BodySink) => BodySink)[] = []
+  producer: Producer | undefined
+  /** The back end being asked, for error messages: `http://127.0.0.1:8000/x`. */
+  upstreamAddress = ''
+  /** The conversation with the back ends, from the first attempt until the request is logged. */
+  exchange: Exchange | undefined
+  ended = false
+  aborted = false
+  /** The body went out to its last byte. */
+  completed = false
+  /** Wall clock in milliseconds when the first byte came. */
+  startMs = 0
+  /** The same, monotonic. */
+  startMonotonic = 0
+  /** Bytes of the response sent in all, for `$bytes_sent`. */
+  bytesSent = 0
+  /** Bytes of the response head; what follows is `$body_bytes_sent`. */
+  headLength = 0
+  /** `$limit_rate` when set, in bytes per second; -1: what the location says. */
+  limitRate = -1
+  /** A header filter wants this status to be answered in place of the response (412, 416); else 0. */
+  refusal = 0
+  /** Per-request replacement of a body filter's decision. */
+  filtersOff = false
+  /** A filter asks to send the head with the first bytes of the body: until then the answer may still be nothing. */
+  headLater = false
+  /** The rate limits the head too: the carrier keeps it back for `passHead`. */
+  headPaced = false
+  /** Subrequests under way, of a main request. */
+  subrequests = 0
+  /** Those among them that may outlast the response; the request is not over before they are. */
+  background = 0
+
+  /** `parent` makes a subrequest, which has its variables and its client in common with it. */
+  constructor(carrier: Carrier, parent?: Request) {
+    this.carrier = carrier
+    this.client = parent === undefined ? carrier.client : parent.client
+    this.parent = parent
+    this.main = parent === undefined ? this : parent.main
+    this.vars = parent === undefined ? [] : parent.vars
+  }
+
+  /** Makes the object ready for the next request of its connection. */
+  reset(): void {
+    this.out.reset()
+    this.client = this.carrier.client
+    if (this.vars.length !== 0) this.vars.length = 0
+    if (this.#slots.length !== 0) this.#slots.length = 0
+    this.#marks = 0
+    this.#held = undefined
+    this.main = this
+    this.parent = undefined
+    this.method = ''
+    this.methodBit = 0
+    this.id = ''
+    this.requestLine = ''
+    this.unparsedUri = ''
+    this.uri = ''
+    this.args = ''
+    this.version = 11
+    this.host = ''
+    this.contentLength = -1
+    this.chunked = false
+    this.expectContinue = false
+    this.keepAlive = false
+    this.headerOnly = false
+    this.requestLength = 0
+    this.uriUnchanged = true
+    this.locationValid = true
+    this.internal = false
+    this.#steps = []
+    this.#at = 0
+    this.#waiting = false
+    this.#round++
+    this.uriChanged = false
+    this.uriChanges = URI_CHANGES_MAX
+    this.captures = undefined
+    this.errorStatus = 0
+    this.inErrorPage = false
+    this.access = 0
+    this.requestBody = undefined
+    this.malformed = false
+    this.headSent = false
+    this.producer = undefined
+    this.upstreamAddress = ''
+    this.exchange = undefined
+    this.ended = false
+    this.aborted = false
+    this.completed = false
+    this.bytesSent = 0
+    this.headLength = 0
+    this.limitRate = -1
+    this.refusal = 0
+    this.filtersOff = false
+    this.headLater = false
+    this.headPaced = false
+    this.subrequests = 0
+    this.background = 0
+    this.startMs = 0
+    this.startMonotonic = 0
+  }
+
+  /** The head begins to be served: what its first bytes did not set yet. */
+  begin(now: number, monotonic: number): void {
+    if (this.startMs === 0) this.startMs = now
+    if (this.startMonotonic === 0) this.startMonotonic = monotonic
+  }
+
+  /** A module's state for this request. */
+  get<T>(slot: Slot<T>): T | undefined {
+    return this.#slots[slot.index] as T | undefined
+  }
+
+  set<T>(slot: Slot<T>, value: T | undefined): void {
+    while (this.#slots.length <= slot.index) this.#slots.push(undefined)
+    this.#slots[slot.index] = value
+  }
+
+  mark(mark: Mark): number {
+    return (this.#marks >> mark.shift) & mark.mask
+  }
+
+  setMark(mark: Mark, value: number): void {
+    this.#marks = (this.#marks & ~(mark.mask << mark.shift)) | (value << mark.shift)
+  }
+
+  /** Tells `held` when the request is over; the last to hold is told first. For the main request only. */
+  hold(held: Held): void {
+    held.nextHeld = this.#held
+    this.#held = held
+  }
+
+  // ---- the walk ------------------------------------------------------------------------------
+
+  /** Begins at the server that the connection chose. */
+  start(server: ServerConf): void {
+    this.server = server
+    this.location = server.base
+    this.goto(server.startSteps, 0)
+    this.run()
+  }
+
+  /** Continues the walk elsewhere; the step that calls it answers NEXT. */
+  goto(steps: readonly Step[], at: number): void {
+    this.#steps = steps
+    this.#at = at
+  }
+
+  /** Walks until a step waits or the request is answered. */
+  run(): void {
+    while (this.#at < this.#steps.length) {
+      const step = this.#steps[this.#at++]!
+      const verdict = step.run(this, step.conf as never)
+      if (verdict === NEXT) continue
+      if (verdict === WAIT) {
+        this.#waiting = true
+        return
+      }
+      this.finish(verdict)
+      return
+    }
+    this.finish(404)
+  }
+
+  /** Goes on after WAIT, as if the step that waited had answered `verdict`. Ignored when the request ended meanwhile. */
+  resume(verdict: Verdict): void {
+    if (this.ended) return
+    assert(this.#waiting, 'a request is resumed once per wait')
+    this.#waiting = false
+    if (verdict === NEXT) this.run()
+    else if (verdict === WAIT) this.#waiting = true
+    else this.finish(verdict)
+  }
+
+  /** Runs the step that waited once more: for steps that keep their outcome in a slot. */
+  retry(): void {
+    if (this.ended) return
+    assert(this.#waiting, 'a request is resumed once per wait')
+    this.#waiting = false
+    this.#at--
+    this.run()
+  }
+
+  /** The one door for promises: continues with what `then` answers. Errors answer 500. */
+  waitFor<T>(promise: Promise<T>, then: (r: Request, result: T) => Verdict): Verdict {
+    // Meanwhile the request may end, and its object may serve another one.
+    const round = this.#round
+    // tidy: the door that promises come in by
+    promise.then(
+      (result) => {
+        if (round === this.#round && !this.ended) this.resume(then(this, result))
+      },
+      () => {
+        if (round === this.#round) this.resume(500)
+      },
+    )
+    return WAIT
+  }
+
+  /** As `waitFor`, for steps that must answer by themselves (access): `keep` stores the outcome, then the step runs again. */
+  waitAndRetry<T>(promise: Promise<T>, keep: (r: Request, result: T) => void): Verdict {
+    const round = this.#round
+    // tidy: the door that promises come in by
+    promise.then(
+      (result) => {
+        if (round !== this.#round || this.ended) return
+        keep(this, result)
+        this.retry()
+      },
+      () => {
+        if (round === this.#round) this.resume(500)
+      },
+    )
+    return WAIT
+  }
+
+  /** Ends the walk with a verdict: DONE when the response is under way, else a status to answer with. */
+  finish(verdict: Verdict): void {
+    if (verdict === DONE || this.ended) return
+    answerStatus(this, verdict)
+  }
+
+  /** Tests a pattern against `subject`; on a match captures and named captures are set. */
+  match(regex: CapturePattern, subject: string): boolean {
+    const { pattern, slots } = regex
+    if (!pattern.exec(subject)) return false
+    this.captures = pattern.captures
+    for (let i = 0; i < slots.length; i++) {
+      const [group, slot] = slots[i]!
+      this.vars[slot] = this.captures[group] ?? ''
+    }
+    return true
+  }
+
+  /** Sends the request through the server again with another URI (ngx_http_internal_redirect). */
+  redirectTo(uri: string, args: string): Verdict {
+    if (--this.uriChanges <= 0) return this.#cycle()
+    this.uri = uri
+    this.args = args
+    this.uriUnchanged = false
+    this.locationValid = true
+    this.internal = true
+    this.location = this.server.base
+    this.#forgetContent()
+    this.goto(this.server.startSteps, this.server.rewriteAt)
+    return NEXT
+  }
+
+  /** Sends the request to a named location (ngx_http_named_location). */
+  redirectToNamed(location: LocationConf): Verdict {
+    if (--this.uriChanges <= 0) return this.#cycle()
+    this.internal = true
+    this.location = location
+    this.#forgetContent()
+    this.enter(location)
+    return NEXT
+  }
+
+  /** Another location answers. */
+  #forgetContent(): void {
+    this.#slots.length = 0
+    this.requestBody?.leave()
+  }
+
+  /** Goes to the first step of a location: its rewrite rules, else the rest. */
+  enter(location: LocationConf): void {
+    this.goto(location.rewriteSteps.length > 0 ? location.rewriteSteps : location.steps, 0)
+  }
+
+  #cycle(): Verdict {
+    this.logError(ERROR, 'rewrite or internal redirection cycle while internally redirecting to "' + this.uri + '"')
+    return 500
+  }
+
+  // ---- the answer ----------------------------------------------------------------------------
+
+  /** Runs the header filters and sends the head; `out.status` is set before. */
+  sendHead(): void {
+    assert(!this.headSent, 'a response has one head')
+    this.headSent = true
+    if (this.errorStatus !== 0) {
+      this.out.status = this.errorStatus
+      this.out.statusText = ''
+    }
+    const { status } = this.out
+    if (status === 204) this.out.contentType = ''
+    if (this.methodBit === HEAD || status === 204 || status === 304) this.headerOnly = true
+    if (!this.filtersOff) {
+      const { headerFilters } = this.location
+      for (let i = 0; i < headerFilters.length; i++) {
+        const filter = headerFilters[i]!
+        filter.run(this, filter.conf as never)
+        if (this.refusal !== 0) {
+          this.body = new RefusedBody(this)
+          return
+        }
+      }
+    }
+    if (this.headLater) this.body = new HeadFirst(this)
+    else this.carrier.sendHead(this)
+    const filters = this.#bodyFilters
+    if (filters.length === 0) return
+    // The last to ask stands nearest to the client.
+    if (!this.headerOnly) for (let i = filters.length - 1; i >= 0; i--) this.body = filters[i]!(this.body)
+    filters.length = 0
+  }
+
+  /**
+   * Puts a filter into the body's way; called by header filters. `make` gets the sink behind it. The filter of the module
+   * that runs first is nearest to the producer. One closure per filtered response, never per plain one.
+   */
+  addBodyFilter(make: (next: BodySink) => BodySink): void {
+    this.#bodyFilters.push(make)
+  }
+
+  /** A header filter has asked to change the body. */
+  get filtered(): boolean {
+    return this.#bodyFilters.length > 0
+  }
+
+  /** The response that a header filter refused is over: answers with the filter's status instead. */
+  answerRefusal(): void {
+    const status = this.refusal
+    this.refusal = 0
+    this.headSent = false
+    this.producer = undefined
+    this.#bodyFilters.length = 0
+    answerStatus(this, status)
+  }
+
+  /** The body was written to its last byte and handed to the carrier, or the response was given up. */
+  end(): void {
+    if (this.ended) return
+    this.ended = true
+    this.producer = undefined
+    if (this.main === this) this.location.postAction?.(this)
+    if (this.background === 0) this.carrier.requestEnded(this)
+  }
+
+  /** A background subrequest is over. */
+  backgroundEnded(): void {
+    if (--this.background === 0 && this.ended) this.carrier.requestEnded(this)
+  }
+
+  /** The body cannot be completed: the client is cut off so that it does not take what it has for everything. */
+  breakOff(): void {
+    if (this.ended) return
+    this.keepAlive = false
+    this.body.abort()
+    this.carrier.abortRequest(this)
+    this.end()
+  }
+
+  /** The request is logged: gives back what it held. */
+  cleanUp(): void {
+    this.requestBody?.release()
+    const { exchange } = this
+    this.exchange = undefined
+    exchange?.release()
+    let held = this.#held
+    this.#held = undefined
+    for (; held !== undefined; held = held.nextHeld) held.onRequestEnd()
+  }
+
+  /** The client is gone or broke the protocol: stop whoever works for this request, then log it. */
+  abort(status: number): void {
+    if (this.ended) return
+    this.aborted = true
+    if (!this.headSent) this.out.status = status
+    const { producer } = this
+    this.producer = undefined
+    if (producer !== undefined) producer.onAbort()
+    if (this.headSent && this.body !== undefined) this.body.abort()
+    // Copies of the request may still be on their way.
+    if (this.main === this && this.background === 0) this.requestBody?.abort()
+    this.end()
+  }
+
+  // ---- the request body ------------------------------------------------------------------------
+
+  ensureBody(): RequestBody {
+    this.requestBody ??= new RequestBody(this)
+    return this.requestBody
+  }
+
+  /** Collects the request body, then goes on with `then` (at once when there is none). */
+  readBody(then: (r: Request) => Verdict): Verdict {
+    if (this.requestBody?.complete === true || (this.contentLength <= 0 && !this.chunked)) {
+      this.ensureBody().complete = true
+      return then(this)
+    }
+    return this.ensureBody().collect(then)
+  }
+
+  /** The body is not wanted; the carrier drops what comes after the response. */
+  discardBody(): void {
+    this.expectContinue = false
+    if (this.requestBody?.complete === true || this.main !== this) return
+    if (this.contentLength > 0 || this.chunked) this.ensureBody().discard()
+  }
+
+  /** The carrier found the body malformed. */
+  bodyFailed(status: number): void {
+    const streamed = this.requestBody?.streaming === true
+    this.requestBody?.discard()
+    if (streamed) this.cancelContent(status)
+    else if (this.#waiting) this.resume(status)
+    else this.finish(status)
+  }
+
+  /** Stops whoever produces the response because of the request body, and answers `status` if that is still possible. */
+  cancelContent(status: number): void {
+    const { producer } = this
+    this.producer = undefined
+    producer?.onAbort()
+    this.#waiting = false
+    this.finish(status)
+  }
+
+  /** The client closed its side while the request is served (nginx: 499 unless the location says to go on). */
+  clientEnded(): void {
+    this.keepAlive = false
+    if (this.producer?.ignoresClientAbort === true || this.ended) return
+    this.logError(INFO, 'client prematurely closed connection')
+    if (!this.headSent) this.out.status = 499
+    this.carrier.abortRequest(this)
+  }
+
+  // ---- logs ------------------------------------------------------------------------------------
+
+  get scheme(): string {
+    return this.client.secure ? 'https' : 'http'
+  }
+
+  /** `$body_bytes_sent`. */
+  get bodyBytesSent(): number {
+    return Math.max(0, this.bytesSent - this.headLength)
+  }
+
+  get connection(): number {
+    return this.client.id
+  }
+
+  get debugConnection(): boolean {
+    return this.client.debug
+  }
+
+  /** nginx's account of who and what: it stands behind every message about a request. */
+  describe(): string {
+    let text = `, client: ${this.client.address}, server: ${this.server.name}`
+    if (this.requestLine !== '') text += `, request: "${this.requestLine}"`
+    if (this.main !== this) text += `, subrequest: "${this.uri}"`
+    if (this.upstreamAddress !== '') text += `, upstream: "${this.upstreamAddress}"`
+    const host = this.facts.hostIndex >= 0 ? this.headers.value(this.facts.hostIndex) : ''
+    if (host !== '') text += `, host: "${host}"`
+    const referer = this.headers.valueOf(REFERER, 'referer')
+    if (referer !== undefined) text += `, referrer: "${referer}"`
+    return text + (this.location.logTags?.(this) ?? '')
+  }
+
+  /** Writes to the error log of the location; `level` is a number of log/error-log.ts. */
+  logError(level: number, message: string): void {
+    this.location.log.write(level, message, this)
+  }
+}
+
+const INFO = 7
+const ERROR = 4
+const REFERER = hashName('referer')

@@ -1,0 +1,146 @@
+/**
+ * Whether a client may be sent gzip (ngx_http_gzip_ok): what gzip, gzip_static and gunzip have in common. The directives
+ * are ngx_http_core_module's.
+ */
+import { bits, flag, oneOf } from '../../config/args.ts'
+import type { ScopeView } from '../../config/directive.ts'
+import { type Args, type ConfOf, directive, directives } from '../../config/directive.ts'
+import { clock } from '../../lib/clock.ts'
+import { parseHttpDate } from '../../lib/http-date.ts'
+import { compilePattern, type Pattern } from '../../value/regex.ts'
+import { hashName } from '../message/header-table.ts'
+import { UNKNOWN } from '../message/response-head.ts'
+import type { Request } from '../request/request.ts'
+
+const HSL = ['http', 'server', 'location'] as const
+
+/** `msie6`, or a pattern for User-Agent. */
+const disabled: Args<readonly (Pattern | 'msie6')[]> = {
+  syntax: 'regex ... | msie6',
+  min: 1,
+  max: Number.POSITIVE_INFINITY,
+  read: (list, at) =>
+    list.map((w) =>
+      w.text === 'msie6' ? 'msie6' : compilePattern(w.text, { caseless: true }, (message) => at.fail(message, w)),
+    ),
+}
+
+/** Directives that the modules share; the gzip module lists them. */
+export const gzipClientDirectives = {
+  gzip_vary: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Adds `Vary: Accept-Encoding` to responses that are compressed for clients that take it.',
+  }),
+  gzip_http_version: directive({
+    in: HSL,
+    args: oneOf('1.0', '1.1'),
+    default: '1.1',
+    doc: 'The oldest version of the protocol that gets compressed responses.',
+  }),
+  gzip_proxied: directive({
+    in: HSL,
+    args: bits('off', 'expired', 'no-cache', 'no-store', 'private', 'no_last_modified', 'no_etag', 'auth', 'any'),
+    default: 'off',
+    doc: 'Which responses are compressed for proxies (requests with Via).',
+  }),
+  gzip_disable: directives({
+    in: HSL,
+    args: disabled,
+    doc: 'Clients, by patterns for User-Agent, that get no compressed responses.',
+  }),
+}
+
+/** The settings of one place. */
+export interface GzipClientRules {
+  readonly vary: boolean
+  readonly version: number
+  readonly proxied: ReadonlySet<string>
+  readonly disabled: readonly Pattern[]
+  readonly disableMsie6: boolean
+}
+
+/** The settings that hold in a block. */
+export function gzipClientRules(scope: ScopeView): GzipClientRules {
+  const conf: ConfOf<typeof gzipClientDirectives> = scope.resolve(gzipClientDirectives)
+  const list = conf.gzip_disable.flat()
+  return {
+    vary: conf.gzip_vary,
+    version: conf.gzip_http_version === '1.0' ? 10 : 11,
+    proxied: new Set(conf.gzip_proxied),
+    disabled: list.filter((item) => item !== 'msie6'),
+    disableMsie6: list.includes('msie6'),
+  }
+}
+
+const ACCEPT_ENCODING = hashName('accept-encoding')
+const USER_AGENT = hashName('user-agent')
+const VIA = hashName('via')
+const AUTHORIZATION = hashName('authorization')
+
+/** Tells whether `r` may be answered with gzip. For proxies it depends on the response's head, as far as that is there. */
+export function acceptsGzip(r: Request, rules: GzipClientRules): boolean {
+  if (r !== r.main) return false
+  const accepted = r.headers.valueOf(ACCEPT_ENCODING, 'accept-encoding')
+  if (accepted === undefined || !(accepted.startsWith('gzip,') || namesGzip(accepted))) return false
+  if (r.version < rules.version) return false
+  if (rules.disableMsie6 || rules.disabled.length > 0) {
+    const agent = r.headers.valueOf(USER_AGENT, 'user-agent')
+    if (agent !== undefined && isDisabled(agent, rules)) return false
+  }
+  return r.headers.find(VIA, 'via') < 0 || proxyMayHave(r, rules.proxied)
+}
+
+/** A quality of zero, or one that is malformed, is a refusal. */
+const GZIP =
+  /(?:^|[, ])gzip *(?:$|,|; *(?:$|q=(?:1(?:[, ]|$|\.0{0,3}(?:[, ]|$))|0\.(?!0{1,3}(?:[, ]|$))\d{1,3}(?:[, ]|$))))/i
+
+function namesGzip(accepted: string): boolean {
+  return GZIP.test(accepted)
+}
+
+function isDisabled(agent: string, rules: GzipClientRules): boolean {
+  if (rules.disableMsie6 && isMsie6(agent)) return true
+  for (const pattern of rules.disabled) if (pattern.test(agent)) return true
+  return false
+}
+
+/** Internet Explorer 4 to 6, except 6 with service pack 2 and later. */
+function isMsie6(agent: string): boolean {
+  const at = agent.indexOf('MSIE ')
+  if (at < 0 || at + 7 >= agent.length || agent.charAt(at + 6) !== '.') return false
+  const version = agent.charAt(at + 5)
+  return version === '4' || version === '5' || (version === '6' && !agent.includes('SV1', at + 7))
+}
+
+function proxyMayHave(r: Request, proxied: ReadonlySet<string>): boolean {
+  if (proxied.has('off')) return false
+  if (proxied.has('any')) return true
+  if (proxied.has('auth') && r.headers.find(AUTHORIZATION, 'authorization') >= 0) return true
+  const { out } = r
+  const expires = out.field('expires')
+  if (expires !== undefined) {
+    const at = parseHttpDate(expires)
+    const date = out.date === undefined ? clock.seconds : parseHttpDate(out.date)
+    return proxied.has('expired') && at >= 0 && date >= 0 && at < date
+  }
+  const control = out.field('cache-control')
+  if (control !== undefined) {
+    return ['no-cache', 'no-store', 'private'].some((name) => proxied.has(name) && hasDirective(control, name))
+  }
+  if (proxied.has('no_last_modified') && out.lastModified !== UNKNOWN) return false
+  return !(proxied.has('no_etag') && out.etag !== '')
+}
+
+function hasDirective(control: string, name: string): boolean {
+  return control
+    .toLowerCase()
+    .split(/[,;=\s]+/)
+    .includes(name)
+}
+
+/** Notes in the head that what is sent depends on Accept-Encoding, where `gzip_vary` wants that. */
+export function noteVary(r: Request, rules: GzipClientRules): void {
+  if (rules.vary) r.out.varyEncoding = true
+}

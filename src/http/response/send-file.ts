@@ -1,0 +1,137 @@
+/**
+ * Sends a file as the response body: from memory in one piece, or from its descriptor piece by piece as fast as the
+ * client takes it. Header filters may choose parts of it (`out.parts`) or another form (`out.replacement`).
+ */
+
+import { errnoText } from '../../lib/errno.ts'
+import { readOpen } from '../../lib/file-status.ts'
+import { ALERT, CRIT } from '../../log/error-log.ts'
+import type { FileEntry } from '../files/file-entry.ts'
+import { LAST, LENT, NO_BYTES, type Producer, STABLE } from '../message/body.ts'
+import type { BodyPart } from '../message/response-head.ts'
+import type { Request } from '../request/request.ts'
+import { giveBack, giveBackLater, LENT_SIZE, lend } from './lent-buffers.ts'
+
+/** Sends head and body; `entry` was opened, and is released when all is sent. */
+export function sendFile(r: Request, entry: FileEntry): void {
+  const { out } = r
+  out.seekable = true
+  // Filters may make the memory forget what is being sent.
+  const { content, text } = entry
+  out.file = entry
+  r.sendHead()
+  if (r.headerOnly || r.refusal !== 0 || out.replacement !== undefined || content !== undefined) {
+    entry.release()
+    entry.dropUnkept()
+    if (r.headerOnly || r.refusal !== 0) r.body.write(NO_BYTES, LAST)
+    else if (out.replacement !== undefined) r.body.write(out.replacement, LAST | STABLE)
+    else if (out.parts !== undefined) sendParts(r, content!, out.parts)
+    else if (text !== undefined) r.body.writeText(text, LAST)
+    else r.body.write(content!, LAST | STABLE)
+    return
+  }
+  const whole = [{ text: '', start: 0, end: entry.size }]
+  new FileProducer(r, entry, out.parts ?? whole).start()
+}
+
+function sendParts(r: Request, content: Buffer, parts: readonly BodyPart[]): void {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i]!
+    if (part.text !== '') r.body.write(Buffer.from(part.text, 'latin1'), 0)
+    r.body.write(content.subarray(part.start, part.end), i === parts.length - 1 ? LAST | STABLE : STABLE)
+  }
+}
+
+/** Reads an open file (or parts of it) into the body of a response. */
+class FileProducer implements Producer {
+  readonly #r: Request
+  readonly #entry: FileEntry
+  readonly #parts: readonly BodyPart[]
+  /** Buffers that the client may not have taken yet. */
+  readonly #lent: Buffer[] = []
+  #index = 0
+  #at = 0
+
+  constructor(r: Request, entry: FileEntry, parts: readonly BodyPart[]) {
+    this.#r = r
+    this.#entry = entry
+    this.#parts = parts
+  }
+
+  start(): void {
+    this.#r.producer = this
+    this.#beginPart()
+    this.#pump()
+  }
+
+  onDrain(): void {
+    this.#pump()
+  }
+
+  onAbort(): void {
+    this.#entry.release()
+    giveBackLater(this.#r.carrier, this.#lent)
+  }
+
+  #beginPart(): void {
+    const part = this.#parts[this.#index]!
+    this.#at = part.start
+    if (part.text !== '') this.#r.body.write(Buffer.from(part.text, 'latin1'), 0)
+  }
+
+  #pump(): void {
+    const r = this.#r
+    if (r.carrier.pendingBytes === 0) giveBack(this.#lent)
+    while (r.producer === this) {
+      const part = this.#parts[this.#index]!
+      if (this.#at < part.end) {
+        if (!this.#piece(part.end)) return
+      } else if (this.#index + 1 < this.#parts.length) {
+        this.#index++
+        this.#beginPart()
+      } else {
+        this.#finish()
+        return
+      }
+    }
+  }
+
+  /** Sends one piece; false when there is nothing more to do now. */
+  #piece(end: number): boolean {
+    const size = Math.min(LENT_SIZE, end - this.#at)
+    const bytes = lend()
+    this.#lent.push(bytes)
+    const count = readOpen(this.#entry.fd, bytes, size, this.#at)
+    if (typeof count === 'string' || count === 0) {
+      this.#fail(count)
+      return false
+    }
+    this.#at += count
+    const last = this.#at === end && this.#index === this.#parts.length - 1
+    if (last) this.#release()
+    const piece = count === LENT_SIZE ? bytes : bytes.subarray(0, count)
+    const room = this.#r.body.write(piece, last ? LAST | LENT : LENT)
+    if (last) giveBackLater(this.#r.carrier, this.#lent)
+    return room && !last
+  }
+
+  #release(): void {
+    this.#r.producer = undefined
+    this.#entry.release()
+  }
+
+  #finish(): void {
+    this.#release()
+    this.#r.body.write(NO_BYTES, LAST)
+  }
+
+  /** The file ends before its time: only closing tells the client. */
+  #fail(error: string | 0): void {
+    const r = this.#r
+    const { path } = this.#entry
+    if (error === 0) r.logError(ALERT, `pread() read only ${this.#at} of ${this.#entry.size} from "${path}"`)
+    else r.logError(CRIT, `pread() "${path}" failed ${errnoText(error)}`)
+    this.#release()
+    r.carrier.abortRequest(r)
+  }
+}

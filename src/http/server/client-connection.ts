@@ -1,0 +1,15 @@
+/** What a listener and a worker know of a client's connection, whatever is spoken on it. */
+import type { Client } from '../request/client.ts'
+
+/** One connection of a client; H1Connection and its like implement it. */
+export interface ClientConnection {
+  readonly client: Client
+  /** The heading under which connection-counters.ts has it; read and cleared by the listener. */
+  countedAs: number
+  /** It waits for another request and may be closed without loss; a fresh one may not. */
+  readonly idle: boolean
+  /** Closes at once; requests under way are told. */
+  close(): void
+  /** The worker or the address goes: ends when the work under way is done. Bytes and requests already sent are served. */
+  shutDown(): void
+}

@@ -1,0 +1,175 @@
+/**
+ * One listening address of a worker: accepts connections and knows which server answers which host. The listener
+ * outlives reloads; its virtual servers are replaced in place, so that open connections follow.
+ */
+
+import type { RequestLimits } from '../h1/request-parser.ts'
+import type { Client } from '../request/client.ts'
+import type { CapturePattern, ServerConf } from '../request/location.ts'
+import type { Request } from '../request/request.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { connectionCounters, NONE } from './connection-counters.ts'
+
+/** What is spoken on an address, by its `listen` lines. */
+export interface AddressProtocols {
+  readonly proxyProtocol: boolean
+  readonly ssl: boolean
+  readonly http2: boolean
+}
+
+/** The servers of one address by name (ngx_http_find_virtual_server). */
+export class VirtualServers {
+  readonly defaultServer: ServerConf
+  readonly limits: RequestLimits
+  /** Connections begin with a header of the PROXY protocol. */
+  readonly proxyProtocol: boolean
+  /** Connections begin with the handshake of TLS. */
+  readonly ssl: boolean
+  /** A `listen` line says `http2`: HTTP/2 is spoken whatever the servers say. */
+  readonly http2Listen: boolean
+  readonly #exact = new Map<string, ServerConf>()
+  /** `*.example.com` by its `.example.com`. */
+  readonly #suffixes = new Map<string, ServerConf>()
+  /** `www.*` by its `www.`. */
+  readonly #prefixes = new Map<string, ServerConf>()
+  readonly #regexes: { readonly regex: CapturePattern; readonly server: ServerConf }[] = []
+  readonly #single: boolean
+
+  constructor(
+    defaultServer: ServerConf,
+    limits: RequestLimits,
+    names: readonly ServerNameEntry[],
+    protocols: Partial<AddressProtocols> = {},
+  ) {
+    this.defaultServer = defaultServer
+    this.limits = limits
+    this.proxyProtocol = protocols.proxyProtocol ?? false
+    this.ssl = protocols.ssl ?? false
+    this.http2Listen = protocols.http2 ?? false
+    for (const entry of names) this.#add(entry)
+    this.#single = this.#regexes.length === 0 && names.every((n) => n.server === defaultServer)
+  }
+
+  /** Clients may speak HTTP/2 here. */
+  get http2(): boolean {
+    return this.http2Listen || this.defaultServer.http2.on
+  }
+
+  #add({ kind, name, regex, server }: ServerNameEntry): void {
+    if (regex !== undefined) this.#regexes.push({ regex, server })
+    else if (kind === 'suffix') this.#suffixes.set(name, server)
+    else if (kind === 'prefix') this.#prefixes.set(name, server)
+    else this.#exact.set(name, server)
+  }
+
+  /** The server for a host (lower case, no port); captures of a regular expression are set on `r`. */
+  find(host: string, r: Request): ServerConf {
+    if (this.#single || host === '') return (host === '' ? this.#exact.get('') : undefined) ?? this.defaultServer
+    return this.#exact.get(host) ?? this.#wildcard(host) ?? this.#regex(host, r) ?? this.defaultServer
+  }
+
+  /** The server of a name that is asked for when there is no request yet; undefined: none has it. */
+  findByName(host: string): ServerConf | undefined {
+    const found = this.#exact.get(host) ?? this.#wildcard(host)
+    if (found !== undefined) return found
+    for (const { regex, server } of this.#regexes) if (regex.pattern.exec(host)) return server
+    return undefined
+  }
+
+  #wildcard(host: string): ServerConf | undefined {
+    if (this.#suffixes.size > 0) {
+      for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+        const server = this.#suffixes.get(host.slice(dot))
+        if (server !== undefined && dot > 0) return server
+      }
+    }
+    if (this.#prefixes.size > 0) {
+      for (let dot = host.lastIndexOf('.'); dot > 0; dot = host.lastIndexOf('.', dot - 1)) {
+        const server = this.#prefixes.get(host.slice(0, dot + 1))
+        if (server !== undefined) return server
+      }
+    }
+    return undefined
+  }
+
+  #regex(host: string, r: Request): ServerConf | undefined {
+    for (const { regex, server } of this.#regexes) if (r.match(regex, host)) return server
+    return undefined
+  }
+}
+
+/** One name of one server on one address. */
+export interface ServerNameEntry {
+  readonly kind: 'exact' | 'prefix' | 'suffix' | 'regex'
+  readonly name: string
+  readonly regex: CapturePattern | undefined
+  readonly server: ServerConf
+}
+
+let connectionIds = 0
+
+/** One address that a worker accepts on. */
+export class HttpListener {
+  readonly key: string
+  /** Bound address, empty for a wildcard. */
+  readonly address: string
+  readonly port: number
+  readonly unixPath: string
+  readonly connections = new Set<ClientConnection>()
+  servers: VirtualServers
+  /** Addresses that share this wildcard socket. */
+  byAddress: ReadonlyMap<string, VirtualServers> = new Map()
+  /** Called when the last connection is gone. */
+  onEmpty: () => void = () => {}
+  /** The worker is leaving or the address was removed: no request is added to a connection. */
+  closing = false
+
+  constructor(
+    key: string,
+    end: { readonly address: string; readonly port: number; readonly unixPath: string },
+    servers: VirtualServers,
+  ) {
+    this.key = key
+    this.address = end.address
+    this.port = end.port
+    this.unixPath = end.unixPath
+    this.servers = servers
+  }
+
+  get defaultServer(): ServerConf {
+    return this.servers.defaultServer
+  }
+
+  get limits(): RequestLimits {
+    return this.servers.limits
+  }
+
+  nextConnectionId(): number {
+    return ++connectionIds
+  }
+
+  /** The servers for a connection: they may depend on the address that it came to. */
+  serversFor(client: Client): VirtualServers {
+    return this.byAddress.size === 0 ? this.servers : (this.byAddress.get(client.serverAddress) ?? this.servers)
+  }
+
+  opened(connection: ClientConnection): void {
+    this.connections.add(connection)
+    connectionCounters.open()
+  }
+
+  /** Idempotent: a connection may end in several ways at once. */
+  closed(connection: ClientConnection): void {
+    if (!this.connections.delete(connection)) return
+    connectionCounters.close()
+    connectionCounters.move(connection.countedAs, NONE)
+    connection.countedAs = NONE
+    if (this.connections.size === 0) this.onEmpty()
+  }
+
+  /** Accepts no more work: idle connections close now, busy ones after their request. */
+  shutDown(): void {
+    this.closing = true
+    for (const connection of [...this.connections]) connection.shutDown()
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * ngx_http_core_module, the part that shapes each location: where its files are, which type they have, who signs its
+ * pages, where its errors go. The directives that the engine obeys are declared in http/core-directives.ts.
+ */
+
+import type { BlockValue, ConfOf } from '../../../config/directive.ts'
+import { directive } from '../../../config/directive.ts'
+import { fullName } from '../../../config/include.ts'
+import type { Scope } from '../../../config/scope.ts'
+import type { Word } from '../../../config/source.ts'
+import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { resolverDirectives } from '../../../http/compile/resolver.ts'
+import { GET, HEAD, methodBit, UNKNOWN } from '../../../http/message/method.ts'
+import { KEEPALIVE_MSIE6, KEEPALIVE_SAFARI } from '../../../http/request/browser-quirks.ts'
+import type { CompiledErrorPage } from '../../../http/request/error-pages.ts'
+import type { LocationConf } from '../../../http/request/location.ts'
+import type { Text } from '../../../http/request/plan.ts'
+import { core, structure } from '../../../http/settings/core-directives.ts'
+import { literal, type Template, template } from '../../../value/template.ts'
+import { NGINX_VERSION, VERSION } from '../../../version.ts'
+import { type ErrorLogSpec, errorLogDirectives, errorLogPaths, openErrorLog } from '../../core/error-log.ts'
+import { corePrefixes, coreVariables } from './variables.ts'
+
+const files = {
+  root: directive({
+    in: ['http', 'server', 'location', 'if'],
+    args: template('path'),
+    doc: 'The folder that URIs are looked up in: the file is the path with the URI behind it.',
+  }),
+  alias: directive({
+    in: ['location'],
+    args: template('path'),
+    doc: 'What replaces the name of the location in a URI to make a file name.',
+  }),
+}
+
+const QUIRKS = { none: 0, msie6: KEEPALIVE_MSIE6, safari: KEEPALIVE_SAFARI } as const
+
+const directives = { ...core, ...structure, ...files, ...errorLogDirectives, ...resolverDirectives }
+type Conf = ConfOf<typeof directives>
+
+/** The module list's entry. */
+export const coreModule = httpModule({
+  name: 'http_core',
+  doc: 'Virtual servers, locations, files, error pages.',
+  directives,
+  variables: coreVariables,
+  prefixes: corePrefixes,
+  attach(conf, _plan, at) {
+    const { location } = at
+    attachRoot(location, at)
+    attachLog(conf, location, at)
+    attachIdentity(conf, location)
+    for (const browser of conf.keepalive_disable) location.keepAliveDisabled |= QUIRKS[browser]
+    const { headerSeconds } = conf.keepalive_timeout
+    if (headerSeconds > 0) location.keepAliveFields += `Keep-Alive: timeout=${headerSeconds}\r\n`
+    location.types = typesOf(at.scope)
+    location.defaultType = at.text(conf.default_type)
+    location.errorPages = conf.error_page.map((page): CompiledErrorPage => ({ conf: page, text: at.text(page.target) }))
+    location.internal = conf.internal === true
+    if (conf.early_hints !== undefined) location.earlyHints = conf.early_hints.map((value) => at.text(value))
+    at.tempPath(fullName(conf.client_body_temp_path.path, ''))
+    const [except] = conf.limit_except
+    if (except !== undefined) attachLimitExcept(except, location, at)
+  },
+})
+
+function attachLimitExcept(block: BlockValue<readonly Word[]>, location: LocationConf, at: AttachContext): void {
+  let methods = 0
+  for (const word of block.args) {
+    const bit = methodBit(word.text.toUpperCase())
+    if (bit === UNKNOWN) at.fail(`invalid method "${word.text}"`, block.at)
+    methods |= bit
+  }
+  if ((methods & GET) !== 0) methods |= HEAD
+  location.limitExcept = { methods, location: at.pseudo(block.scope) }
+}
+
+/** `root` or `alias` of this block or of the nearest one around it that has either. */
+function attachRoot(location: LocationConf, at: AttachContext): void {
+  for (let scope: Scope | undefined = at.scope; scope !== undefined; scope = scope.parent) {
+    const { root, alias } = scope.own(files)
+    if (root === undefined && alias === undefined) continue
+    if (root !== undefined && alias !== undefined) {
+      const [first, second] = scope.ordered(files)
+      const message = `"${second!.name}" directive is duplicate, "${first!.name}" directive was specified earlier`
+      at.fail(message, second!.at)
+    }
+    location.root = pathText(root ?? alias!, at)
+    if (alias !== undefined) setAlias(location, scope, at)
+    return
+  }
+  location.root = pathText(literal('html'), at)
+}
+
+function setAlias(location: LocationConf, scope: Scope, at: AttachContext): void {
+  const owner = scope === at.scope ? location : location.aliasOwner(scope)
+  if (owner.name.startsWith('@')) {
+    at.fail('the "alias" directive cannot be used inside the named location', scope.positionOf(files.alias))
+  }
+  // In a regular expression the alias is the whole path: it is made of captures.
+  location.aliasLength = owner.regex !== undefined ? Number.POSITIVE_INFINITY : owner.name.length
+}
+
+/** A path is taken from the prefix unless it is absolute; with variables that is known when it is asked for. */
+function pathText(value: Template, at: AttachContext): Text {
+  const { prefix } = at.scope.env
+  if (value.constant !== undefined) {
+    const path = fullName(value.constant, prefix)
+    return () => path
+  }
+  const compiled = at.text(value)
+  return (r) => {
+    const path = compiled(r)
+    return path.startsWith('/') ? path : prefix + path
+  }
+}
+
+function attachLog(conf: Conf, location: LocationConf, at: AttachContext): void {
+  const own = ownLogs(conf, at.scope)
+  if (own === undefined) {
+    location.log = at.log
+    return
+  }
+  for (const path of errorLogPaths(own)) at.logFile(path)
+  location.log =
+    at.role === 'worker' ? at.shared(`error_log ${JSON.stringify(own)}`, () => openErrorLog(own, at.files)) : at.log
+}
+
+/** The list that holds here, unless it is the one of the main context. */
+function ownLogs(conf: Conf, scope: Scope): readonly ErrorLogSpec[] | undefined {
+  let main = scope
+  while (main.parent !== undefined) main = main.parent
+  if (conf.error_log.length === 0 || conf.error_log === main.resolve(errorLogDirectives).error_log) return undefined
+  return conf.error_log
+}
+
+function attachIdentity(conf: Conf, location: LocationConf): void {
+  const nginx = conf.server_identity === 'nginx'
+  const name = nginx ? 'nginx' : 'viaduct'
+  const tokens = conf.server_tokens.source
+  if (tokens === 'on' || tokens === 'build') location.signature = `${name}/${nginx ? NGINX_VERSION : VERSION}`
+  else location.signature = tokens === 'off' ? name : tokens
+  location.serverField = location.signature === '' ? '' : `Server: ${location.signature}\r\n`
+}
+
+const NO_TYPES: ReadonlyMap<string, string> = new Map([
+  ['html', 'text/html'],
+  ['gif', 'image/gif'],
+  ['jpg', 'image/jpeg'],
+])
+const typesByScope = new WeakMap<Scope, ReadonlyMap<string, string>>()
+
+/** The media types of the nearest block that declares some. */
+function typesOf(scope: Scope): ReadonlyMap<string, string> {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+    const known = typesByScope.get(at)
+    if (known !== undefined) return known
+    const { types } = at.own(core)
+    if (types === undefined || types.length === 0) continue
+    const map = new Map<string, string>()
+    for (const block of types) {
+      for (const { value } of block.entries) for (const extension of value.extensions) map.set(extension, value.type)
+    }
+    typesByScope.set(at, map)
+    return map
+  }
+  return NO_TYPES
+}

@@ -1,0 +1,110 @@
+/**
+ * ngx_http_proxy_module: passes requests to HTTP back ends. What is sent is compiled when the configuration loads: the
+ * fields that are set, those of the client that are passed on, and how the URI is made. The conversation itself is the
+ * exchange's (http/exchange/).
+ */
+import { type ConfOf, family } from '../../../config/directive.ts'
+import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { HTTP1 } from '../../../http/exchange/codecs/http1.ts'
+import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
+import { compileConnect, compileDenies, passOn, secured } from '../../../http/exchange/compile/passing.ts'
+import { compileSsl, type SslTargets } from '../../../http/exchange/compile/ssl-targets.ts'
+import { type ExchangeConf, hiddenFields, ignoreMask } from '../../../http/exchange/conf.ts'
+import { ssl, sslConf } from '../../../http/exchange/directives/ssl.ts'
+import { transport, transportConf } from '../../../http/exchange/directives/transport.ts'
+import { failureMask } from '../../../http/exchange/failure.ts'
+import type { Plan } from '../../../http/request/plan.ts'
+import { compileSize } from '../../../http/settings/size-reader.ts'
+import { UpstreamRegistry } from '../../../upstream/registry.ts'
+import { notePassed } from './check.ts'
+import { compileCookies, cookieDirectives } from './cookie.ts'
+import { proxyDirectives } from './directives.ts'
+import { compileRedirects } from './redirect.ts'
+import { compileH2Request, compileRequest, forwardedFor } from './request.ts'
+import { compileStore, storeDirectives } from './store.ts'
+import { compileTarget, HTTPS, type ProxyTarget } from './target.ts'
+
+const own = { ...family('proxy', transport), ...family('proxy', ssl) }
+const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...storeDirectives, ...own }
+type Conf = ConfOf<typeof allDirectives>
+
+/** Fields of a response that clients do not get unless `proxy_pass_header` says so. */
+const HIDDEN = [
+  'date',
+  'server',
+  'x-pad',
+  'x-accel-expires',
+  'x-accel-redirect',
+  'x-accel-limit-rate',
+  'x-accel-buffering',
+  'x-accel-charset',
+]
+
+export const proxyModule = httpModule({
+  name: 'http_proxy',
+  doc: 'Passes requests to another server.',
+  directives: allDirectives,
+  variables: {
+    proxy_host: (r) => r.exchange?.targetHost || undefined,
+    proxy_port: (r) => r.exchange?.targetPort || undefined,
+    proxy_add_x_forwarded_for: (r) => forwardedFor(r),
+    proxy_internal_body_length: (r) => r.exchange?.sender.lengthText(),
+    proxy_internal_chunked: (r) => (r.exchange?.sender.chunked === true ? 'chunked' : ''),
+  },
+  attach(conf, plan, at) {
+    at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))
+    if (conf.proxy_pass !== undefined) attachProxy(conf, plan, at)
+  },
+})
+
+function attachProxy(conf: Conf, plan: Plan, at: AttachContext): void {
+  const { location } = at
+  const registry = at.shared('upstreams', () => new UpstreamRegistry())
+  const target = compileTarget(conf.proxy_pass!, location, registry, at)
+  if (target === undefined) return
+  const tls = target.mayUseTls
+    ? compileSsl('proxy', sslConf('proxy', conf), at, conf.proxy_http_version === '2' ? 'h2' : '')
+    : undefined
+  const exchangeConf = compileExchange(conf, target, tls, at)
+  plan.own(passOn, exchangeConf)
+  notePassed(conf, target, exchangeConf, tls, at)
+  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
+}
+
+function compileExchange(
+  conf: Conf,
+  target: ProxyTarget,
+  tls: SslTargets | undefined,
+  at: AttachContext,
+): ExchangeConf {
+  const settings = transportConf('proxy', conf)
+  const { bind } = settings
+  const setBody = conf.proxy_set_body === undefined ? undefined : at.text(conf.proxy_set_body)
+  const rewrite = compileRedirects(conf.proxy_redirect, target, at)
+  const two = conf.proxy_http_version === '2'
+  const request = (two ? compileH2Request : compileRequest)(conf, target, setBody, at)
+  return {
+    protocol: two ? HTTP2 : HTTP1,
+    intercept404: false,
+    transport: settings,
+    tag: `${at.server.name} ${at.location.name} ${bind?.source ?? ''}`,
+    nextMask: failureMask(settings.next_upstream),
+    scheme: target.scheme,
+    passBody: settings.pass_request_body && setBody === undefined,
+    passTrailers: conf.proxy_pass_trailers,
+    chunkedAllowed: conf.proxy_http_version !== '1.0',
+    ownBody: setBody !== undefined,
+    tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
+    store: compileStore(conf, at),
+    ignore: ignoreMask(settings.ignore_headers ?? []),
+    hidden: hiddenFields(HIDDEN, settings.hide_header, settings.pass_header),
+    resolve: target.resolve,
+    request: secured(request, tls, HTTPS),
+    rate: compileSize(settings.limit_rate, at),
+    connectOptions: compileConnect(settings, tls !== undefined, at),
+    denies: compileDenies(settings, at),
+    perServer: settings.request_dynamic,
+    rewriteRedirect: rewrite,
+    rewriteCookie: compileCookies(conf, at),
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The request that a back end gets (ngx_http_proxy_create_request): request line, Host, the fields that are set, then
+ * the client's own fields that nothing replaces. Runs of the client's lines are copied as one slice of text; lines that
+ * were not written canonically are written anew, so that there is one way to read what is sent.
+ */
+import type { ConfOf } from '../../../config/directive.ts'
+import type { AttachContext } from '../../../http/compile/module.ts'
+import { FieldEncoder, requestStart } from '../../../http/exchange/compile/h2-request-fields.ts'
+import { breaksLine, compileFields, type NameSet, wholeTarget } from '../../../http/exchange/compile/request-fields.ts'
+import type { Exchange } from '../../../http/exchange/exchange.ts'
+import { type HeaderTable, hashName } from '../../../http/message/header-table.ts'
+import { escapeUri } from '../../../http/message/uri.ts'
+import type { Text } from '../../../http/request/plan.ts'
+import type { Request } from '../../../http/request/request.ts'
+import { ERROR } from '../../../log/error-log.ts'
+import type { proxyDirectives } from './directives.ts'
+import { HTTPS, type ProxyTarget } from './target.ts'
+
+type Conf = Pick<ConfOf<typeof proxyDirectives>, 'proxy_set_header' | 'proxy_http_version' | 'proxy_method'> & {
+  readonly proxy_pass_request_headers: boolean
+}
+
+/** Fields that are never the client's, with what is sent instead; empty: nothing. */
+const DEFAULTS: readonly (readonly [string, string])[] = [
+  ['Connection', ''],
+  ['Proxy-Connection', ''],
+  ['Content-Length', '$proxy_internal_body_length'],
+  ['Transfer-Encoding', '$proxy_internal_chunked'],
+  ['TE', ''],
+  ['Keep-Alive', ''],
+  ['Expect', ''],
+  ['Upgrade', ''],
+]
+
+const XFF = hashName('x-forwarded-for')
+
+/** `$proxy_add_x_forwarded_for`. */
+export function forwardedFor(r: Request): string {
+  const before = r.headers.joined(XFF, 'x-forwarded-for', ', ')
+  return before === undefined ? r.client.address : `${before}, ${r.client.address}`
+}
+
+/** Compiles the function that makes the request. */
+export function compileRequest(
+  conf: Conf,
+  target: ProxyTarget,
+  setBody: Text | undefined,
+  at: AttachContext,
+): (r: Request, exchange: Exchange) => string {
+  const { host: hostText, fields: set, replaced } = compileFields(conf.proxy_set_header, DEFAULTS, at)
+  const fields = set.map(({ name, value }) => ({ start: `${name}: `, value }))
+  const method = conf.proxy_method === undefined ? undefined : at.text(conf.proxy_method)
+  const version = conf.proxy_http_version === '1.0' ? ' HTTP/1.0\r\n' : ' HTTP/1.1\r\n'
+  const oneOne = conf.proxy_http_version !== '1.0'
+  const passFields = conf.proxy_pass_request_headers
+  return (r, exchange) => {
+    const uri = noteUri(r, target, exchange)
+    if (uri === '') return ''
+    const body = setBody?.(r)
+    exchange.sender.frame(body === undefined ? -1 : body.length)
+    const methodText = methodOf(r, method)
+    if (methodText === '') return ''
+    let head = methodText + ' ' + uri + version
+    const hostValue = hostText?.(r) ?? ''
+    if (hostText === undefined || (hostValue === '' && oneOne)) head += 'Host: ' + exchange.targetHost + '\r\n'
+    else if (hostValue !== '') head += 'Host: ' + hostValue + '\r\n'
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i]!
+      const value = field.value(r)
+      if (value !== '') head += field.start + value + '\r\n'
+    }
+    if (passFields) head += passedFields(r.headers, replaced)
+    return body === undefined ? head + '\r\n' : head + '\r\n' + body
+  }
+}
+
+/** The method; empty when it cannot be sent. */
+function methodOf(r: Request, method: Text | undefined): string {
+  const text = method === undefined ? r.method : method(r)
+  if (method === undefined || (text !== '' && !breaksLine(text))) return text
+  r.logError(ERROR, 'invalid method to proxy')
+  return ''
+}
+
+/** The URI of the request line, noted at the exchange; empty when there is none. */
+function noteUri(r: Request, target: ProxyTarget, exchange: Exchange): string {
+  const uri = wholeTarget(requestUri(r, target, exchange), r)
+  if (uri === '') r.logError(ERROR, 'zero length URI to proxy')
+  exchange.uri = uri
+  return uri
+}
+
+function requestUri(r: Request, target: ProxyTarget, exchange: Exchange): string {
+  const { targetUri } = exchange
+  if (target.url === undefined && targetUri !== '') return targetUri
+  if (targetUri === '' && r.uriUnchanged) return r.unparsedUri
+  const replaces = r.locationValid && targetUri !== ''
+  const skipped = replaces ? Math.min(target.location.name.length, r.uri.length) : 0
+  let path = r.uri.slice(skipped)
+  if (r.internal || r.unparsedUri.includes('%')) path = escapeUri(path, 'uri')
+  const uri = (replaces ? targetUri : '') + path
+  return r.args === '' ? uri : uri + '?' + r.args
+}
+
+/** Compiles the function that makes the request for HTTP/2 (ngx_http_proxy_v2_create_request). */
+export function compileH2Request(
+  conf: Conf,
+  target: ProxyTarget,
+  setBody: Text | undefined,
+  at: AttachContext,
+): (r: Request, exchange: Exchange) => string {
+  const fields = compileFields(conf.proxy_set_header, DEFAULTS, at)
+  const encoder = new FieldEncoder(fields)
+  const { host } = fields
+  const method = conf.proxy_method === undefined ? undefined : at.text(conf.proxy_method)
+  const passFields = conf.proxy_pass_request_headers
+  return (r, exchange) => {
+    const uri = noteUri(r, target, exchange)
+    const methodText = methodOf(r, method)
+    if (uri === '' || methodText === '') return ''
+    exchange.sender.replaceBody(setBody?.(r))
+    const authority = host?.(r) || exchange.targetHost
+    const scheme = exchange.scheme === HTTPS ? 'https' : 'http'
+    return requestStart(methodText, scheme, uri, authority) + encoder.encode(r, passFields)
+  }
+}
+
+/** The client's fields, without those that were set, in runs. */
+function passedFields(table: HeaderTable, replaced: NameSet): string {
+  const { text, count } = table
+  let fields = ''
+  let runStart = 0
+  let runEnd = 0
+  for (let i = 0; i < count; i++) {
+    if (table.hidden(i) || replaced.covers(table, i)) continue
+    if (!table.canonical(i)) {
+      if (runEnd > runStart) fields += text.slice(runStart, runEnd)
+      runStart = runEnd = 0
+      fields += table.name(i) + ': ' + table.value(i) + '\r\n'
+    } else if (table.lineStart(i) === runEnd) runEnd = table.lineEnd(i)
+    else {
+      if (runEnd > runStart) fields += text.slice(runStart, runEnd)
+      runStart = table.lineStart(i)
+      runEnd = table.lineEnd(i)
+    }
+  }
+  return runEnd > runStart ? fields + text.slice(runStart, runEnd) : fields
+}

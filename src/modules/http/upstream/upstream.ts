@@ -1,0 +1,270 @@
+/** ngx_http_upstream_module: groups of servers, and the `$upstream_*` variables that tell what was asked of them. */
+import { milliseconds, number, raw, text } from '../../../config/args.ts'
+import { mapped } from '../../../config/combine.ts'
+import { block, directive, directives, type ScopeView } from '../../../config/directive.ts'
+import { parseNumber, parseSize } from '../../../config/units.ts'
+import { httpModule, type TreeContext } from '../../../http/compile/module.ts'
+import { type Attempt, timeText } from '../../../http/exchange/attempts.ts'
+import { trailerOf } from '../../../http/exchange/trailers.ts'
+import type { Request } from '../../../http/request/request.ts'
+import { ZONE_SIZE_MIN, Zone } from '../../../shared/zone.ts'
+import { PeerGroup } from '../../../upstream/group.ts'
+import { type GroupState, privateState, sharedState } from '../../../upstream/group-state.ts'
+import { PEER_ROW, Peer, type PeerAddress } from '../../../upstream/peer.ts'
+import type { PoolOptions } from '../../../upstream/pool.ts'
+import { peerAddresses, UpstreamRegistry } from '../../../upstream/registry.ts'
+import { type ServerLine, serverLine } from '../../../upstream/server-line.ts'
+import { stateFile } from '../../../upstream/state-file.ts'
+import type { Getter, Variables } from '../../../value/variables.ts'
+import { attachCheck, attachCheckStatus, checkDirectives, hasCheck } from './health/check.ts'
+import {
+  attachHealth,
+  attachLocationHealth,
+  hasHealthCheck,
+  healthDirectives,
+  noteMatches,
+} from './health/health-check.ts'
+import { compileKey, methodDirectives, methodOf } from './methods.ts'
+import { attachQueue, queueDirectives } from './queue.ts'
+import { attachNames } from './resolve.ts'
+import { attachSticky, stickyDirectives } from './sticky.ts'
+
+/** `keepalive connections [local]`. */
+const keepalive = mapped(raw('connections [local]', { min: 1, max: 2 }), ([count, local], _, at) => {
+  const max = parseNumber(count!.text)
+  if (max === undefined) return at.fail(`invalid value "${count!.text}" in "keepalive" directive`, count)
+  if (local !== undefined && local.text !== 'local') return at.fail(`invalid parameter "${local.text}"`, local)
+  return { max, local: local !== undefined }
+})
+
+/** `zone name [size]`; size 0: declared by another group. */
+interface ZoneName {
+  readonly name: string
+  readonly size: number
+}
+const ZONE_KIND = 'upstream'
+
+const zoneName = mapped(raw('name [size]', { min: 1, max: 2 }), ([name, given], _, at): ZoneName => {
+  if (given === undefined) return { name: name!.text, size: 0 }
+  const size = parseSize(given.text)
+  if (size === undefined) return at.fail(`invalid zone size "${given.text}"`, given)
+  if (size < ZONE_SIZE_MIN) return at.fail(`zone "${name!.text}" is too small`, given)
+  return { name: name!.text, size }
+})
+
+const server = serverLine(80)
+
+/** The directives inside `upstream`. */
+const groupDirectives = {
+  zone: directive({
+    in: ['upstream'],
+    args: zoneName,
+    doc: 'Shared memory for the state of the group: connections, failures and averages of all workers together.',
+  }),
+  server: directives({ in: ['upstream'], args: server, doc: 'A server of the group.' }),
+  state: directive({
+    in: ['upstream'],
+    args: stateFile(server),
+    doc: 'A file with the servers of the group, instead of `server` lines: for groups that are changed while they serve.',
+  }),
+  keepalive: directive({
+    in: ['upstream'],
+    args: keepalive,
+    default: '32 local',
+    doc: 'Idle connections to the group that each worker keeps; `local`: each location keeps its own.',
+  }),
+  keepalive_requests: directive({
+    in: ['upstream'],
+    args: number('number'),
+    default: '1000',
+    doc: 'Most requests over one connection.',
+  }),
+  keepalive_time: directive({
+    in: ['upstream'],
+    args: milliseconds,
+    default: '1h',
+    doc: 'Longest life of a connection.',
+  }),
+  keepalive_timeout: directive({
+    in: ['upstream'],
+    args: milliseconds,
+    default: '60s',
+    doc: 'How long an idle connection is kept.',
+  }),
+}
+
+const outer = {
+  upstream: block({ in: ['http'], args: text('name'), opens: 'upstream', doc: 'A group of servers.' }),
+}
+
+/** The groups of a tree; made by the first who asks. */
+const UPSTREAMS = 'upstreams'
+
+const allDirectives = {
+  ...outer,
+  ...groupDirectives,
+  ...methodDirectives,
+  ...stickyDirectives,
+  ...queueDirectives,
+  ...healthDirectives,
+  ...checkDirectives,
+}
+
+/** `upstream` blocks and what stands in them. */
+export const upstreamModule = httpModule({
+  name: 'http_upstream',
+  doc: 'Groups of back ends.',
+  directives: allDirectives,
+  variables: variables(),
+  prefixes: {
+    upstream_http_: (rest) => (r) => upstreamField(r, rest),
+    upstream_trailer_: (rest) => (r) => trailerOf(r.exchange?.trailers.received ?? '', rest),
+    upstream_cookie_: (rest) => (r) => upstreamCookie(r, rest),
+  },
+  init(conf, tree) {
+    noteMatches(conf, tree)
+    const made = conf.upstream.map((block) => ({ ...block, group: makeGroup(block.args, block.scope, tree) }))
+    // Behind the names: they inherit servers first, whose connections are then taken over.
+    const registry = tree.shared(UPSTREAMS, () => new UpstreamRegistry())
+    for (const { args: name, group, at } of made) {
+      if (group !== undefined && !registry.add(group)) tree.fail(`duplicate upstream "${name}"`, at)
+    }
+    tree.onExit(() => registry.close())
+  },
+  attach(conf, plan, at) {
+    attachLocationHealth(conf, at)
+    attachCheckStatus(plan, at)
+  },
+})
+
+function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup | undefined {
+  const conf = scope.resolve(groupDirectives)
+  const found: { readonly line: ServerLine; readonly address: PeerAddress }[] = []
+  const servers = conf.state?.servers ?? conf.server
+  if (conf.state !== undefined && conf.server.length > 0) {
+    tree.fail('"server" cannot be used together with "state"', conf.server[0]!.at)
+  }
+  const names = servers.filter((line) => line.resolve)
+  for (const line of servers) {
+    if (line.resolve) continue
+    const addresses = peerAddresses(line.address)
+    if (addresses.length === 0) tree.fail(`host not found in upstream "${line.text}"`, line.at)
+    for (const address of addresses) found.push({ line, address })
+  }
+  if (found.length === 0 && names.length === 0 && conf.state === undefined) return undefined
+  const place = conf.zone ?? zoneForChecks(name, found.length, scope)
+  const zone = zoneOf(place, tree, scope)
+  const state = stateOf(name, found, zone, tree, scope)
+  const peers = found.map(({ line, address }, i) => ({
+    backup: line.backup,
+    peer: new Peer(address, line.options, line.text, state, i),
+  }))
+  const primaries = peers.filter((p) => !p.backup).map((p) => p.peer)
+  const backups = peers.filter((p) => p.backup).map((p) => p.peer)
+  if (primaries.length === 0 && names.every((line) => line.backup) && conf.state === undefined) {
+    tree.fail('no servers are inside upstream', scope.at)
+    return undefined
+  }
+  const method = methodOf(scope, tree)
+  const group = new PeerGroup(name, primaries, backups, method.make, poolOptions(conf))
+  group.lock = state.lock
+  group.zone = place?.name
+  if (names.length > 0) attachNames(group, names, { given: conf.zone !== undefined, attached: zone }, scope, tree)
+  attachSticky(group, scope, tree)
+  attachQueue(group, scope)
+  attachHealth(group, scope, tree)
+  attachCheck(group, scope, tree)
+  // Variables of the key may be declared anywhere in the configuration.
+  tree.afterAttach(() => {
+    group.key = compileKey(method.key, tree)
+  })
+  return group
+}
+
+/** One worker finds out what all have to know: without a `zone` the group gets one. */
+function zoneForChecks(name: string, servers: number, scope: ScopeView): ZoneName | undefined {
+  if (!hasCheck(scope) && !hasHealthCheck(scope)) return undefined
+  // Twice the rows, for the servers before and after a reload.
+  const needed = ZONE_SIZE_MIN + servers * 2 * PEER_ROW * 4
+  return { name: `checks of ${name}`, size: Math.ceil(needed / ZONE_SIZE_MIN) * ZONE_SIZE_MIN }
+}
+
+/** The zone of a group, where there is memory for it: in workers. */
+function zoneOf(zone: ZoneName | undefined, tree: TreeContext, scope: ScopeView): Zone | undefined {
+  const buffer = zone === undefined ? undefined : tree.zone(zone.name, zone.size, ZONE_KIND, scope.at)
+  return buffer === undefined ? undefined : Zone.attach(zone!.name, buffer, ZONE_KIND)
+}
+
+/** The peers' rows: in the zone when there is one, else private. */
+function stateOf(
+  name: string,
+  found: readonly { readonly line: ServerLine; readonly address: PeerAddress }[],
+  zone: Zone | undefined,
+  tree: TreeContext,
+  scope: ScopeView,
+): GroupState {
+  if (zone === undefined) return privateState(found.length)
+  const peers = found.map(({ line, address }) => ({ address, options: line.options }))
+  const shared = sharedState(zone, name, peers)
+  if (shared === undefined) tree.fail(`zone "${zone.name}" is too small for upstream "${name}"`, scope.at)
+  return shared ?? privateState(found.length)
+}
+
+function poolOptions(conf: {
+  readonly keepalive: { readonly max: number; readonly local: boolean }
+  readonly keepalive_requests: number
+  readonly keepalive_time: number
+  readonly keepalive_timeout: number
+}): PoolOptions | undefined {
+  const { max, local } = conf.keepalive
+  if (max === 0) return undefined
+  return {
+    max,
+    local,
+    requestsMax: conf.keepalive_requests,
+    timeMs: conf.keepalive_time,
+    timeoutMs: conf.keepalive_timeout,
+  }
+}
+
+function variables(): Variables<Request> {
+  const joined =
+    (value: (attempt: Attempt) => string): Getter<Request> =>
+    (r) =>
+      r.exchange?.attempts.join(value)
+  return {
+    upstream_addr: joined((a) => a.address),
+    upstream_last_addr: (r) => r.exchange?.attempts.last?.address,
+    upstream_last_server_name: (r) => r.exchange?.attempts.last?.server || undefined,
+    upstream_status: joined((a) => (a.status === 0 ? '-' : String(a.status))),
+    upstream_queue_time: joined((a) => timeText(a.queueMs)),
+    upstream_connect_time: joined((a) => timeText(a.connectMs)),
+    upstream_header_time: joined((a) => timeText(a.headerMs)),
+    upstream_response_time: joined((a) => timeText(a.responseMs)),
+    upstream_response_length: joined((a) => String(a.responseLength)),
+    upstream_bytes_received: joined((a) => String(a.bytesReceived)),
+    upstream_bytes_sent: joined((a) => String(a.bytesSent)),
+    upstream_cache_status: () => undefined,
+  }
+}
+
+function upstreamField(r: Request, name: string): string | undefined {
+  const headers = r.exchange?.codec.headers
+  if (headers === undefined) return undefined
+  let found: string | undefined
+  for (let i = headers.findVariable(name); i >= 0; i = headers.findVariable(name, i + 1)) {
+    found = found === undefined ? headers.value(i) : `${found}, ${headers.value(i)}`
+  }
+  return found
+}
+
+/** The value of a cookie that the back end set (ngx_http_parse_set_cookie_lines): only spaces may stand around it. */
+function upstreamCookie(r: Request, name: string): string | undefined {
+  const headers = r.exchange?.codec.headers
+  if (headers === undefined) return undefined
+  for (let i = headers.findVariable('set_cookie'); i >= 0; i = headers.findVariable('set_cookie', i + 1)) {
+    const [, given, value] = /^([^=; ]+) *= *([^;]*?) *(?:;|$)/.exec(headers.value(i)) ?? []
+    if (given !== undefined && given.toLowerCase() === name) return value
+  }
+  return undefined
+}
