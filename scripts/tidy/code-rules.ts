@@ -13,7 +13,7 @@ import {
 } from 'typescript/unstable/ast/is'
 import { type Finding, hasModifier, type TreeFile, walk } from './source-tree.ts'
 
-const DATA_PLANE = /^src\/(?:net|http|upstream|stream|shared|value|modules\/http|modules\/stream)\//
+const DATA_PLANE = /^src\/(?:net|tls|http|upstream|stream|shared|value|modules\/http|modules\/stream)\//
 const LISTENING: ReadonlySet<string> = new Set(['on', 'once', 'addListener', 'addEventListener'])
 const STREAMS = /^node:(?:stream|events|readline)(?:\/|$)/
 /** A reason is a sentence, not a word. */

@@ -11,6 +11,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['shared'],
   ['net'],
   ['upstream'],
+  ['tree'],
+  ['tls'],
   ['http', 'stream'],
   ['modules'],
   ['runtime'],
@@ -18,6 +20,20 @@ const LAYERS: readonly (readonly string[])[] = [
   ['admin'],
   ['cli'],
   ['main.ts'],
+]
+/** The rooms of http/ in the same way: one knows what stands before it. `h1` and `h2` are engines of the same kind. */
+const HTTP_ROOMS: readonly (readonly string[])[] = [
+  ['files'],
+  ['message'],
+  ['settings'],
+  ['request'],
+  ['response'],
+  ['compile'],
+  ['subrequest'],
+  ['server'],
+  ['h1', 'h2'],
+  ['exchange'],
+  ['accept'],
 ]
 /** Files beside the folders that everybody may use. */
 const BOTTOM: ReadonlySet<string> = new Set(['version.ts'])
@@ -61,7 +77,22 @@ function fileProblem(from: string, one: Import): string | undefined {
   if (other.rank > own.rank || (other.rank === own.rank && other.name !== own.name)) {
     return `${own.name} may not import ${other.name} (${target})`
   }
-  return moduleProblem(from, target)
+  return roomProblem(from, target) ?? moduleProblem(from, target)
+}
+
+/** Types count too: a room that names another one's types cannot be read without it. */
+function roomProblem(from: string, target: string): string | undefined {
+  const [own, other] = [httpRoom(from), httpRoom(target)]
+  if (own === undefined || other === undefined || own === other) return undefined
+  const [rank, otherRank] = [own, other].map((name) => HTTP_ROOMS.findIndex((names) => names.includes(name)))
+  if (rank! < 0 || otherRank! < 0) return `src/http/${rank! < 0 ? own : other} is no room of http/`
+  return otherRank! >= rank! ? `http/${own} may not import http/${other} (${target})` : undefined
+}
+
+/** `h1` for `src/http/h1/connection.ts`; undefined outside of http/. */
+function httpRoom(file: string): string | undefined {
+  const [, layer, room, ...rest] = file.split('/')
+  return layer === 'http' && rest.length > 0 ? room : undefined
 }
 
 /** What runs modules knows none of them, and what two modules share stands below both. */

@@ -225,3 +225,17 @@ function list16(buffer: Buffer, at: number, end: number): string {
 function u16(buffer: Buffer, at: number): number {
   return buffer[at]! * 256 + buffer[at + 1]!
 }
+
+/** What is remembered of a hello, for variables. */
+export interface HelloFacts {
+  readonly serverName: string
+  /** Lists of two bytes each, one byte per char. */
+  readonly ciphers: string
+  readonly groups: string
+  readonly signatureAlgorithms: string
+}
+
+/** Keeps what variables tell; the reader of hellos serves the next client. */
+export function factsOf({ serverName, ciphers, groups, signatureAlgorithms }: ClientHello): HelloFacts {
+  return { serverName, ciphers, groups, signatureAlgorithms }
+}

@@ -1,6 +1,5 @@
 /** What is wrong with a back end's certificate, and what OpenSSL complains of, in the words that nginx logs. */
 import { X509Certificate } from 'node:crypto'
-import type { PeerCertificate } from './tls-wire.ts'
 
 /** OpenSSL's finding when a chain is longer than allowed. */
 export const CHAIN_TOO_LONG: VerifyResult = { code: 22, text: 'certificate chain too long' }
@@ -101,4 +100,10 @@ export function sslErrorText(error: Error): string {
   if (match === null) return error.message
   const [, code, library, reason, data] = match
   return `error:${code}:${library}::${reason}${data ? `:${data}` : ''}`
+}
+
+/** As far as Node's legacy object is used. */
+export interface PeerCertificate {
+  readonly raw: Buffer
+  readonly issuerCertificate?: PeerCertificate
 }

@@ -10,7 +10,7 @@
  *   TlsServerWire  from a client   (tls-server-wire.ts)
  */
 import { HandleWire, type StreamHandle } from './handle-wire.ts'
-import { sslErrorText } from './tls-wire-verify.ts'
+import { type PeerCertificate, sslErrorText } from './tls-wire-verify.ts'
 import { readBuffer } from './wire.ts'
 
 const UV_EOF = -4095
@@ -52,12 +52,6 @@ export interface TlsHandle extends StreamHandle {
   getPeerCertificate(withIssuers: boolean): PeerCertificate | undefined
   start(): void
   destroySSL(): void
-}
-
-/** As far as Node's legacy object is used. */
-export interface PeerCertificate {
-  readonly raw: Buffer
-  readonly issuerCertificate?: PeerCertificate
 }
 
 interface TlsBinding {

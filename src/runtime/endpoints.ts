@@ -4,15 +4,14 @@
  */
 import type { Scope } from '../config/scope.ts'
 import type { Position } from '../config/source.ts'
-import type { RequestLimits } from '../http/h1/request-parser.ts'
+import type { HttpTree } from '../http/compile/module.ts'
+import type { RequestLimits } from '../http/message/head-limits.ts'
 import type { LocationConf, ServerConf } from '../http/request/location.ts'
 import { type ServerNameEntry, VirtualServers } from '../http/server/listener.ts'
 import { core, structure } from '../http/settings/core-directives.ts'
 import { LISTEN_DEFAULTS, type Listen, type ServerName } from '../http/settings/core-readers.ts'
-import { sslDirectives } from '../http/ssl/server-directives.ts'
+import { sslDirectives } from '../tls/server-directives.ts'
 import { ListenProtocols } from './listen-protocols.ts'
-import type { ListenSpec } from './program.ts'
-import type { TreeBuilder } from './tree-builder.ts'
 
 /** One socket with its servers: `byAddress` holds addresses that share a wildcard socket. */
 export interface EndpointPlan {
@@ -41,7 +40,7 @@ interface AddressGroup {
 const IMPLICIT_PORT = process.getuid?.() === 0 ? 80 : 8000
 
 /** Groups the servers by address and checks them against each other. */
-export function planEndpoints(servers: readonly CompiledServer[], builder: TreeBuilder): EndpointPlan[] {
+export function planEndpoints(servers: readonly CompiledServer[], builder: HttpTree): EndpointPlan[] {
   const groups = new Map<string, AddressGroup>()
   for (const server of servers) collect(server, groups, builder)
   const virtual = new Map<string, VirtualServers>()
@@ -66,7 +65,7 @@ export function planEndpoints(servers: readonly CompiledServer[], builder: TreeB
   return plans
 }
 
-function collect(server: CompiledServer, groups: Map<string, AddressGroup>, builder: TreeBuilder): void {
+function collect(server: CompiledServer, groups: Map<string, AddressGroup>, builder: HttpTree): void {
   const { listen, server_name } = server.scope.resolve(structure)
   const names = server_name.flat()
   const seen = new Set<string>()
@@ -94,7 +93,7 @@ function collect(server: CompiledServer, groups: Map<string, AddressGroup>, buil
   }
 }
 
-function join(group: AddressGroup, item: Listen, server: CompiledServer, builder: TreeBuilder): void {
+function join(group: AddressGroup, item: Listen, server: CompiledServer, builder: HttpTree): void {
   if (group.protocols.add(item, group.options !== undefined)) {
     builder.warn(`protocol options redefined for ${item.key}`, item.at)
   }
@@ -109,7 +108,7 @@ function join(group: AddressGroup, item: Listen, server: CompiledServer, builder
 }
 
 /** There is a certificate for whatever name a client asks for, or clients are sent away (ngx_http_ssl_init). */
-function checkCertificates({ defaultServer, members }: AddressGroup, builder: TreeBuilder): void {
+function checkCertificates({ defaultServer, members }: AddressGroup, builder: HttpTree): void {
   if (hasCertificate(defaultServer)) return
   const without = defaultServer.server.ssl.rejects
     ? members.find(({ server }) => !hasCertificate(server) && !server.server.ssl.rejects)?.server
@@ -124,7 +123,7 @@ function hasCertificate({ scope }: CompiledServer): boolean {
 }
 
 /** Protocols that are parsed but not spoken yet. */
-function refused(item: Listen, builder: TreeBuilder): boolean {
+function refused(item: Listen, builder: HttpTree): boolean {
   const parameter = item.quic ? 'quic' : ''
   if (parameter === '') return false
   builder.fail(`the "${parameter}" parameter of the "listen" directive is not supported yet by Viaduct`, item.at)
@@ -166,7 +165,7 @@ function specOf(key: string, group: AddressGroup): ListenSpec {
   }
 }
 
-function virtualServers(key: string, group: AddressGroup, builder: TreeBuilder): VirtualServers {
+function virtualServers(key: string, group: AddressGroup, builder: HttpTree): VirtualServers {
   const entries: ServerNameEntry[] = []
   const seen = new Set<string>()
   for (const { server, names } of group.members) {
@@ -188,7 +187,7 @@ function virtualServers(key: string, group: AddressGroup, builder: TreeBuilder):
 
 const UNNAMED: Pick<ServerName & { kind: 'exact' }, 'kind' | 'name' | 'text'> = { kind: 'exact', name: '', text: '' }
 
-function entriesOf(name: ServerName | typeof UNNAMED, server: ServerConf, builder: TreeBuilder): ServerNameEntry[] {
+function entriesOf(name: ServerName | typeof UNNAMED, server: ServerConf, builder: HttpTree): ServerNameEntry[] {
   if (name.kind === 'regex') return [{ kind: 'regex', name: name.text, regex: builder.pattern(name.pattern), server }]
   const entry = { regex: undefined, server }
   if (name.kind !== 'dot') return [{ ...entry, kind: name.kind, name: name.name }]
@@ -209,4 +208,18 @@ function limitsOf(base: LocationConf): RequestLimits {
     firstBufferSize: conf.client_header_buffer_size,
     bufferCount: conf.large_client_header_buffers.count,
   }
+}
+
+/** One address to listen on. */
+export interface ListenSpec {
+  /** `127.0.0.1:80`, `[::]:80`, `unix:/path`. */
+  readonly key: string
+  readonly kind: 'tcp' | 'unix' | 'udp'
+  readonly host: string
+  readonly port: number
+  readonly path: string
+  readonly backlog: number
+  readonly reuseport: boolean
+  readonly ipv6only: boolean
+  readonly at: Position
 }

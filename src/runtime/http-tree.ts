@@ -9,16 +9,17 @@ import { type AttachContext, type HttpModule, isHttpModule } from '../http/compi
 import { accessSteps, afterRewrite, contentMissing, handlerStranded } from '../http/compile/phases.ts'
 import { LocationConf, LocationTree, ServerConf } from '../http/request/location.ts'
 import { Plan, type Step } from '../http/request/plan.ts'
+import type { Request } from '../http/request/request.ts'
 import { core, structure } from '../http/settings/core-directives.ts'
 import type { ServerName } from '../http/settings/core-readers.ts'
 import { lowerAscii, toBinary } from '../lib/bytes.ts'
+import { TreeBuilder, type TreeEnv } from '../tree/builder.ts'
 import { type EndpointPlan, planEndpoints } from './endpoints.ts'
-import { TreeBuilder, type TreeEnv } from './tree-builder.ts'
 
 /** A compiled http block. */
 export interface HttpTree {
   readonly endpoints: readonly EndpointPlan[]
-  readonly builder: TreeBuilder
+  readonly builder: TreeBuilder<Request>
 }
 
 /** Compiles; problems go to the environment's diagnostics. Undefined when there is no `http` block. */
@@ -34,12 +35,12 @@ const TREE_CONTEXTS: ReadonlySet<string> = new Set(['http', 'server', 'server_if
 class HttpCompiler {
   readonly #scope: Scope
   readonly #modules: readonly HttpModule[]
-  readonly #builder: TreeBuilder
+  readonly #builder: TreeBuilder<Request>
 
   constructor(scope: Scope, modules: readonly HttpModule[], env: TreeEnv) {
     this.#scope = scope
     this.#modules = modules
-    this.#builder = new TreeBuilder(env)
+    this.#builder = new TreeBuilder<Request>(env)
   }
 
   compile(): HttpTree {
@@ -132,15 +133,13 @@ class HttpCompiler {
     location.autoRedirect = plan.autoRedirect
     location.handled = plan.handler !== undefined
     if (location.pseudo && !location.handled) {
-      const stranded = Object.assign(Object.create(LocationConf.prototype) as LocationConf, location)
-      stranded.steps = answerSteps(plan, location, [handlerStranded])
-      location.stranded = stranded
+      location.stranded = location.withSteps(answerSteps(plan, location, [handlerStranded]))
     }
   }
 
   #attach(location: LocationConf, server: ServerConf): Plan {
     const plan = new Plan()
-    const context: AttachContext = Object.assign(Object.create(this.#builder) as TreeBuilder, {
+    const context: AttachContext = Object.assign(Object.create(this.#builder) as TreeBuilder<Request>, {
       location,
       server,
       scope: location.scope,
@@ -151,6 +150,8 @@ class HttpCompiler {
     }
     location.headerFilters = plan.headerFilters
     location.logSteps = plan.logSteps
+    location.endSteps = plan.endSteps
+    location.tagSteps = plan.tagSteps
     return plan
   }
 

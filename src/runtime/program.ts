@@ -1,25 +1,11 @@
 /** From a loaded configuration to what processes and workers run: the addresses, zones, logs and folders it needs. */
 import type { Diagnostics } from '../config/diagnostics.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
-import type { Position } from '../config/source.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import type { ZoneRequest } from '../tree/builder.ts'
+import type { ListenSpec } from './endpoints.ts'
 import { compileHttp, type HttpTree } from './http-tree.ts'
-import type { ZoneRequest } from './tree-builder.ts'
-
-/** One address to listen on. */
-export interface ListenSpec {
-  /** `127.0.0.1:80`, `[::]:80`, `unix:/path`. */
-  readonly key: string
-  readonly kind: 'tcp' | 'unix' | 'udp'
-  readonly host: string
-  readonly port: number
-  readonly path: string
-  readonly backlog: number
-  readonly reuseport: boolean
-  readonly ipv6only: boolean
-  readonly at: Position
-}
 
 /** What a configuration asks for beyond itself, and the trees that serve it. */
 export interface Program {

@@ -11,7 +11,7 @@
 import { crc32 } from '../lib/crc32.ts'
 import type { Lock } from '../shared/lock.ts'
 import { ZONE_HEADER_WORDS, type Zone } from '../shared/zone.ts'
-import { PEER_ROW, type PeerAddress, type PeerOptions } from './peer.ts'
+import { PEER_ROW, type PeerAddress, type PeerOptions } from './peer-row.ts'
 
 const GROUPS = ZONE_HEADER_WORDS
 const FREE_AT = ZONE_HEADER_WORDS + 1

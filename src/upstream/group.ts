@@ -3,29 +3,15 @@
  * walks through a group by a `Selection`, which remembers what it tried.
  */
 import { clock } from '../lib/clock.ts'
-import type { LogContext } from '../log/error-log.ts'
-import { type ErrorLog, WARN } from '../log/error-log.ts'
+import { type ErrorLog, type LogContext, WARN } from '../log/error-log.ts'
 import { NOT_NOTED } from '../shared/holdings.ts'
 import type { Lock } from '../shared/lock.ts'
-import { HEALTHY, type Peer } from './peer.ts'
+import type { Balancer, BalancerFactory } from './balancers/balancer.ts'
+import type { Peer } from './peer.ts'
+import { HEALTHY } from './peer-row.ts'
 import { ConnectionPool, type PoolOptions } from './pool.ts'
 import type { RequestQueue } from './queue.ts'
 import { slowStarting } from './slow-start.ts'
-
-/** An algorithm over one set of peers. */
-export interface Balancer {
-  /** The peer for a request, not one of those tried; undefined when none is available. */
-  pick(key: string, tried: ReadonlySet<Peer> | undefined, nowS: number): Peer | undefined
-  /** A request was bound to `peer`, which can be used: counts that, as `pick` does. */
-  onBound?(peer: Peer, tried: ReadonlySet<Peer> | undefined, nowS: number): void
-  /** The head of a response is there. */
-  onHead?(peer: Peer, headerMs: number): void
-  /** An attempt is over; times are -1 when the moment never came. */
-  onDone?(peer: Peer, good: boolean, headerMs: number, responseMs: number): void
-}
-
-/** Made per set of peers (primaries, backups). */
-export type BalancerFactory = (peers: readonly Peer[]) => Balancer
 
 /** What binds clients to servers (`sticky`). Subjects are requests; calls come in the order of an attempt. */
 export interface Sticky {

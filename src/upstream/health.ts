@@ -11,7 +11,8 @@ import { clock } from '../lib/clock.ts'
 import { ERROR, type ErrorLog, INFO, NOTICE, WARN } from '../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
 import type { PeerGroup } from './group.ts'
-import { CHECKING, HEALTHY, type Peer, UNHEALTHY } from './peer.ts'
+import type { Peer } from './peer.ts'
+import { CHECKING, HEALTHY, UNHEALTHY } from './peer-row.ts'
 
 /** First checks of the servers of a group are spread over at most this time. */
 const SPREAD_MS = 1000

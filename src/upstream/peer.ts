@@ -1,82 +1,38 @@
 /**
  * One server of an upstream group: its address, its limits, and its state. The state is a row of numbers in a buffer, so
- * that it can be private to a worker or shared by all of them through the same class.
- *
- *   | conns | fails | effective weight | current weight | health | accessed |   what choices look at
- *   | header ms | response ms | in-flight ms | in-flight | in-flight sum | in-flight at |   averages of least_time
- *   | checked | warm since | rises | falls | checks | failed checks | times unhealthy | last check |    active checks
- *
- * The buffer has the rows of several peers column by column, so that a choice among a thousand of them reads a few short
- * runs of numbers. The first number behind the columns in use counts the changes of all peers that matter to a choice:
- * who has found that all is well need not look again before it moves.
+ * that it can be private to a worker or shared by all of them through the same class (peer-row.ts).
  */
 import { hash } from 'node:crypto'
 import { bytesOf } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { letGo, NOT_NOTED, noteHolding } from '../shared/holdings.ts'
 import type { GroupState } from './group-state.ts'
-
-const CONNS = 0
-/** Place in a row. */
-export const FAILS = 1
-/** Place in a row. */
-export const EFFECTIVE = 2
-/** Place in a row. */
-export const CURRENT = 3
-const CHECKED = 12
-const ACCESSED = 5
-const HEADER_MS = 6
-const RESPONSE_MS = 7
-const INFLIGHT_MS = 8
-const INFLIGHT = 9
-const INFLIGHT_SUM = 10
-const INFLIGHT_AT = 11
-/** Place in a row. */
-export const HEALTH = 4
-const WARM_SINCE = 13
-const RISES = 14
-const FALLS = 15
-const CHECKS = 16
-const CHECKS_FAILED = 17
-const UNHEALTHY_COUNT = 18
-const LAST_PASSED = 19
-/** Column of which the first place is the number of changes. */
-export const CHANGES = 20
-/** Numbers per peer. */
-export const PEER_ROW = 24
-
-/** Health: nothing is known against the server. */
-export const HEALTHY = 0
-/** Health: active checks failed; no requests until they pass. */
-export const UNHEALTHY = 1
-/** Health: a mandatory check has not come to a result yet; no requests until then. */
-export const CHECKING = 2
-
-/** What a `server` line says. */
-export interface PeerOptions {
-  readonly weight: number
-  /** Most connections at once; 0: no limit. */
-  readonly maxConns: number
-  /** Failures within `failTimeoutS` that make the server unavailable; 0 turns the count off. */
-  readonly maxFails: number
-  readonly failTimeoutS: number
-  readonly down: boolean
-  /** Takes only requests that are bound to it by `sticky`. */
-  readonly drain: boolean
-  /** What `sticky` calls the server; empty: the MD5 of its address. */
-  readonly route: string
-  /** After a recovery the server's share grows to the whole during this time; 0: at once. */
-  readonly slowStartMs: number
-}
-
-/** Where connections to a peer go. */
-export interface PeerAddress {
-  /** `127.0.0.1:8000`, `[::1]:8000` or `unix:/path`: what `$upstream_addr` tells. */
-  readonly name: string
-  readonly host: string
-  readonly port: number
-  readonly path: string
-}
+import {
+  ACCESSED,
+  CHANGES,
+  CHECKED,
+  CHECKS,
+  CHECKS_FAILED,
+  CONNS,
+  CURRENT,
+  EFFECTIVE,
+  FAILS,
+  FALLS,
+  HEADER_MS,
+  HEALTH,
+  HEALTHY,
+  INFLIGHT,
+  INFLIGHT_AT,
+  INFLIGHT_MS,
+  INFLIGHT_SUM,
+  LAST_PASSED,
+  type PeerAddress,
+  type PeerOptions,
+  RESPONSE_MS,
+  RISES,
+  UNHEALTHY_COUNT,
+  WARM_SINCE,
+} from './peer-row.ts'
 
 /** One server address; its numbers are read from and written to its row. */
 export class Peer {

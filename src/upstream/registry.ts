@@ -4,7 +4,8 @@ import { resolveHost } from '../lib/resolve-host.ts'
 import { RoundRobin } from './balancers/round-robin.ts'
 import { PeerGroup } from './group.ts'
 import { privateState } from './group-state.ts'
-import { Peer, type PeerAddress, type PeerOptions } from './peer.ts'
+import { Peer } from './peer.ts'
+import type { PeerAddress, PeerOptions } from './peer-row.ts'
 
 const IMPLICIT_MAX = 4096
 

@@ -9,7 +9,7 @@
 import { crc32 } from '../lib/crc32.ts'
 import type { Zone } from '../shared/zone.ts'
 import { chunksOf, type GroupState, takeWords } from './group-state.ts'
-import { PEER_ROW } from './peer.ts'
+import { PEER_ROW } from './peer-row.ts'
 
 const ROWS = 16
 const KEY = 4

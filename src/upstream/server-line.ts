@@ -6,7 +6,7 @@ import type { Word } from '../config/source.ts'
 import { parseMilliseconds, parseNumber, parseSeconds } from '../config/units.ts'
 import { type Address, parseAddress } from '../lib/address.ts'
 import { toBinary } from '../lib/bytes.ts'
-import type { PeerOptions } from './peer.ts'
+import type { PeerOptions } from './peer-row.ts'
 import { PEER_DEFAULTS } from './registry.ts'
 
 /** One `server` line of a group. */

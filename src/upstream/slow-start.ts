@@ -4,7 +4,7 @@
  * and stay, because then it is the key that decides; else it is chance.
  */
 import { crc32 } from '../lib/crc32.ts'
-import type { Balancer, BalancerFactory } from './group.ts'
+import type { Balancer, BalancerFactory } from './balancers/balancer.ts'
 import type { Peer } from './peer.ts'
 
 const TWO_32 = 4294967296

@@ -9,6 +9,9 @@ import type { Template } from './template.ts'
 /** A variable's value; undefined is nginx's "not found". */
 export type Getter<R> = (r: R) => string | undefined
 
+/** The value of a compiled template; never undefined: an unknown value is the empty string. */
+export type Text<R> = (r: R) => string
+
 /** What `set` and named captures write to. */
 export type Setter<R> = (r: R, value: string) => void
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { after, test } from 'node:test'
-import { certificateParts, onelineName, rfc2253Name } from '../../src/http/ssl/distinguished-name.ts'
 import { derAt, derInside, derOf, oidText, SEQUENCE } from '../../src/lib/der.ts'
+import { certificateParts, onelineName, rfc2253Name } from '../../src/tls/distinguished-name.ts'
 import { Certificates } from '../harness/certificates.ts'
 
 const certificates = new Certificates()

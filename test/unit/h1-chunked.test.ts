@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ChunkedDecoder, type ChunkSink, MALFORMED } from '../../src/http/h1/chunked.ts'
 import { FieldLines, LINES_DONE } from '../../src/http/h1/field-lines.ts'
-import { REQUEST_LIMITS } from '../../src/http/h1/request-parser.ts'
+import { REQUEST_LIMITS } from '../../src/http/message/head-limits.ts'
 import { HeaderTable } from '../../src/http/message/header-table.ts'
 import { atEveryCut } from './h1-cuts.ts'
 

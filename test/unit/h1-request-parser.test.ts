@@ -1,7 +1,8 @@
 /** The request parser: results on sound heads, codes on others, limits, and independence of how the bytes arrive. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { REQUEST_LIMITS, type RequestLimits, RequestParser } from '../../src/http/h1/request-parser.ts'
+import { RequestParser } from '../../src/http/h1/request-parser.ts'
+import { REQUEST_LIMITS, type RequestLimits } from '../../src/http/message/head-limits.ts'
 import { hashName } from '../../src/http/message/header-table.ts'
 import { CONNECT, methodBit, methodName, UNKNOWN } from '../../src/http/message/method.ts'
 import * as errors from '../../src/http/message/request-errors.ts'

@@ -1,11 +1,11 @@
 /** Keys of session tickets over time and threads, and sessions in shared memory. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FileTicketKeys } from '../../src/http/ssl/ticket-keys.ts'
 import { RotatingKeys } from '../../src/shared/rotating-keys.ts'
 import { SessionRecords } from '../../src/shared/session-records.ts'
 import { StatusRecords } from '../../src/shared/status-records.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../src/shared/zone.ts'
+import { FileTicketKeys } from '../../src/tls/ticket-keys.ts'
 
 function zone(): Zone {
   return Zone.create('test', ZONE_SIZE_MIN, 'test')

@@ -4,9 +4,9 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, mock, test } from 'node:test'
-import { openProblem, PemFiles } from '../../src/http/ssl/pem-files.ts'
 import { clock } from '../../src/lib/clock.ts'
 import { sslErrorText } from '../../src/net/tls-wire-verify.ts'
+import { openProblem, PemFiles } from '../../src/tls/pem-files.ts'
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-pem-'))
 after(() => fs.rmSync(dir, { recursive: true }))

@@ -6,7 +6,8 @@ import { RoundRobin } from '../../src/upstream/balancers/round-robin.ts'
 import { PeerGroup } from '../../src/upstream/group.ts'
 import { privateState } from '../../src/upstream/group-state.ts'
 import { type CheckOptions, HealthChecks, type Probe, type ProbeOwner } from '../../src/upstream/health.ts'
-import { CHECKING, HEALTHY, Peer, UNHEALTHY } from '../../src/upstream/peer.ts'
+import { Peer } from '../../src/upstream/peer.ts'
+import { CHECKING, HEALTHY, UNHEALTHY } from '../../src/upstream/peer-row.ts'
 import { PEER_DEFAULTS, peerAddress } from '../../src/upstream/registry.ts'
 
 const OPTIONS: CheckOptions = {

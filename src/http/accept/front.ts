@@ -8,16 +8,19 @@
  * A listener that expects nothing of the kind gets its connections without it (plain-connection.ts). The time for all of it together is
  * `client_header_timeout`, and what is kept meanwhile is bounded by the longest preamble and hello.
  */
+
 import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { ERROR, INFO, type LogContext } from '../../log/error-log.ts'
-import { ClientHello, HELLO_BROKEN, HELLO_MORE, parseClientHello } from '../../net/client-hello.ts'
+import { ClientHello, factsOf, HELLO_BROKEN, HELLO_MORE, parseClientHello } from '../../net/client-hello.ts'
 import { beginEvent, flushWires } from '../../net/flush.ts'
 import type { HandleWire } from '../../net/handle-wire.ts'
 import { PROXY_BROKEN, PROXY_MORE, parseProxyHeader, proxyHeader } from '../../net/proxy-protocol.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import { type AcceptOwner, TlsServerWire } from '../../net/tls-server-wire.ts'
 import type { WireOwner } from '../../net/wire.ts'
+import { OcspCheck, type OcspWaiter } from '../../tls/ocsp-check.ts'
+import { acceptOptions, TLS_1_3 } from '../../tls/server.ts'
 import { H1Connection } from '../h1/connection.ts'
 import { H2Connection } from '../h2/connection.ts'
 import { Client } from '../request/client.ts'
@@ -25,10 +28,8 @@ import type { ServerConf } from '../request/location.ts'
 import type { ClientConnection } from '../server/client-connection.ts'
 import { NONE } from '../server/connection-counters.ts'
 import type { HttpListener, VirtualServers } from '../server/listener.ts'
-import { OcspCheck, type OcspWaiter } from '../ssl/ocsp-check.ts'
-import { acceptOptions, TLS_1_3 } from '../ssl/server.ts'
 import { type HttpConnection, plainConnection } from './by-preface.ts'
-import { alpnFor, chooseByName, connectionRequest, factsOf, INTERNAL_ERROR, UNRECOGNIZED_NAME } from './handshake.ts'
+import { alpnFor, chooseByName, connectionRequest, INTERNAL_ERROR, UNRECOGNIZED_NAME } from './handshake.ts'
 
 const PREAMBLE = 0
 const HELLO = 1

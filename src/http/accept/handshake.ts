@@ -2,12 +2,12 @@
  * What a TLS connection is made of, decided by what the client said first: which server, which of its certificates, which
  * session (ngx_http_ssl_servername, ngx_http_ssl_certificate).
  */
-import type { ClientHello } from '../../net/client-hello.ts'
 import { HeaderTable } from '../message/header-table.ts'
 import { RequestFacts } from '../message/request-facts.ts'
 import type { Client } from '../request/client.ts'
 import type { ServerConf } from '../request/location.ts'
-import { type Carrier, Request } from '../request/request.ts'
+import { NoCarrier } from '../request/no-carrier.ts'
+import { Request } from '../request/request.ts'
 import type { VirtualServers } from '../server/listener.ts'
 
 /** A fatal alert in plain text, sent when there is no engine: unrecognized_name. */
@@ -29,24 +29,9 @@ export function chooseByName(client: Client, servers: VirtualServers, name: stri
   return server
 }
 
-/** What is remembered of a hello, for variables. */
-export interface HelloFacts {
-  readonly serverName: string
-  /** Lists of two bytes each, one byte per char. */
-  readonly ciphers: string
-  readonly groups: string
-  readonly signatureAlgorithms: string
-}
-
-/** Keeps what variables tell; the reader of hellos serves the next client. */
-export function factsOf({ serverName, ciphers, groups, signatureAlgorithms }: ClientHello): HelloFacts {
-  return { serverName, ciphers, groups, signatureAlgorithms }
-}
-
 /** A request that stands for a connection: for variables in the names of certificates. */
 export function connectionRequest(client: Client, server: ServerConf): Request {
-  // Getters look at the client and no more.
-  const r = new Request({ client } as unknown as Carrier)
+  const r = new Request(new NoCarrier(client))
   r.reset()
   r.headers = new HeaderTable()
   r.facts = new RequestFacts()

@@ -2,9 +2,9 @@
 
 import type { PeerGroup } from '../../upstream/group.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
+import type { TempPath } from '../files/temp-file.ts'
 import { hashName } from '../message/header-table.ts'
 import type { Request } from '../request/request.ts'
-import type { TempPath } from '../settings/core-directives.ts'
 import type { Protocol } from './codec.ts'
 import type { TransportConf } from './directives/transport.ts'
 import type { Exchange } from './exchange.ts'

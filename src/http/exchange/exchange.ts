@@ -17,9 +17,12 @@ import type { WireOwner } from '../../net/wire.ts'
 import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup } from '../../upstream/group.ts'
 import type { ConnectUser } from '../../upstream/pool.ts'
 import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
+import { type TunnelOwner, WireTunnel } from '../../upstream/tunnel.ts'
+import type { HeaderTable } from '../message/header-table.ts'
+import type { Attempts } from '../request/attempts.ts'
+import type { Conversation } from '../request/conversation.ts'
 import type { Request } from '../request/request.ts'
 import { DONE, type Verdict } from '../request/verdict.ts'
-import type { Attempts } from './attempts.ts'
 import { BODY_BROKEN, type BodyReceiver, type Codec, HEAD_INVALID, HEAD_MORE, type Protocol } from './codec.ts'
 import { HTTP1 } from './codecs/http1.ts'
 import type { ExchangeConf } from './conf.ts'
@@ -41,7 +44,6 @@ import { RequestSender, type SenderOwner } from './request-sender.ts'
 import { applyResponseHead, interceptStatus, redirectedByBackEnd } from './response-head.ts'
 import { type PumpOwner, ResponsePump } from './response-pump.ts'
 import { Trailers } from './trailers.ts'
-import { type TunnelOwner, WireTunnel } from './tunnel.ts'
 
 const IDLE = 0
 const CONNECT = 1
@@ -73,9 +75,15 @@ export function takeExchange(r: Request, conf: ExchangeConf): Exchange {
   return exchange
 }
 
+/** The exchange that leads the request's conversation, when there is one. */
+export function exchangeOf(r: Request): Exchange | undefined {
+  const { conversation } = r
+  return conversation instanceof Exchange ? conversation : undefined
+}
+
 /** The conversation of one request with its back ends; `release` ends it for good. */
 export class Exchange
-  implements WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, TunnelOwner, ConnectUser, Waiter
+  implements Conversation, WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, TunnelOwner, ConnectUser, Waiter
 {
   readonly #search = new PeerSearch()
   codec: Codec = HTTP1.newCodec()
@@ -160,6 +168,14 @@ export class Exchange
 
   get attempts(): Attempts {
     return this.#search.attempts
+  }
+
+  get responseFields(): HeaderTable {
+    return this.codec.headers
+  }
+
+  get responseTrailers(): string {
+    return this.trailers.received
   }
 
   /** Changes whenever this object begins with, or lets go of, a request. */
@@ -657,5 +673,5 @@ export class Exchange
 
 /** Continues an exchange when the whole request body is there. */
 function onBodyRead(r: Request): Verdict {
-  return r.exchange!.bodyRead()
+  return exchangeOf(r)!.bodyRead()
 }

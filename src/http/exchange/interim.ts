@@ -2,7 +2,9 @@
 import { INFO } from '../../log/error-log.ts'
 import { isTrue } from '../../value/truth.ts'
 import { type HeaderTable, hashName } from '../message/header-table.ts'
+import type { Text } from '../request/plan.ts'
 import type { Request } from '../request/request.ts'
+import { defineSetting } from '../request/slots.ts'
 import type { Codec } from './codec.ts'
 import type { ExchangeConf } from './conf.ts'
 import { isHidden } from './response-head.ts'
@@ -14,6 +16,9 @@ const FRAMING = ['connection', 'keep-alive', 'transfer-encoding', 'content-lengt
   hash: hashName(name),
 }))
 
+/** `early_hints`: one of these must say so before a 103 is passed on. */
+export const EARLY_HINTS_WANTED = defineSetting<readonly Text[]>([])
+
 /** Passes a 103 on where `early_hints` says so. `total` is the size of all interim heads of this attempt. */
 export function passInterim(r: Request, conf: ExchangeConf, codec: Codec, total: number): void {
   if (codec.status !== EARLY_HINTS || r.headSent) return
@@ -21,7 +26,7 @@ export function passInterim(r: Request, conf: ExchangeConf, codec: Codec, total:
     r.logError(INFO, 'upstream sent too big early hints while reading response header from upstream')
     return
   }
-  if (!r.location.earlyHints.some((value) => isTrue(value(r)))) return
+  if (!r.location.get(EARLY_HINTS_WANTED).some((value) => isTrue(value(r)))) return
   const lines = hintLines(conf, codec.headers)
   if (lines !== '') r.carrier.sendInterim(r, EARLY_HINTS, lines)
 }

@@ -4,9 +4,9 @@
  *
  *   memory [ oldest ... ] then file [ read ........ written ] then (only when the file is empty) memory again
  */
+
 import { errnoText } from '../../lib/errno.ts'
-import { TempFile } from '../files/temp-file.ts'
-import type { TempPath } from '../settings/core-directives.ts'
+import { TempFile, type TempPath } from '../files/temp-file.ts'
 
 const READ_SIZE = 65536
 

@@ -6,9 +6,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { errnoText } from '../../lib/errno.ts'
 import { CRIT } from '../../log/error-log.ts'
-import { TempFile } from '../files/temp-file.ts'
+import { TempFile, type TempPath } from '../files/temp-file.ts'
 import type { Request } from '../request/request.ts'
-import type { TempPath } from '../settings/core-directives.ts'
 
 /** Where copies go, and who may read them. */
 export interface StorePlace {

@@ -5,7 +5,6 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { threadId } from 'node:worker_threads'
-import type { TempPath } from '../settings/core-directives.ts'
 
 let serial = Math.floor(Math.random() * 1e6)
 
@@ -95,4 +94,10 @@ function tempName(folder: TempPath): string {
     end -= level
   }
   return `${path}/${number}`
+}
+
+/** `path [level1 [level2 [level3]]]`: a folder for temporary files. */
+export interface TempPath {
+  readonly path: string
+  readonly levels: readonly number[]
 }

@@ -6,17 +6,20 @@
  *                        \-> DRAINING       the response is out, the rest of the request body is still being dropped
  *                        \-> LINGERING -> closed
  */
+
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
+import type { Tunnel } from '../../upstream/tunnel.ts'
 import { methodName } from '../message/method.ts'
 import { NEED_MORE, DONE as PARSED, REQUEST_ERRORS } from '../message/request-errors.ts'
 import { normalizeUri, type UriParts } from '../message/uri.ts'
 import { mustNotKeepAlive } from '../request/browser-quirks.ts'
+import type { Carrier } from '../request/carrier.ts'
 import type { Client } from '../request/client.ts'
 import { debugEnd, debugHead } from '../request/debug-log.ts'
 import { logRequest } from '../request/log-request.ts'
-import { type Carrier, Request, type Tunnel } from '../request/request.ts'
+import { Request } from '../request/request.ts'
 import type { ClientConnection } from '../server/client-connection.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'

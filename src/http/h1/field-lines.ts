@@ -3,6 +3,7 @@
  * (ngx_http_parse_header_line), and enters them into a HeaderTable. Every byte is looked at once, and nothing is
  * allocated. Lines may end in a bare LF; a bare CR, a folded line, a space before the colon and NUL are refused.
  */
+import type { LineRules } from '../message/head-limits.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import { COLON, CR, FOLD, LF, NAME, SPACE, VALUE } from '../message/tokens.ts'
 
@@ -26,20 +27,6 @@ export const LINES_INVALID = 8
 export const LINES_TOO_LONG = 9
 /** There are more lines than `countMax`. */
 export const LINES_TOO_MANY = 10
-
-/** What the lines may be; set by the owner before the first byte. */
-export interface LineRules {
-  /** `underscores_in_headers`. */
-  underscores: boolean
-  /** `ignore_invalid_headers`: lines whose name is odd are left out; without it they are taken as they are. */
-  dropInvalid: boolean
-  /** A back end's head: control bytes in values are let through and a repeated status line is skipped, as nginx does. */
-  upstream: boolean
-  /** `max_headers`. */
-  countMax: number
-  /** The size of one large buffer: no line may be longer. */
-  bufferSize: number
-}
 
 /** One section of field lines; `reset()` makes it ready for the next. */
 export class FieldLines {

@@ -3,6 +3,8 @@
  * end and goes on from there, so every byte is looked at once however the head is cut. The caller keeps the bytes of an
  * unfinished head contiguous; the parser keeps positions only and makes one string, the head's text, when it is done.
  */
+
+import { REQUEST_LIMITS, type RequestLimits } from '../message/head-limits.ts'
 import { HeaderTable } from '../message/header-table.ts'
 import { CONNECT, methodName } from '../message/method.ts'
 import {
@@ -20,27 +22,8 @@ import {
 } from '../message/request-errors.ts'
 import { RequestFacts } from '../message/request-facts.ts'
 import { normalizeUri, type UriParts } from '../message/uri.ts'
-import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE, LINES_TOO_LONG, type LineRules } from './field-lines.ts'
+import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE, LINES_TOO_LONG } from './field-lines.ts'
 import { RequestLine } from './request-line.ts'
-
-/** The limits of a head, from the server's settings; shared by all connections of a listener and never changed. */
-export interface RequestLimits extends LineRules {
-  /** `client_header_buffer_size`. */
-  firstBufferSize: number
-  /** The number in `large_client_header_buffers`; its size is `bufferSize`. */
-  bufferCount: number
-}
-
-/** The defaults of nginx. */
-export const REQUEST_LIMITS: RequestLimits = {
-  underscores: false,
-  dropInvalid: true,
-  upstream: false,
-  countMax: 1000,
-  bufferSize: 8192,
-  firstBufferSize: 1024,
-  bufferCount: 4,
-}
 
 /** One connection's parser; `reset()` before each request. Results are valid after DONE until the next `reset()`. */
 export class RequestParser {

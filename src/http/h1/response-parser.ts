@@ -3,10 +3,12 @@
  * connection (ngx_http_proxy_process_status_line, ngx_http_proxy_process_header, ngx_http_upstream_process_*).
  * Incremental like the request parser. Lenient where nginx is: lines may end in a bare LF, odd names are kept.
  */
+
+import type { LineRules } from '../message/head-limits.ts'
 import { HeaderTable, hashName } from '../message/header-table.ts'
 import { DONE, NEED_MORE } from '../message/request-errors.ts'
 import { parseLength } from '../message/request-facts.ts'
-import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE, type LineRules } from './field-lines.ts'
+import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE } from './field-lines.ts'
 import { NOT_A_STATUS_LINE, StatusLine } from './status-line.ts'
 
 /** The answer does not begin with a status line; nginx then passes all of it on as an HTTP/0.9 body with status 200. */

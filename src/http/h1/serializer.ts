@@ -2,11 +2,13 @@
  * Writes HTTP/1.1 response heads, in the order in which nginx writes its fields. A reply to HTTP/1.0 says HTTP/1.1 too,
  * as nginx does.
  */
+
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
 import type { ResponseHead } from '../message/response-head.ts'
 import { statusText } from '../message/status.ts'
 import type { Request } from '../request/request.ts'
+import { absoluteLocation } from '../response/location-field.ts'
 
 /** The head as text, blank line included. */
 export function serializeHead(r: Request, chunked: boolean): string {
@@ -76,16 +78,4 @@ function dateField(): string {
     dateLine = 'Date: ' + clock.httpDate + '\r\n'
   }
   return dateLine
-}
-
-/** A Location that the server made from a path becomes absolute, as `absolute_redirect` asks. */
-export function absoluteLocation(r: Request): string {
-  const { out, location } = r
-  const { core } = location
-  if (!out.location.startsWith('/') || !core.absolute_redirect) return out.location
-  const host = core.server_name_in_redirect ? r.server.name : r.host === '' ? r.client.serverHost() : r.host
-  const defaultPort = r.client.secure ? 443 : 80
-  const port = core.port_in_redirect && r.client.serverPort !== defaultPort ? r.client.serverPort : 0
-  out.location = `${r.scheme}://${host}${port === 0 ? '' : ':' + port}${out.location}`
-  return out.location
 }

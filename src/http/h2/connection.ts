@@ -4,11 +4,12 @@
  *
  *   OPEN -> LEAVING (GOAWAY is sent, open streams end) -> LINGERING (what the client still sends is dropped) -> CLOSED
  */
+
 import { clock } from '../../lib/clock.ts'
 import type { LogContext } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
-import type { RequestLimits } from '../h1/request-parser.ts'
+import type { RequestLimits } from '../message/head-limits.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import type { Client } from '../request/client.ts'
 import type { ServerConf } from '../request/location.ts'

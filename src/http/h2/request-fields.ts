@@ -5,7 +5,8 @@
  *
  * There is one object per thread: a block is decoded in one go.
  */
-import type { LineRules } from '../h1/field-lines.ts'
+
+import type { LineRules } from '../message/head-limits.ts'
 import { type HeaderTable, hashName } from '../message/header-table.ts'
 import { CR, LF, METHOD, NAME, SPACE } from '../message/tokens.ts'
 import { CONNECTION_FIELDS } from './connection-fields.ts'

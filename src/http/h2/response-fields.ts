@@ -2,10 +2,11 @@
  * Response heads as HPACK blocks, in nginx's order of fields. Encoded fields do not depend on the connection, so what
  * many responses have in common is remembered: the start of a head for a second, a back end's fields as long as they come again.
  */
+
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
-import { absoluteLocation } from '../h1/serializer.ts'
 import type { Request } from '../request/request.ts'
+import { absoluteLocation } from '../response/location-field.ts'
 import { CONNECTION_FIELDS } from './connection-fields.ts'
 import { encodeField, encodeStatus } from './wire/hpack-encoder.ts'
 

@@ -5,15 +5,18 @@
  *   write -> frames, or held -> turns (the connection lets each send a piece in turn) -> thirsty (the producer goes on)
  *                          \--> no list: waits for the client to open the stream's window
  */
+
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire } from '../../net/wire.ts'
+import type { Tunnel } from '../../upstream/tunnel.ts'
 import { BodySink, LAST, LENT, NO_BYTES, STABLE } from '../message/body.ts'
 import { HeaderTable } from '../message/header-table.ts'
 import { RequestFacts } from '../message/request-facts.ts'
+import type { Carrier } from '../request/carrier.ts'
 import type { Client } from '../request/client.ts'
 import { debugEnd } from '../request/debug-log.ts'
 import { logRequest } from '../request/log-request.ts'
-import { type Carrier, Request, type Tunnel } from '../request/request.ts'
+import { Request } from '../request/request.ts'
 import { connectionCounters, NONE, WRITING } from '../server/connection-counters.ts'
 import { BodyIntake, TAKEN, TOO_LONG } from './body-intake.ts'
 import { RANK_DEFAULT, SHARE_DEFAULT } from './priorities.ts'

@@ -1,13 +1,11 @@
 /** Cookies of a request (ngx_http_parse_cookie_lines). */
 import { lowerAscii } from '../../lib/bytes.ts'
-import type { Request } from '../request/request.ts'
-import { hashName } from './header-table.ts'
+import { type HeaderTable, hashName } from './header-table.ts'
 
 const COOKIE = hashName('cookie')
 
 /** The value of one cookie; `name` is in lower case, and names are compared without regard to case, as in nginx. */
-export function cookieValue(r: Request, name: string): string | undefined {
-  const { headers } = r
+export function cookieValue(headers: HeaderTable, name: string): string | undefined {
   for (let i = headers.find(COOKIE, 'cookie'); i >= 0; i = headers.find(COOKIE, 'cookie', i + 1)) {
     for (const pair of headers.value(i).split(';')) {
       const equals = pair.indexOf('=')
@@ -18,6 +16,6 @@ export function cookieValue(r: Request, name: string): string | undefined {
 }
 
 /** The whole Cookie field, for messages. */
-export function cookieField(r: Request): string {
-  return r.headers.joined(COOKIE, 'cookie', '; ') ?? ''
+export function cookieField(headers: HeaderTable): string {
+  return headers.joined(COOKIE, 'cookie', '; ') ?? ''
 }

@@ -1,7 +1,6 @@
 /** The user and password of HTTP Basic authentication (ngx_http_auth_basic_user). */
 
-import type { Request } from '../request/request.ts'
-import { hashName } from './header-table.ts'
+import { type HeaderTable, hashName } from './header-table.ts'
 import { CONNECT } from './method.ts'
 
 const AUTHORIZATION = hashName('authorization')
@@ -15,12 +14,12 @@ export interface Credentials {
   readonly password: string
 }
 
-/** The credentials of a request, or undefined when there are none that can be understood. */
-export function basicCredentials(r: Request): Credentials | undefined {
+/** The credentials in the head of a request, or undefined when there are none that can be understood. */
+export function basicCredentials(headers: HeaderTable, methodBit: number): Credentials | undefined {
   const value =
-    r.methodBit === CONNECT
-      ? r.headers.valueOf(PROXY_AUTHORIZATION, 'proxy-authorization')
-      : r.headers.valueOf(AUTHORIZATION, 'authorization')
+    methodBit === CONNECT
+      ? headers.valueOf(PROXY_AUTHORIZATION, 'proxy-authorization')
+      : headers.valueOf(AUTHORIZATION, 'authorization')
   if (value === undefined || value.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined
   const encoded = value.slice(SCHEME.length).trimStart()
   if (!BASE64.test(encoded)) return undefined

@@ -2,11 +2,12 @@
  * What is known of the client's connection: set when it is accepted, read by variables, logs and access rules.
  * `realip` and the PROXY protocol replace the address for the requests that follow.
  */
+
 import { clock } from '../../lib/clock.ts'
 import { parseIp } from '../../lib/ip.ts'
+import type { HelloFacts } from '../../net/client-hello.ts'
 import type { TlsServerWire } from '../../net/tls-server-wire.ts'
 import type { Wire } from '../../net/wire.ts'
-import type { HelloFacts } from '../accept/handshake.ts'
 import type { ServerConf } from './location.ts'
 
 /** What a listener tells about the connections that it accepts. */

@@ -4,21 +4,15 @@
  */
 import type { Scope } from '../../config/scope.ts'
 import type { ErrorLog } from '../../log/error-log.ts'
-import type { Pattern } from '../../value/regex.ts'
-import { type FileAccess, PLAIN_ACCESS } from '../response/open-file.ts'
+import { NO_SSL, type SslServer } from '../../tls/server.ts'
+import type { CapturePattern } from '../../tree/context.ts'
 import type { CoreConf } from '../settings/core-directives.ts'
 import { CHUNK_SIZE_DEFAULT, HTTP2_DEFAULTS, type Http2Conf } from '../settings/http2.ts'
-import { NO_SSL, type SslServer } from '../ssl/server.ts'
 import type { CompiledErrorPage } from './error-pages.ts'
-import type { FilterStep, Step, Text } from './plan.ts'
+import { type FileAccess, PLAIN_ACCESS } from './file-access.ts'
+import type { FilterStep, Step, TagStep, Text } from './plan.ts'
 import type { Request } from './request.ts'
-
-/** A pattern with the slots that its named captures fill. */
-export interface CapturePattern {
-  readonly pattern: Pattern
-  /** Pairs of capture number and variable slot. */
-  readonly slots: readonly (readonly [number, number])[]
-}
+import type { Setting } from './slots.ts'
 
 /** One `location`, or a pseudo-location (`if`, `limit_except`), or the outermost level of a server. */
 export class LocationConf {
@@ -31,6 +25,8 @@ export class LocationConf {
   steps: readonly Step[] = []
   headerFilters: readonly FilterStep[] = []
   logSteps: readonly FilterStep[] = []
+  endSteps: readonly FilterStep[] = []
+  tagSteps: readonly TagStep[] = []
   inner: LocationTree | undefined
   exact = false
   noRegex = false
@@ -67,21 +63,36 @@ export class LocationConf {
   /** Media type by extension. */
   types: ReadonlyMap<string, string> = new Map()
   defaultType: Text = () => ''
-  /** `early_hints`: one of these must say so before a 103 is passed on. */
-  earlyHints: readonly Text[] = []
-  /** `post_action`: what is done when the response to a main request is out. */
-  postAction: ((r: Request) => void) | undefined
-  /** `error_log_tag`: what stands behind messages about a request. */
-  logTags: ((r: Request) => string) | undefined
   /** `http2_chunk_size`: the most that one DATA frame holds. */
   http2ChunkSize = CHUNK_SIZE_DEFAULT
   /** How its files are reached. */
   fileAccess: FileAccess = PLAIN_ACCESS
 
+  readonly #settings: unknown[] = []
+
   constructor(name: string, core: CoreConf, scope: Scope) {
     this.name = name
     this.core = core
     this.scope = scope
+  }
+
+  /** What a module has set for this location, else its default. */
+  get<T>({ index, none }: Setting<T>): T {
+    const found = this.#settings[index] as T | undefined // `set` takes values of this type only
+    return found ?? none
+  }
+
+  /** The same location with other steps. */
+  withSteps(steps: readonly Step[]): LocationConf {
+    const copy = Object.assign(new LocationConf(this.name, this.core, this.scope), this)
+    copy.#settings.push(...this.#settings)
+    copy.steps = steps
+    return copy
+  }
+
+  set<T>({ index }: Setting<T>, value: T): void {
+    while (this.#settings.length <= index) this.#settings.push(undefined)
+    this.#settings[index] = value
   }
 
   /** The location around this one whose block is `scope`: the one that an inherited `alias` belongs to. */
@@ -109,7 +120,7 @@ export class ServerConf {
   /** What the `http2_*` directives say. */
   http2: Http2Conf = HTTP2_DEFAULTS
   /** What the `ssl_*` directives say. */
-  ssl: SslServer = NO_SSL
+  ssl: SslServer<Request> = NO_SSL
   readonly named = new Map<string, LocationConf>()
   locations: LocationTree = new LocationTree([])
 

@@ -2,6 +2,7 @@
  * What a location does, decided when the configuration loads: one flat list of steps for the phases, one of header
  * filters and one for the log. A module that is off is in none of them.
  */
+import type { Getter as GetterOf, Text as TextOf } from '../../value/variables.ts'
 import type { Request } from './request.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -9,6 +10,9 @@ import type { Verdict } from './verdict.ts'
 export type Handler<C> = (r: Request, conf: C) => Verdict
 /** Changes the response head before it is sent, and may put a filter in front of `r.body`. */
 export type HeaderFilter<C> = (r: Request, conf: C) => void
+
+/** What stands behind a message about a request. */
+export type Tagger<C> = (r: Request, conf: C) => string
 
 /** One step of a plan. */
 export interface Step {
@@ -22,10 +26,16 @@ export interface FilterStep {
   readonly conf: unknown
 }
 
-/** The value of a compiled template; never undefined: an unknown value is the empty string. */
-export type Text = (r: Request) => string
-/** A variable's value; undefined is nginx's "not found". */
-export type Getter = (r: Request) => string | undefined
+/** A compiled template, asked of requests. */
+export type Text = TextOf<Request>
+/** A variable, asked of requests. */
+export type Getter = GetterOf<Request>
+
+/** One addition to messages. */
+export interface TagStep {
+  readonly run: Tagger<never>
+  readonly conf: unknown
+}
 
 /** The phases in the order in which they run. */
 const PHASES = ['postread', 'rewrite', 'preaccess', 'access', 'precontent', 'content'] as const
@@ -44,6 +54,8 @@ export class Plan {
   }
   readonly headerFilters: FilterStep[] = []
   readonly logSteps: FilterStep[] = []
+  readonly endSteps: FilterStep[] = []
+  readonly tagSteps: TagStep[] = []
   /** The one handler that owns the location (`proxy_pass`): when set, no content step runs. */
   handler: Step | undefined
   /** Responses may have bodies of subrequests in them: their order must be kept. */
@@ -87,5 +99,13 @@ export class Plan {
   }
   log<C>(run: HeaderFilter<C>, conf: C): void {
     this.logSteps.push({ run: run as HeaderFilter<never>, conf })
+  }
+  /** Runs when the response to a main request is out or given up, before it is logged. */
+  end<C>(run: HeaderFilter<C>, conf: C): void {
+    this.endSteps.push({ run: run as HeaderFilter<never>, conf })
+  }
+  /** Says more about the request behind each message about it. */
+  tag<C>(run: Tagger<C>, conf: C): void {
+    this.tagSteps.push({ run: run as Tagger<never>, conf })
   }
 }

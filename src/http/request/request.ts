@@ -4,102 +4,28 @@
  *
  * The request walks the steps of its plan (`run`) until one of them answers, waits or sends it elsewhere.
  */
+
 import { assert } from '../../lib/assert.ts'
 import type { LogContext } from '../../log/error-log.ts'
-import type { Exchange } from '../exchange/exchange.ts'
+import type { CapturePattern } from '../../tree/context.ts'
 import type { BodySink, Producer } from '../message/body.ts'
 import { type HeaderTable, hashName } from '../message/header-table.ts'
 import { HEAD } from '../message/method.ts'
 import type { RequestFacts } from '../message/request-facts.ts'
 import { ResponseHead } from '../message/response-head.ts'
+import type { Carrier } from './carrier.ts'
 import type { Client } from './client.ts'
+import type { Conversation } from './conversation.ts'
 import { answerStatus } from './error-pages.ts'
 import { HeadFirst, RefusedBody } from './head-sinks.ts'
-import type { CapturePattern, LocationConf, ServerConf } from './location.ts'
+import type { LocationConf, ServerConf } from './location.ts'
 import type { Step } from './plan.ts'
 import { RequestBody } from './request-body.ts'
+import type { Mark, Slot } from './slots.ts'
 import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
-
-/** What a protocol gives to its requests; HTTP/1 connections and HTTP/2 streams implement it. */
-export interface Carrier {
-  readonly client: Client
-  /** Serialises `r.out` and queues it; `r.body` is then this carrier's framing sink. */
-  sendHead(r: Request): void
-  /** Sends `size` bytes of a head that `r.headPaced` kept back; absent where heads are not paced. */
-  passHead?(size: number): void
-  /** Sends an interim response (100, 103) with the given header lines. */
-  sendInterim(r: Request, status: number, lines: string): void
-  /** True when written bytes only pile up. */
-  readonly full: boolean
-  /** Body bytes may now be delivered to `r.requestBody`. */
-  startBody(r: Request): void
-  pauseBody(): void
-  resumeBody(): void
-  /** The response is complete (or given up): log it, then serve what comes next. */
-  requestEnded(r: Request): void
-  /** Ends the connection (or the stream) without another byte: status 444, or a body that cannot be completed. */
-  abortRequest(r: Request): void
-  /** Answers a status in a way of its own; false: as usual. */
-  answerStatus?(r: Request, status: number): boolean
-  /** Turns the connection into a tunnel after 101 or an answer to CONNECT; undefined where the protocol has none. */
-  startTunnel?(tunnel: Tunnel): void
-  /** Where a tunnel writes to; undefined: the client's wire. */
-  readonly tunnelWire?: TunnelWire
-  /** Closes the connection that is a tunnel once the client has taken what was written to it. */
-  endTunnel?(): void
-  /** Bytes that the client has not taken yet. */
-  readonly pendingBytes: number
-  /** The worker is leaving: nothing is kept open for later. */
-  readonly closing: boolean
-}
-
-/** A wire as a tunnel sees it. */
-export interface TunnelWire {
-  readonly full: boolean
-  writeBytes(bytes: Uint8Array, stable: boolean): void
-  pause(): void
-  resume(): void
-  end(): void
-}
-
-/** Takes over the bytes of a connection. Bytes are borrowed until `onClientBytes` returns. */
-export interface Tunnel {
-  onClientBytes(bytes: Buffer, start: number, end: number): void
-  onClientDrain(): void
-  onClientEnd(): void
-  onClientClose(): void
-}
-
-/** A slot of the request that belongs to one module; made once per module, at load. */
-export interface Slot<T> {
-  readonly index: number
-  readonly type?: T
-}
-let slotsMade = 0
-
-/** Reserves a typed place in every request for a module's own state. */
-export function defineSlot<T>(): Slot<T> {
-  return { index: slotsMade++ }
-}
-
-/** A small number that a module keeps with a request through internal redirects; made once per module, at load. */
-export interface Mark {
-  readonly shift: number
-  readonly mask: number
-}
-let markBits = 0
-
-/** Reserves bits for a number from 0, the value at the beginning, to `max`. */
-export function defineMark(max: number): Mark {
-  const bits = 32 - Math.clz32(max)
-  const mark = { shift: markBits, mask: (1 << bits) - 1 }
-  markBits += bits
-  assert(markBits <= 30, 'the marks of all modules fit into a small integer')
-  return mark
-}
 
 /** What somebody holds for a request, given back when the request is over and logged (nginx's pool cleanup). */
 export interface Held {
@@ -190,7 +116,7 @@ export class Request implements LogContext {
   /** The back end being asked, for error messages: `http://127.0.0.1:8000/x`. */
   upstreamAddress = ''
   /** The conversation with the back ends, from the first attempt until the request is logged. */
-  exchange: Exchange | undefined
+  conversation: Conversation | undefined
   ended = false
   aborted = false
   /** The body went out to its last byte. */
@@ -270,7 +196,7 @@ export class Request implements LogContext {
     this.headSent = false
     this.producer = undefined
     this.upstreamAddress = ''
-    this.exchange = undefined
+    this.conversation = undefined
     this.ended = false
     this.aborted = false
     this.completed = false
@@ -520,8 +446,16 @@ export class Request implements LogContext {
     if (this.ended) return
     this.ended = true
     this.producer = undefined
-    if (this.main === this) this.location.postAction?.(this)
+    if (this.main === this) this.#runEndSteps()
     if (this.background === 0) this.carrier.requestEnded(this)
+  }
+
+  #runEndSteps(): void {
+    const { endSteps } = this.location
+    for (let i = 0; i < endSteps.length; i++) {
+      const step = endSteps[i]!
+      step.run(this, step.conf as never)
+    }
   }
 
   /** A background subrequest is over. */
@@ -541,9 +475,9 @@ export class Request implements LogContext {
   /** The request is logged: gives back what it held. */
   cleanUp(): void {
     this.requestBody?.release()
-    const { exchange } = this
-    this.exchange = undefined
-    exchange?.release()
+    const { conversation } = this
+    this.conversation = undefined
+    conversation?.release()
     let held = this.#held
     this.#held = undefined
     for (; held !== undefined; held = held.nextHeld) held.onRequestEnd()
@@ -642,7 +576,8 @@ export class Request implements LogContext {
     if (host !== '') text += `, host: "${host}"`
     const referer = this.headers.valueOf(REFERER, 'referer')
     if (referer !== undefined) text += `, referrer: "${referer}"`
-    return text + (this.location.logTags?.(this) ?? '')
+    for (const { run, conf } of this.location.tagSteps) text += run(this, conf as never)
+    return text
   }
 
   /** Writes to the error log of the location; `level` is a number of log/error-log.ts. */

@@ -1,6 +1,8 @@
 /** From a URI to a file name, by `root` or `alias` (ngx_http_map_uri_to_path). */
+
 import { ALERT } from '../../log/error-log.ts'
-import { defineSlot, type Request } from '../request/request.ts'
+import type { Request } from '../request/request.ts'
+import { defineSlot } from '../request/slots.ts'
 
 /** Set by `try_files` in a regular-expression location with `alias`: the URI is now what stands behind the alias. */
 export const uriBehindAlias = defineSlot<boolean>()

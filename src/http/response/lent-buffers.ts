@@ -3,7 +3,7 @@
  * of the price of sending a large file. A buffer that was written with LENT is free when its carrier has nothing pending;
  * what is still on its way when a response ends waits here for that moment.
  */
-import type { Carrier } from '../request/request.ts'
+import type { Carrier } from '../request/carrier.ts'
 
 /** Bytes in each. */
 export const LENT_SIZE = 65536

@@ -5,34 +5,17 @@
  * Without `open_file_cache` each request asks the disk what is there (as nginx does), but the content of a small file
  * that has not changed since is not read again: one `stat` in place of open, fstat, read and close.
  */
+
 import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { exactStatError, statPath } from '../../lib/file-status.ts'
 import { CRIT, ERROR } from '../../log/error-log.ts'
 import { FileEntry } from '../files/file-entry.ts'
 import { fileMemory } from '../files/file-memory.ts'
-import { type CacheUse, look, type OpenFileCache } from '../files/open-file-cache.ts'
-import { checkedFrom, checkSymlinks, type SymlinkMode } from '../files/symlinks.ts'
-import type { Text } from '../request/plan.ts'
+import { look } from '../files/open-file-cache.ts'
+import { checkedFrom, checkSymlinks } from '../files/symlinks.ts'
+import type { FileAccess } from '../request/file-access.ts'
 import type { Request } from '../request/request.ts'
-
-/** How files of one location are reached. */
-export interface FileAccess extends CacheUse {
-  readonly cache: OpenFileCache | undefined
-  readonly symlinks: SymlinkMode
-  /** The part of paths that may have links. */
-  readonly from: Text | undefined
-}
-
-/** What a location has that says nothing about files. */
-export const PLAIN_ACCESS: FileAccess = {
-  cache: undefined,
-  validMs: 60000,
-  minUses: 1,
-  errors: false,
-  symlinks: 'off',
-  from: undefined,
-}
 
 /** Finds out what is at `path`, without opening it. The entry is good for this event only. */
 export function testFile(r: Request, path: string): FileEntry {

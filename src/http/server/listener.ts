@@ -3,9 +3,10 @@
  * outlives reloads; its virtual servers are replaced in place, so that open connections follow.
  */
 
-import type { RequestLimits } from '../h1/request-parser.ts'
+import type { CapturePattern } from '../../tree/context.ts'
+import type { RequestLimits } from '../message/head-limits.ts'
 import type { Client } from '../request/client.ts'
-import type { CapturePattern, ServerConf } from '../request/location.ts'
+import type { ServerConf } from '../request/location.ts'
 import type { Request } from '../request/request.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { connectionCounters, NONE } from './connection-counters.ts'

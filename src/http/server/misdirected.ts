@@ -1,7 +1,7 @@
 /** Requests for another server than the one that TLS was agreed on with (ngx_http_set_virtual_server). */
 import { INFO } from '../../log/error-log.ts'
+import { VERIFY_OFF } from '../../tls/server.ts'
 import type { Request } from '../request/request.ts'
-import { VERIFY_OFF } from '../ssl/server.ts'
 
 /**
  * True when the server of `r`, found by its host, verifies clients, and TLS was set up for another name: what the client

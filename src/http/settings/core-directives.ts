@@ -27,6 +27,7 @@ import {
   directives,
 } from '../../config/directive.ts'
 import { readTemplate, type Template, template, templates } from '../../value/template.ts'
+import type { TempPath } from '../files/temp-file.ts'
 import { keepaliveTimeout, type LocationHead, listen, locationHead, serverName } from './core-readers.ts'
 import { sizeTemplate } from './size-reader.ts'
 
@@ -418,12 +419,6 @@ const withoutEffect = {
     doc: 'Table of variables.',
     ...HASHES,
   }),
-}
-
-/** `path [level1 [level2 [level3]]]`: a folder for temporary files. */
-export interface TempPath {
-  readonly path: string
-  readonly levels: readonly number[]
 }
 
 /** Reads `client_body_temp_path` and its like. */

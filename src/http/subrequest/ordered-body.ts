@@ -6,7 +6,8 @@
  *                            ^ subrequests write here, through their own filters
  */
 import { FLUSH, LAST, LENT, NO_BYTES, STABLE } from '../message/body.ts'
-import { defineSlot, type Request } from '../request/request.ts'
+import type { Request } from '../request/request.ts'
+import { defineSlot } from '../request/slots.ts'
 import { HoldingFilter } from '../response/holding-filter.ts'
 import { Subrequest, type SubrequestOwner } from './subrequest.ts'
 

@@ -6,15 +6,17 @@
  * It runs when the event at hand has been dealt with, never inside of `start`. It ends at the latest with its main
  * request; a background subrequest makes that one wait instead.
  */
+
 import { clock } from '../../lib/clock.ts'
 import { CRIT, ERROR } from '../../log/error-log.ts'
 import { type Later, postpone } from '../../net/flush.ts'
 import { BodySink, LAST } from '../message/body.ts'
 import { GET } from '../message/method.ts'
+import type { Carrier } from '../request/carrier.ts'
 import type { Client } from '../request/client.ts'
 import { redirectToNamed } from '../request/error-pages.ts'
 import { logRequest } from '../request/log-request.ts'
-import { type Carrier, type Held, Request } from '../request/request.ts'
+import { type Held, Request } from '../request/request.ts'
 import { NEXT } from '../request/verdict.ts'
 
 /** nginx's NGX_HTTP_MAX_SUBREQUESTS: how deep subrequests may make subrequests. */

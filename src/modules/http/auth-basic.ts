@@ -6,7 +6,8 @@ import type { FileEntry } from '../../http/files/file-entry.ts'
 import { basicCredentials, type Credentials } from '../../http/message/credentials.ts'
 import { CONNECT } from '../../http/message/method.ts'
 import type { Text } from '../../http/request/plan.ts'
-import { defineSlot, type Request } from '../../http/request/request.ts'
+import type { Request } from '../../http/request/request.ts'
+import { defineSlot } from '../../http/request/slots.ts'
 import { ALLOWED, NEXT, type Verdict } from '../../http/request/verdict.ts'
 import { failureText, openFile } from '../../http/response/open-file.ts'
 import { readOpen } from '../../lib/file-status.ts'
@@ -57,7 +58,7 @@ function pathText(text: Text, at: AttachContext): Text {
 function authenticate(r: Request, conf: AuthBasic): Verdict {
   const realm = conf.realm(r)
   if (realm === 'off') return NEXT
-  const credentials = basicCredentials(r)
+  const credentials = basicCredentials(r.headers, r.methodBit)
   if (credentials === undefined) {
     r.logError(INFO, 'no user/password was provided for basic authentication')
     return challengeWith(r, realm)

@@ -27,17 +27,22 @@ export const errorLogTagModule = httpModule({
       doc: 'Adds a name and a value to messages about requests.',
     }),
   },
-  attach({ error_log_tag: tags }, _plan, at) {
+  attach({ error_log_tag: tags }, plan, at) {
     if (tags.length === 0) return
-    const compiled = tags.map(({ name, value }) => ({ name, text: at.text(value) }))
-    at.location.logTags = (r) => tagsOf(r, compiled)
+    const compiled: readonly Tag[] = tags.map(({ name, value }) => ({ name, text: at.text(value) }))
+    plan.tag(tagsOf, compiled)
   },
 })
+
+interface Tag {
+  readonly name: string
+  readonly text: Text
+}
 
 /** A value may have something to log, too: that is then told without tags. */
 let telling = false
 
-function tagsOf(r: Request, tags: readonly { readonly name: string; readonly text: Text }[]): string {
+function tagsOf(r: Request, tags: readonly Tag[]): string {
   if (telling) return ''
   telling = true
   let all = ''

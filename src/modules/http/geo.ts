@@ -4,7 +4,8 @@
  */
 import { type Args, type BlockValue, block, type Entry } from '../../config/directive.ts'
 import type { Position, Word } from '../../config/source.ts'
-import { httpModule, type TreeContext } from '../../http/compile/module.ts'
+import type { HttpTree } from '../../http/compile/module.ts'
+import { httpModule } from '../../http/compile/module.ts'
 import { forwardedPeer } from '../../http/message/forwarded.ts'
 import { hashName } from '../../http/message/header-table.ts'
 import type { Getter } from '../../http/request/plan.ts'
@@ -69,7 +70,7 @@ export const geoModule = httpModule({
   },
 })
 
-function declareGeo({ args, entries, close }: BlockValue<Head, readonly Word[]>, tree: TreeContext): void {
+function declareGeo({ args, entries, close }: BlockValue<Head, readonly Word[]>, tree: HttpTree): void {
   if (tree.variables.isFixed(args.variable)) {
     tree.fail(`the duplicate "${args.variable}" variable`, close)
     return
@@ -96,7 +97,7 @@ class Geo {
   readonly #proxies: Cidr[] = []
   #recursive = false
 
-  add({ value: words, at }: Entry<readonly Word[]>, tree: TreeContext): void {
+  add({ value: words, at }: Entry<readonly Word[]>, tree: HttpTree): void {
     const key = words[0]!.text
     const value = words[1]?.text
     if (value === undefined) this.#flag(key, tree, at)
@@ -105,19 +106,19 @@ class Geo {
     else this.#addRange(this.#ranges, key, value, tree, at)
   }
 
-  #flag(name: string, tree: TreeContext, at: Position): void {
+  #flag(name: string, tree: HttpTree, at: Position): void {
     if (name === 'volatile') this.volatile = true
     else if (name === 'proxy_recursive') this.#recursive = true
     else if (!this.#hasNetworks) this.#ranges ??= new RangeMap()
     else tree.fail('the "ranges" directive must be the first directive inside "geo" block', at)
   }
 
-  #addProxy(text: string, tree: TreeContext, at: Position): void {
+  #addProxy(text: string, tree: HttpTree, at: Position): void {
     const cidr = readCidr(text, tree, at)
     if (cidr !== undefined) this.#proxies.push(cidr)
   }
 
-  #addNetwork(key: string, value: string, tree: TreeContext, at: Position): void {
+  #addNetwork(key: string, value: string, tree: HttpTree, at: Position): void {
     this.#hasNetworks = true
     if (key === 'default') {
       if (this.#default !== undefined) duplicate('network', key, value, this.#default, tree, at)
@@ -137,7 +138,7 @@ class Geo {
     if (old !== undefined) duplicate('network', net, value, old, tree, at)
   }
 
-  #addRange(ranges: RangeMap<string>, key: string, value: string, tree: TreeContext, at: Position): void {
+  #addRange(ranges: RangeMap<string>, key: string, value: string, tree: HttpTree, at: Position): void {
     if (key === 'default') {
       if (this.#default !== undefined) {
         tree.warn(`duplicate default geo range value: "${value}", old value: "${this.#default}"`, at)
@@ -187,11 +188,11 @@ class Geo {
   }
 }
 
-function duplicate(what: string, net: string, value: string, old: string, tree: TreeContext, at: Position): void {
+function duplicate(what: string, net: string, value: string, old: string, tree: HttpTree, at: Position): void {
   tree.warn(`duplicate ${what} "${net}", value: "${value}", old value: "${old}"`, at)
 }
 
-function readCidr(text: string, tree: TreeContext, at: Position): Cidr | undefined {
+function readCidr(text: string, tree: HttpTree, at: Position): Cidr | undefined {
   const cidr = parseCidr(text)
   if (cidr === undefined) tree.fail(`invalid network "${text}"`, at)
   else if (cidr.lowBits) tree.warn(`low address bits of ${text} are meaningless`, at)

@@ -11,7 +11,8 @@ import { fileMemory } from '../../http/files/file-memory.ts'
 import { BodyFilter, type BodySink, FLUSH, LAST, STABLE } from '../../http/message/body.ts'
 import { MimeSet, mimeTypes } from '../../http/message/mime-set.ts'
 import { UNKNOWN } from '../../http/message/response-head.ts'
-import { defineSlot, type Request } from '../../http/request/request.ts'
+import type { Request } from '../../http/request/request.ts'
+import { defineSlot } from '../../http/request/slots.ts'
 import {
   acceptsGzip,
   type GzipClientRules,

@@ -7,13 +7,15 @@ import { mapped, params, tuple } from '../../config/combine.ts'
 import { type Context, directive, directives } from '../../config/directive.ts'
 import type { Position } from '../../config/source.ts'
 import { parseNumber } from '../../config/units.ts'
-import { type LimitZone, type LimitZoneSpec, LimitZones } from '../../http/compile/limit-zone.ts'
-import { httpModule, type TreeContext } from '../../http/compile/module.ts'
-import { defineMark, type Held, type Request } from '../../http/request/request.ts'
+import type { HttpTree } from '../../http/compile/module.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import type { Held, Request } from '../../http/request/request.ts'
+import { defineMark } from '../../http/request/slots.ts'
 import { NEXT, type Verdict } from '../../http/request/verdict.ts'
 import { ERROR, levelOf } from '../../log/error-log.ts'
 import { CONN_KEY_SIZE_MAX, ConnRecords } from '../../shared/conn-records.ts'
 import { type Handle, NO_RECORD } from '../../shared/table.ts'
+import { type LimitZone, type LimitZoneSpec, LimitZones } from '../../tree/limit-zone.ts'
 import { readTemplate } from '../../value/template.ts'
 
 const IN: readonly Context[] = ['http', 'server', 'location']
@@ -111,17 +113,17 @@ export const limitConnModule = httpModule({
   },
 })
 
-function zonesOf(tree: TreeContext): LimitZones<ConnRecords> {
-  return tree.shared('limit_conn zones', () => new LimitZones<ConnRecords>(NAME, 'limit_conn_zone', tree))
+function zonesOf(tree: HttpTree): LimitZones<Request, ConnRecords> {
+  return tree.shared('limit_conn zones', () => new LimitZones<Request, ConnRecords>(NAME, 'limit_conn_zone', tree))
 }
 
 interface Limit {
-  readonly zone: LimitZone<ConnRecords>
+  readonly zone: LimitZone<Request, ConnRecords>
   readonly records: ConnRecords
   readonly count: number
 }
 
-function compileLimits(uses: readonly Use[], tree: TreeContext): Limit[] {
+function compileLimits(uses: readonly Use[], tree: HttpTree): Limit[] {
   const limits: Limit[] = []
   for (const { zone: name, count } of uses) {
     const found = zonesOf(tree).find(name)

@@ -5,11 +5,11 @@
  */
 import { parseSize } from '../../config/units.ts'
 import { httpModule } from '../../http/compile/module.ts'
+import { compileSize } from '../../http/compile/size.ts'
 import { type BodySink, LAST, STABLE } from '../../http/message/body.ts'
 import { CONNECT } from '../../http/message/method.ts'
 import type { Request } from '../../http/request/request.ts'
 import { HoldingFilter } from '../../http/response/holding-filter.ts'
-import { compileSize } from '../../http/settings/size-reader.ts'
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 

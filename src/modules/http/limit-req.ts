@@ -6,15 +6,17 @@ import { flag, number, oneOf, rate, raw, text, zone } from '../../config/args.ts
 import { mapped, params, present, tuple } from '../../config/combine.ts'
 import { type Context, directive, directives } from '../../config/directive.ts'
 import type { Position } from '../../config/source.ts'
-import { type LimitZone, type LimitZoneSpec, LimitZones } from '../../http/compile/limit-zone.ts'
-import { httpModule, type TreeContext } from '../../http/compile/module.ts'
-import { defineMark, type Held, type Request } from '../../http/request/request.ts'
+import type { HttpTree } from '../../http/compile/module.ts'
+import { httpModule } from '../../http/compile/module.ts'
+import type { Held, Request } from '../../http/request/request.ts'
+import { defineMark } from '../../http/request/slots.ts'
 import { NEXT, type Verdict, WAIT } from '../../http/request/verdict.ts'
 import { clock } from '../../lib/clock.ts'
 import { ALERT, ERROR, type ErrorLog, INFO, levelOf } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import { RATE_AGAIN, RATE_BUSY, RATE_ERROR, RateRecords } from '../../shared/rate-records.ts'
 import { KEY_SIZE_MAX } from '../../shared/table.ts'
+import { type LimitZone, type LimitZoneSpec, LimitZones } from '../../tree/limit-zone.ts'
 import { readTemplate } from '../../value/template.ts'
 
 const IN: readonly Context[] = ['http', 'server', 'location']
@@ -137,20 +139,20 @@ export const limitReqModule = httpModule({
   },
 })
 
-type Zones = LimitZones<RateRecords>
+type Zones = LimitZones<Request, RateRecords>
 
-function zonesOf(tree: TreeContext): Zones {
-  return tree.shared('limit_req zones', () => new LimitZones<RateRecords>(NAME, 'limit_req', tree))
+function zonesOf(tree: HttpTree): Zones {
+  return tree.shared('limit_req zones', () => new LimitZones<Request, RateRecords>(NAME, 'limit_req', tree))
 }
 
 interface Limit {
-  readonly zone: LimitZone<RateRecords>
+  readonly zone: LimitZone<Request, RateRecords>
   readonly records: RateRecords
   readonly burst: number
   readonly delay: number
 }
 
-function compileLimits(uses: readonly Use[], tree: TreeContext): Limit[] {
+function compileLimits(uses: readonly Use[], tree: HttpTree): Limit[] {
   const limits: Limit[] = []
   for (const { zone: name, burst, delay } of uses) {
     const found = zonesOf(tree).find(name)

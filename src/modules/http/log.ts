@@ -8,7 +8,8 @@ import { type Context, directive, directives, type ReadContext } from '../../con
 import { fullName } from '../../config/include.ts'
 import type { Position, Word } from '../../config/source.ts'
 import { parseMilliseconds, parseNumber, parseSize } from '../../config/units.ts'
-import { type AttachContext, httpModule, type TreeContext } from '../../http/compile/module.ts'
+import type { HttpTree } from '../../http/compile/module.ts'
+import { type AttachContext, httpModule } from '../../http/compile/module.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { toBinary } from '../../lib/bytes.ts'
@@ -277,11 +278,11 @@ const CLEAN: ReadonlySet<string> = new Set(
 )
 
 /** The function that makes the lines of a format, line feed included; one per format. */
-function compileFormat(format: Format, at: TreeContext): Text {
+function compileFormat(format: Format, at: HttpTree): Text {
   return at.shared(`log_format ${format.name}`, () => lineMaker(format, at))
 }
 
-function lineMaker(format: Format, at: TreeContext): Text {
+function lineMaker(format: Format, at: HttpTree): Text {
   const { escape: kind } = format
   const encode = kind === 'json' ? escapeJson : kind === 'none' ? unchanged : escapeDefault
   const missing = kind === 'default' ? '-' : ''

@@ -5,12 +5,13 @@
 import { number } from '../../config/args.ts'
 import { type Args, type BlockValue, block, directive, type Entry } from '../../config/directive.ts'
 import type { Word } from '../../config/source.ts'
-import { httpModule, type TreeContext } from '../../http/compile/module.ts'
-import type { CapturePattern } from '../../http/request/location.ts'
+import type { HttpTree } from '../../http/compile/module.ts'
+import { httpModule } from '../../http/compile/module.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import { HostTable } from '../../lib/host-table.ts'
+import type { CapturePattern } from '../../tree/context.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 import { literal, readTemplate, type Template } from '../../value/template.ts'
 import { type DerivedVariable, derivedVariable } from '../../value/variable-name.ts'
@@ -79,7 +80,7 @@ export const mapModule = httpModule({
 
 type MapBlock = BlockValue<DerivedVariable, MapEntry>
 
-function declareMap({ args, entries, close }: MapBlock, tree: TreeContext): void {
+function declareMap({ args, entries, close }: MapBlock, tree: HttpTree): void {
   if (tree.variables.isFixed(args.variable)) {
     tree.fail(`the duplicate "${args.variable}" variable`, close)
     return
@@ -112,7 +113,7 @@ class MapVariable {
     this.#hostnames = hostnames
   }
 
-  add({ value, at }: Entry<MapEntry>, tree: TreeContext): void {
+  add({ value, at }: Entry<MapEntry>, tree: HttpTree): void {
     if (value.kind === 'hostnames' || value.kind === 'volatile') return
     const result: Result = { template: value.value, text: unset }
     this.#results.push(result)
@@ -130,7 +131,7 @@ class MapVariable {
     }
   }
 
-  compile(source: Template, tree: TreeContext): void {
+  compile(source: Template, tree: HttpTree): void {
     this.#source = tree.text(source)
     for (const result of this.#results) result.text = tree.text(result.template)
   }

@@ -10,7 +10,7 @@ import { type AttachContext, httpModule } from '../../http/compile/module.ts'
 import { fileMemory } from '../../http/files/file-memory.ts'
 import { OpenFileCache } from '../../http/files/open-file-cache.ts'
 import type { SymlinkMode } from '../../http/files/symlinks.ts'
-import type { FileAccess } from '../../http/response/open-file.ts'
+import type { FileAccess } from '../../http/request/file-access.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
 
 const HSL = ['http', 'server', 'location'] as const

@@ -21,9 +21,8 @@ export const postActionModule = httpModule({
       doc: 'A URI or a named location that is visited when the response is out.',
     }),
   },
-  attach({ post_action: target }, _plan, at) {
-    if (target === 'off') return
-    at.location.postAction = (r) => visit(r, target)
+  attach({ post_action: target }, plan) {
+    if (target !== 'off') plan.end(visit, target)
   },
 })
 

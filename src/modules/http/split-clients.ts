@@ -1,7 +1,8 @@
 /** ngx_http_split_clients_module: a variable whose values are spread over clients by the hash of a text. */
 import { type Args, type BlockValue, block } from '../../config/directive.ts'
 import { parseFixedPoint } from '../../config/units.ts'
-import { httpModule, type TreeContext } from '../../http/compile/module.ts'
+import type { HttpTree } from '../../http/compile/module.ts'
+import { httpModule } from '../../http/compile/module.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { toBinary } from '../../lib/bytes.ts'
@@ -50,7 +51,7 @@ export const splitClientsModule = httpModule({
   },
 })
 
-function declareSplit({ args, entries, close }: BlockValue<DerivedVariable, Part>, tree: TreeContext): void {
+function declareSplit({ args, entries, close }: BlockValue<DerivedVariable, Part>, tree: HttpTree): void {
   if (tree.variables.isFixed(args.variable)) {
     tree.fail(`the duplicate "${args.variable}" variable`, close)
     return

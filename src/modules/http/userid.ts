@@ -10,7 +10,8 @@ import { httpModule } from '../../http/compile/module.ts'
 import { cookieField, cookieValue } from '../../http/message/cookies.ts'
 import type { LocationConf } from '../../http/request/location.ts'
 import type { Getter } from '../../http/request/plan.ts'
-import { defineSlot, type Request } from '../../http/request/request.ts'
+import type { Request } from '../../http/request/request.ts'
+import { defineSlot } from '../../http/request/slots.ts'
 import { lowerAscii, toBinary } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import { formatCookieDate } from '../../lib/http-date.ts'
@@ -150,7 +151,7 @@ function expiresText(seconds: number): string {
 function stateOf(r: Request, userId: UserId): State {
   const known = r.get(states)
   if (known !== undefined) return known
-  const cookie = cookieValue(r, userId.lowerName)
+  const cookie = cookieValue(r.headers, userId.lowerName)
   const state: State = { got: decode(r, cookie), cookie: cookie ?? '', set: undefined, fresh: false }
   r.set(states, state)
   return state
@@ -159,12 +160,12 @@ function stateOf(r: Request, userId: UserId): State {
 function decode(r: Request, cookie: string | undefined): Buffer | undefined {
   if (cookie === undefined) return undefined
   if (cookie.length < ENCODED) {
-    r.logError(ERROR, `client sent too short userid cookie "${cookieField(r)}"`)
+    r.logError(ERROR, `client sent too short userid cookie "${cookieField(r.headers)}"`)
     return undefined
   }
   const encoded = cookie.slice(0, ENCODED)
   if (!/^[A-Za-z0-9+/]+$/.test(encoded)) {
-    r.logError(ERROR, `client sent invalid userid cookie "${cookieField(r)}"`)
+    r.logError(ERROR, `client sent invalid userid cookie "${cookieField(r.headers)}"`)
     return undefined
   }
   const bytes = Buffer.from(encoded, 'base64')

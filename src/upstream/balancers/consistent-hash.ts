@@ -3,8 +3,8 @@
  * or removing a server moves only its own share. Compatible with Cache::Memcached::Fast (ngx_http_upstream_get_chash_peer).
  */
 import { crc32 } from '../../lib/crc32.ts'
-import type { Balancer } from '../group.ts'
 import type { Peer } from '../peer.ts'
+import type { Balancer } from './balancer.ts'
 import { choose, gain, TRIES_MAX, type Tried, usable } from './common.ts'
 import { RoundRobin } from './round-robin.ts'
 

@@ -1,7 +1,7 @@
 /** The same server for the same key; compatible with Cache::Memcached (ngx_http_upstream_get_hash_peer). */
 import { crc32 } from '../../lib/crc32.ts'
-import type { Balancer } from '../group.ts'
 import type { Peer } from '../peer.ts'
+import type { Balancer } from './balancer.ts'
 import { choose, peerAt, TRIES_MAX, type Tried, totalWeight, usable } from './common.ts'
 import { RoundRobin } from './round-robin.ts'
 

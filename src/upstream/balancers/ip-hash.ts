@@ -2,8 +2,9 @@
  * The same server for the same client network: /24 of IPv4, all of IPv6 (ngx_http_upstream_get_ip_hash_peer). A server
  * that cannot be used gives its clients to the next one that the hash names.
  */
-import type { Balancer } from '../group.ts'
+
 import type { Peer } from '../peer.ts'
+import type { Balancer } from './balancer.ts'
 import { choose, peerAt, TRIES_MAX, type Tried, totalWeight, usable } from './common.ts'
 import { RoundRobin } from './round-robin.ts'
 

@@ -1,6 +1,7 @@
 /** The server with the fewest connections for its weight (ngx_http_upstream_get_least_conn_peer). */
-import type { Balancer } from '../group.ts'
+
 import type { Peer } from '../peer.ts'
+import type { Balancer } from './balancer.ts'
 import { cheapest, type Tried } from './common.ts'
 
 export class LeastConn implements Balancer {

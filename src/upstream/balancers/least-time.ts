@@ -4,8 +4,8 @@
  * that hangs is noticed before it answers.
  */
 import { clock } from '../../lib/clock.ts'
-import type { Balancer } from '../group.ts'
 import type { Peer } from '../peer.ts'
+import type { Balancer } from './balancer.ts'
 import { cheapest, type Tried } from './common.ts'
 
 const WORST_MS = 5000

@@ -2,8 +2,9 @@
  * A random server by weight, or the better of two (ngx_http_upstream_random_module): good where many balancers share
  * the same servers and none sees all connections.
  */
-import type { Balancer } from '../group.ts'
+
 import type { Peer } from '../peer.ts'
+import type { Balancer } from './balancer.ts'
 import { choose, peerAt, TRIES_MAX, type Tried, totalWeight, usable } from './common.ts'
 import { RoundRobin } from './round-robin.ts'
 

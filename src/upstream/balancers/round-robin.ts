@@ -2,8 +2,10 @@
  * Smooth weighted round robin (ngx_http_upstream_get_peer): weights 5,1,1 give a a b a c a a. Every server gains with
  * every choice, so with a thousand of them the walk is most of the work: where it can, it reads bare numbers.
  */
-import type { Balancer } from '../group.ts'
-import { CHANGES, CURRENT, EFFECTIVE, FAILS, HEALTH, type Peer } from '../peer.ts'
+
+import type { Peer } from '../peer.ts'
+import { CHANGES, CURRENT, EFFECTIVE, FAILS, HEALTH } from '../peer-row.ts'
+import type { Balancer } from './balancer.ts'
 import { choose, gain, type Tried, totalWeight, usable } from './common.ts'
 
 export class RoundRobin implements Balancer {

@@ -7,7 +7,7 @@ import type { PeerGroup } from '../../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { Request } from '../../request/request.ts'
 import { WAIT } from '../../request/verdict.ts'
-import type { Exchange } from '../exchange.ts'
+import { type Exchange, exchangeOf } from '../exchange.ts'
 
 /**
  * The group behind an address that variables made: an upstream, an IP address, or a name that is resolved now. WAIT when
@@ -50,7 +50,7 @@ class NameWait implements NameWaiter {
     this.#address = address
     this.#authority = authority
     this.#registry = registry
-    this.#exchange = r.exchange!
+    this.#exchange = exchangeOf(r)!
     this.#generation = this.#exchange.generation
   }
 

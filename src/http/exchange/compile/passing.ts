@@ -1,22 +1,24 @@
 /** What all modules that pass requests on have in common, whatever they speak: how a request begins, and where from. */
+
 import type { ConnectOptions } from '../../../upstream/pool.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import type { Text } from '../../request/plan.ts'
-import { defineSlot, type Request } from '../../request/request.ts'
+import type { Request } from '../../request/request.ts'
+import { defineSlot } from '../../request/slots.ts'
 import type { Verdict } from '../../request/verdict.ts'
 import type { ExchangeConf } from '../conf.ts'
 import type { TransportConf } from '../directives/transport.ts'
-import { takeExchange } from '../exchange.ts'
+import { exchangeOf, takeExchange } from '../exchange.ts'
 import type { SslTargets } from './ssl-targets.ts'
 
 const BOUND = defineSlot<string>()
 
 /** Passes the request on; a content handler. */
 export function passOn(r: Request, conf: ExchangeConf): Verdict {
-  let { exchange } = r
+  let exchange = exchangeOf(r)
   if (exchange === undefined) {
     exchange = takeExchange(r, conf)
-    r.exchange = exchange
+    r.conversation = exchange
   } else exchange.restart(r, conf)
   return exchange.start()
 }
@@ -31,7 +33,7 @@ export function compileConnect(
   const plain: ConnectOptions = { keepAlive: socket_keepalive }
   let latest = plain
   return (r) => {
-    const tls = mayUseTls ? r.exchange!.tls : undefined
+    const tls = mayUseTls ? r.conversation!.tls : undefined
     const address = localAddress?.(r)
     if (address !== undefined && address !== '') return { ...plain, tls, localAddress: address }
     if (tls === undefined) return plain

@@ -8,11 +8,11 @@ import { Lru } from '../../../lib/lru.ts'
 import { ERROR } from '../../../log/error-log.ts'
 import type { TlsSettings, TlsTarget } from '../../../net/tls-client-wire.ts'
 import { type ContextOptions, cipherProblem, contextOf, type Pair } from '../../../net/tls-wire-context.ts'
+import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from '../../../tls/commands.ts'
+import { fileProblem, keyFile, type Place, placeFor, placeOf, readPem, SslLoader } from '../../../tls/loader.ts'
+import { PemFiles } from '../../../tls/pem-files.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import type { Request } from '../../request/request.ts'
-import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from '../../ssl/commands.ts'
-import { fileProblem, keyFile, type Place, placeFor, placeOf, readPem, SslLoader } from '../../ssl/loader.ts'
-import { PemFiles } from '../../ssl/pem-files.ts'
 import type { SslConf } from '../directives/ssl.ts'
 
 /** Settings that stay although nobody asks for them. */
@@ -176,7 +176,7 @@ class Loader {
     const files = new PemFiles(cache, fileProblem)
     const certificateText = this.#at.text(certificate.template)
     const keyText = this.#at.text(key.template)
-    return (r) => this.#choose(r, options, files, placeFor(r, certificate, certificateText), placeFor(r, key, keyText))
+    return (r) => this.#choose(r, options, files, placeFor(certificate, certificateText(r)), placeFor(key, keyText(r)))
   }
 
   #choose(r: Request, options: ContextOptions, files: PemFiles, certificate: Place, key: Place): Ways | undefined {

@@ -4,8 +4,8 @@
  */
 import { bits, flag, number, prefixPath, text } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
+import { certificateCache, confCommand, namedFile, pemSource } from '../../../tls/sources.ts'
 import { template } from '../../../value/template.ts'
-import { certificateCache, confCommand, namedFile, pemSource } from '../../ssl/sources.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 /** The options, without the prefix (`proxy_` ...) that each family gives them. */

@@ -5,7 +5,8 @@
 import { flag, raw } from '../../../config/args.ts'
 import { type Args, type BlockValue, block, type ConfOf, directive, directives } from '../../../config/directive.ts'
 import type { Word } from '../../../config/source.ts'
-import { type AttachContext, httpModule, type TreeContext } from '../../../http/compile/module.ts'
+import type { HttpTree } from '../../../http/compile/module.ts'
+import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { BodyFilter, type BodySink, STABLE } from '../../../http/message/body.ts'
 import { MimeSet, mimeTypes } from '../../../http/message/mime-set.ts'
 import { UNKNOWN } from '../../../http/message/response-head.ts'
@@ -103,7 +104,7 @@ interface CharsetConf {
   readonly recodings: Recodings
 }
 
-const recodingsOf = (tree: TreeContext): Recodings => tree.shared('charset recodings', () => new Recodings())
+const recodingsOf = (tree: HttpTree): Recodings => tree.shared('charset recodings', () => new Recodings())
 
 /** The module list's entry. */
 export const charsetModule = httpModule({
@@ -145,7 +146,7 @@ function checkMap(conf: Conf, recodings: Recodings, at: AttachContext): void {
   at.fail(`no "charset_map" between the charsets "${from}" and "${to}"`)
 }
 
-function readMap(map: MapBlock, recodings: Recodings, tree: TreeContext): void {
+function readMap(map: MapBlock, recodings: Recodings, tree: HttpTree): void {
   const [source, target] = map.args.map((w) => w.text) as [string, string]
   const [from, to] = [source.toLowerCase(), target.toLowerCase()]
   if (from === to) {

@@ -9,13 +9,14 @@ import { fullName } from '../../../config/include.ts'
 import type { Scope } from '../../../config/scope.ts'
 import type { Word } from '../../../config/source.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
-import { resolverDirectives } from '../../../http/compile/resolver.ts'
+import { EARLY_HINTS_WANTED } from '../../../http/exchange/interim.ts'
 import { GET, HEAD, methodBit, UNKNOWN } from '../../../http/message/method.ts'
 import { KEEPALIVE_MSIE6, KEEPALIVE_SAFARI } from '../../../http/request/browser-quirks.ts'
 import type { CompiledErrorPage } from '../../../http/request/error-pages.ts'
 import type { LocationConf } from '../../../http/request/location.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import { core, structure } from '../../../http/settings/core-directives.ts'
+import { resolverDirectives } from '../../../tree/resolver.ts'
 import { literal, type Template, template } from '../../../value/template.ts'
 import { NGINX_VERSION, VERSION } from '../../../version.ts'
 import { type ErrorLogSpec, errorLogDirectives, errorLogPaths, openErrorLog } from '../../core/error-log.ts'
@@ -58,7 +59,8 @@ export const coreModule = httpModule({
     location.defaultType = at.text(conf.default_type)
     location.errorPages = conf.error_page.map((page): CompiledErrorPage => ({ conf: page, text: at.text(page.target) }))
     location.internal = conf.internal === true
-    if (conf.early_hints !== undefined) location.earlyHints = conf.early_hints.map((value) => at.text(value))
+    const hints = conf.early_hints?.map((value) => at.text(value))
+    if (hints !== undefined) location.set(EARLY_HINTS_WANTED, hints)
     at.tempPath(fullName(conf.client_body_temp_path.path, ''))
     const [except] = conf.limit_except
     if (except !== undefined) attachLimitExcept(except, location, at)

@@ -1,12 +1,12 @@
 /** The variables of ngx_http_core_module: what was asked, by whom, and what was answered. */
 import { hostname } from 'node:os'
 import { parseSize } from '../../../config/units.ts'
-import { absoluteLocation } from '../../../http/h1/serializer.ts'
 import { cookieValue } from '../../../http/message/cookies.ts'
 import { basicCredentials } from '../../../http/message/credentials.ts'
 import { hashName } from '../../../http/message/header-table.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { filePath } from '../../../http/response/file-path.ts'
+import { absoluteLocation } from '../../../http/response/location-field.ts'
 import { clock } from '../../../lib/clock.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { realPath } from '../../../lib/file-status.ts'
@@ -38,7 +38,7 @@ const clientVariables: Variables<Request> = {
   proxy_protocol_server_addr: (r) => r.client.proxyServerAddress,
   proxy_protocol_server_port: (r) => (r.client.proxyServerPort === 0 ? '' : String(r.client.proxyServerPort)),
   pipe: (r) => (r.client.pipelined ? 'p' : '.'),
-  remote_user: (r) => basicCredentials(r)?.user,
+  remote_user: (r) => basicCredentials(r.headers, r.methodBit)?.user,
   tcpinfo_rtt: () => undefined,
   tcpinfo_rttvar: () => undefined,
   tcpinfo_snd_cwnd: () => undefined,
@@ -126,7 +126,7 @@ export const corePrefixes: Readonly<Record<string, (rest: string) => Getter<Requ
   http_: (rest) => field(rest.replaceAll('_', '-'), rest),
   sent_http_: (rest) => (r) => sentField(r, rest),
   sent_trailer_: (rest) => (r) => r.out.trailer(rest),
-  cookie_: (rest) => (r) => cookieValue(r, rest),
+  cookie_: (rest) => (r) => cookieValue(r.headers, rest),
   arg_: (rest) => (r) => argument(r.args, rest),
   proxy_protocol_tlv_: (rest) => (r) => (r.client.proxyTlvs === '' ? undefined : tlvValue(r.client.proxyTlvs, rest)),
 }

@@ -6,7 +6,7 @@ import { PASSED, type PassedLocations } from '../../../http/exchange/compile/pas
 import type { SetHeader } from '../../../http/exchange/compile/request-fields.ts'
 import type { SslTargets } from '../../../http/exchange/compile/ssl-targets.ts'
 import type { ExchangeConf } from '../../../http/exchange/conf.ts'
-import { ownRequest, ownValue } from '../../../http/exchange/stand-in.ts'
+import { standInRequest } from '../../../http/exchange/stand-in.ts'
 import { encodeField } from '../../../http/h2/wire/hpack-encoder.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import { GRPCS, type GrpcTarget } from './target.ts'
@@ -37,17 +37,17 @@ export function noteGrpcPassed(
     connectTimeoutMs: connect_timeout,
     readTimeoutMs: read_timeout,
     connect: () => {
-      const r = ownRequest(location, '/', known)
+      const r = standInRequest(location, '/', known)
       const options = exchange.connectOptions(r)
       return scheme === GRPCS ? { ...options, tls: tls?.target(r, host) } : options
     },
     request: () => '',
     grpc: (path) => {
-      const r = ownRequest(location, path, known)
-      const authorityText = authority === undefined ? host : ownValue(authority, r) || host
+      const r = standInRequest(location, path, known)
+      const authorityText = authority === undefined ? host : authority(r) || host
       const head = requestStart('POST', scheme === GRPCS ? 'https' : 'http', path, authorityText)
       const own = encodeField('content-type', 'application/grpc') + encodeField('te', 'trailers')
-      return head + own + ownFields(fields, (value) => ownValue(value, r))
+      return head + own + ownFields(fields, (value) => value(r))
     },
   })
 }

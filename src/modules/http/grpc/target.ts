@@ -1,11 +1,12 @@
 /** `grpc_pass`: from its address to the group of servers (ngx_http_grpc_pass, ngx_http_grpc_eval). */
 
 import type { AttachContext } from '../../../http/compile/module.ts'
-import { resolverOf } from '../../../http/compile/resolver.ts'
 import { dynamicGroup } from '../../../http/exchange/compile/dynamic-group.ts'
+import { exchangeOf } from '../../../http/exchange/exchange.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { type Address, parseAddress } from '../../../lib/address.ts'
 import { ERROR } from '../../../log/error-log.ts'
+import { resolverOf } from '../../../tree/resolver.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { Template } from '../../../value/template.ts'
@@ -90,7 +91,7 @@ function hostOf(address: Address, authority: string): string {
 }
 
 function note(r: Request, scheme: string, host: string): void {
-  const exchange = r.exchange!
+  const exchange = exchangeOf(r)!
   exchange.scheme = scheme
   exchange.targetHost = host
 }

@@ -5,7 +5,7 @@ import { ownFields, requestStart } from '../../../http/exchange/compile/h2-reque
 import { PASSED, type PassedLocations } from '../../../http/exchange/compile/passed-locations.ts'
 import type { SslTargets } from '../../../http/exchange/compile/ssl-targets.ts'
 import type { ExchangeConf } from '../../../http/exchange/conf.ts'
-import { ownRequest, ownValue } from '../../../http/exchange/stand-in.ts'
+import { standInRequest } from '../../../http/exchange/stand-in.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { proxyDirectives } from './directives.ts'
@@ -40,14 +40,14 @@ export function notePassed(
     .map(({ name, value }) => ({ name, value: at.text(value) }))
   const known = { host, status: 0, headers: undefined }
   const head = (uri: string): string => {
-    const r = ownRequest(location, uri, known)
+    const r = standInRequest(location, uri, known)
     const written = fields.findLast(({ name }) => name.toLowerCase() === 'host')
-    const authority = written === undefined ? '' : ownValue(written.value, r)
+    const authority = written === undefined ? '' : written.value(r)
     const others = fields
       .map(({ name, value }) => ({ name: name.toLowerCase(), value }))
       .filter(({ name }) => name !== 'host')
     const start = requestStart('GET', target.scheme === HTTPS ? 'https' : 'http', uri, authority || host)
-    return start + ownFields(others, (value) => ownValue(value, r))
+    return start + ownFields(others, (value) => value(r))
   }
   at.shared(PASSED, (): PassedLocations => new Map()).set(location, {
     group,
@@ -55,13 +55,13 @@ export function notePassed(
     readTimeoutMs: read_timeout,
     http2: conf.proxy_http_version === '2' ? head : undefined,
     connect: () => {
-      const r = ownRequest(location, '/', known)
+      const r = standInRequest(location, '/', known)
       const options = exchange.connectOptions(r)
       return target.scheme === HTTPS ? { ...options, tls: tls?.target(r, host) } : options
     },
     request: (uri, keep) => {
-      const r = ownRequest(location, uri, known)
-      const lines = fieldLines(fields, host, (value) => ownValue(value, r))
+      const r = standInRequest(location, uri, known)
+      const lines = fieldLines(fields, host, (value) => value(r))
       return `GET ${uri} HTTP/${version}\r\n${lines}Connection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n`
     },
   })

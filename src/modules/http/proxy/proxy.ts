@@ -5,6 +5,7 @@
  */
 import { type ConfOf, family } from '../../../config/directive.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { compileSize } from '../../../http/compile/size.ts'
 import { HTTP1 } from '../../../http/exchange/codecs/http1.ts'
 import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
 import { compileConnect, compileDenies, passOn, secured } from '../../../http/exchange/compile/passing.ts'
@@ -12,9 +13,9 @@ import { compileSsl, type SslTargets } from '../../../http/exchange/compile/ssl-
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../../../http/exchange/conf.ts'
 import { ssl, sslConf } from '../../../http/exchange/directives/ssl.ts'
 import { transport, transportConf } from '../../../http/exchange/directives/transport.ts'
+import { exchangeOf } from '../../../http/exchange/exchange.ts'
 import { failureMask } from '../../../http/exchange/failure.ts'
 import type { Plan } from '../../../http/request/plan.ts'
-import { compileSize } from '../../../http/settings/size-reader.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import { notePassed } from './check.ts'
 import { compileCookies, cookieDirectives } from './cookie.ts'
@@ -45,11 +46,11 @@ export const proxyModule = httpModule({
   doc: 'Passes requests to another server.',
   directives: allDirectives,
   variables: {
-    proxy_host: (r) => r.exchange?.targetHost || undefined,
-    proxy_port: (r) => r.exchange?.targetPort || undefined,
+    proxy_host: (r) => r.conversation?.targetHost || undefined,
+    proxy_port: (r) => r.conversation?.targetPort || undefined,
     proxy_add_x_forwarded_for: (r) => forwardedFor(r),
-    proxy_internal_body_length: (r) => r.exchange?.sender.lengthText(),
-    proxy_internal_chunked: (r) => (r.exchange?.sender.chunked === true ? 'chunked' : ''),
+    proxy_internal_body_length: (r) => exchangeOf(r)?.sender.lengthText(),
+    proxy_internal_chunked: (r) => (exchangeOf(r)?.sender.chunked === true ? 'chunked' : ''),
   },
   attach(conf, plan, at) {
     at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))

@@ -1,13 +1,13 @@
 /** `proxy_pass`: from its URL to the group of servers and the URI that they are asked for (ngx_http_proxy_pass). */
 
 import type { AttachContext } from '../../../http/compile/module.ts'
-import { resolverOf } from '../../../http/compile/resolver.ts'
 import { dynamicGroup } from '../../../http/exchange/compile/dynamic-group.ts'
-import type { Exchange } from '../../../http/exchange/exchange.ts'
+import { type Exchange, exchangeOf } from '../../../http/exchange/exchange.ts'
 import type { LocationConf } from '../../../http/request/location.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { type Address, parseAddress } from '../../../lib/address.ts'
 import { ERROR } from '../../../log/error-log.ts'
+import { resolverOf } from '../../../tree/resolver.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { Template } from '../../../value/template.ts'
@@ -79,7 +79,7 @@ export function compileTarget(
     url: url.constant,
     location,
     resolve: (r) => {
-      note(r.exchange!, parsed, port)
+      note(exchangeOf(r)!, parsed, port)
       return group
     },
   }
@@ -124,7 +124,7 @@ function dynamicTarget(
         r.logError(ERROR, `${parsed} in "${value}"`)
         return 500
       }
-      note(r.exchange!, parsed, portOf(parsed.address))
+      note(exchangeOf(r)!, parsed, portOf(parsed.address))
       return dynamicGroup(r, parsed.address, parsed.authority, registry, resolver)
     },
   }

@@ -1,12 +1,12 @@
 /** The conditions of `if`, compiled. */
 
 import type { AttachContext } from '../../../http/compile/module.ts'
-import type { CapturePattern } from '../../../http/request/location.ts'
 import type { Getter, Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { failureText, isMissing, testFile } from '../../../http/response/open-file.ts'
 import { statPath } from '../../../lib/file-status.ts'
 import { CRIT } from '../../../log/error-log.ts'
+import type { CapturePattern } from '../../../tree/context.ts'
 import { isTrue } from '../../../value/truth.ts'
 import type { Condition, FileTest } from './args.ts'
 import { matchAndTell, scriptText, type Test } from './program.ts'

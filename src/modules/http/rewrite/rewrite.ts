@@ -15,7 +15,8 @@ import {
   type ScopeView,
 } from '../../../config/directive.ts'
 import type { Position } from '../../../config/source.ts'
-import { type AttachContext, httpModule, type TreeContext } from '../../../http/compile/module.ts'
+import type { HttpTree } from '../../../http/compile/module.ts'
+import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import type { LocationConf } from '../../../http/request/location.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { WARN } from '../../../log/error-log.ts'
@@ -111,7 +112,7 @@ export const serverIfModule = httpModule({
   directives: { if: ifInServer },
 })
 
-function declareRules(tree: TreeContext, scope: ScopeView): void {
+function declareRules(tree: HttpTree, scope: ScopeView): void {
   for (const { name, value, at } of scope.ordered(program)) {
     if (name === 'set') declareVariable(value.variable, tree, at)
     else if (name === 'rewrite') tree.pattern(value.pattern)
@@ -119,7 +120,7 @@ function declareRules(tree: TreeContext, scope: ScopeView): void {
   }
 }
 
-function declareVariable(name: string, tree: TreeContext, at: Position): void {
+function declareVariable(name: string, tree: HttpTree, at: Position): void {
   if (tree.variables.isFixed(name)) tree.fail(`the duplicate "${name}" variable`, at)
   else tree.variables.settable(name, (r) => uninitialized(r, name))
 }

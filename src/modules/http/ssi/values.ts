@@ -2,7 +2,8 @@
  * Variables and expressions of SSI. What pages set is common to a request and all its subrequests; names that no page
  * has set are the server's variables.
  */
-import { defineSlot, type Request } from '../../../http/request/request.ts'
+import type { Request } from '../../../http/request/request.ts'
+import { defineSlot } from '../../../http/request/slots.ts'
 import { fromBinary, lowerAscii } from '../../../lib/bytes.ts'
 import { Lru } from '../../../lib/lru.ts'
 import { ERROR } from '../../../log/error-log.ts'

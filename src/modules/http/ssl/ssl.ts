@@ -2,13 +2,13 @@
 import { httpModule } from '../../../http/compile/module.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../../http/request/verdict.ts'
-import { clientProblem, NO_CERTIFICATE } from '../../../http/ssl/client-certificate.ts'
-import { compileSslServer } from '../../../http/ssl/compile-server.ts'
-import { type SslServer, VERIFY_OFF } from '../../../http/ssl/server.ts'
-import { sslDirectives } from '../../../http/ssl/server-directives.ts'
-import { sessionId } from '../../../http/ssl/session-facts.ts'
 import { INFO } from '../../../log/error-log.ts'
 import type { TlsServerWire } from '../../../net/tls-server-wire.ts'
+import { clientProblem, NO_CERTIFICATE } from '../../../tls/client-certificate.ts'
+import { compileSslServer } from '../../../tls/compile-server.ts'
+import { type SslServer, VERIFY_OFF } from '../../../tls/server.ts'
+import { sslDirectives } from '../../../tls/server-directives.ts'
+import { sessionId } from '../../../tls/session-facts.ts'
 import { sslVariables } from './variables.ts'
 
 const CERTIFICATE_ERROR = 495
@@ -29,13 +29,13 @@ export const sslModule = httpModule({
 })
 
 /** The session of a client that was refused is not resumed. */
-function forget(tls: TlsServerWire, { context }: SslServer): void {
+function forget(tls: TlsServerWire, { context }: SslServer<Request>): void {
   const { session } = tls
   if (session !== undefined) context?.cache?.remove(Buffer.from(sessionId(session), 'hex').latin1Slice())
 }
 
 /** Refuses who did not prove who he is (ngx_http_process_request). */
-function checkClient(r: Request, ssl: SslServer): Verdict {
+function checkClient(r: Request, ssl: SslServer<Request>): Verdict {
   const { client } = r
   if (client.tls === undefined) return NEXT
   const problem = clientProblem(client, ssl)

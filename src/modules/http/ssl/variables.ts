@@ -1,15 +1,15 @@
 /** The variables of ngx_http_ssl_module. */
 import { createHash, X509Certificate } from 'node:crypto'
-import type { HelloFacts } from '../../../http/accept/handshake.ts'
 import { escapeUri } from '../../../http/message/uri.ts'
 import type { Request } from '../../../http/request/request.ts'
-import { clientVerify } from '../../../http/ssl/client-certificate.ts'
-import { cipherNames, codesOf, codeText, groupName, groupNames } from '../../../http/ssl/code-names.ts'
-import { certificateParts, onelineName, rfc2253Name } from '../../../http/ssl/distinguished-name.ts'
-import { sessionGroup, sessionId } from '../../../http/ssl/session-facts.ts'
-import { clientSignature, ownSignature } from '../../../http/ssl/signature-algorithms.ts'
 import { clock } from '../../../lib/clock.ts'
+import type { HelloFacts } from '../../../net/client-hello.ts'
 import type { TlsServerWire } from '../../../net/tls-server-wire.ts'
+import { clientVerify } from '../../../tls/client-certificate.ts'
+import { cipherNames, codesOf, codeText, groupName, groupNames } from '../../../tls/code-names.ts'
+import { certificateParts, onelineName, rfc2253Name } from '../../../tls/distinguished-name.ts'
+import { sessionGroup, sessionId } from '../../../tls/session-facts.ts'
+import { clientSignature, ownSignature } from '../../../tls/signature-algorithms.ts'
 import type { Getter, Variables } from '../../../value/variables.ts'
 
 const DAY_S = 86400

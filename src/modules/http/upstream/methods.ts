@@ -2,9 +2,10 @@
 import { none, raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { type ConfOf, directive, type ScopeView } from '../../../config/directive.ts'
-import type { TreeContext } from '../../../http/compile/module.ts'
+import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { clock } from '../../../lib/clock.ts'
+import type { BalancerFactory } from '../../../upstream/balancers/balancer.ts'
 import { ConsistentHash } from '../../../upstream/balancers/consistent-hash.ts'
 import { Hash } from '../../../upstream/balancers/hash.ts'
 import { IpHash } from '../../../upstream/balancers/ip-hash.ts'
@@ -12,7 +13,6 @@ import { LeastConn } from '../../../upstream/balancers/least-conn.ts'
 import { eta, LeastTime } from '../../../upstream/balancers/least-time.ts'
 import { type Comparison, Random } from '../../../upstream/balancers/random.ts'
 import { RoundRobin } from '../../../upstream/balancers/round-robin.ts'
-import type { BalancerFactory } from '../../../upstream/group.ts'
 import { readTemplate, type Template } from '../../../value/template.ts'
 
 const IN = ['upstream'] as const
@@ -69,7 +69,7 @@ export interface Method {
 }
 
 /** The method of a group: the last one given holds, and giving several is worth a warning. */
-export function methodOf(scope: ScopeView, tree: TreeContext): Method {
+export function methodOf(scope: ScopeView, tree: HttpTree): Method {
   const given = scope.ordered(methodDirectives)
   for (const { at } of given.slice(1)) tree.warn('load balancing method redefined', at)
   const last = given.at(-1)
@@ -97,7 +97,7 @@ const METHODS: { readonly [K in keyof typeof methodDirectives]: (conf: Conf) => 
 }
 
 /** Compiles what a method hashes. */
-export function compileKey(key: Method['key'], tree: TreeContext): ((r: Request) => string) | undefined {
+export function compileKey(key: Method['key'], tree: HttpTree): ((r: Request) => string) | undefined {
   if (key === undefined) return undefined
   return key === 'address' ? (r) => r.client.binaryAddress : tree.text(key)
 }

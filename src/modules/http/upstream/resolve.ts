@@ -1,8 +1,8 @@
 /** Groups with names that are looked up while serving: what they need, and where they begin and end. */
 import type { ScopeView } from '../../../config/directive.ts'
-import type { TreeContext } from '../../../http/compile/module.ts'
-import { resolverDirectives, resolverOf } from '../../../http/compile/resolver.ts'
+import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Zone } from '../../../shared/zone.ts'
+import { resolverDirectives, resolverOf } from '../../../tree/resolver.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
 import { ResolvedGroup, ResolvedGroups, type ResolveLine } from '../../../upstream/resolve.ts'
 import { ChangingRows } from '../../../upstream/resolve-rows.ts'
@@ -14,7 +14,7 @@ export function attachNames(
   lines: readonly ServerLine[],
   zone: { readonly given: boolean; readonly attached: Zone | undefined },
   scope: ScopeView,
-  tree: TreeContext,
+  tree: HttpTree,
 ): void {
   const upstream = `upstream "${group.name}" in ${scope.at.file}:${scope.at.line}`
   if (!zone.given) {

@@ -7,9 +7,10 @@ import { mapped } from '../../../config/combine.ts'
 import { directive, type ReadContext, type ScopeView } from '../../../config/directive.ts'
 import type { Word } from '../../../config/source.ts'
 import { parseMilliseconds, parseSeconds, parseSize } from '../../../config/units.ts'
-import type { TreeContext } from '../../../http/compile/module.ts'
+import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Getter } from '../../../http/request/plan.ts'
-import { defineSlot, type Request } from '../../../http/request/request.ts'
+import type { Request } from '../../../http/request/request.ts'
+import { defineSlot } from '../../../http/request/slots.ts'
 import { toBinary } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import { formatCookieDate } from '../../../lib/http-date.ts'
@@ -167,7 +168,7 @@ function readZone(value: string, word: Word, at: ReadContext): { readonly name: 
 }
 
 /** Gives a group its `sticky`, if it has one. */
-export function attachSticky(group: PeerGroup, scope: ScopeView, tree: TreeContext): void {
+export function attachSticky(group: PeerGroup, scope: ScopeView, tree: HttpTree): void {
   const { sticky } = scope.resolve(stickyDirectives)
   if (sticky === undefined) return
   const sessions = sticky.kind === 'learn' ? openSessions(sticky, group.name, tree) : undefined
@@ -183,12 +184,12 @@ export function attachSticky(group: PeerGroup, scope: ScopeView, tree: TreeConte
   })
 }
 
-function getters(names: readonly string[], tree: TreeContext): readonly Getter[] {
+function getters(names: readonly string[], tree: HttpTree): readonly Getter[] {
   return names.map((name) => tree.variable(name))
 }
 
 /** One zone belongs to one group. */
-function openSessions(spec: LearnSpec, group: string, tree: TreeContext): StickySessions | undefined {
+function openSessions(spec: LearnSpec, group: string, tree: HttpTree): StickySessions | undefined {
   const owners = tree.shared('sticky zones', () => new Map<string, string>())
   const { zone, size, timeoutMs, at } = spec
   const owner = owners.get(zone)
@@ -237,7 +238,7 @@ class ByCookie extends ByRoute {
   readonly #domain: ((r: Request) => string) | undefined
   readonly #samesite: ((r: Request) => string) | undefined
 
-  constructor(spec: CookieSpec, tree: TreeContext) {
+  constructor(spec: CookieSpec, tree: HttpTree) {
     super(getters([`cookie_${spec.name}`], tree))
     this.#spec = spec
     this.#domain = spec.domain === undefined ? undefined : tree.text(spec.domain)

@@ -3,14 +3,16 @@ import { milliseconds, number, raw, text } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { block, directive, directives, type ScopeView } from '../../../config/directive.ts'
 import { parseNumber, parseSize } from '../../../config/units.ts'
-import { httpModule, type TreeContext } from '../../../http/compile/module.ts'
-import { type Attempt, timeText } from '../../../http/exchange/attempts.ts'
+import type { HttpTree } from '../../../http/compile/module.ts'
+import { httpModule } from '../../../http/compile/module.ts'
 import { trailerOf } from '../../../http/exchange/trailers.ts'
+import { type Attempt, timeText } from '../../../http/request/attempts.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../../shared/zone.ts'
 import { PeerGroup } from '../../../upstream/group.ts'
 import { type GroupState, privateState, sharedState } from '../../../upstream/group-state.ts'
-import { PEER_ROW, Peer, type PeerAddress } from '../../../upstream/peer.ts'
+import { Peer } from '../../../upstream/peer.ts'
+import { PEER_ROW, type PeerAddress } from '../../../upstream/peer-row.ts'
 import type { PoolOptions } from '../../../upstream/pool.ts'
 import { peerAddresses, UpstreamRegistry } from '../../../upstream/registry.ts'
 import { type ServerLine, serverLine } from '../../../upstream/server-line.ts'
@@ -118,7 +120,7 @@ export const upstreamModule = httpModule({
   variables: variables(),
   prefixes: {
     upstream_http_: (rest) => (r) => upstreamField(r, rest),
-    upstream_trailer_: (rest) => (r) => trailerOf(r.exchange?.trailers.received ?? '', rest),
+    upstream_trailer_: (rest) => (r) => trailerOf(r.conversation?.responseTrailers ?? '', rest),
     upstream_cookie_: (rest) => (r) => upstreamCookie(r, rest),
   },
   init(conf, tree) {
@@ -137,7 +139,7 @@ export const upstreamModule = httpModule({
   },
 })
 
-function makeGroup(name: string, scope: ScopeView, tree: TreeContext): PeerGroup | undefined {
+function makeGroup(name: string, scope: ScopeView, tree: HttpTree): PeerGroup | undefined {
   const conf = scope.resolve(groupDirectives)
   const found: { readonly line: ServerLine; readonly address: PeerAddress }[] = []
   const servers = conf.state?.servers ?? conf.server
@@ -190,7 +192,7 @@ function zoneForChecks(name: string, servers: number, scope: ScopeView): ZoneNam
 }
 
 /** The zone of a group, where there is memory for it: in workers. */
-function zoneOf(zone: ZoneName | undefined, tree: TreeContext, scope: ScopeView): Zone | undefined {
+function zoneOf(zone: ZoneName | undefined, tree: HttpTree, scope: ScopeView): Zone | undefined {
   const buffer = zone === undefined ? undefined : tree.zone(zone.name, zone.size, ZONE_KIND, scope.at)
   return buffer === undefined ? undefined : Zone.attach(zone!.name, buffer, ZONE_KIND)
 }
@@ -200,7 +202,7 @@ function stateOf(
   name: string,
   found: readonly { readonly line: ServerLine; readonly address: PeerAddress }[],
   zone: Zone | undefined,
-  tree: TreeContext,
+  tree: HttpTree,
   scope: ScopeView,
 ): GroupState {
   if (zone === undefined) return privateState(found.length)
@@ -231,11 +233,11 @@ function variables(): Variables<Request> {
   const joined =
     (value: (attempt: Attempt) => string): Getter<Request> =>
     (r) =>
-      r.exchange?.attempts.join(value)
+      r.conversation?.attempts.join(value)
   return {
     upstream_addr: joined((a) => a.address),
-    upstream_last_addr: (r) => r.exchange?.attempts.last?.address,
-    upstream_last_server_name: (r) => r.exchange?.attempts.last?.server || undefined,
+    upstream_last_addr: (r) => r.conversation?.attempts.last?.address,
+    upstream_last_server_name: (r) => r.conversation?.attempts.last?.server || undefined,
     upstream_status: joined((a) => (a.status === 0 ? '-' : String(a.status))),
     upstream_queue_time: joined((a) => timeText(a.queueMs)),
     upstream_connect_time: joined((a) => timeText(a.connectMs)),
@@ -249,7 +251,7 @@ function variables(): Variables<Request> {
 }
 
 function upstreamField(r: Request, name: string): string | undefined {
-  const headers = r.exchange?.codec.headers
+  const headers = r.conversation?.responseFields
   if (headers === undefined) return undefined
   let found: string | undefined
   for (let i = headers.findVariable(name); i >= 0; i = headers.findVariable(name, i + 1)) {
@@ -260,7 +262,7 @@ function upstreamField(r: Request, name: string): string | undefined {
 
 /** The value of a cookie that the back end set (ngx_http_parse_set_cookie_lines): only spaces may stand around it. */
 function upstreamCookie(r: Request, name: string): string | undefined {
-  const headers = r.exchange?.codec.headers
+  const headers = r.conversation?.responseFields
   if (headers === undefined) return undefined
   for (let i = headers.findVariable('set_cookie'); i >= 0; i = headers.findVariable('set_cookie', i + 1)) {
     const [, given, value] = /^([^=; ]+) *= *([^;]*?) *(?:;|$)/.exec(headers.value(i)) ?? []

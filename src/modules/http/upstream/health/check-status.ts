@@ -4,7 +4,7 @@ import type { Request } from '../../../../http/request/request.ts'
 import type { Verdict } from '../../../../http/request/verdict.ts'
 import { sendBytes } from '../../../../http/response/send-text.ts'
 import type { HealthChecks } from '../../../../upstream/health.ts'
-import { HEALTHY } from '../../../../upstream/peer.ts'
+import { HEALTHY } from '../../../../upstream/peer-row.ts'
 
 /** How the page is written. */
 export type StatusFormat = 'html' | 'csv' | 'json'

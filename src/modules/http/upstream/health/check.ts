@@ -6,13 +6,13 @@ import { keyValue, number, oneOf, raw, size, words } from '../../../../config/ar
 import { mapped, optional, params } from '../../../../config/combine.ts'
 import { type ConfOf, directive, directives, type ReadContext, type ScopeView } from '../../../../config/directive.ts'
 import type { Word } from '../../../../config/source.ts'
-import type { AttachContext, TreeContext } from '../../../../http/compile/module.ts'
+import type { AttachContext, HttpTree } from '../../../../http/compile/module.ts'
 import { HttpProbe } from '../../../../http/exchange/probes/http1.ts'
 import type { Plan } from '../../../../http/request/plan.ts'
 import { toBinary } from '../../../../lib/bytes.ts'
 import type { PeerGroup } from '../../../../upstream/group.ts'
 import type { CheckOptions, Probe, ProbeOwner } from '../../../../upstream/health.ts'
-import { HEALTHY, UNHEALTHY } from '../../../../upstream/peer.ts'
+import { HEALTHY, UNHEALTHY } from '../../../../upstream/peer-row.ts'
 import { AJP, FASTCGI_PARAMS, fastcgi, MYSQL, PacketProbe, SSL_HELLO } from '../../../../upstream/probes/packets.ts'
 import { type ProbeOptions, TcpProbe } from '../../../../upstream/probes/tcp.ts'
 import { type StatusFormat, sendCheckStatus } from './check-status.ts'
@@ -139,7 +139,7 @@ export function hasCheck(scope: ScopeView): boolean {
 }
 
 /** Gives a group its `check`, if it has one. */
-export function attachCheck(group: PeerGroup, scope: ScopeView, tree: TreeContext): void {
+export function attachCheck(group: PeerGroup, scope: ScopeView, tree: HttpTree): void {
   const conf = scope.resolve(groupDirectives)
   const { check } = conf
   if (check === undefined) return

@@ -6,7 +6,7 @@ import { milliseconds, number, text } from '../../../../config/args.ts'
 import { mapped, params, present } from '../../../../config/combine.ts'
 import { block, type ConfOf, directives, type ReadContext, type ScopeView } from '../../../../config/directive.ts'
 import type { Position, Word } from '../../../../config/source.ts'
-import type { AttachContext, TreeContext } from '../../../../http/compile/module.ts'
+import type { AttachContext, HttpTree } from '../../../../http/compile/module.ts'
 import { PASSED, type PassedLocations, type PassedTo } from '../../../../http/exchange/compile/passed-locations.ts'
 import { type Expectation, HttpProbe } from '../../../../http/exchange/probes/http1.ts'
 import { CHECK_PATH, GrpcProbe, type GrpcProbeOptions, Http2Probe } from '../../../../http/exchange/probes/http2.ts'
@@ -15,7 +15,7 @@ import { toBinary } from '../../../../lib/bytes.ts'
 import type { ErrorLog } from '../../../../log/error-log.ts'
 import type { PeerGroup } from '../../../../upstream/group.ts'
 import { type CheckOptions, HealthChecks, type Probe, type ProbeOwner } from '../../../../upstream/health.ts'
-import { CHECKING, HEALTHY } from '../../../../upstream/peer.ts'
+import { CHECKING, HEALTHY } from '../../../../upstream/peer-row.ts'
 import { MatchBlock, matchDirectives, statusExpectation } from './match.ts'
 import { compileRequirement } from './require.ts'
 
@@ -132,7 +132,7 @@ const MATCHES = 'match blocks'
 type Matches = Map<string, ScopeView>
 
 /** Notes the `match` blocks of the tree. */
-export function noteMatches(conf: Conf, tree: TreeContext): void {
+export function noteMatches(conf: Conf, tree: HttpTree): void {
   const matches = tree.shared(MATCHES, (): Matches => new Map())
   for (const { args: name, scope, at } of conf.match) {
     if (matches.has(name)) tree.fail(`duplicate match "${name}"`, at)
@@ -166,7 +166,7 @@ function attachToLocation(spec: HealthCheckSpec, at: AttachContext): void {
 }
 
 /** Adds the checks that stand in the group's own block. */
-export function attachHealth(group: PeerGroup, scope: ScopeView, tree: TreeContext): void {
+export function attachHealth(group: PeerGroup, scope: ScopeView, tree: HttpTree): void {
   const { health_check } = scope.resolve(groupDirectives)
   for (const spec of health_check) {
     tree.afterAttach(() => {
@@ -187,7 +187,7 @@ function addCheck(
   passed: PassedTo,
   location: LocationConf | undefined,
   log: ErrorLog,
-  tree: TreeContext,
+  tree: HttpTree,
 ): void {
   if (spec.grpc !== undefined || passed.grpc !== undefined) return addGrpcCheck(spec, passed, log, tree)
   const expectation = expectationOf(spec, location, tree)
@@ -218,7 +218,7 @@ function checkOptions(spec: HealthCheckSpec, type: string): CheckOptions {
   return { name, type, intervalMs, jitterMs, fails, passes, port, before }
 }
 
-function addGrpcCheck(spec: HealthCheckSpec, passed: PassedTo, log: ErrorLog, tree: TreeContext): void {
+function addGrpcCheck(spec: HealthCheckSpec, passed: PassedTo, log: ErrorLog, tree: HttpTree): void {
   const { grpc: head } = passed
   if (spec.grpc === undefined || head === undefined) {
     const needs = head === undefined ? 'a location with "grpc_pass"' : '"type=grpc", as its location has "grpc_pass"'
@@ -239,7 +239,7 @@ function addGrpcCheck(spec: HealthCheckSpec, passed: PassedTo, log: ErrorLog, tr
 function expectationOf(
   { match, at }: HealthCheckSpec,
   location: LocationConf | undefined,
-  tree: TreeContext,
+  tree: HttpTree,
 ): Expectation | undefined {
   if (match === '') return statusExpectation((status) => status >= 200 && status <= 399)
   const scope = tree.shared(MATCHES, (): Matches => new Map()).get(match)
@@ -256,12 +256,12 @@ function expectationOf(
   return new MatchBlock(match, scope, compileRequirement(required, location, tree))
 }
 
-function refuse(tree: TreeContext, message: string, at: Position): undefined {
+function refuse(tree: HttpTree, message: string, at: Position): undefined {
   tree.fail(message, at)
 }
 
 /** The checks of a tree. One worker asks; its successor goes on if it dies. */
-export function healthChecks(tree: TreeContext): HealthChecks {
+export function healthChecks(tree: HttpTree): HealthChecks {
   return tree.shared('health checks', () => {
     const checks = new HealthChecks()
     if (tree.role === 'worker' && tree.workerId === 0) {

@@ -1,5 +1,5 @@
 /** What stands in a session that Node does not tell otherwise (OpenSSL's ssl_asn1.c). */
-import { contextTag, derAt, derInside, INTEGER, OCTET_STRING } from '../../lib/der.ts'
+import { contextTag, derAt, derInside, INTEGER, OCTET_STRING } from '../lib/der.ts'
 
 const KEX_GROUP = contextTag(19)
 

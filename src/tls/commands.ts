@@ -1,7 +1,7 @@
 /** `ssl_conf_command`: OpenSSL's configuration commands (SSL_CONF_cmd), as far as Node.js lets contexts be configured. */
 import { constants } from 'node:crypto'
-import { fullName } from '../../config/include.ts'
-import { cipherProblem, groupsProblem } from '../../net/tls-wire-context.ts'
+import { fullName } from '../config/include.ts'
+import { cipherProblem, groupsProblem } from '../net/tls-wire-context.ts'
 import type { ConfCommand } from './sources.ts'
 
 /** A version of TLS, as Node names it. */

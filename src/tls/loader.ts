@@ -3,10 +3,10 @@
  * of TLS; what is wrong is told in nginx's words (ngx_ssl_certificate and its neighbours).
  */
 import { constants } from 'node:os'
-import { fullName } from '../../config/include.ts'
-import type { Position } from '../../config/source.ts'
-import { toBinary } from '../../config/text.ts'
-import { errnoText } from '../../lib/errno.ts'
+import { fullName } from '../config/include.ts'
+import type { Position } from '../config/source.ts'
+import { toBinary } from '../config/text.ts'
+import { errnoText } from '../lib/errno.ts'
 import {
   certificateProblem,
   crlProblem,
@@ -14,10 +14,8 @@ import {
   openKey,
   type Pair,
   trustedProblem,
-} from '../../net/tls-wire-context.ts'
-import type { TreeContext } from '../compile/module.ts'
-import type { Text } from '../request/plan.ts'
-import type { Request } from '../request/request.ts'
+} from '../net/tls-wire-context.ts'
+import type { TreeServices } from '../tree/context.ts'
 import { openProblem, type Pem, type PemFiles } from './pem-files.ts'
 import type { NamedFile, PemSource } from './sources.ts'
 
@@ -32,10 +30,10 @@ export type Place = string
 
 /** Loads for one block; what goes wrong is reported to the tree. */
 export class SslLoader {
-  readonly #at: TreeContext
+  readonly #at: TreeServices
   #passwords: readonly string[] = []
 
-  constructor(at: TreeContext) {
+  constructor(at: TreeServices) {
     this.#at = at
   }
 
@@ -117,9 +115,8 @@ export function placeOf(source: PemSource, name: string): Place {
   return given ? name : fullName(name, source.prefix)
 }
 
-/** Where a source is for a request; empty when it has none. */
-export function placeFor(r: Request, source: PemSource, text: Text): Place {
-  const name = text(r)
+/** Where a source is whose text is made of variables; empty when they are empty. */
+export function placeFor(source: PemSource, name: string): Place {
   return name === '' ? '' : placeOf(source, name)
 }
 

@@ -1,14 +1,14 @@
 /** `resolver` and `resolver_timeout`, which several modules use. */
-import { milliseconds, raw } from '../../config/args.ts'
-import { mapped } from '../../config/combine.ts'
-import { type Context, directive, type ReadContext, type ScopeView } from '../../config/directive.ts'
-import type { Word } from '../../config/source.ts'
-import { parseMilliseconds, parseSeconds } from '../../config/units.ts'
-import { formatAddress, parseAddress } from '../../lib/address.ts'
-import { resolveHost } from '../../lib/resolve-host.ts'
-import type { NameServer } from '../../net/dns-channel.ts'
-import { Resolver, type ResolverOptions } from '../../net/resolver.ts'
-import type { TreeContext } from './module.ts'
+import { milliseconds, raw } from '../config/args.ts'
+import { mapped } from '../config/combine.ts'
+import { type Context, directive, type ReadContext, type ScopeView } from '../config/directive.ts'
+import type { Word } from '../config/source.ts'
+import { parseMilliseconds, parseSeconds } from '../config/units.ts'
+import { formatAddress, parseAddress } from '../lib/address.ts'
+import { resolveHost } from '../lib/resolve-host.ts'
+import type { NameServer } from '../net/dns-channel.ts'
+import { Resolver, type ResolverOptions } from '../net/resolver.ts'
+import type { TreeServices } from './context.ts'
 
 const DNS_PORT = 53
 const IN: readonly Context[] = ['http', 'server', 'location', 'upstream']
@@ -61,7 +61,7 @@ export const resolverDirectives = {
 }
 
 /** The resolver that holds in a block; blocks with the same settings share one and its memory. */
-export function resolverOf(scope: ScopeView, tree: TreeContext): Resolver | undefined {
+export function resolverOf(scope: ScopeView, tree: TreeServices): Resolver | undefined {
   const { resolver, resolver_timeout } = scope.resolve(resolverDirectives)
   if (resolver === undefined) return undefined
   return tree.shared(`resolver ${JSON.stringify(resolver)} ${resolver_timeout}`, () => {

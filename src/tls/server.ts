@@ -2,11 +2,11 @@
  * How a server speaks TLS: chosen by the name that a client asks for, before there is an engine. A server without
  * certificates has no context; clients that ask for it get that of the default server, as in nginx.
  */
-import type { ClientHello } from '../../net/client-hello.ts'
-import type { TlsAcceptOptions } from '../../net/tls-server-wire.ts'
-import type { SecureContextHandle } from '../../net/tls-wire.ts'
-import type { StatusRecords } from '../../shared/status-records.ts'
-import type { Request } from '../request/request.ts'
+
+import type { ClientHello } from '../net/client-hello.ts'
+import type { TlsAcceptOptions } from '../net/tls-server-wire.ts'
+import type { SecureContextHandle } from '../net/tls-wire.ts'
+import type { StatusRecords } from '../shared/status-records.ts'
 import type { OcspOptions } from './ocsp-check.ts'
 import type { SessionCache } from './session-cache.ts'
 import type { Stapler } from './stapling.ts'
@@ -24,9 +24,9 @@ export const TLS_1_3 = 0x0304
 const SESSION_ID_SIZE = 32
 
 /** Certificates, sessions, and all that OpenSSL is told of a server. */
-export interface SslContext {
+export interface SslContext<Subject> {
   /** The context, or what is wrong with the certificates that `r` has chosen. */
-  choose(r: (() => Request) | undefined): SecureContextHandle | string
+  choose(r: (() => Subject) | undefined): SecureContextHandle | string
   /** Clients are asked for certificates. */
   readonly requestCert: boolean
   /** TLS 1.3 may be spoken. */
@@ -40,9 +40,13 @@ export interface SslContext {
   readonly ocsp: OcspOptions | undefined
 }
 
-/** What a server block says about TLS. */
-export interface SslServer {
-  readonly context: SslContext | undefined
+/** What a server block says about TLS; variables in the names of certificates are asked of a `Subject`. */
+export interface SslServer<Subject> extends SslState {
+  readonly context: SslContext<Subject> | undefined
+}
+
+/** What it says beside certificates. */
+export interface SslState {
   readonly verify: number
   readonly depth: number
   /** `ssl_prefer_server_ciphers`. */
@@ -56,7 +60,7 @@ export interface SslServer {
 }
 
 /** A server that says nothing about TLS. */
-export const NO_SSL: SslServer = {
+export const NO_SSL: SslServer<unknown> = {
   context: undefined,
   verify: VERIFY_OFF,
   depth: 1,
@@ -69,8 +73,8 @@ export const NO_SSL: SslServer = {
 /** How the connection of a client is secured that said `hello`; `alpn` are our protocols. */
 export function acceptOptions(
   hello: ClientHello,
-  { recordSize }: SslServer,
-  context: SslContext,
+  { recordSize }: SslState,
+  context: SslContext<never>,
   secure: SecureContextHandle,
   alpn: Buffer,
 ): TlsAcceptOptions {

@@ -19,7 +19,7 @@ import {
   OID,
   oidText,
   SEQUENCE,
-} from '../../lib/der.ts'
+} from '../lib/der.ts'
 import { certificateParts } from './distinguished-name.ts'
 
 /** The certificate is not revoked. */

@@ -2,16 +2,20 @@
 import type { Diagnostics } from '../config/diagnostics.ts'
 import { fullName, type SourceReader } from '../config/include.ts'
 import type { Position } from '../config/source.ts'
-import type { ConfigFile, Heir, Role, TreeContext, ZoneBinding } from '../http/compile/module.ts'
-import type { CapturePattern } from '../http/request/location.ts'
-import type { Text } from '../http/request/plan.ts'
-import type { Request } from '../http/request/request.ts'
 import { errnoCode } from '../lib/errno.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { Pattern } from '../value/regex.ts'
 import type { Template } from '../value/template.ts'
-import { compileTemplate, type Getter, type Setter, VariableTable } from '../value/variables.ts'
+import {
+  compileTemplate,
+  type Getter,
+  type HasSlots,
+  type Setter,
+  type Text,
+  VariableTable,
+} from '../value/variables.ts'
+import type { CapturePattern, ConfigFile, Heir, Role, TreeContext, ZoneBinding } from './context.ts'
 
 /** What a build may use. */
 export interface TreeEnv {
@@ -35,8 +39,8 @@ export interface ZoneRequest {
   readonly bound: ZoneBinding | undefined
 }
 
-export class TreeBuilder implements TreeContext {
-  readonly variables = new VariableTable<Request>()
+export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subject> {
+  readonly variables = new VariableTable<Subject>()
   readonly role: Role
   readonly workerId: number
   readonly log: ErrorLog
@@ -71,11 +75,11 @@ export class TreeBuilder implements TreeContext {
     this.#env.diagnostics.warn(message, at)
   }
 
-  text(template: Template): Text {
+  text(template: Template): Text<Subject> {
     return compileTemplate(template, this.variables, (name) => this.#unknown(name))
   }
 
-  variable(name: string): Getter<Request> {
+  variable(name: string): Getter<Subject> {
     const getter = this.variables.find(name)
     if (getter === undefined) this.#unknown(name)
     return getter ?? (() => undefined)
@@ -85,7 +89,7 @@ export class TreeBuilder implements TreeContext {
     this.fail(`unknown "${name}" variable`)
   }
 
-  setter(name: string): Setter<Request> {
+  setter(name: string): Setter<Subject> {
     return this.variables.settable(name)
   }
 
@@ -146,7 +150,7 @@ export class TreeBuilder implements TreeContext {
   }
 
   /** Lets what modules share take over from the tree that this one replaces (see `Heir`). */
-  inherit(previous: TreeBuilder): void {
+  inherit(previous: TreeBuilder<Subject>): void {
     for (const [key, value] of this.#shared) {
       const before = previous.#shared.get(key)
       if (before !== undefined && isHeir(value)) value.inherit(before)

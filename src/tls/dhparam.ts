@@ -1,5 +1,5 @@
 /** Diffie-Hellman parameters as files have them, in the one form that the engine uses (PKCS #3). */
-import { derAt, derBytes, derInside, derOf, SEQUENCE } from '../../lib/der.ts'
+import { derAt, derBytes, derInside, derOf, SEQUENCE } from '../lib/der.ts'
 
 const X942 = /-----BEGIN X9\.42 DH PARAMETERS-----([^-]*)-----END/
 

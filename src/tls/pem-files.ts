@@ -3,8 +3,8 @@
  * `ssl_certificate_cache` says (ngx_event_openssl_cache.c). Reading blocks the worker, as in nginx.
  */
 import { readFileSync, statSync } from 'node:fs'
-import { clock } from '../../lib/clock.ts'
-import { errnoCode } from '../../lib/errno.ts'
+import { clock } from '../lib/clock.ts'
+import { errnoCode } from '../lib/errno.ts'
 import type { CertificateCacheOptions } from './sources.ts'
 
 /** How many entries one addition looks at to drop what nobody used. */

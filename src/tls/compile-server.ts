@@ -1,8 +1,8 @@
 /** From the directives of a server block to how it speaks TLS (ngx_http_ssl_merge_srv_conf). */
 import { constants, createHash, X509Certificate } from 'node:crypto'
-import { toBinary } from '../../config/text.ts'
-import { errnoText } from '../../lib/errno.ts'
-import { resolveHost } from '../../lib/resolve-host.ts'
+import { toBinary } from '../config/text.ts'
+import { errnoText } from '../lib/errno.ts'
+import { resolveHost } from '../lib/resolve-host.ts'
 import {
   type ContextOptions,
   cipherProblem,
@@ -13,13 +13,14 @@ import {
   pairsProblem,
   type ServerContextOptions,
   type TicketKeySource,
-} from '../../net/tls-wire-context.ts'
-import { RotatingKeys } from '../../shared/rotating-keys.ts'
-import { SessionRecords } from '../../shared/session-records.ts'
-import { StatusRecords } from '../../shared/status-records.ts'
-import { ZONE_SIZE_MIN, Zone } from '../../shared/zone.ts'
-import type { AttachContext } from '../compile/module.ts'
-import { resolverOf } from '../compile/resolver.ts'
+} from '../net/tls-wire-context.ts'
+import { RotatingKeys } from '../shared/rotating-keys.ts'
+import { SessionRecords } from '../shared/session-records.ts'
+import { StatusRecords } from '../shared/status-records.ts'
+import { ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
+import type { BlockContext, TreeServices } from '../tree/context.ts'
+import { resolverOf } from '../tree/resolver.ts'
+import type { HasSlots } from '../value/variables.ts'
 import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from './commands.ts'
 import { plainDhparam } from './dhparam.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
@@ -48,9 +49,12 @@ const VERIFY = { off: VERIFY_OFF, on: VERIFY_ON, optional: VERIFY_OPTIONAL, opti
 const ALWAYS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
 
 /** Compiles a server's settings; problems are reported. */
-export function compileSslServer(conf: SslServerConf, at: AttachContext): SslServer {
+export function compileSslServer<Subject extends HasSlots>(
+  conf: SslServerConf,
+  at: BlockContext<Subject>,
+): SslServer<Subject> {
   const verify = VERIFY[conf.ssl_verify_client]
-  const server: SslServer = {
+  const server: SslServer<Subject> = {
     context: undefined,
     verify,
     depth: conf.ssl_verify_depth,
@@ -70,25 +74,25 @@ export function compileSslServer(conf: SslServerConf, at: AttachContext): SslSer
   return compiled === undefined ? server : { ...server, context: compiled }
 }
 
-function longChains(at: AttachContext): StatusRecords | undefined {
+function longChains(at: TreeServices): StatusRecords | undefined {
   const buffer = at.zone(CHAIN_ZONE, ZONE_SIZE_MIN, SESSION_TAG)
   const zone = buffer === undefined ? undefined : Zone.attach(CHAIN_ZONE, buffer, CHAIN_ZONE)
   return zone === undefined ? undefined : at.shared(CHAIN_ZONE, () => new StatusRecords(zone))
 }
 
 /** The zone is there even when the server speaks no TLS. */
-function sessionZone({ ssl_session_cache: { zone } }: SslServerConf, at: AttachContext): SharedArrayBuffer | undefined {
+function sessionZone({ ssl_session_cache: { zone } }: SslServerConf, at: TreeServices): SharedArrayBuffer | undefined {
   return zone === undefined ? undefined : at.zone(zone.name, zone.size, SESSION_TAG, zone.at)
 }
 
-class Compiler {
+class Compiler<Subject extends HasSlots> {
   readonly #conf: SslServerConf
-  readonly #at: AttachContext
+  readonly #at: BlockContext<Subject>
   readonly #verify: number
   readonly #zone: SharedArrayBuffer | undefined
   readonly #files: SslLoader
 
-  constructor(conf: SslServerConf, at: AttachContext, verify: number, zone: SharedArrayBuffer | undefined) {
+  constructor(conf: SslServerConf, at: BlockContext<Subject>, verify: number, zone: SharedArrayBuffer | undefined) {
     this.#conf = conf
     this.#at = at
     this.#verify = verify
@@ -96,7 +100,7 @@ class Compiler {
     this.#files = new SslLoader(at)
   }
 
-  compile(): SslContext | undefined {
+  compile(): SslContext<Subject> | undefined {
     const conf = this.#conf
     if (!this.#possible()) return undefined
     const commanded = this.#commanded()
@@ -285,7 +289,7 @@ class Compiler {
   }
 
   /** How the context of a connection is found. */
-  #chooser(options: ContextOptions): SslContext['choose'] | undefined {
+  #chooser(options: ContextOptions): SslContext<Subject>['choose'] | undefined {
     const { ssl_certificate: own, ssl_certificate_key: keys } = this.#conf
     const mismatch = pairsProblem(options.pairs)
     const fixed = mismatch === '' ? contextOf(options) : { problem: mismatch }

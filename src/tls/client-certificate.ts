@@ -1,10 +1,9 @@
 /** What a client's certificate is worth (ngx_http_process_request, ngx_ssl_get_client_verify). */
 import { createHash } from 'node:crypto'
-import { clock } from '../../lib/clock.ts'
-import type { TlsPeer } from '../../net/tls-server-wire.ts'
-import { CHAIN_TOO_LONG, type VerifyResult } from '../../net/tls-wire-verify.ts'
-import type { Client } from '../request/client.ts'
-import { type SslServer, VERIFY_ON, VERIFY_OPTIONAL_NO_CA } from './server.ts'
+import { clock } from '../lib/clock.ts'
+import type { TlsPeer, TlsServerWire } from '../net/tls-server-wire.ts'
+import { CHAIN_TOO_LONG, type VerifyResult } from '../net/tls-wire-verify.ts'
+import { type SslState, VERIFY_ON, VERIFY_OPTIONAL_NO_CA } from './server.ts'
 
 /** The problem of a client that has no certificate where one is needed. */
 export const NO_CERTIFICATE = 'client sent no required SSL certificate'
@@ -14,8 +13,16 @@ const UNKNOWN_ISSUER: ReadonlySet<number> = new Set([18, 19, 20, 21, 27])
 /** A chain that was too long is remembered longer than any session lasts. */
 const REMEMBERED_S = 86400 * 2
 
+/** A client as far as its certificate is concerned. */
+interface TlsClient {
+  /** TLS as it was agreed on. */
+  readonly tls: TlsServerWire | undefined
+  /** What its certificates' issuers have against them; empty: nothing. */
+  readonly ocspProblem: string
+}
+
 /** What is wrong with the client for such a server, in nginx's words; empty: nothing. */
-export function clientProblem(client: Client, ssl: SslServer): string {
+export function clientProblem(client: TlsClient, ssl: SslState): string {
   const peer = client.tls?.peer
   if (peer === undefined) return ssl.verify === VERIFY_ON ? NO_CERTIFICATE : ''
   const { code, text } = resultOf(client, peer, ssl)
@@ -24,7 +31,7 @@ export function clientProblem(client: Client, ssl: SslServer): string {
 }
 
 /** `$ssl_client_verify`. */
-export function clientVerify(client: Client, ssl: SslServer): string {
+export function clientVerify(client: TlsClient, ssl: SslState): string {
   const peer = client.tls?.peer
   if (peer === undefined) return 'NONE'
   const { code, text } = resultOf(client, peer, ssl)
@@ -36,7 +43,7 @@ export function clientVerify(client: Client, ssl: SslServer): string {
  * OpenSSL's finding, and the length of the chain, which Node cannot give it a limit for. A session has OpenSSL's finding
  * in it, but not the chain: those that were too long are remembered, so that resuming does not help them.
  */
-function resultOf({ tls }: Client, peer: TlsPeer, { depth, longChains }: SslServer): VerifyResult {
+function resultOf({ tls }: TlsClient, peer: TlsPeer, { depth, longChains }: SslState): VerifyResult {
   if (peer.result.code !== 0) return peer.result
   const tooLong = peer.intermediates > depth
   if (longChains === undefined || (!tooLong && tls?.reused !== true)) return tooLong ? CHAIN_TOO_LONG : peer.result

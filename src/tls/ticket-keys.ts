@@ -5,9 +5,9 @@
  *     48 bytes: name 16, AES 16, HMAC 16        80 bytes: name 16, HMAC 32, AES 32
  */
 import { createHash, randomFillSync } from 'node:crypto'
-import { clock } from '../../lib/clock.ts'
-import type { TicketKeySource } from '../../net/tls-wire-context.ts'
-import type { RotatingKeys } from '../../shared/rotating-keys.ts'
+import { clock } from '../lib/clock.ts'
+import type { TicketKeySource } from '../net/tls-wire-context.ts'
+import type { RotatingKeys } from '../shared/rotating-keys.ts'
 
 const NAME_SIZE = 16
 const AES_SIZE = 16

@@ -3,10 +3,9 @@
  * that sends its end may still receive: the end is passed on behind its last bytes, and the tunnel is over when both have
  * ended, when one is gone, or after the time-out (nginx ends both at once).
  */
-import { clock } from '../../lib/clock.ts'
-import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
-import type { Wire, WireOwner } from '../../net/wire.ts'
-import type { Tunnel, TunnelWire } from '../request/request.ts'
+import { clock } from '../lib/clock.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
+import type { Wire, WireOwner } from '../net/wire.ts'
 
 /** Who hears of the tunnel's end. */
 export interface TunnelOwner {
@@ -98,4 +97,21 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     this.#peer.closeAfterFlush(this.#sendTimeoutMs)
     this.#owner.onTunnelEnd()
   }
+}
+
+/** A wire as a tunnel sees it. */
+export interface TunnelWire {
+  readonly full: boolean
+  writeBytes(bytes: Uint8Array, stable: boolean): void
+  pause(): void
+  resume(): void
+  end(): void
+}
+
+/** Takes over the bytes of a connection. Bytes are borrowed until `onClientBytes` returns. */
+export interface Tunnel {
+  onClientBytes(bytes: Buffer, start: number, end: number): void
+  onClientDrain(): void
+  onClientEnd(): void
+  onClientClose(): void
 }

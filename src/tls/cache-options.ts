@@ -1,10 +1,10 @@
 /** Readers of `ssl_session_cache` and `ssl_ocsp_cache` (ngx_http_ssl_session_cache, ngx_http_ssl_ocsp_cache). */
-import { raw, word } from '../../config/args.ts'
-import { mapped } from '../../config/combine.ts'
-import type { Args, ReadContext } from '../../config/directive.ts'
-import type { Word } from '../../config/source.ts'
-import { parseNumber, parseSize } from '../../config/units.ts'
-import { ZONE_SIZE_MIN } from '../../shared/zone.ts'
+import { raw, word } from '../config/args.ts'
+import { mapped } from '../config/combine.ts'
+import type { Args, ReadContext } from '../config/directive.ts'
+import type { Word } from '../config/source.ts'
+import { parseNumber, parseSize } from '../config/units.ts'
+import { ZONE_SIZE_MIN } from '../shared/zone.ts'
 
 /** OpenSSL's own number. */
 const BUILTIN_DEFAULT = 20480

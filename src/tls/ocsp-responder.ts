@@ -1,14 +1,13 @@
 /** Where questions about certificates go, and how they are asked: HTTP/1.0, one connection each (ngx_ssl_ocsp_request). */
 import type { X509Certificate } from 'node:crypto'
-import { parseAddress } from '../../lib/address.ts'
-import { errnoText } from '../../lib/errno.ts'
-import { parseIp } from '../../lib/ip.ts'
-import { type ConnectOwner, openHandle } from '../../net/connect.ts'
-import { HandleWire } from '../../net/handle-wire.ts'
-import type { NameWaiter, Resolver } from '../../net/resolver.ts'
-import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
-import type { WireOwner } from '../../net/wire.ts'
-import { escapeUri } from '../message/uri.ts'
+import { parseAddress } from '../lib/address.ts'
+import { errnoText } from '../lib/errno.ts'
+import { parseIp } from '../lib/ip.ts'
+import { type ConnectOwner, openHandle } from '../net/connect.ts'
+import { HandleWire } from '../net/handle-wire.ts'
+import type { NameWaiter, Resolver } from '../net/resolver.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
+import type { WireOwner } from '../net/wire.ts'
 
 const TIMEOUT_MS = 60_000
 const ANSWER_SIZE_MAX = 65536
@@ -60,7 +59,7 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
     this.#asker = asker
     this.#url = url
     const slash = url.uri.endsWith('/') ? '' : '/'
-    const text = escapeUri(question.toString('base64'), 'uri-component')
+    const text = encodeURIComponent(question.toString('base64'))
     this.#request = `GET ${url.uri}${slash}${text} HTTP/1.0\r\nHost: ${url.host}\r\n\r\n`
     setTimer(this.#timer, TIMEOUT_MS)
     const [address] = url.addresses

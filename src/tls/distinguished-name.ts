@@ -1,5 +1,5 @@
 /** Names of certificates as text, in both forms that nginx has of them: RFC 2253, and the one with slashes. */
-import { BIT_STRING, type Der, derAt, derBytes, derInside, oidText } from '../../lib/der.ts'
+import { BIT_STRING, type Der, derAt, derBytes, derInside, oidText } from '../lib/der.ts'
 
 /** OpenSSL's short names. */
 const SHORT_NAMES: Readonly<Record<string, string>> = {

@@ -3,9 +3,9 @@
  * (ngx_ssl_ocsp_validate). The handshake is over then; the first request waits for the outcome.
  */
 import { X509Certificate } from 'node:crypto'
-import { clock } from '../../lib/clock.ts'
-import type { Resolver } from '../../net/resolver.ts'
-import type { StatusRecords } from '../../shared/status-records.ts'
+import { clock } from '../lib/clock.ts'
+import type { Resolver } from '../net/resolver.ts'
+import type { StatusRecords } from '../shared/status-records.ts'
 import { certificateId, GOOD, ocspRequest, REVOKED, readOcspResponse } from './ocsp-message.ts'
 import { type OcspAsker, OcspQuestion, parseResponder, type ResponderUrl, responderOf } from './ocsp-responder.ts'
 

@@ -1,6 +1,6 @@
 /** The directives of ngx_http_ssl_module. */
-import { bits, flag, number, oneOf, seconds, size, text } from '../../config/args.ts'
-import { type ConfOf, type Context, directive, directives } from '../../config/directive.ts'
+import { bits, flag, number, oneOf, seconds, size, text } from '../config/args.ts'
+import { type ConfOf, type Context, directive, directives } from '../config/directive.ts'
 import { ocspCache, sessionCache } from './cache-options.ts'
 import { certificateCache, confCommand, namedFile, pemSource } from './sources.ts'
 

@@ -2,11 +2,11 @@
  * The zones of limit_req and limit_conn: memory that all threads share, the key that requests are counted by, and what
  * is checked of both (ngx_shared_memory_add and its callers).
  */
-import type { Position } from '../../config/source.ts'
-import { Zone } from '../../shared/zone.ts'
-import type { Template } from '../../value/template.ts'
-import type { Text } from '../request/plan.ts'
-import type { TreeContext } from './module.ts'
+import type { Position } from '../config/source.ts'
+import { Zone } from '../shared/zone.ts'
+import type { Template } from '../value/template.ts'
+import type { HasSlots, Text } from '../value/variables.ts'
+import type { TreeContext } from './context.ts'
 
 /** A zone as `limit_req_zone` or `limit_conn_zone` declares it. */
 export interface LimitZoneSpec {
@@ -23,14 +23,14 @@ export interface LimitUse {
 }
 
 /** One zone of a tree. */
-export class LimitZone<Records> {
+export class LimitZone<Subject, Records> {
   readonly name: string
   /** The key as written, for messages. */
   readonly source: string
   /** What is counted in; undefined where nothing is served. */
   readonly records: Records | undefined
   /** Compiled when all variables are known. */
-  key: Text = () => ''
+  key: Text<Subject> = () => ''
 
   constructor(name: string, source: string, records: Records | undefined) {
     this.name = name
@@ -40,14 +40,14 @@ export class LimitZone<Records> {
 }
 
 /** The zones of one kind (`limit_req`, `limit_conn`) in one tree. */
-export class LimitZones<Records> {
+export class LimitZones<Subject extends HasSlots, Records> {
   readonly #tag: string
   readonly #owner: string
-  readonly #tree: TreeContext
-  readonly #zones = new Map<string, LimitZone<Records>>()
+  readonly #tree: TreeContext<Subject>
+  readonly #zones = new Map<string, LimitZone<Subject, Records>>()
 
   /** `owner` is the directive that nginx names when the key of a zone changes. */
-  constructor(tag: string, owner: string, tree: TreeContext) {
+  constructor(tag: string, owner: string, tree: TreeContext<Subject>) {
     this.#tag = tag
     this.#owner = owner
     this.#tree = tree
@@ -63,7 +63,7 @@ export class LimitZones<Records> {
     const bound = { owner: `${this.#owner} "${name}"`, kind: 'key', value: key.source }
     const buffer = this.#tree.zone(name, size, this.#tag, at, bound)
     const memory = buffer === undefined ? undefined : Zone.attach(name, buffer, this.#tag)
-    const zone = new LimitZone(name, key.source, memory === undefined ? undefined : open(memory))
+    const zone = new LimitZone<Subject, Records>(name, key.source, memory === undefined ? undefined : open(memory))
     this.#zones.set(name, zone)
     this.#tree.afterAttach(() => {
       zone.key = this.#tree.text(key)
@@ -81,7 +81,7 @@ export class LimitZones<Records> {
   }
 
   /** Finds a declared zone. */
-  find(name: string): LimitZone<Records> | undefined {
+  find(name: string): LimitZone<Subject, Records> | undefined {
     return this.#zones.get(name)
   }
 }

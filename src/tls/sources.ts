@@ -1,11 +1,11 @@
 /** Readers of the arguments that name certificates, keys and their kin, the same for both sides of TLS. */
-import { raw, word } from '../../config/args.ts'
-import { mapped } from '../../config/combine.ts'
-import type { Args } from '../../config/directive.ts'
-import { fullName } from '../../config/include.ts'
-import type { Word } from '../../config/source.ts'
-import { parseSeconds } from '../../config/units.ts'
-import { readTemplate, type Template } from '../../value/template.ts'
+import { raw, word } from '../config/args.ts'
+import { mapped } from '../config/combine.ts'
+import type { Args } from '../config/directive.ts'
+import { fullName } from '../config/include.ts'
+import type { Word } from '../config/source.ts'
+import { parseSeconds } from '../config/units.ts'
+import { readTemplate, type Template } from '../value/template.ts'
 
 const INACTIVE_DEFAULT_S = 10
 const VALID_DEFAULT_S = 60

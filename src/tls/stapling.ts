@@ -3,15 +3,15 @@
  * It comes from a file, or is asked for when the first client wants it, and again before it ends.
  */
 import { X509Certificate } from 'node:crypto'
-import { toBinary } from '../../config/text.ts'
-import { clock } from '../../lib/clock.ts'
-import { resolveHost } from '../../lib/resolve-host.ts'
-import { ERROR, type ErrorLog } from '../../log/error-log.ts'
-import type { ClientHello } from '../../net/client-hello.ts'
-import type { Resolver } from '../../net/resolver.ts'
-import { type Pair, pemCertificates } from '../../net/tls-wire-context.ts'
-import type { AttachContext } from '../compile/module.ts'
-import { resolverOf } from '../compile/resolver.ts'
+import { toBinary } from '../config/text.ts'
+import { clock } from '../lib/clock.ts'
+import { resolveHost } from '../lib/resolve-host.ts'
+import { ERROR, type ErrorLog } from '../log/error-log.ts'
+import type { ClientHello } from '../net/client-hello.ts'
+import type { Resolver } from '../net/resolver.ts'
+import { type Pair, pemCertificates } from '../net/tls-wire-context.ts'
+import type { BlockServices } from '../tree/context.ts'
+import { resolverOf } from '../tree/resolver.ts'
 import { namedProblem, placeOf, type SslLoader } from './loader.ts'
 import { certificateId, GOOD, ocspRequest, readOcspResponse } from './ocsp-message.ts'
 import { type OcspAsker, OcspQuestion, parseResponder, type ResponderUrl, responderOf } from './ocsp-responder.ts'
@@ -28,7 +28,7 @@ export type Stapler = (hello: ClientHello, is13: boolean) => Buffer | undefined
 /** Returns who knows the answer. `trusted` may have the issuer. */
 export function compileStapling(
   conf: SslServerConf,
-  at: AttachContext,
+  at: BlockServices,
   files: SslLoader,
   pairs: readonly Pair[],
   trusted: string,
@@ -51,7 +51,7 @@ export function compileStapling(
 
 function none(): undefined {}
 
-function fromFile(path: string, at: AttachContext, files: SslLoader): Stapler {
+function fromFile(path: string, at: BlockServices, files: SslLoader): Stapler {
   const { text, errno } = at.readRenewable(path)
   if (errno !== '') {
     files.fail(namedProblem(path, errno))
@@ -67,7 +67,7 @@ function asked(
   { certificate }: Pair,
   name: string,
   conf: SslServerConf,
-  at: AttachContext,
+  at: BlockServices,
   trusted: string,
 ): Staple | undefined {
   const ignored = (why: string): undefined => {

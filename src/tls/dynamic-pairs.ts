@@ -1,10 +1,9 @@
 /** Certificates of ours that variables name, chosen for each connection by the name that the client asked for. */
 
-import { Lru } from '../../lib/lru.ts'
-import type { SecureContextHandle } from '../../net/tls-wire.ts'
-import { type ContextOptions, contextOf, type Pair } from '../../net/tls-wire-context.ts'
-import type { Text } from '../request/plan.ts'
-import type { Request } from '../request/request.ts'
+import { Lru } from '../lib/lru.ts'
+import type { SecureContextHandle } from '../net/tls-wire.ts'
+import { type ContextOptions, contextOf, type Pair } from '../net/tls-wire-context.ts'
+import type { Text } from '../value/variables.ts'
 import { fileProblem, keyFile, type Place, placeFor, readPem, type SslLoader } from './loader.ts'
 import { PemFiles } from './pem-files.ts'
 import type { CertificateCacheOptions, PemSource } from './sources.ts'
@@ -12,11 +11,11 @@ import type { CertificateCacheOptions, PemSource } from './sources.ts'
 const KNOWN_MAX = 256
 
 /** A certificate and its key as they are named. */
-export interface PairSource {
+export interface PairSource<Subject> {
   readonly certificate: PemSource
-  readonly certificateText: Text
+  readonly certificateText: Text<Subject>
   readonly key: PemSource
-  readonly keyText: Text
+  readonly keyText: Text<Subject>
 }
 
 interface Places {
@@ -25,8 +24,8 @@ interface Places {
 }
 
 /** The certificates of one server. */
-export class DynamicPairs {
-  readonly #sources: readonly PairSource[]
+export class DynamicPairs<Subject> {
+  readonly #sources: readonly PairSource<Subject>[]
   readonly #loader: SslLoader
   readonly #files: PemFiles
   readonly #options: ContextOptions
@@ -34,7 +33,7 @@ export class DynamicPairs {
   readonly #known = new Lru<string, SecureContextHandle>(KNOWN_MAX)
 
   constructor(
-    sources: readonly PairSource[],
+    sources: readonly PairSource<Subject>[],
     loader: SslLoader,
     cache: CertificateCacheOptions | undefined,
     options: ContextOptions,
@@ -46,10 +45,10 @@ export class DynamicPairs {
   }
 
   /** The context for a connection, or what is wrong with its certificates. */
-  choose(r: Request): SecureContextHandle | string {
+  choose(subject: Subject): SecureContextHandle | string {
     const places = this.#sources.map((s) => ({
-      certificate: placeFor(r, s.certificate, s.certificateText),
-      key: placeFor(r, s.key, s.keyText),
+      certificate: placeFor(s.certificate, s.certificateText(subject)),
+      key: placeFor(s.key, s.keyText(subject)),
     }))
     let found = this.#make(places)
     // Files that were replaced one after the other do not fit until both are read anew.

@@ -1,0 +1,23 @@
+/**
+ * What a request knows of its back ends, whoever speaks with them: an exchange, or a stand-in where nobody was asked.
+ * Variables read it; how the conversation is led is a matter of exchange/.
+ */
+import type { TlsTarget } from '../../net/tls-client-wire.ts'
+import type { HeaderTable } from '../message/header-table.ts'
+import type { Attempts } from './attempts.ts'
+
+/** From the first attempt until the request is logged. */
+export interface Conversation {
+  readonly attempts: Attempts
+  /** Fields of the last response; undefined when there was none. */
+  readonly responseFields: HeaderTable | undefined
+  /** The trailer section that followed it, in lines as they came. */
+  readonly responseTrailers: string
+  /** Host and port as the location names them, which may come from variables (`$proxy_host`, `$proxy_port`). */
+  readonly targetHost: string
+  readonly targetPort: string
+  /** How the back end is spoken to in TLS; undefined: in the clear. */
+  readonly tls: TlsTarget | undefined
+  /** The request is logged: everything goes back. Called once. */
+  release(): void
+}

@@ -1,0 +1,95 @@
+/**
+ * What a tree of settings offers to the modules that are compiled into it: services while it is built, whatever is served.
+ * `Subject` is what its variables are asked of: a request, or a session of `stream`.
+ */
+import type { ScopeView } from '../config/directive.ts'
+import type { Position } from '../config/source.ts'
+import type { ErrorLog } from '../log/error-log.ts'
+import type { LogFiles } from '../log/log-files.ts'
+import type { Pattern } from '../value/regex.ts'
+import type { Template } from '../value/template.ts'
+import type { Getter, HasSlots, Setter, Text, VariableTable } from '../value/variables.ts'
+
+/** Which process or thread compiles: only a worker serves, the others check and list what it will need. */
+export type Role = 'master' | 'engine' | 'worker'
+
+/** What the records of a zone mean: `limit_req "one"` and its `"$uri"` key. A reload that changes it is refused. */
+export interface ZoneBinding {
+  readonly owner: string
+  readonly kind: string
+  readonly value: string
+}
+
+/** A file that belongs to the configuration: its text, or why it cannot be read (`ENOENT`). */
+export interface ConfigFile {
+  readonly text: string
+  readonly errno: string
+}
+
+/** Services of the tree that is being built, whatever it serves. */
+export interface TreeServices {
+  readonly role: Role
+  readonly workerId: number
+  readonly log: ErrorLog
+  readonly files: LogFiles
+  /** Reports an error in the configuration; the tree will not be used. */
+  fail(message: string, at?: Position): void
+  warn(message: string, at?: Position): void
+  /** A path that is relative to the `-p` prefix, made absolute. */
+  prefixed(path: string): string
+  /** Reads a certificate, key or database at load: workers get what the master could read. */
+  readFile(path: string): ConfigFile
+  /** The same of a file that may be renewed while the server runs; the tree is then built anew with what is new. */
+  readRenewable(path: string): ConfigFile
+  /** Names a file that workers will write to, so that the master creates it and hands it down. */
+  logFile(path: string): void
+  /** Names a folder for temporary files, to be created by the master. */
+  tempPath(path: string): void
+  /**
+   * Asks for a shared zone; in a worker (and the engine) its buffer is there when modules attach. Size 0 refers to a zone
+   * that another directive, before or after, gives its size. What a zone is bound to may not change while it lives.
+   */
+  zone(name: string, size: number, tag: string, at?: Position, bound?: ZoneBinding): SharedArrayBuffer | undefined
+  /** What modules share by name across the tree: one value per key, made by the first who asks. */
+  shared<T>(key: string, make: () => T): T
+  /** Runs when all locations are attached. */
+  afterAttach(run: () => void): void
+  /** Runs when a worker begins to serve the tree, after shared values took over from the tree before. */
+  onStart(run: () => void): void
+  /** Runs when the worker reopens its logs (USR1) or ends: flush, close. */
+  onReopen(run: () => void): void
+  onExit(run: () => void): void
+}
+
+/** The same with variables, which are asked of a `Subject`. */
+export interface TreeContext<Subject extends HasSlots> extends TreeServices {
+  readonly variables: VariableTable<Subject>
+  /** Compiles a template; an unknown variable is reported. */
+  text(template: Template): Text<Subject>
+  /** A variable's getter; an unknown one is reported. */
+  variable(name: string): Getter<Subject>
+  /** How to write a variable that the configuration makes (`set`, `auth_request_set`). */
+  setter(name: string): Setter<Subject>
+  /** Binds the named captures of a pattern to variables. */
+  pattern(pattern: Pattern): CapturePattern
+}
+
+/** What is known of the block that is compiled. */
+export interface BlockServices extends TreeServices {
+  readonly scope: ScopeView
+}
+
+/** The same with variables. */
+export interface BlockContext<Subject extends HasSlots> extends TreeContext<Subject>, BlockServices {}
+
+/** A shared value that survives reloads: it gets its predecessor of the same key, which is not used for new requests. */
+export interface Heir {
+  inherit(previous: unknown): void
+}
+
+/** A pattern with the slots that its named captures fill. */
+export interface CapturePattern {
+  readonly pattern: Pattern
+  /** Pairs of capture number and variable slot. */
+  readonly slots: readonly (readonly [number, number])[]
+}
