@@ -85,7 +85,7 @@ export class LocationConf {
   /** The same location with other steps. */
   withSteps(steps: readonly Step[]): LocationConf {
     const copy = Object.assign(new LocationConf(this.name, this.core, this.scope), this)
-    copy.#settings.push(...this.#settings)
+    for (const setting of this.#settings) copy.#settings.push(setting)
     copy.steps = steps
     return copy
   }
