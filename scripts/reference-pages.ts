@@ -82,8 +82,12 @@ function variablesOf({ name, variables = {}, prefixes = {} }: DocumentedModule):
 
 function withoutEffect(modules: readonly DocumentedModule[]): string[] {
   const all = modules.flatMap((module) => Object.entries(module.directives)).toSorted(byName)
-  const ignored = all.flatMap(([name, { withoutEffect: why }]) => (why === undefined ? [] : [`- \`${name}\`: ${why}.`]))
-  const refused = all.flatMap(([name, { unsupported: why }]) => (why === undefined ? [] : [`- \`${name}\`: ${why}.`]))
+  const ignored = all.flatMap(([name, { withoutEffect: why }]) =>
+    why === undefined ? [] : [`- \`${name}\`: ${sentence(why)}`],
+  )
+  const refused = all.flatMap(([name, { unsupported: why }]) =>
+    why === undefined ? [] : [`- \`${name}\`: ${sentence(why)}`],
+  )
   return [
     'These directives of nginx are read and checked, and change nothing here.',
     [...new Set(ignored)].join('\n'),

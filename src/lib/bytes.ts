@@ -3,6 +3,9 @@
  * socket in this form; text of the configuration becomes it once, at load.
  */
 
+/** A buffer without bytes, for whoever needs one. */
+export const NO_BYTES: Buffer = Buffer.alloc(0)
+
 /** Returns the UTF-8 bytes of `text` as a binary string; plain ASCII is returned as it is. */
 export function toBinary(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')

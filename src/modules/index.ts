@@ -1,6 +1,5 @@
 /** The one ordered list of modules. The order decides the order of handlers within a phase and of header filters. */
 import type { ConfigModule } from '../config/load.ts'
-import { errorLogModule } from './core/error-log.ts'
 import { eventsModule } from './core/events.ts'
 import { mainModule } from './core/main.ts'
 import { accessModule } from './http/access.ts'
@@ -101,4 +100,3 @@ export const modules: readonly ConfigModule[] = [
   rangeModule,
   limitRateModule,
 ]
-void errorLogModule

@@ -3,8 +3,10 @@
  * serves one lookup and is connected to one server, so that the kernel passes on nothing from anywhere else, and whoever
  * wants to forge an answer has to guess the port as well as the id.
  */
+
 import dgram from 'node:dgram'
 import type net from 'node:net'
+import { NO_BYTES } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
 import { beginEvent, flushWires } from './flush.ts'
@@ -108,7 +110,7 @@ export class TcpChannel implements Channel, WireOwner, TimerOwner {
   readonly #timer = new Timer(this)
   #owner: ChannelOwner | undefined
   /** Bytes of a message that is not complete; at most one message, 64 KiB. */
-  #partial: Buffer = Buffer.alloc(0)
+  #partial: Buffer = NO_BYTES
 
   constructor(server: NameServer, owner: ChannelOwner) {
     this.server = server

@@ -10,7 +10,7 @@ import { HttpListener } from '../http/server/listener.ts'
 import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
 import { parseIp } from '../lib/ip.ts'
-import { CRIT, type ErrorLog } from '../log/error-log.ts'
+import { ALERT, CRIT, type ErrorLog } from '../log/error-log.ts'
 import { debugAddresses } from '../modules/core/events.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { HandleWire, type StreamHandle } from '../net/handle-wire.ts'
@@ -89,7 +89,7 @@ export class WorkerRuntime {
   #accept(listener: HttpListener, handle: StreamHandle, soKeepalive: EndpointPlan['soKeepalive']): void {
     connectionCounters.accept()
     if (connectionCounters.own >= this.#env.connectionsMax) {
-      this.#env.log.write(2, `${this.#env.connectionsMax} worker_connections are not enough`)
+      this.#env.log.write(ALERT, `${this.#env.connectionsMax} worker_connections are not enough`)
       handle.close()
       return
     }

@@ -2,7 +2,9 @@
  * Questions and answers about certificates (RFC 6960): is it revoked? An answer counts when it is about the certificate
  * that was asked for, at this time, and signed by the issuer or by one whom the issuer has charged with it.
  */
+
 import { constants, createHash, verify, X509Certificate } from 'node:crypto'
+import { NO_BYTES } from '../lib/bytes.ts'
 import {
   BIT_STRING,
   contextTag,
@@ -127,7 +129,7 @@ function sameId(one: Buffer, other: Buffer): boolean {
   const parts = (bytes: Buffer): readonly Buffer[] => {
     const [algorithm, ...rest] = derInside(bytes, derAt(bytes, 0, bytes.length))
     const [hash] = derInside(bytes, algorithm)
-    return [hash, ...rest].map((part) => (part === undefined ? Buffer.alloc(0) : derBytes(bytes, part)))
+    return [hash, ...rest].map((part) => (part === undefined ? NO_BYTES : derBytes(bytes, part)))
   }
   return Buffer.concat([...parts(one)]).equals(Buffer.concat([...parts(other)]))
 }

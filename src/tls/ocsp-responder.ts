@@ -1,6 +1,8 @@
 /** Where questions about certificates go, and how they are asked: HTTP/1.0, one connection each (ngx_ssl_ocsp_request). */
+
 import type { X509Certificate } from 'node:crypto'
 import { parseAddress } from '../lib/address.ts'
+import { NO_BYTES } from '../lib/bytes.ts'
 import { errnoText } from '../lib/errno.ts'
 import { parseIp } from '../lib/ip.ts'
 import { type ConnectOwner, openHandle } from '../net/connect.ts'
@@ -11,7 +13,6 @@ import type { WireOwner } from '../net/wire.ts'
 
 const TIMEOUT_MS = 60_000
 const ANSWER_SIZE_MAX = 65536
-const NO_BYTES = Buffer.alloc(0)
 const MEDIA_TYPE = 'application/ocsp-response'
 
 /** A responder's URL taken apart. */

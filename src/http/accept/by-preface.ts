@@ -2,6 +2,7 @@
  * Chooses between HTTP/1 and HTTP/2 where both are spoken in the clear: a client that knows beforehand that it may
  * (RFC 9113, 3.3) begins with HTTP/2's preface, whose first difference from it makes the connection one of HTTP/1.
  */
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import { H1Connection } from '../h1/connection.ts'
@@ -11,8 +12,6 @@ import type { Client } from '../request/client.ts'
 import type { ClientConnection } from '../server/client-connection.ts'
 import { connectionCounters, NONE, WAITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
-
-const NO_BYTES = Buffer.alloc(0)
 
 /** A connection that HTTP is spoken on; reading begins with `start`, bytes that came before follow by `onBytes`. */
 export interface HttpConnection extends ClientConnection {

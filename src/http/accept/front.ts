@@ -9,6 +9,7 @@
  * `client_header_timeout`, and what is kept meanwhile is bounded by the longest preamble and hello.
  */
 
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { ERROR, INFO, type LogContext } from '../../log/error-log.ts'
@@ -44,8 +45,6 @@ const SSL_2 = 0x80
 const hello = new ClientHello()
 /** For bytes that are no hello; the engine complains about them. */
 const NO_HELLO = new ClientHello()
-
-const NO_BYTES = Buffer.alloc(0)
 
 /** A connection that was just accepted. Reading begins with `start`. */
 export interface Accepted {

@@ -19,6 +19,7 @@ import type { ConnectUser } from '../../upstream/pool.ts'
 import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import { type TunnelOwner, WireTunnel } from '../../upstream/tunnel.ts'
 import type { HeaderTable } from '../message/header-table.ts'
+import { LOCK, PATCH, POST } from '../message/method.ts'
 import type { Attempts } from '../request/attempts.ts'
 import type { Conversation } from '../request/conversation.ts'
 import type { Request } from '../request/request.ts'
@@ -59,7 +60,7 @@ const READ_TIMEOUT = 3
 const RATE_PAUSE = 4
 
 /** Methods that must not be sent twice unless `non_idempotent` says so. */
-const NON_IDEMPOTENT_METHODS = 0x8 | 0x1000 | 0x4000 // POST, LOCK, PATCH
+const NON_IDEMPOTENT_METHODS = POST | LOCK | PATCH
 /** How often a request goes elsewhere because a peer did not want it on a connection that served before. */
 const REFUSALS_MAX = 3
 /** How often a response that is held back by `limit_rate` goes on. */

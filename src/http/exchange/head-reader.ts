@@ -1,11 +1,11 @@
 /** Joins a response head that comes in parts until the codec has it, and passes interim heads on. */
+
 import { assert } from '../../lib/assert.ts'
+import { NO_BYTES } from '../../lib/bytes.ts'
 import type { Request } from '../request/request.ts'
 import { type Codec, HEAD_DONE, HEAD_INTERIM, HEAD_INVALID, HEAD_MORE } from './codec.ts'
 import type { ExchangeConf } from './conf.ts'
 import { passInterim } from './interim.ts'
-
-const NO_BYTES = Buffer.alloc(0)
 
 export class HeadReader {
   /** Bytes of a head that came in parts. */

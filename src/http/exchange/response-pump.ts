@@ -2,9 +2,10 @@
  * What goes to the client: body bytes of the peer at once while the client takes them, else held in a spool (buffering
  * on) or left with the peer (buffering off). The producer of the response.
  */
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import { WARN } from '../../log/error-log.ts'
-import { FLUSH, LAST, NO_BYTES, type Producer } from '../message/body.ts'
+import { FLUSH, LAST, type Producer } from '../message/body.ts'
 import type { Request } from '../request/request.ts'
 import type { ExchangeConf } from './conf.ts'
 import { Spool } from './spool.ts'
@@ -19,8 +20,6 @@ export interface PumpOwner {
   /** What the client has not taken cannot be kept: `problem` says why. */
   onSpoolFailed(problem: string): void
 }
-
-const NOTHING = Buffer.alloc(0)
 
 export class ResponsePump implements Producer {
   readonly #owner: PumpOwner
@@ -41,7 +40,7 @@ export class ResponsePump implements Producer {
   #rateStartMs = 0
   #rateBytes = 0
   /** Bytes that the rate keeps back. */
-  held: Buffer = NOTHING
+  held: Buffer = NO_BYTES
 
   constructor(owner: PumpOwner) {
     this.#owner = owner
@@ -57,7 +56,7 @@ export class ResponsePump implements Producer {
     this.ignoresClientAbort = conf.transport.ignore_client_abort || conf.store !== undefined
     this.#rate = 0
     this.#rateBytes = 0
-    this.held = NOTHING
+    this.held = NO_BYTES
   }
 
   /** The head is out: the body may come, `length` bytes or (-1) who knows, at most `rate` bytes a second. */
@@ -170,7 +169,7 @@ export class ResponsePump implements Producer {
   /** Takes what was kept back. */
   takeHeld(): Buffer {
     const { held } = this
-    this.held = NOTHING
+    this.held = NO_BYTES
     return held
   }
 }

@@ -7,6 +7,7 @@
  *                        \-> LINGERING -> closed
  */
 
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
@@ -45,7 +46,6 @@ const LINGERING_TIMEOUT = 5
 /** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
 const EARLY_BYTES_MAX = 65536
 
-const NO_BYTES = Buffer.alloc(0)
 const target: UriParts = { uri: '', args: '' }
 
 const LOG_INFO = 7

@@ -2,6 +2,7 @@
  * The body of one HTTP/1 response on the wire: as many bytes as Content-Length promised, in chunks, or until the
  * connection ends. Tells its owner when the client stops taking bytes and when the last one has been handed over.
  */
+import { NO_BYTES } from '../../lib/bytes.ts'
 import type { Wire } from '../../net/wire.ts'
 import { BodySink, LAST, LENT, STABLE } from '../message/body.ts'
 import { CONNECT } from '../message/method.ts'
@@ -10,7 +11,6 @@ import { serializeHead } from './serializer.ts'
 
 /** Responses up to this size are complete, for the log, when they are handed over. */
 const HANDED_OVER_MAX = 65536
-const NO_BYTES = Buffer.alloc(0)
 
 /** Hears how the response goes. */
 export interface WriterOwner {

@@ -2,11 +2,11 @@
  * The body of one HTTP/2 request on its way in: what comes before it is wanted is kept, up to the window that the client
  * was given; a body that is collected comes without a limit of its own, one that is streamed as fast as it is taken.
  */
+import { NO_BYTES } from '../../lib/bytes.ts'
 import type { Tunnel } from '../../upstream/tunnel.ts'
 import type { Request } from '../request/request.ts'
 import { WINDOW_MAX } from './wire/frames.ts'
 
-const NO_BYTES = Buffer.alloc(0)
 const KEPT_FIRST = 4096
 
 /** All is well. */

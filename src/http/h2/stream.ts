@@ -6,10 +6,11 @@
  *                          \--> no list: waits for the client to open the stream's window
  */
 
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire } from '../../net/wire.ts'
 import type { Tunnel } from '../../upstream/tunnel.ts'
-import { BodySink, LAST, LENT, NO_BYTES, STABLE } from '../message/body.ts'
+import { BodySink, LAST, LENT, STABLE } from '../message/body.ts'
 import { HeaderTable } from '../message/header-table.ts'
 import { RequestFacts } from '../message/request-facts.ts'
 import type { Carrier } from '../request/carrier.ts'
@@ -537,7 +538,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   /** Trailers ended the body; `lines` are their fields. Answers as `onData`. */
   onTrailers(lines: string): boolean {
     if (lines !== '') this.request.ensureBody().trailers = lines
-    return this.onData(NO_BODY, 0, 0, true)
+    return this.onData(NO_BYTES, 0, 0, true)
   }
 
   /** Lets the client send more, and looks after the time. */
@@ -604,5 +605,3 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     else r.abort(408)
   }
 }
-
-const NO_BODY = Buffer.alloc(0)

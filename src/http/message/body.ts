@@ -19,9 +19,6 @@ export const FLUSH = 4
  */
 export const LENT = 8
 
-/** What is written when there is nothing but flags. */
-export const NO_BYTES: Uint8Array = Buffer.alloc(0)
-
 /** Takes the bytes of one response body. */
 export abstract class BodySink {
   /**

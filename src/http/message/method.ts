@@ -22,6 +22,11 @@ export const TRACE = 0x8000
 /** The bit of CONNECT. */
 export const CONNECT = 0x10000
 
+/** The bit of LOCK. */
+export const LOCK = 0x1000
+/** The bit of PATCH. */
+export const PATCH = 0x4000
+
 /** Every known method and its bit. */
 export const METHODS: ReadonlyMap<string, number> = new Map([
   ['GET', GET],
@@ -35,9 +40,9 @@ export const METHODS: ReadonlyMap<string, number> = new Map([
   ['OPTIONS', OPTIONS],
   ['PROPFIND', 0x400],
   ['PROPPATCH', 0x800],
-  ['LOCK', 0x1000],
+  ['LOCK', LOCK],
   ['UNLOCK', 0x2000],
-  ['PATCH', 0x4000],
+  ['PATCH', PATCH],
   ['TRACE', TRACE],
   ['CONNECT', CONNECT],
 ])

@@ -2,7 +2,8 @@
  * Ends a request with a status: by the `error_page` of its location, or by a page of the server's own
  * (ngx_http_special_response.c; the pages have nginx's form because clients and tests look for it).
  */
-import { LAST, NO_BYTES, STABLE } from '../message/body.ts'
+import { NO_BYTES } from '../../lib/bytes.ts'
+import { LAST, STABLE } from '../message/body.ts'
 import { GET, HEAD } from '../message/method.ts'
 import { statusPage } from '../message/status.ts'
 import { escapeHtml, escapeUri } from '../message/uri.ts'

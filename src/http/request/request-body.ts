@@ -8,6 +8,7 @@
  * The carrier delivers decoded bytes; limits are checked here, for every protocol.
  */
 
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { TempFile } from '../files/temp-file.ts'
 import type { Request } from './request.ts'
 import { type Verdict, WAIT } from './verdict.ts'
@@ -38,7 +39,7 @@ export class RequestBody {
   received = 0
   complete = false
   /** The body in memory, when there is no file. */
-  memory: Buffer = EMPTY
+  memory: Buffer = NO_BYTES
   #used = 0
   file: TempFile | undefined
   #then: ((r: Request) => Verdict) | undefined
@@ -155,7 +156,7 @@ export class RequestBody {
   }
 
   #release(): void {
-    this.memory = EMPTY
+    this.memory = NO_BYTES
     this.#used = 0
     if (this.file === undefined) return
     this.file.close()
@@ -181,7 +182,7 @@ export class RequestBody {
   #remember(bytes: Uint8Array, start: number, end: number): void {
     const size = this.#used + end - start
     if (size !== this.received || size > this.#r.location.core.client_body_buffer_size) {
-      this.memory = EMPTY
+      this.memory = NO_BYTES
       this.#used = 0
       return
     }
@@ -213,7 +214,7 @@ export class RequestBody {
     }
     const kept = this.memory
     const used = this.#used
-    this.memory = EMPTY
+    this.memory = NO_BYTES
     this.#used = 0
     return used === 0 || this.#append(kept, 0, used)
   }
@@ -246,8 +247,6 @@ export class RequestBody {
     return false
   }
 }
-
-const EMPTY: Buffer = Buffer.alloc(0)
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

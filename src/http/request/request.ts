@@ -6,7 +6,7 @@
  */
 
 import { assert } from '../../lib/assert.ts'
-import type { LogContext } from '../../log/error-log.ts'
+import { ERROR, INFO, type LogContext } from '../../log/error-log.ts'
 import type { CapturePattern } from '../../tree/context.ts'
 import type { BodySink, Producer } from '../message/body.ts'
 import { type HeaderTable, hashName } from '../message/header-table.ts'
@@ -586,6 +586,4 @@ export class Request implements LogContext {
   }
 }
 
-const INFO = 7
-const ERROR = 4
 const REFERER = hashName('referer')

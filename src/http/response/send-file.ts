@@ -3,11 +3,12 @@
  * client takes it. Header filters may choose parts of it (`out.parts`) or another form (`out.replacement`).
  */
 
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { readOpen } from '../../lib/file-status.ts'
 import { ALERT, CRIT } from '../../log/error-log.ts'
 import type { FileEntry } from '../files/file-entry.ts'
-import { LAST, LENT, NO_BYTES, type Producer, STABLE } from '../message/body.ts'
+import { LAST, LENT, type Producer, STABLE } from '../message/body.ts'
 import type { BodyPart } from '../message/response-head.ts'
 import type { Request } from '../request/request.ts'
 import { giveBack, giveBackLater, LENT_SIZE, lend } from './lent-buffers.ts'

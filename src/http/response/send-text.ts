@@ -1,5 +1,6 @@
 /** Short responses that are made at once: a status with a text, or a redirect (ngx_http_send_response). */
-import { LAST, NO_BYTES, STABLE } from '../message/body.ts'
+import { NO_BYTES } from '../../lib/bytes.ts'
+import { LAST, STABLE } from '../message/body.ts'
 import type { Request } from '../request/request.ts'
 import { DONE, type Verdict } from '../request/verdict.ts'
 import { setContentType } from './content-type.ts'

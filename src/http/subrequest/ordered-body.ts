@@ -5,7 +5,8 @@
  *   producer -> [ssi] -> OrderedBody -> [gzip] -> framing          queue: [ subrequest 1 | own bytes | subrequest 2 ]
  *                            ^ subrequests write here, through their own filters
  */
-import { FLUSH, LAST, LENT, NO_BYTES, STABLE } from '../message/body.ts'
+import { NO_BYTES } from '../../lib/bytes.ts'
+import { FLUSH, LAST, LENT, STABLE } from '../message/body.ts'
 import type { Request } from '../request/request.ts'
 import { defineSlot } from '../request/slots.ts'
 import { HoldingFilter } from '../response/holding-filter.ts'

@@ -38,9 +38,6 @@ export const errorLogDirectives = {
   }),
 }
 
-/** The module list's entry. */
-export const errorLogModule = { name: 'errlog', directives: errorLogDirectives }
-
 /** Returns the paths of the files among the targets. */
 export function errorLogPaths(specs: readonly ErrorLogSpec[]): string[] {
   return specs.map((spec) => spec.target).filter((target) => target.startsWith('/'))

@@ -1,11 +1,13 @@
 /** ngx_http_addition_filter_module: puts the answers to other URIs before and behind a response. */
+
 import { text } from '../../config/args.ts'
 import { directive, directives } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
-import { BodyFilter, type BodySink, LAST, NO_BYTES } from '../../http/message/body.ts'
+import { BodyFilter, type BodySink, LAST } from '../../http/message/body.ts'
 import { MimeSet, mimeTypes } from '../../http/message/mime-set.ts'
 import type { Request } from '../../http/request/request.ts'
 import { InPlaceSubrequest, orderedBody } from '../../http/subrequest/ordered-body.ts'
+import { NO_BYTES } from '../../lib/bytes.ts'
 
 const HSL = ['http', 'server', 'location'] as const
 const OK = 200

@@ -1,11 +1,13 @@
 /** ngx_http_gunzip_filter_module: decompresses responses for clients that do not take gzip. */
+
 import { flag, sizeList } from '../../config/args.ts'
 import { directive } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
-import { type BodySink, FLUSH, LAST, NO_BYTES } from '../../http/message/body.ts'
+import { type BodySink, FLUSH, LAST } from '../../http/message/body.ts'
 import type { Request } from '../../http/request/request.ts'
 import { acceptsGzip, type GzipClientRules, gzipClientRules, noteVary } from '../../http/response/gzip-client.ts'
 import { HoldingFilter } from '../../http/response/holding-filter.ts'
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { GunzipStream } from '../../lib/gunzip-stream.ts'
 import { ERROR } from '../../log/error-log.ts'
 

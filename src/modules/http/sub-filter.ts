@@ -1,20 +1,21 @@
 /** ngx_http_sub_filter_module: replaces text in responses as they pass, wherever the pieces are cut. */
+
 import { flag } from '../../config/args.ts'
 import { type Args, directive, directives } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
-import { type BodySink, FLUSH, LAST, LENT, NO_BYTES, STABLE } from '../../http/message/body.ts'
+import { type BodySink, FLUSH, LAST, LENT, STABLE } from '../../http/message/body.ts'
 import { MimeSet, mimeTypes } from '../../http/message/mime-set.ts'
 import { UNKNOWN } from '../../http/message/response-head.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { HoldingFilter } from '../../http/response/holding-filter.ts'
+import { NO_BYTES } from '../../lib/bytes.ts'
 import { Lru } from '../../lib/lru.ts'
 import { FOUND, NOT_FOUND, PARTLY, PatternFinder } from '../../lib/pattern-finder.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
 
 const HSL = ['http', 'server', 'location'] as const
 const PATTERNS_MAX = 255
-const EMPTY: Buffer = Buffer.alloc(0)
 
 interface Rule {
   readonly search: Template
@@ -122,9 +123,9 @@ class SubBody extends HoldingFilter {
   readonly #skip: Uint8Array
   #left: number
   /** Bytes that may be the beginning of a pattern. */
-  #looked: Buffer = EMPTY
+  #looked: Buffer = NO_BYTES
   /** What waits for the client to take what came before: a replacement that is due, and input behind it. */
-  #due: Buffer = EMPTY
+  #due: Buffer = NO_BYTES
   #rest: Uint8Array | undefined
   #restFlags = 0
 
@@ -141,7 +142,7 @@ class SubBody extends HoldingFilter {
     if (this.#rest !== undefined) return this.#hold(this.#due, Buffer.concat([this.#rest, bytes]), flags | STABLE)
     if (this.#looked.length === 0) return this.#work(bytes, flags)
     const joined = Buffer.concat([this.#looked, bytes])
-    this.#looked = EMPTY
+    this.#looked = NO_BYTES
     return this.#work(joined, (flags | STABLE) & ~LENT)
   }
 
@@ -165,7 +166,7 @@ class SubBody extends HoldingFilter {
         this.#looked = Buffer.from(bytes.subarray(at))
         at = bytes.length
       }
-      if (!room) return this.#hold(EMPTY, bytes.subarray(at), flags)
+      if (!room) return this.#hold(NO_BYTES, bytes.subarray(at), flags)
     }
     return (flags & (LAST | FLUSH)) === 0 || this.next.write(NO_BYTES, flags & (LAST | FLUSH))
   }
@@ -178,10 +179,10 @@ class SubBody extends HoldingFilter {
   }
 
   onDrain(): void {
-    const rest = this.#rest ?? EMPTY
+    const rest = this.#rest ?? NO_BYTES
     const flags = this.#restFlags
     const due = this.#due
-    this.#due = EMPTY
+    this.#due = NO_BYTES
     if (due.length > 0 && !this.next.write(due, STABLE)) return
     this.#rest = undefined
     const behind = this.step()
@@ -189,7 +190,7 @@ class SubBody extends HoldingFilter {
   }
 
   protected drop(): void {
-    this.#due = EMPTY
+    this.#due = NO_BYTES
     this.#rest = undefined
   }
 

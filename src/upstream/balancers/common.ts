@@ -1,4 +1,4 @@
-/** What several balancers share: walking by weight, and choosing the cheapest with round robin among equals. */
+/** What several balancers share: who may be used, walking by weight, turns among equals. */
 import type { Peer } from '../peer.ts'
 
 /** Attempts of a hash or random balancer to hit a server that can be used, before round robin decides. */
@@ -35,44 +35,13 @@ export function choose(peer: Peer, nowS: number): Peer {
   return peer
 }
 
-/** The peer with the lowest cost per weight; among equals smooth round robin decides. */
-export function cheapest(
-  peers: readonly Peer[],
-  tried: Tried,
-  nowS: number,
-  cost: (peer: Peer) => number,
-): Peer | undefined {
-  let best: Peer | undefined
-  let bestCost = 0
-  let many = false
-  for (const peer of peers) {
-    if (!usable(peer, tried, nowS)) continue
-    const price = cost(peer)
-    const difference = best === undefined ? -1 : price * best.options.weight - bestCost * peer.options.weight
-    if (difference < 0) {
-      best = peer
-      bestCost = price
-      many = false
-    } else if (difference === 0) many = true
-  }
-  if (best === undefined) return undefined
-  return choose(many ? amongEquals(peers, best, bestCost, tried, nowS, cost) : best, nowS)
-}
-
-function amongEquals(
-  peers: readonly Peer[],
-  first: Peer,
-  firstCost: number,
-  tried: Tried,
-  nowS: number,
-  cost: (peer: Peer) => number,
-): Peer {
-  let best = first
+/** The one whose turn it is among peers that are equally good, by smooth round robin; there is at least one. */
+export function takeTurn(equals: readonly Peer[]): Peer {
+  let best = equals[0]!
+  if (equals.length === 1) return best
   let total = 0
-  for (let i = peers.indexOf(first); i < peers.length; i++) {
-    const peer = peers[i]!
-    if (!usable(peer, tried, nowS)) continue
-    if (cost(peer) * first.options.weight !== firstCost * peer.options.weight) continue
+  for (let i = 0; i < equals.length; i++) {
+    const peer = equals[i]!
     total += gain(peer)
     if (peer.currentWeight > best.currentWeight) best = peer
   }

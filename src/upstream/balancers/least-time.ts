@@ -6,7 +6,7 @@
 import { clock } from '../../lib/clock.ts'
 import type { Peer } from '../peer.ts'
 import type { Balancer } from './balancer.ts'
-import { cheapest, type Tried } from './common.ts'
+import { choose, type Tried, takeTurn, usable } from './common.ts'
 
 const WORST_MS = 5000
 /** Times this close are equal. */
@@ -17,6 +17,8 @@ export class LeastTime implements Balancer {
   readonly #peers: readonly Peer[]
   readonly #header: boolean
   readonly #inflight: boolean
+  /** Those with the shortest time found so far; the list is used again by the next choice. */
+  readonly #soonest: Peer[] = []
 
   constructor(peers: readonly Peer[], header: boolean, inflight: boolean) {
     this.#peers = peers
@@ -26,8 +28,24 @@ export class LeastTime implements Balancer {
 
   pick(_key: string, tried: Tried, nowS: number): Peer | undefined {
     if (this.#inflight) for (const peer of this.#peers) updateInflight(peer)
-    const peer = cheapest(this.#peers, tried, nowS, (p) => eta(p, this.#header, nowS))
-    if (peer !== undefined && this.#inflight) begin(peer)
+    const soonest = this.#soonest
+    soonest.length = 0
+    let shortest = 0
+    for (const peer of this.#peers) {
+      if (!usable(peer, tried, nowS)) continue
+      const time = eta(peer, this.#header, nowS)
+      // Times per weight, compared without dividing.
+      const difference = soonest.length === 0 ? -1 : time * soonest[0]!.options.weight - shortest * peer.options.weight
+      if (difference > 0) continue
+      if (difference < 0) {
+        soonest.length = 0
+        shortest = time
+      }
+      soonest.push(peer)
+    }
+    if (soonest.length === 0) return undefined
+    const peer = choose(takeTurn(soonest), nowS)
+    if (this.#inflight) begin(peer)
     return peer
   }
 

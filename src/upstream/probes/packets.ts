@@ -2,6 +2,7 @@
  * What `check` asks servers that speak no HTTP, as packets: what is sent once the connection is there, and how an answer
  * is told from something else. An answer may come in any number of pieces.
  */
+import { NO_BYTES } from '../../lib/bytes.ts'
 import type { ProbeOwner } from '../health.ts'
 import type { PeerConnection } from '../pool.ts'
 import { type ProbeOptions, TcpProbe } from './tcp.ts'
@@ -10,7 +11,6 @@ import { type ProbeOptions, TcpProbe } from './tcp.ts'
 const ANSWER_SIZE_MAX = 65536
 /** More of the answer is needed. */
 const MORE = 'more'
-const NO_BYTES = Buffer.alloc(0)
 
 /** One way of asking. */
 export interface PacketCheck {

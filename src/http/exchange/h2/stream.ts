@@ -3,6 +3,7 @@
  * goes to the owner unless it has asked for a pause. A pause stops the peer by not opening its window; until it notices,
  * what comes is held here, at most a window's worth.
  */
+import { NO_BYTES } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import { type Later, postpone } from '../../../net/flush.ts'
 import { NOBODY, Wire } from '../../../net/wire.ts'
@@ -23,7 +24,6 @@ import type { Link, MessageWire } from '../link.ts'
 export const STREAM_WINDOW = 262144
 /** Written and not sent: the producer waits. */
 const QUEUED_BYTES_MAX = 65536
-const NO_BYTES = Buffer.alloc(0)
 /** Shared by all streams that keep nothing; never written to. */
 const NOTHING: (string | Buffer)[] = []
 const NONE_HELD: Buffer[] = []

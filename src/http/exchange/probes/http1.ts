@@ -3,6 +3,7 @@
  * takes, unless the connection is to be kept for the next check.
  */
 
+import { NO_BYTES } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import type { ProbeOwner } from '../../../upstream/health.ts'
 import type { PeerConnection } from '../../../upstream/pool.ts'
@@ -14,7 +15,6 @@ import { DONE, NEED_MORE } from '../../message/request-errors.ts'
 const HEAD_SIZE_MAX = 32768
 /** What is looked at of a body. */
 const BODY_SIZE_MAX = 262144
-const NO_BYTES = Buffer.alloc(0)
 
 /** What is looked at of the head of an answer. */
 export type AnswerHead = Pick<ResponseParser, 'status' | 'headers'>

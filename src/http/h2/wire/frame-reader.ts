@@ -7,6 +7,7 @@
  *      \--> PADDING -> PAYLOAD --> SKIPPED -> HEAD      DATA
  *      \--> SKIPPED -> HEAD        unknown types
  */
+import { NO_BYTES } from '../../../lib/bytes.ts'
 import {
   CONTINUATION,
   DATA,
@@ -57,7 +58,6 @@ const NAMES = [
   'WINDOW_UPDATE',
   'CONTINUATION',
 ]
-const NO_BYTES = Buffer.alloc(0)
 
 /** The reader of one connection. */
 export class FrameReader {

@@ -2,8 +2,8 @@
  * The block of fields of one HEADERS frame and the CONTINUATION frames behind it, until it is whole. What is kept is
  * bounded, and so is the number of frames (CVE-2024-27316 and its like).
  */
+import { NO_BYTES } from '../../../lib/bytes.ts'
 
-const NO_BYTES = Buffer.alloc(0)
 /** Far more than a block within the limits needs. */
 const CONTINUATIONS_MAX = 64
 

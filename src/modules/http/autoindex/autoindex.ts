@@ -1,12 +1,14 @@
 /** ngx_http_autoindex_module: lists folders, as a page or for programs. */
+
 import { flag, oneOf } from '../../../config/args.ts'
 import { type ConfOf, directive } from '../../../config/directive.ts'
 import { httpModule } from '../../../http/compile/module.ts'
-import { LAST, NO_BYTES, STABLE } from '../../../http/message/body.ts'
+import { LAST, STABLE } from '../../../http/message/body.ts'
 import { GET, HEAD } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { DONE, NEXT, type Verdict } from '../../../http/request/verdict.ts'
 import { filePath } from '../../../http/response/file-path.ts'
+import { NO_BYTES } from '../../../lib/bytes.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { type FolderEntry, folderEntry, readFolder } from '../../../lib/folder.ts'
 import { CRIT, ERROR, INFO } from '../../../log/error-log.ts'

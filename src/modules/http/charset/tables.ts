@@ -1,4 +1,5 @@
 /** Tables between character sets (`charset_map`) and what they do to bodies. One side of a table may be UTF-8. */
+import { NO_BYTES } from '../../../lib/bytes.ts'
 
 /** Turns bytes of one character set into another; keeps incomplete characters from one piece to the next. */
 export interface Recoder {
@@ -100,7 +101,7 @@ function toUtf8(bytes: Uint8Array, table: readonly Buffer[]): Uint8Array {
 /** Characters that the other set lacks become references such as `&#8364;`, what is no character a question mark. */
 class FromUtf8 implements Recoder {
   readonly #table: Uint8Array
-  #rest: Buffer = Buffer.alloc(0)
+  #rest: Buffer = NO_BYTES
 
   constructor(table: Uint8Array) {
     this.#table = table
@@ -108,7 +109,7 @@ class FromUtf8 implements Recoder {
 
   recode(bytes: Uint8Array): Uint8Array {
     const input = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
-    this.#rest = Buffer.alloc(0)
+    this.#rest = NO_BYTES
     let out = ''
     let at = 0
     while (at < input.length) {

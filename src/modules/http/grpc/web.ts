@@ -6,6 +6,7 @@
  *   application/grpc-web[-text][+proto]  ->  application/grpc[+proto]
  *   messages, 0x80 length trailers       <-  messages, trailers
  */
+
 import { flag } from '../../../config/args.ts'
 import { directive } from '../../../config/directive.ts'
 import type { BodyDecoder } from '../../../http/exchange/request-sender.ts'
@@ -14,6 +15,7 @@ import { hashName } from '../../../http/message/header-table.ts'
 import { UNKNOWN } from '../../../http/message/response-head.ts'
 import type { Plan } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
+import { NO_BYTES } from '../../../lib/bytes.ts'
 
 const CONTENT_TYPE = hashName('content-type')
 const ACCEPT = hashName('accept')
@@ -21,7 +23,6 @@ const TYPE = /^application\/grpc-web(-text)?(\+[\w.-]+)?\s*(?:;|$)/i
 const GRPC_TYPE = /^application\/grpc(\+[\w.-]+)?\s*(?:;|$)/i
 const DEFAULT_SUFFIX = '+proto'
 const TRAILERS_FLAG = 0x80
-const NO_BYTES = Buffer.alloc(0)
 
 /** The directive, mounted by the gRPC module. */
 export const webDirectives = {

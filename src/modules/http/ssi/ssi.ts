@@ -2,10 +2,11 @@
  * ngx_http_ssi_filter_module: commands in pages (server-side includes). A page is worked on as it passes; what it
  * includes runs beside it and takes its place in the response, unless the page says that it waits.
  */
+
 import { flag, size } from '../../../config/args.ts'
 import { type ConfOf, directive, directives } from '../../../config/directive.ts'
 import { httpModule } from '../../../http/compile/module.ts'
-import { type BodySink, FLUSH, LAST, LENT, NO_BYTES, STABLE } from '../../../http/message/body.ts'
+import { type BodySink, FLUSH, LAST, LENT, STABLE } from '../../../http/message/body.ts'
 import { MimeSet, mimeTypes } from '../../../http/message/mime-set.ts'
 import { UNKNOWN } from '../../../http/message/response-head.ts'
 import type { Request } from '../../../http/request/request.ts'
@@ -13,6 +14,7 @@ import { defineSlot } from '../../../http/request/slots.ts'
 import { HoldingFilter } from '../../../http/response/holding-filter.ts'
 import { type OrderedBody, orderedBody } from '../../../http/subrequest/ordered-body.ts'
 import type { Subrequest } from '../../../http/subrequest/subrequest.ts'
+import { NO_BYTES } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import { strftime } from '../../../lib/strftime.ts'
 import { ERROR } from '../../../log/error-log.ts'
