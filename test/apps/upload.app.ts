@@ -9,6 +9,7 @@ import http from 'node:http'
 import type net from 'node:net'
 import { after, before, test } from 'node:test'
 import { type Server, startViaduct } from '../harness/server.ts'
+import { standstill } from '../harness/wait.ts'
 import { engineOf, MemoryWatch } from './processes.ts'
 
 const SIZE = 200 * 1024 * 1024
@@ -154,18 +155,10 @@ async function readSlowly(target: string): Promise<Arrived & { readonly unreadMa
     const before = Math.floor((size * PAUSES) / SIZE)
     size += piece.length
     if (Math.floor((size * PAUSES) / SIZE) === before) continue
-    await standstill()
+    await standstill(() => written)
     unreadMax = Math.max(unreadMax, written - size)
   }
   return { size, sha256: hash.digest('hex'), unreadMax }
-}
-
-/** Resolves when the back end has not been able to write for a while. */
-async function standstill(): Promise<void> {
-  for (let seen = -1; seen !== written; ) {
-    seen = written
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
 }
 
 for (const target of ['/small-file', '/no-file', '/unbuffered']) {

@@ -8,9 +8,9 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Prefix } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const POLL_MS = 10
 const CONF = `daemon off; worker_processes 2; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log; events { }
 http {
   server { listen 127.0.0.1:%%PORT_0%%; location / { return 200 "installed\\n"; } location /files/ { root %%DIR%%; } }
@@ -71,7 +71,7 @@ test('serves in the process that was started, reloads, and says nothing of its o
   const said: string[] = []
   for (const stream of [server.stdout, server.stderr]) stream.setEncoding('utf8').on('data', (text) => said.push(text))
   try {
-    await until(server, () => prefix.read('nginx.pid') !== '')
+    await untilServed(server, () => prefix.read('nginx.pid') !== '')
     assert.equal(Number(prefix.read('nginx.pid')), server.pid)
     const url = `http://127.0.0.1:${prefix.port()}/`
     assert.equal(await (await fetch(url)).text(), 'installed\n')
@@ -79,7 +79,7 @@ test('serves in the process that was started, reloads, and says nothing of its o
     assert.equal(await file.text(), '<p>a</p>')
     prefix.write('nginx.conf', CONF.replace('installed', 'reloaded'))
     server.kill('SIGHUP')
-    await until(server, async () => (await (await fetch(url)).text()) === 'reloaded\n')
+    await untilServed(server, async () => (await (await fetch(url)).text()) === 'reloaded\n')
   } finally {
     server.kill('SIGQUIT')
   }
@@ -96,9 +96,9 @@ test('says what to do where Node is too old', () => {
   assert.match(stderr, /^viaduct: Node 24 or newer is needed/)
 })
 
-async function until(server: ChildProcess, condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) {
+function untilServed(server: ChildProcess, condition: () => boolean | Promise<boolean>): Promise<void> {
+  return until('the server is there', () => {
     assert.equal(server.exitCode, null, 'the server ended')
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-  }
+    return condition()
+  })
 }

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { Peer, reply } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
+import { standstill } from '../harness/wait.ts'
 
 /** More than the kernel's buffers of two connections hold. */
 const SIZE = 40_000_000
@@ -115,7 +116,7 @@ test('the file has a limit: then the back end waits', async () => {
   await using server = await startViaduct(conf(source, 'proxy_max_temp_file_size 1m;'))
   const socket = await askSlowly(server)
   await server.logged(/temporary file/)
-  await standstill(server, source)
+  await standstill(() => source.socket.writableLength)
   assert.ok(!source.done)
   assert.deepEqual(await bodyOf(socket), WHOLE)
 })
@@ -125,7 +126,7 @@ test('no file: proxy_max_temp_file_size 0', async () => {
   await using server = await startViaduct(conf(source, 'proxy_max_temp_file_size 0;'))
   const socket = await askSlowly(server)
   await server.until('it has begun', () => source.socket !== undefined)
-  await standstill(server, source)
+  await standstill(() => source.socket.writableLength)
   assert.ok(!source.done)
   assert.equal(openFiles(server, 'proxy').length, 0)
   assert.deepEqual(await bodyOf(socket), WHOLE)
@@ -136,7 +137,7 @@ test('buffering off: the back end waits for the client', async () => {
   await using server = await startViaduct(conf(source, 'proxy_buffering off;'))
   const socket = await askSlowly(server)
   await server.until('it has begun', () => source.socket !== undefined)
-  await standstill(server, source)
+  await standstill(() => source.socket.writableLength)
   assert.ok(!source.done)
   assert.equal(openFiles(server, 'proxy').length, 0)
   assert.deepEqual(await bodyOf(socket), WHOLE)
@@ -194,15 +195,4 @@ function filesIn(folder: string): string[] {
     .readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ name }) => name)
-}
-
-/** Resolves when nothing leaves the back end any more. */
-async function standstill(server: Server, source: Source): Promise<void> {
-  let left = -1
-  await server.until('nothing moves', async () => {
-    const before = left
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    left = source.socket.writableLength
-    return left === before
-  })
 }

@@ -7,6 +7,7 @@ import { Certificates } from '../harness/certificates.ts'
 import { reply } from '../harness/peer.ts'
 import { startViaduct } from '../harness/server.ts'
 import { TlsPeer } from '../harness/tls-peer.ts'
+import { standstill } from '../harness/wait.ts'
 
 const certificates = new Certificates()
 after(() => certificates.remove())
@@ -47,10 +48,7 @@ test('a client that reads late holds up the back end, and gets all of it', async
   const response = await fetch(server.url('/'))
   const [socket] = peer.sockets
   // Nothing moves any more when everybody's buffers are full.
-  for (let before = -1; before !== socket!.bytesWritten; ) {
-    before = socket!.bytesWritten
-    await new Promise((resolve) => setTimeout(resolve, 200))
-  }
+  await standstill(() => socket!.bytesWritten)
   assert.ok(socket!.writableLength > 0)
   assert.equal((await response.arrayBuffer()).byteLength, large.length)
 })

@@ -8,6 +8,7 @@ import { after, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
 import { freePorts } from '../harness/ports.ts'
 import { startViaduct } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
 
 const NGINX = '/usr/sbin/nginx'
 const certificates = new Certificates()
@@ -24,7 +25,7 @@ async function startNginx(server: string): Promise<{ port: number } & AsyncDispo
   fs.writeFileSync(`${dir}/nginx.conf`, conf)
   const child = spawn(NGINX, ['-p', dir, '-e', `${dir}/nginx.log`, '-c', `${dir}/nginx.conf`], { stdio: 'ignore' })
   const ended = once(child, 'exit')
-  while (!(await listens(port!))) await new Promise((resolve) => setTimeout(resolve, 10))
+  await until('nginx listens', () => listens(port!))
   return {
     port: port!,
     async [Symbol.asyncDispose]() {
