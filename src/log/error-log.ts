@@ -1,6 +1,7 @@
 /**
  * The error log. One `ErrorLog` stands for the list of `error_log` directives that holds in a place, each with its own
- * level; a line is formatted once and written at once, whole, so that lines of several threads do not mix.
+ * level; a line is formatted once and written at once, whole, so that lines of several threads do not mix. Whatever a
+ * message is made of, it stays one line: control characters are written as `\x0A`.
  *
  *     2026/11/20 04:27:41 [error] 812#815: *7 open() "/x" failed (2: No such file or directory), client: 127.0.0.1
  */
@@ -78,7 +79,7 @@ export class ErrorLog {
   write(level: number, message: string, context?: LogContext): void {
     const forced = context?.debugConnection === true
     if (level > this.level && !forced) return
-    const text = level !== DEBUG && context !== undefined ? message + context.describe() : message
+    const text = escaped(level !== DEBUG && context !== undefined ? message + context.describe() : message)
     this.#toSinks(level, text, context === undefined ? 0 : context.connection, forced)
     if (this.consoleName !== '' && level <= WARN && !this.#hasStderr(level)) {
       STDERR_FILE.write(`${this.consoleName}: [${LEVEL_NAMES[level]!}] ${text}\n`)
@@ -122,6 +123,18 @@ const STDERR_TARGET: LogTarget = new FileTarget(STDERR_FILE)
 export const NULL_LOG: ErrorLog = new ErrorLog([])
 
 const IDS = `${process.pid}#${systemThreadId()}`
+
+const CONTROL = /[\0-\x1f\x7f]/
+const CONTROLS = /[\0-\x1f\x7f]/g
+
+/** What came from outside may hold anything; it must not look like lines of the log, nor steer a terminal. */
+function escaped(text: string): string {
+  return CONTROL.test(text) ? text.replace(CONTROLS, escapedChar) : text
+}
+
+function escapedChar(char: string): string {
+  return '\\x' + char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')
+}
 
 function cut(line: string): string {
   return line.length < LINE_SIZE_MAX ? line : line.slice(0, LINE_SIZE_MAX - 1)

@@ -311,7 +311,7 @@ test('limits a field line to one large buffer', () => {
   assert.equal(parse(`GET / HTTP/1.0\r\n${field(128)}\r\n`, small).code, errors.DONE)
   assert.equal(parse(`GET / HTTP/1.0\r\n${field(129)}\r\n`, small).code, errors.FIELD_TOO_LONG)
   assert.equal(parse(`GET / HTTP/1.0\r\nA: ${'a'.repeat(300)}`, small).code, errors.FIELD_TOO_LONG)
-  assert.match(parser.logMessage(), /^client sent too long header line: "A: aaa/)
+  assert.match(parser.logMessage(), /^client sent too long header line: "A: \.\.\./)
   assert.equal(parse(`GET / HTTP/1.0\r\n${'n'.repeat(300)}`, small).code, errors.FIELD_TOO_LONG)
   assert.equal(errors.REQUEST_ERRORS[errors.FIELD_TOO_LONG]!.status, 494)
 })

@@ -41,6 +41,17 @@ class Memory {
   }
 }
 
+test('a message is one line, whatever it is made of', () => {
+  const memory = new Memory()
+  const log = new ErrorLog([{ level: DEBUG, target: memory }])
+  for (const level of [ERROR, DEBUG]) {
+    memory.lines = []
+    log.write(level, 'a\nb\r\0c\x1b[31m\x7f\td', { ...context(), describe: () => ', request: "GET /\n"' })
+    const told = level === DEBUG ? '' : ', request: "GET /\\x0A"'
+    assert.deepEqual(memory.lines, [`${level} *7 a\\x0Ab\\x0D\\x00c\\x1B[31m\\x7F\\x09d${told}\n`])
+  }
+})
+
 test('writes lines in nginx form, and creates the file before the first', () => {
   inFolder((folder) => {
     const files = new LogFiles()
@@ -89,11 +100,11 @@ test('cuts long lines and keeps bytes as they are', () => {
     const files = new LogFiles()
     const path = join(folder, 'error.log')
     const log = new ErrorLog([{ level: ERROR, target: fileTarget(files.open(path)) }])
-    log.write(ERROR, 'bytes \xff\x01')
+    log.write(ERROR, 'bytes \xff\x80')
     log.write(ERROR, 'text €')
     log.write(ERROR, 'x'.repeat(5000))
     const [bytes, text, long] = readFileSync(path, 'latin1').split('\n')
-    assert.ok(bytes!.endsWith('bytes \xff\x01'))
+    assert.ok(bytes!.endsWith('bytes \xff\x80'))
     assert.ok(text!.endsWith('text \xe2\x82\xac'))
     assert.equal(long!.length, 2047)
     files.close()

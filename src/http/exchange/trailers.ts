@@ -1,6 +1,7 @@
 /** The trailers of a response, as they came and as they are passed on. */
 import { ERROR } from '../../log/error-log.ts'
 import { hashName } from '../message/header-table.ts'
+import { loggedLine } from '../message/logged-field.ts'
 import type { Request } from '../request/request.ts'
 import type { ExchangeConf } from './conf.ts'
 
@@ -37,7 +38,10 @@ function trailerLines(r: Request, conf: ExchangeConf, section: string): string |
     if (line === '') continue
     const [, name, value] = TRAILER.exec(line) ?? []
     if (name === undefined || CONTROL.test(line)) {
-      r.logError(ERROR, `upstream sent invalid trailer: "${line.replace(/[^ -~]/g, '?')}" while reading upstream`)
+      r.logError(
+        ERROR,
+        `upstream sent invalid trailer: "${loggedLine(line).replace(/[^ -~]/g, '?')}" while reading upstream`,
+      )
       return undefined
     }
     const lower = name.toLowerCase()

@@ -6,6 +6,7 @@
 
 import { REQUEST_LIMITS, type RequestLimits } from '../message/head-limits.ts'
 import { HeaderTable } from '../message/header-table.ts'
+import { loggedField, loggedLine } from '../message/logged-field.ts'
 import { CONNECT, methodName } from '../message/method.ts'
 import {
   CONNECT_REFUSED,
@@ -160,15 +161,19 @@ export class RequestParser {
     const { lines, headers, facts } = this
     if (this.#code === INVALID_FIELD) {
       const byte = headers.text.charCodeAt(lines.errorAt)
-      return headers.text.slice(lines.errorStart, lines.errorAt) + '\\x' + byte.toString(16).padStart(2, '0')
+      return (
+        loggedLine(headers.text.slice(lines.errorStart, lines.errorAt)) + '\\x' + byte.toString(16).padStart(2, '0')
+      )
     }
-    if (this.#code === FIELD_TOO_LONG) return headers.text.slice(lines.errorStart, lines.errorStart + LOGGED_MAX)
+    if (this.#code === FIELD_TOO_LONG)
+      return loggedLine(headers.text.slice(lines.errorStart, lines.errorStart + LOGGED_MAX))
     const index = facts.errorIndex
     if (index < 0) return ''
     const name = headers.lowerName(index)
     if (name === 'transfer-encoding' && headers.find(headers.hash(index), name) === index) return headers.value(index)
     const previous = headers.find(headers.hash(index), name)
-    return `"${headers.name(index)}: ${headers.value(index)}", previous value: "${headers.name(previous)}: ${headers.value(previous)}"`
+    const before = loggedField(headers.name(previous), headers.value(previous))
+    return `"${loggedField(headers.name(index), headers.value(index))}", previous value: "${before}"`
   }
 }
 

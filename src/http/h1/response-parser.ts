@@ -6,6 +6,7 @@
 
 import type { LineRules } from '../message/head-limits.ts'
 import { HeaderTable, hashName } from '../message/header-table.ts'
+import { loggedField, loggedLine } from '../message/logged-field.ts'
 import { DONE, NEED_MORE } from '../message/request-errors.ts'
 import { parseLength } from '../message/request-facts.ts'
 import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE } from './field-lines.ts'
@@ -197,12 +198,14 @@ export class ResponseParser {
     const index = this.#errorIndex
     if (this.#code === BAD_FIELD) {
       const byte = headers.text.charCodeAt(lines.errorAt)
-      return headers.text.slice(lines.errorStart, lines.errorAt) + '\\x' + byte.toString(16).padStart(2, '0')
+      return (
+        loggedLine(headers.text.slice(lines.errorStart, lines.errorAt)) + '\\x' + byte.toString(16).padStart(2, '0')
+      )
     }
     if (this.#code === BAD_CODING) return headers.value(index)
-    const line = `${headers.name(index)}: ${headers.value(index)}`
+    const line = loggedField(headers.name(index), headers.value(index))
     if (this.#code !== REPEATED_FRAMING) return line
     const first = headers.find(headers.hash(index), headers.lowerName(index))
-    return `"${line}", previous value: "${headers.name(first)}: ${headers.value(first)}"`
+    return `"${line}", previous value: "${loggedField(headers.name(first), headers.value(first))}"`
   }
 }

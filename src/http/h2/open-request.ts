@@ -6,6 +6,7 @@
 import { clock } from '../../lib/clock.ts'
 import { randomId } from '../../lib/random.ts'
 import { hashName } from '../message/header-table.ts'
+import { loggedField } from '../message/logged-field.ts'
 import { CONNECT, GET, methodBit } from '../message/method.ts'
 import { DONE, NO_HOST, REQUEST_ERRORS } from '../message/request-errors.ts'
 import type { RequestFacts } from '../message/request-facts.ts'
@@ -115,7 +116,7 @@ function detail(facts: RequestFacts, r: Request): string {
   if (index < 0) return ''
   const name = headers.lowerName(index)
   const previous = headers.find(headers.hash(index), name)
-  return `"${name}: ${headers.value(index)}", previous value: "${name}: ${headers.value(previous)}"`
+  return `"${loggedField(name, headers.value(index))}", previous value: "${loggedField(name, headers.value(previous))}"`
 }
 
 /** Turns an extended CONNECT into the upgrade of HTTP/1.1; false: it was refused. */

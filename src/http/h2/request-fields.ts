@@ -8,6 +8,7 @@
 
 import type { LineRules } from '../message/head-limits.ts'
 import { type HeaderTable, hashName } from '../message/header-table.ts'
+import { loggedValue } from '../message/logged-field.ts'
 import { CR, LF, METHOD, NAME, SPACE } from '../message/tokens.ts'
 import { CONNECTION_FIELDS } from './connection-fields.ts'
 import type { FieldReceiver } from './wire/hpack-decoder.ts'
@@ -91,7 +92,7 @@ export class RequestFields implements FieldReceiver {
     this.#regular = true
     if (soundNames[hash & 0xff] !== name && !this.#checkName(name, hash)) return
     if (!soundValue(value)) {
-      this.#refuse(`sent header "${name}" with invalid value: "${value}"`)
+      this.#refuse(`sent header "${name}" with invalid value: "${loggedValue(name, value)}"`)
       return
     }
     if (hash === COOKIE && name === 'cookie') {

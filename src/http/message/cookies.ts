@@ -14,8 +14,3 @@ export function cookieValue(headers: HeaderTable, name: string): string | undefi
   }
   return undefined
 }
-
-/** The whole Cookie field, for messages. */
-export function cookieField(headers: HeaderTable): string {
-  return headers.joined(COOKIE, 'cookie', '; ') ?? ''
-}

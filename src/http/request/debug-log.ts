@@ -3,6 +3,7 @@
  * the location that serves it, how it ended. The wording is nginx's, which tools and people search for.
  */
 import { DEBUG } from '../../log/error-log.ts'
+import { loggedField } from '../message/logged-field.ts'
 import type { Request } from './request.ts'
 
 /** The head has been read; `r.server` is known. */
@@ -14,7 +15,7 @@ export function debugHead(r: Request): void {
   log.write(DEBUG, `http args: "${r.args}"`, r)
   const { headers } = r
   for (let i = 0; i < headers.count; i++) {
-    log.write(DEBUG, `http header: "${headers.name(i)}: ${headers.value(i)}"`, r)
+    log.write(DEBUG, `http header: "${loggedField(headers.name(i), headers.value(i))}"`, r)
   }
 }
 

@@ -7,7 +7,7 @@ import { bits, number, oneOf, text, word } from '../../config/args.ts'
 import { type Args, type ConfOf, directive } from '../../config/directive.ts'
 import { parseSeconds } from '../../config/units.ts'
 import { httpModule } from '../../http/compile/module.ts'
-import { cookieField, cookieValue } from '../../http/message/cookies.ts'
+import { cookieValue } from '../../http/message/cookies.ts'
 import type { LocationConf } from '../../http/request/location.ts'
 import type { Getter } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
@@ -152,20 +152,20 @@ function stateOf(r: Request, userId: UserId): State {
   const known = r.get(states)
   if (known !== undefined) return known
   const cookie = cookieValue(r.headers, userId.lowerName)
-  const state: State = { got: decode(r, cookie), cookie: cookie ?? '', set: undefined, fresh: false }
+  const state: State = { got: decode(r, userId, cookie), cookie: cookie ?? '', set: undefined, fresh: false }
   r.set(states, state)
   return state
 }
 
-function decode(r: Request, cookie: string | undefined): Buffer | undefined {
+function decode(r: Request, { name }: UserId, cookie: string | undefined): Buffer | undefined {
   if (cookie === undefined) return undefined
   if (cookie.length < ENCODED) {
-    r.logError(ERROR, `client sent too short userid cookie "${cookieField(r.headers)}"`)
+    r.logError(ERROR, `client sent too short userid cookie "${name}=${cookie}"`)
     return undefined
   }
   const encoded = cookie.slice(0, ENCODED)
   if (!/^[A-Za-z0-9+/]+$/.test(encoded)) {
-    r.logError(ERROR, `client sent invalid userid cookie "${cookieField(r.headers)}"`)
+    r.logError(ERROR, `client sent invalid userid cookie "${name}=${cookie}"`)
     return undefined
   }
   const bytes = Buffer.from(encoded, 'base64')

@@ -5,6 +5,7 @@ import type { Peer } from '../../../upstream/peer.ts'
 import { type ConnectionPool, type ConnectOptions, PeerConnection } from '../../../upstream/pool.ts'
 import { encodeField } from '../../h2/wire/hpack-encoder.ts'
 import { HeaderTable } from '../../message/header-table.ts'
+import { loggedField, loggedValue } from '../../message/logged-field.ts'
 import type { Request } from '../../request/request.ts'
 import {
   BODY_BROKEN,
@@ -118,12 +119,12 @@ class Http2Codec implements Codec, StreamReader {
     if (soundNames.has(name) || (NAME.test(name) && remember(name))) {
       if (!BROKEN_VALUE.test(value)) return true
     }
-    this.#fail(`upstream sent invalid header: "${shown(name)}: ${shown(value)}"`)
+    this.#fail(`upstream sent invalid header: "${shown(name)}: ${shown(loggedValue(name, value))}"`)
     return false
   }
 
   #onStatus(name: string, value: string): void {
-    if (name !== ':status') return this.#fail(`upstream sent invalid header "${shown(name)}: ${shown(value)}"`)
+    if (name !== ':status') return this.#fail(`upstream sent invalid header "${shown(loggedField(name, value))}"`)
     if (this.status !== 0) return this.#fail('upstream sent duplicate :status header')
     if (!/^\d{3}$/.test(value)) return this.#fail(`upstream sent invalid :status "${shown(value)}"`)
     const status = Number(value)
