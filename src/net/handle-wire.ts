@@ -197,6 +197,27 @@ export class HandleWire extends Wire {
     if (error !== 0) this.#failLater(error)
   }
 
+  /** Bytes of the peer are read, and nobody has stopped that. */
+  get reading(): boolean {
+    return this.#reading
+  }
+
+  /** Both directions are open, and the owner has got all that was received. */
+  get intact(): boolean {
+    return !this.#dead && !this.#atEnd && !this.#ending
+  }
+
+  /** Another conversation may begin: nothing of the last one is left on the way in either direction. */
+  get fresh(): boolean {
+    return this.intact && this.still
+  }
+
+  /** Takes a fresh wire out of the state that the last conversation has left it in: it reads, and waits for nothing. */
+  renew(): void {
+    this.forgetDrain()
+    this.resume()
+  }
+
   setNoDelay(): void {
     if (!this.#dead) this.#handle.setNoDelay?.(true)
   }

@@ -177,6 +177,10 @@ export abstract class TlsWire extends HandleWire {
     }
   }
 
+  override get intact(): boolean {
+    return super.intact && this.open && this.#held.length === 0 && !this.#endHeld && !this.#endQueued
+  }
+
   override pause(): void {
     this.#paused = true
     super.pause()

@@ -132,6 +132,16 @@ export abstract class Wire implements Corked, TimerOwner {
     this.#drainWanted = true
   }
 
+  /** Nothing is on its way out, and nothing will be: neither bytes nor an end of the stream. */
+  protected get still(): boolean {
+    return this.pendingBytes === 0 && !this.#ending
+  }
+
+  /** Whoever asked for `onDrain` does not wait for it any more. */
+  protected forgetDrain(): void {
+    this.#drainWanted = false
+  }
+
   /** Bytes that the kernel has not taken yet. */
   get pendingBytes(): number {
     return this.kernelBytes + this.#text.length + this.#pieceBytes

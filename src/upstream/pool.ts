@@ -4,6 +4,7 @@
  * dropped: nothing it could say belongs to a request. A connection that carries several requests at once (HTTP/2) is
  * known here while it serves, too.
  */
+import { assert } from '../lib/assert.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
 import { type ConnectOwner, openHandle } from '../net/connect.ts'
@@ -67,6 +68,8 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   readonly #tls: TlsClientWire | undefined
   #pool: ConnectionPool | undefined
   readonly #timer = new Timer(this)
+  /** Nobody knows yet whether bytes have come behind the last response. */
+  #settling = false
 
   constructor(peer: Peer, options: ConnectOptions) {
     this.peer = peer
@@ -112,16 +115,50 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     return `${what}${why === '' ? '' : ` ${why}`} while ${this.doing}`
   }
 
+  /**
+   * Nothing of the requests that it has served is left on it, so that others may use it. What carries several requests at
+   * once sorts out itself what belongs to whom, and may have something to say at any time.
+   */
+  get fresh(): boolean {
+    return this.multiplexer === undefined ? this.wire.fresh : this.wire.intact
+  }
+
+  /** It may be taken. */
+  get rested(): boolean {
+    return !this.#settling && this.fresh
+  }
+
   /** The pool takes it over until `wake`. */
   sleep(pool: ConnectionPool, timeoutMs: number): void {
+    const { wire } = this
     this.#pool = pool
     this.user = undefined
-    this.wire.owner = this.multiplexer ?? this
+    wire.owner = this.multiplexer ?? this
+    if (!wire.reading) this.#settle()
+    wire.renew()
     setTimer(this.#timer, timeoutMs)
+    assert(this.fresh, 'a connection enters the pool fresh')
+    assert(wire.reading, 'an idle connection is read')
+  }
+
+  /**
+   * Reading was stopped, so that bytes behind the response may have arrived unseen: the kernel is asked first. It is when
+   * the event loop comes to its sockets the next time, which is between these two.
+   */
+  #settle(): void {
+    this.#settling = true
+    setImmediate(settling, this)
+  }
+
+  /** The kernel had nothing to say. */
+  settled(): void {
+    this.#settling = false
   }
 
   /** Leaves the pool for another request. */
   wake(): void {
+    assert(this.wire.owner === (this.multiplexer ?? this), "an idle connection is nobody else's")
+    assert(this.wire.reading, 'an idle connection was read')
     this.#pool = undefined
     this.#timer.purpose = 0
   }
@@ -156,6 +193,14 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     this.wire.owner = NOBODY
     this.wire.destroy()
   }
+}
+
+function settling(connection: PeerConnection): void {
+  setImmediate(settled, connection)
+}
+
+function settled(connection: PeerConnection): void {
+  connection.settled()
 }
 
 /** The idle connections of one group in one worker. */
@@ -199,7 +244,8 @@ export class ConnectionPool {
     for (let i = idle.length - 1; i >= 0; i--) {
       const connection = idle[i]!
       if ((connection.multiplexer !== undefined) !== shared || connection.multiplexer?.hasRoom === false) continue
-      if (!this.#suits(connection, peer, tag, security)) continue
+      // One that is closing is still here until the system has let go of it.
+      if (!connection.rested || !this.#suits(connection, peer, tag, security)) continue
       if (i === idle.length - 1) idle.pop()
       else idle.splice(i, 1)
       connection.wake()
@@ -229,11 +275,11 @@ export class ConnectionPool {
     if (at >= 0) this.#shared.splice(at, 1)
   }
 
-  /** Keeps a connection, or closes it when it has served its time. */
+  /** Keeps a connection, or closes it when it has served its time, or something of its last request is left on it. */
   give(connection: PeerConnection, tag: string): void {
     const { max, timeoutMs } = this.options
     if (connection.multiplexer !== undefined) this.unshare(connection)
-    if (this.#closed || connection.wire.closed || this.#usedUp(connection)) {
+    if (this.#closed || !connection.fresh || this.#usedUp(connection)) {
       connection.close()
       return
     }

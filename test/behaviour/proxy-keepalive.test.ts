@@ -1,5 +1,6 @@
 /** Connections to back ends that are kept: when they are used again, when not, and what happens to dead ones. */
 import assert from 'node:assert/strict'
+import net from 'node:net'
 import { test } from 'node:test'
 import { Peer, reply } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
@@ -7,7 +8,7 @@ import { type Server, startViaduct } from '../harness/server.ts'
 const conf = (peer: Peer, keepalive = 'keepalive 4;', more = '') => `http { access_log %%DIR%%/access.log all;
   log_format all '$status|$upstream_addr|$upstream_connect_time';
   upstream group { server 127.0.0.1:${peer.port}; ${keepalive} }
-  server { listen 127.0.0.1:%%PORT_0%%; location / { proxy_pass http://group; ${more} } } }`
+  server { listen 127.0.0.1:%%PORT_0%%; location / { proxy_pass http://group; ${more} } location /turn { return 200; } } }`
 
 async function ask(server: Server, target = '/'): Promise<string> {
   return server.raw(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
@@ -171,3 +172,32 @@ test('Connection: close to the back end is no reason to keep it', async () => {
   for (let i = 0; i < 2; i++) await ask(server)
   assert.equal(peer.sockets.length, 2)
 })
+
+/** What leaves a connection unread when its response ends. */
+const UNREAD: Readonly<Record<string, readonly [directives: string, size: number]>> = {
+  'a response kept back by the rate': ['proxy_limit_rate 1000;', 1500],
+  'a response whose client was slow': ['proxy_buffering off;', 3_000_000],
+  'a response that filled its buffers': ['proxy_max_temp_file_size 0;', 3_000_000],
+}
+
+for (const [what, [directives, size]] of Object.entries(UNREAD)) {
+  for (const chunked of [false, true]) {
+    test(`used again after ${what}${chunked ? ', in chunks' : ''}`, async () => {
+      const body = 'x'.repeat(size)
+      const inChunks = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+      await using peer = await Peer.start(({ line }) =>
+        line.includes('/next') ? reply('next') : chunked ? inChunks : reply(body),
+      )
+      await using server = await startViaduct(conf(peer, undefined, directives))
+      const client = net.connect(server.port(), '127.0.0.1').setEncoding('latin1')
+      client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+      let received = 0
+      for await (const piece of client) received += (piece as string).length
+      assert.ok(received > size)
+      // The event loop has to have looked at the connection once.
+      await ask(server, '/turn')
+      assert.match(await ask(server, '/next'), /\r\n\r\nnext$/)
+      assert.equal(peer.sockets.length, 1)
+    })
+  }
+}

@@ -353,7 +353,7 @@ export class Exchange
         this.#logHead(this.#refusedBeforeWork ? INFO : LOG_ERROR, codec.problem)
         return this.#fail(INVALID_HEADER)
       default:
-        if (this.#onHead() && head.at < head.end) this.#body(head.buffer, head.at, head.end)
+        if (this.#onHead() && head.more) this.#body(head.buffer, head.at, head.end)
     }
   }
 
@@ -382,9 +382,16 @@ export class Exchange
     this.#state = BODY
     this.#arm(READ_TIMEOUT, conf.transport.read_timeout)
     if (!codec.bodyDone && !r.headerOnly) return true
-    this.#finishPeer(codec.bodyDone)
+    this.#finishPeer(this.#endsWithHead)
     this.pump.end()
     return false
+  }
+
+  /** The head was the whole response; false: there is a body, or something behind a response that has none. */
+  get #endsWithHead(): boolean {
+    if (!this.codec.bodyDone) return false
+    if (this.#headReader.more) this.#extraData(false)
+    return !this.#headReader.more
   }
 
   /** `error_page` for a status of the back end, or its X-Accel-Redirect: the response itself is not passed on. */
@@ -393,7 +400,7 @@ export class Exchange
     const intercepted = interceptStatus(r, conf, codec)
     const redirected = intercepted === 0 ? redirectedByBackEnd(r, conf, codec) : undefined
     if (intercepted === 0 && redirected === undefined) return false
-    this.#finishPeer(codec.bodyDone)
+    this.#finishPeer(this.#endsWithHead)
     r.producer = undefined
     if (redirected === undefined) r.finish(intercepted)
     else redirected()
@@ -417,9 +424,11 @@ export class Exchange
       this.r.logError(LOG_ERROR, `${codec.problem} while reading upstream`)
       this.#breakOff()
     } else if (codec.bodyDone) {
-      if (at < end) this.#extraData()
+      // What is behind the end may have been kept back by the rate.
+      const extra = at < end || this.pump.held.length > 0
+      if (extra) this.#extraData(codec.contentLength < 0)
       if (!this.trailers.pass(this.r, this.conf)) return this.#breakOff()
-      this.#finishPeer(at === end)
+      this.#finishPeer(!extra)
       this.pump.end()
     } else if (this.pump.held.length > 0) this.#arm(RATE_PAUSE, RATE_STEP_MS)
     else this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
@@ -432,7 +441,7 @@ export class Exchange
     if (last) {
       // The peer is free before the client is told, since that may end the request.
       const at = end + codec.behindBody
-      if (at < this.#inputEnd) this.#extraData()
+      if (at < this.#inputEnd) this.#extraData(false)
       this.#finishPeer(at === this.#inputEnd)
     }
     this.pump.push(bytes, start, end, last)
@@ -446,8 +455,9 @@ export class Exchange
     if (this.conf.passTrailers) this.trailers.received = text
   }
 
-  #extraData(): void {
-    this.r.logError(WARN, 'upstream sent more data than specified in "Content-Length" header while reading upstream')
+  #extraData(chunked: boolean): void {
+    const what = chunked ? 'data after final chunk' : 'more data than specified in "Content-Length" header'
+    this.r.logError(WARN, `upstream sent ${what} while reading upstream`)
   }
 
   onSpoolFailed(problem: string): void {

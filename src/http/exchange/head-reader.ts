@@ -17,9 +17,15 @@ export class HeadReader {
   at = 0
   end = 0
 
+  /** Bytes have come behind the head. */
+  get more(): boolean {
+    return this.at < this.end
+  }
+
   /** Makes ready for another attempt. */
   begin(): void {
     this.#partial = this.buffer = NO_BYTES
+    this.at = this.end = 0
     this.#interimBytes = 0
   }
 

@@ -44,6 +44,7 @@ import {
   rstStream,
   SETTINGS,
   SETTINGS_ACK,
+  STREAM_CLOSED,
   settingsFrame,
   TABLE_SIZE_DEFAULT,
   u16,
@@ -75,6 +76,8 @@ const CONNECTION_START =
   windowUpdate(0, WINDOW_MAX - WINDOW_DEFAULT)
 
 const PING_DATA = 'still up'
+/** Streams that were given up and may still get frames, as far as they are remembered one by one. */
+const GIVEN_UP_MAX = 256
 const NOBODY: FieldReceiver = { onField() {} }
 
 export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexer, StreamSession {
@@ -85,6 +88,10 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   readonly #reader = new FrameReader(this, FRAME_SIZE_DEFAULT, FRAME_SIZE_DEFAULT)
   readonly #decoder = new HpackDecoder(TABLE_SIZE_DEFAULT)
   readonly #streams = new Map<number, H2Stream>()
+  /** Streams that we have given up: what the peer sent before it knew is theirs. Ascending. */
+  readonly #givenUp = new Set<number>()
+  /** Streams up to this one are not remembered any more. */
+  #forgotten = 0
   /** Streams that wait for the connection; undefined once it is open. */
   #waiting: Set<H2Stream> | undefined = new Set()
   #nextId = 1
@@ -124,6 +131,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   /** Another request may begin. */
   get hasRoom(): boolean {
     if (this.#retired || this.#doubted || this.#nextId > STREAM_ID_MAX) return false
+    // One that is closing is here until the system has let go of it.
+    if (this.#waiting === undefined && !this.connection.wire.intact) return false
     return this.#streams.size + (this.#waiting?.size ?? 0) < this.#streamsMax
   }
 
@@ -170,11 +179,24 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     if (!this.#streams.delete(stream.id) || this.#closed) return
     if (code >= 0) {
       this.connection.wire.write(rstStream(stream.id, code))
+      this.#remember(stream)
       if (this.#lastReadMs < stream.openedMs) this.#doubt()
     }
     if (this.#streams.size > 0) return
     if (this.#retired || this.pool === undefined) this.#close()
     else this.pool.give(this.connection, this.#tag)
+  }
+
+  #remember({ id, remoteEnded }: H2Stream): void {
+    if (remoteEnded) return
+    const ids = this.#givenUp
+    ids.add(id)
+    if (ids.size <= GIVEN_UP_MAX) return
+    for (const oldest of ids) {
+      ids.delete(oldest)
+      this.#forgotten = Math.max(this.#forgotten, oldest)
+      return
+    }
   }
 
   /**
@@ -261,9 +283,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   onDataHead(id: number, flags: number, size: number): boolean {
     if (this.#block.stream !== 0) return this.#unexpected(0)
     const stream = this.#streams.get(id)
-    if (stream === undefined && !this.#wasOpen(id)) {
-      return this.#fail(`upstream sent data frame for unknown stream ${id}`, PROTOCOL_ERROR)
-    }
+    if (stream === undefined && !this.#wasGivenUp(id)) return this.#misdirected('data frame', id)
     this.#controlFrames = 0
     if (size > this.#receiveWindow) return this.#violated('connection', size, this.#receiveWindow)
     this.#receiveWindow -= size
@@ -271,8 +291,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     this.#dataStream = stream
     this.#dataFlags = flags
     this.#dataLeft = size
-    if (stream === undefined) return true
-    if (stream.remoteEnded) return this.#fail(`upstream sent frame for closed stream ${id}`, PROTOCOL_ERROR)
+    if (stream === undefined) return this.#ignored(id, flags)
+    if (stream.remoteEnded) return this.#misdirected('data frame', id)
     if (!stream.headReceived) return this.#unexpected(0)
     if (size > stream.receiveWindow) return this.#violated('stream', size, stream.receiveWindow)
     stream.receiveWindow -= size
@@ -338,15 +358,33 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     return this.#fail(`upstream sent unexpected http2 frame: ${type}`, PROTOCOL_ERROR)
   }
 
-  /** A stream that we have opened, and that is over for us. */
+  /** A stream that we have opened, and that may be over for us. */
   #wasOpen(id: number): boolean {
     return (id & 1) === 1 && id < this.#nextId
+  }
+
+  /** A stream that is over for us, and was not for the peer, as far as that is known. */
+  #wasGivenUp(id: number): boolean {
+    return this.#wasOpen(id) && (id <= this.#forgotten || this.#givenUp.has(id))
+  }
+
+  /** A frame of a stream that was given up. */
+  #ignored(id: number, flags: number): true {
+    if ((flags & END_STREAM) !== 0) this.#givenUp.delete(id)
+    return true
+  }
+
+  /** Part of a response that has ended, or that nobody asked for: others shall not get it. */
+  #misdirected(what: string, id: number): false {
+    if (this.#wasOpen(id)) return this.#fail(`upstream sent frame for closed stream ${id}`, STREAM_CLOSED)
+    return this.#fail(`upstream sent ${what} for unknown stream ${id}`, PROTOCOL_ERROR)
   }
 
   // ---- header blocks -------------------------------------------------------------------------
 
   #onHeaders(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    if (!this.#wasOpen(id)) return this.#fail(`upstream sent frame for unknown stream ${id}`, PROTOCOL_ERROR)
+    const stream = this.#streams.get(id)
+    if (stream === undefined ? !this.#wasGivenUp(id) : stream.remoteEnded) return this.#misdirected('frame', id)
     const size = end - start
     const before = ((flags & PADDED) !== 0 ? 1 : 0) + ((flags & PRIORITY_FLAG) !== 0 ? 5 : 0)
     if (size < before) return this.#fail(`upstream sent headers frame with invalid length: ${size}`, PROTOCOL_ERROR)
@@ -376,15 +414,12 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   #onBlock(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
     this.#controlFrames = 0
     const stream = this.#streams.get(id)
-    if (stream?.remoteEnded === true) {
-      return this.#fail(`upstream sent frame for closed stream ${id}`, PROTOCOL_ERROR)
-    }
     const reader = stream?.reader
     reader?.beginBlock(end - start)
     if (!this.#decoder.decode(buffer, start, end, reader ?? NOBODY)) {
       return this.#fail(`upstream sent invalid header: ${this.#decoder.problem}`, PROTOCOL_ERROR)
     }
-    if (stream === undefined || reader === undefined) return true
+    if (stream === undefined || reader === undefined) return this.#ignored(id, flags)
     const ends = (flags & END_STREAM) !== 0
     reader.endBlock(ends)
     if (ends) this.#endOf(stream)

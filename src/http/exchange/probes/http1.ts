@@ -48,6 +48,8 @@ export class HttpProbe extends TcpProbe {
   #body = ''
   #bodySize = 0
   #headOnly = false
+  /** Bytes stand behind the answer: the next one on this connection could not be told from them. */
+  #extra = false
 
   constructor(owner: ProbeOwner, options: HttpProbeOptions) {
     super(owner, options)
@@ -59,6 +61,7 @@ export class HttpProbe extends TcpProbe {
     this.#inBody = false
     this.#body = ''
     this.#bodySize = 0
+    this.#extra = false
     this.#parser.reset(HEAD_SIZE_MAX)
     this.#decoder.reset()
     connection.requests++
@@ -110,14 +113,20 @@ export class HttpProbe extends TcpProbe {
   #readBody(bytes: Buffer): void {
     const { chunked, contentLength, status } = this.#parser
     const bodyless = status === 204 || status === 304 || this.#headOnly
-    if (bodyless) return this.#complete()
+    if (bodyless) {
+      this.#extra = bytes.length > 0
+      return this.#complete()
+    }
     if (chunked) {
-      if (this.#decoder.decode(bytes, 0, bytes.length, this) === MALFORMED) {
+      const at = this.#decoder.decode(bytes, 0, bytes.length, this)
+      this.#extra = at < bytes.length
+      if (at === MALFORMED) {
         this.result(false, 'upstream sent invalid chunked response')
       } else if (this.#decoder.finished || this.#bodySize >= BODY_SIZE_MAX) this.#complete()
       return
     }
     this.onBody(bytes, 0, bytes.length)
+    this.#extra = contentLength >= 0 && this.#bodySize > contentLength
     if ((contentLength >= 0 && this.#bodySize >= contentLength) || this.#bodySize >= BODY_SIZE_MAX) this.#complete()
   }
 
@@ -147,7 +156,7 @@ export class HttpProbe extends TcpProbe {
   #wantsToKeep(): boolean {
     const { requestsMax, keepTimeMs } = this.#http
     const { connection } = this
-    if (connection === undefined || connection.requests >= requestsMax) return false
+    if (this.#extra || connection === undefined || connection.requests >= requestsMax) return false
     const { close, keepAlive, version, chunked, contentLength } = this.#parser
     if (close && !keepAlive) return false
     if (version <= 1000 && !keepAlive) return false
