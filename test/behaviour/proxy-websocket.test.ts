@@ -150,6 +150,17 @@ test('an upgrade that is refused is an ordinary response', async () => {
 
 test('101 that nobody asked for is no tunnel', async () => {
   await using peer = await Peer.start(() => SWITCH)
-  await using server = await startViaduct(conf(peer))
-  assert.match(await server.raw('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 (502|101) /)
+  await using server = await startViaduct(
+    conf(
+      peer,
+      `} location /plain {
+    proxy_pass http://127.0.0.1:${peer.port}; } location /rest { proxy_pass http://127.0.0.1:${peer.port};`,
+    ),
+  )
+  assert.match(await server.raw('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 502 /)
+  await server.logged(/upstream sent unexpected status "101" while reading response header from upstream/)
+  // The client asked, and the back end was not told.
+  using client = await server.connect()
+  client.write(UPGRADE.replace('/chat', '/plain'))
+  await client.until(/^HTTP\/1\.1 502 /)
 })

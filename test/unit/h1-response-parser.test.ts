@@ -64,6 +64,10 @@ for (const line of [
   'HTTP/1.1\r\n',
   'HTTP/1.1 2x0',
   'HTTP/1.1 2000 ',
+  'HTTP/1.1 000 Nothing',
+  'HTTP/1.1 099 Nothing',
+  'HTTP/1.1 2 00 OK',
+  'HTTP/1.1 20 OK',
   'HTTP/1.1 200 OK\rX',
 ]) {
   test(`tells ${JSON.stringify(line)} from a status line`, () => {
@@ -84,6 +88,8 @@ test('takes framing, and closes after HTTP/1.0', () => {
   assert.equal(parse('HTTP/1.1 200 OK\r\nConnection: x, CLOSE\r\n\r\n').close, true)
   const old = parse('HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nUpgrade: a\r\n\r\n')
   assert.deepEqual([old.close, old.keepAlive, parser.upgradeIndex], [true, true, 1])
+  const both = parse('HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n')
+  assert.deepEqual([both.close, both.keepAlive], [true, false])
 })
 
 test('reads an interim response as a head of its own and keeps its fields out of the framing', () => {

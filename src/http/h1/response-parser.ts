@@ -12,7 +12,7 @@ import { parseLength } from '../message/request-facts.ts'
 import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE } from './field-lines.ts'
 import { NOT_A_STATUS_LINE, StatusLine } from './status-line.ts'
 
-/** The answer does not begin with a status line; nginx then passes all of it on as an HTTP/0.9 body with status 200. */
+/** The answer does not begin with a status line. nginx passes all of it on as an HTTP/0.9 body, which looks like a success. */
 export const NO_STATUS_LINE = 2
 /** The head does not fit into `proxy_buffer_size`. */
 export const HEAD_TOO_BIG = 3
@@ -72,7 +72,7 @@ export class ResponseParser {
   chunked = false
   /** The back end will close the connection after this answer: it said so, or it speaks HTTP/1.0. */
   close = false
-  /** Connection says keep-alive: what lets an HTTP/1.0 back end stay connected. */
+  /** Connection says keep-alive and not close: what lets an HTTP/1.0 back end stay connected. */
   keepAlive = false
   /** The index of the first Upgrade field, or -1. */
   upgradeIndex = -1
@@ -80,6 +80,8 @@ export class ResponseParser {
   #inFields = false
   #code = NEED_MORE
   #errorIndex = -1
+  /** Connection says close. */
+  #closeSaid = false
 
   constructor(headers: HeaderTable = new HeaderTable()) {
     this.headers = headers
@@ -91,7 +93,7 @@ export class ResponseParser {
     this.headers.reset()
     this.headLength = 0
     this.contentLength = this.upgradeIndex = this.#errorIndex = -1
-    this.chunked = this.close = this.keepAlive = this.#inFields = false
+    this.chunked = this.close = this.keepAlive = this.#inFields = this.#closeSaid = false
     this.#sizeMax = sizeMax
     this.#code = NEED_MORE
   }
@@ -175,6 +177,7 @@ export class ResponseParser {
       }
       if (length >= 0 && coding >= 0) return this.#refuse(LENGTH_WITH_CODING, i)
     }
+    if (this.#closeSaid) this.keepAlive = false
     return DONE
   }
 
@@ -184,7 +187,7 @@ export class ResponseParser {
       return
     }
     const lower = this.headers.value(index).toLowerCase()
-    if (lower.includes('close')) this.close = true
+    if (lower.includes('close')) this.close = this.#closeSaid = true
     if (lower.includes('keep-alive')) this.keepAlive = true
   }
 

@@ -1,6 +1,6 @@
 /**
- * Reads the status line of a back end's answer (ngx_http_parse_status_line). A line that is none is told apart from an
- * unfinished one, because nginx passes such an answer on as HTTP/0.9 instead of refusing it.
+ * Reads the status line of a back end's answer (ngx_http_parse_status_line). Stricter than nginx where that would let an
+ * answer pass for a success that is none: a status has three digits in a row, and none is below 100.
  */
 import { DONE, NEED_MORE } from '../message/request-errors.ts'
 import { CR, LF, SPACE } from '../message/tokens.ts'
@@ -70,6 +70,8 @@ export class StatusLine {
       return false
     this.major = 1
     this.minor = minor
+    // What is no status is left to the way byte by byte.
+    if (hundreds === 0) return false
     this.status = hundreds * 100 + tens * 10 + units
     this.textStart = 9
     this.#state = AFTER_STATUS
@@ -115,8 +117,8 @@ export class StatusLine {
   }
 
   #status(byte: number, digit: number, at: number): number {
-    if (byte === SPACE) return NEED_MORE
-    if (digit < 0 || digit > 9) return NOT_A_STATUS_LINE
+    if (byte === SPACE && this.#count === 0) return NEED_MORE
+    if (digit < 0 || digit > 9 || (digit === 0 && this.#count === 0)) return NOT_A_STATUS_LINE
     this.status = this.status * 10 + digit
     if (++this.#count < 3) return NEED_MORE
     this.textStart = at - 2

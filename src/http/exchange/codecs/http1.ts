@@ -1,6 +1,6 @@
 /** HTTP/1.x to a back end. */
 import { ChunkedDecoder, MALFORMED } from '../../h1/chunked.ts'
-import { NO_STATUS_LINE, ResponseParser } from '../../h1/response-parser.ts'
+import { ResponseParser } from '../../h1/response-parser.ts'
 import type { HeaderTable } from '../../message/header-table.ts'
 import { DONE, NEED_MORE } from '../../message/request-errors.ts'
 import type { Request } from '../../request/request.ts'
@@ -21,6 +21,10 @@ const LENGTH = 1
 const CHUNKED = 2
 const UNTIL_CLOSE = 3
 
+/** Heads before the final one. */
+const INTERIMS_MAX = 100
+const ASKS_UPGRADE = /^upgrade:/im
+
 class Http1Codec implements Codec {
   readonly #parser = new ResponseParser()
   readonly #decoder = new ChunkedDecoder()
@@ -28,8 +32,10 @@ class Http1Codec implements Codec {
   #framing = NONE
   #remaining = 0
   #headOnly = false
-  #http09 = false
+  /** The client asks for another protocol; whether the back end was asked stands in `#sent`. */
   #upgradeWanted = false
+  #sent = ''
+  #interims = 0
   problem = ''
   readonly behindBody = 0
 
@@ -37,19 +43,19 @@ class Http1Codec implements Codec {
     return this.#parser.headers
   }
   get status(): number {
-    return this.#http09 ? 200 : this.#parser.status
+    return this.#parser.status
   }
   get statusText(): string {
-    return this.#http09 ? '' : this.#parser.statusText
+    return this.#parser.statusText
   }
   get headLength(): number {
-    return this.#http09 ? 0 : this.#parser.headLength
+    return this.#parser.headLength
   }
   get contentLength(): number {
-    return this.#http09 ? -1 : this.#parser.contentLength
+    return this.#parser.contentLength
   }
   get upgraded(): boolean {
-    return this.#parser.status === 101 && this.#upgradeWanted
+    return this.#parser.status === 101 && this.#upgradeWanted && asksUpgrade(this.#sent)
   }
   get endsWithConnection(): boolean {
     return this.#framing === UNTIL_CLOSE
@@ -59,7 +65,7 @@ class Http1Codec implements Codec {
   }
   get keepAlive(): boolean {
     const { close, keepAlive, version } = this.#parser
-    return !this.#http09 && !(close && !keepAlive) && (version > 1000 || keepAlive) && this.#framing !== UNTIL_CLOSE
+    return !(close && !keepAlive) && (version > 1000 || keepAlive) && this.#framing !== UNTIL_CLOSE
   }
 
   begin(r: Request, sent: string, headMax: number): void {
@@ -67,9 +73,10 @@ class Http1Codec implements Codec {
     // The method that was sent, which `proxy_method` may have replaced, decides whether the answer has a body.
     this.#headOnly = sent.startsWith('HEAD ')
     this.#upgradeWanted = r.facts.upgradeIndex >= 0
+    this.#sent = sent
+    this.#interims = 0
     this.#framing = NONE
     this.#remaining = 0
-    this.#http09 = false
     this.problem = ''
     this.#decoder.reset()
     this.#parser.reset(headMax)
@@ -79,20 +86,21 @@ class Http1Codec implements Codec {
     const parser = this.#parser
     const code = parser.parse(buffer, start, end)
     if (code === NEED_MORE) return HEAD_MORE
-    if (code === NO_STATUS_LINE) {
-      this.#http09 = true
-      this.problem = 'upstream sent no valid HTTP/1.0 header'
-      this.#framing = UNTIL_CLOSE
-      return HEAD_DONE
-    }
-    if (code !== DONE) {
-      this.problem = parser.logMessage()
-      return HEAD_INVALID
-    }
+    if (code !== DONE) return this.#refuse(parser.logMessage())
     const { status } = parser
-    if (status < 200 && status !== 101) return HEAD_INTERIM
-    this.#frame(status)
+    if (status >= 200) this.#frame(status)
+    else if (status !== 101) return this.#interim()
+    else if (!this.upgraded) return this.#refuse('upstream sent unexpected status "101"')
     return HEAD_DONE
+  }
+
+  #interim(): number {
+    return ++this.#interims > INTERIMS_MAX ? this.#refuse('upstream sent too many interim responses') : HEAD_INTERIM
+  }
+
+  #refuse(problem: string): number {
+    this.problem = problem
+    return HEAD_INVALID
   }
 
   nextHead(): void {
@@ -101,7 +109,7 @@ class Http1Codec implements Codec {
 
   #frame(status: number): void {
     const { chunked, contentLength } = this.#parser
-    if (this.#headOnly || status === 204 || status === 304 || status === 101) this.#framing = NONE
+    if (this.#headOnly || status === 204 || status === 304) this.#framing = NONE
     else if (chunked) this.#framing = CHUNKED
     else if (contentLength >= 0) {
       this.#framing = LENGTH
@@ -130,6 +138,11 @@ class Http1Codec implements Codec {
         return start
     }
   }
+}
+
+/** `sent` is the request as it was sent, maybe with a body. */
+function asksUpgrade(sent: string): boolean {
+  return ASKS_UPGRADE.test(sent.slice(0, sent.indexOf('\r\n\r\n')))
 }
 
 /** HTTP/1.x as `proxy_pass` speaks it. */
