@@ -41,9 +41,13 @@ const BEFORE_THE_HEAD: readonly (readonly [why: string, frames: string, logged: 
   [
     'two lengths',
     head(OK, ['content-length', '1'], ['content-length', '1']),
-    /duplicate header line: "content-length" /,
+    /duplicate header line: "content-length: 1", previous value: "content-length: 1" /,
   ],
-  ['a length of letters', head(OK, ['content-length', 'x']), /upstream sent invalid "Content-Length" header /],
+  [
+    'a length of letters',
+    head(OK, ['content-length', 'x']),
+    /upstream sent invalid "Content-Length" header: "content-length: x" /,
+  ],
   ['a length without a body', head(OK, ['content-length', '3']), /upstream prematurely closed stream /],
   ['an interim head and no other', headFrames(1, [[':status', '103']], true), /upstream prematurely closed stream /],
   [

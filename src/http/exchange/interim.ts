@@ -11,7 +11,7 @@ import { isHidden } from './response-head.ts'
 
 const EARLY_HINTS = 103
 /** Fields of an interim response that speak of the connection to the back end. */
-const FRAMING = ['connection', 'keep-alive', 'transfer-encoding', 'content-length'].map((name) => ({
+const FRAMING = ['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'upgrade'].map((name) => ({
   name,
   hash: hashName(name),
 }))

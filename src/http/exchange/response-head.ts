@@ -3,6 +3,7 @@
  * on as it came. Runs of lines that are passed on unchanged are copied as one slice of text.
  */
 import { parseHttpDate } from '../../lib/http-date.ts'
+import { WARN } from '../../log/error-log.ts'
 import { type HeaderTable, hashName } from '../message/header-table.ts'
 import { GET, HEAD } from '../message/method.ts'
 import { normalizeUri, type UriParts } from '../message/uri.ts'
@@ -28,6 +29,25 @@ const ACCEL_BUFFERING = 12
 const ACCEL_CHARSET = 13
 const UPGRADE = 14
 const SET_COOKIE = 15
+const STATUS = 16
+const EXPIRES = 17
+const ACCEL_EXPIRES = 18
+const ACCEL_REDIRECT = 19
+
+/** Fields that stand once, as bits: the first counts (ngx_http_upstream_process_header_line). */
+const SINGLE =
+  (1 << STATUS) |
+  (1 << CONTENT_TYPE) |
+  (1 << DATE) |
+  (1 << LAST_MODIFIED) |
+  (1 << ETAG) |
+  (1 << SERVER) |
+  (1 << LOCATION) |
+  (1 << REFRESH) |
+  (1 << EXPIRES) |
+  (1 << ACCEL_EXPIRES) |
+  (1 << ACCEL_REDIRECT) |
+  (1 << ACCEL_LIMIT_RATE)
 
 /** Names that mean something here; the rest is copied. */
 const KINDS: ReadonlyMap<number, { readonly name: string; readonly kind: number }> = new Map(
@@ -50,13 +70,19 @@ const KINDS: ReadonlyMap<number, { readonly name: string; readonly kind: number 
       ['x-accel-charset', ACCEL_CHARSET],
       ['upgrade', UPGRADE],
       ['set-cookie', SET_COOKIE],
+      ['status', STATUS],
+      ['expires', EXPIRES],
+      ['x-accel-expires', ACCEL_EXPIRES],
+      ['x-accel-redirect', ACCEL_REDIRECT],
     ] as const
   ).map(([name, kind]) => [hashName(name), { name, kind }]),
 )
 
 const ACCEL_LIMIT_RATE_NAME = hashName('x-accel-limit-rate')
-const ACCEL_REDIRECT = hashName('x-accel-redirect')
+const ACCEL_REDIRECT_NAME = hashName('x-accel-redirect')
 const WWW_AUTHENTICATE = hashName('www-authenticate')
+/** `Request.version` from here on. */
+const HTTP2 = 20
 const parts: UriParts = { uri: '', args: '' }
 
 /** Tells whether a field is not for the client. */
@@ -80,11 +106,18 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
   let lines = ''
   let runStart = 0
   let runEnd = 0
+  let seen = 0
   for (let i = 0; i < table.count; i++) {
     if (table.hidden(i)) continue
     const known = KINDS.get(table.hash(i))
     const hidden = isHidden(conf, table, i)
     if (known !== undefined && table.nameIs(i, known.name)) {
+      const bit = 1 << known.kind
+      if ((seen & SINGLE & bit) !== 0) {
+        dropRepeated(r, table, i)
+        continue
+      }
+      seen |= bit
       if (applyKnown(r, conf, exchange, known.kind, i, hidden)) continue
     }
     if (hidden) continue
@@ -105,6 +138,28 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
   if (!conf.passTrailers || codec.bodyDone || (codec.contentLength >= 0 && !conf.protocol.framed)) return
   out.trailers = () => (out.trailerLines = exchange.trailers.sent)
   out.trailersOptional = codec.contentLength >= 0
+}
+
+/** A field that may stand once stands again: it has no effect, and nobody sees it. */
+function dropRepeated(r: Request, table: HeaderTable, index: number): void {
+  const first = table.find(table.hash(index), table.lowerName(index))
+  const line = `"${table.name(index)}: ${table.value(index)}"`
+  const before = `previous value: "${table.name(first)}: ${table.value(first)}"`
+  const doing = 'reading response header from upstream'
+  r.logError(WARN, `upstream sent duplicate header line: ${line}, ${before}, ignored while ${doing}`)
+  table.remove(index)
+}
+
+/** The same for a whole head that is not passed on. */
+function dropAllRepeated(r: Request, table: HeaderTable): void {
+  let seen = 0
+  for (let i = 0; i < table.count; i++) {
+    const known = KINDS.get(table.hash(i))
+    if (known === undefined || table.hidden(i) || !table.nameIs(i, known.name)) continue
+    const bit = 1 << known.kind
+    if ((seen & SINGLE & bit) !== 0) dropRepeated(r, table, i)
+    seen |= bit
+  }
 }
 
 /** Takes one field that has a meaning; false: it is to be copied like the others. */
@@ -131,7 +186,7 @@ function applyKnown(
       if (!hidden) out.etag = table.value(index)
       return true
     case CONTENT_ENCODING:
-      if (!hidden) out.contentEncoding = table.value(index)
+      if (!hidden) applyCoding(r, table, index)
       return true
     case SERVER:
       if (!hidden) out.server = table.value(index)
@@ -140,7 +195,7 @@ function applyKnown(
       if (!hidden) out.date = table.value(index)
       return true
     case UPGRADE:
-      if (exchange.codec.upgraded && !hidden) out.add('Upgrade', table.value(index))
+      if (!hidden) applyUpgrade(r, conf, exchange, table, index)
       return true
     case SET_COOKIE:
       return hidden || applyCookie(r, conf, table, index)
@@ -150,10 +205,32 @@ function applyKnown(
     case REFRESH:
       if (!hidden) r.out.add(table.name(index), conf.rewriteRedirect(r, table.value(index)) ?? table.value(index))
       return true
+    case STATUS:
+    case EXPIRES:
+    case ACCEL_EXPIRES:
+    case ACCEL_REDIRECT:
+      return false
     default:
       applyAccel(r, conf, exchange, kind, table.value(index))
       return false
   }
+}
+
+/**
+ * What the back end would switch to, which is between it and us: a client of HTTP/1 may learn of it all the same, as in
+ * nginx. The field has to be named in Connection, which 101 does of itself (RFC 9110, section 7.8).
+ */
+function applyUpgrade(r: Request, conf: ExchangeConf, exchange: Exchange, table: HeaderTable, index: number): void {
+  if (r.version >= HTTP2 || conf.protocol.framed) return
+  const first = index === table.find(table.hash(index), 'upgrade')
+  r.out.add(table.name(index), table.value(index))
+  if (first && !exchange.codec.upgraded) r.out.add('Connection', 'upgrade')
+}
+
+/** Codings that stand in several lines were applied one after the other. */
+function applyCoding({ out }: Request, table: HeaderTable, index: number): void {
+  const first = index === table.find(table.hash(index), 'content-encoding')
+  out.contentEncoding = first ? table.value(index) : `${out.contentEncoding}, ${table.value(index)}`
 }
 
 function applyLastModified(r: Request, value: string): boolean {
@@ -218,8 +295,9 @@ const KEPT = ['content-type', 'set-cookie', 'content-disposition', 'cache-contro
 /** `X-Accel-Redirect`: how to go on instead of passing the response on, or undefined when there is none. */
 export function redirectedByBackEnd(r: Request, conf: ExchangeConf, codec: Codec): (() => void) | undefined {
   if ((conf.ignore & IGNORE_REDIRECT) !== 0) return undefined
-  const target = codec.headers.valueOf(ACCEL_REDIRECT, 'x-accel-redirect')
+  const target = codec.headers.valueOf(ACCEL_REDIRECT_NAME, 'x-accel-redirect')
   if (target === undefined || target === '') return undefined
+  dropAllRepeated(r, codec.headers)
   const rate = codec.headers.valueOf(ACCEL_LIMIT_RATE_NAME, 'x-accel-limit-rate')
   if (rate !== undefined) applyLimitRate(r, conf, rate)
   for (const name of KEPT) keepField(r, codec.headers, name)

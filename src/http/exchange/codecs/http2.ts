@@ -133,8 +133,13 @@ class Http2Codec implements Codec, StreamReader {
   }
 
   #onLength(value: string): void {
-    if (this.contentLength >= 0) return this.#fail('upstream sent duplicate header line: "content-length"')
-    if (!LENGTH.test(value)) return this.#fail('upstream sent invalid "Content-Length" header')
+    if (this.contentLength >= 0) {
+      const before = `previous value: "content-length: ${this.contentLength}"`
+      return this.#fail(`upstream sent duplicate header line: "content-length: ${shown(value)}", ${before}`)
+    }
+    if (!LENGTH.test(value)) {
+      return this.#fail(`upstream sent invalid "Content-Length" header: "content-length: ${shown(value)}"`)
+    }
     this.contentLength = Number(value)
   }
 
