@@ -178,7 +178,9 @@ export class Lexer {
 
   #word(start: Position, from: number, escapes: boolean, quoted: boolean): Word {
     const raw = this.#text.slice(from, this.#index)
-    return { ...start, text: escapes ? undoEscapes(raw) : raw, quoted }
+    // Written out: V8 keeps the fields of a literal with a spread in a second object.
+    const { file, line, column } = start
+    return { file, line, column, text: escapes ? undoEscapes(raw) : raw, quoted }
   }
 
   /** The character at hand, or EOF, also when the token has outgrown nginx's buffer (then with a fault). */

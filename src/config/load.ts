@@ -14,7 +14,7 @@ import {
 import { parse } from './parser.ts'
 import { Registry } from './registry.ts'
 import { Scope, ScopeEnv } from './scope.ts'
-import { COMMAND_LINE, type Position, type Statement } from './source.ts'
+import { COMMAND_LINE, type Position } from './source.ts'
 import { Validator } from './validate.ts'
 
 /** The part of a module that configuration needs: its name and what it declares. */
@@ -47,7 +47,6 @@ export interface Config {
   readonly snapshot: SourceSnapshot
   /** Reads further files that belong to the configuration (keys, databases) so that the snapshot holds them. */
   readonly source: SourceReader
-  readonly statements: readonly Statement[]
   readonly prefix: string
   readonly confPrefix: string
 }
@@ -72,7 +71,7 @@ export function loadConfig(options: LoadOptions): Config {
   }
   new Validator(new Registry(modules), diagnostics, prefix, confPrefix).walk(statements, main)
   if (failure !== undefined) diagnostics.emerg(failure)
-  return { main, files: includer.files, snapshot, source: reader, statements, prefix, confPrefix }
+  return { main, files: includer.files, snapshot, source: reader, prefix, confPrefix }
 }
 
 function asFolder(path: string): string {

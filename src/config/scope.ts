@@ -5,15 +5,43 @@
  * may be declared for several contexts.
  */
 import { ReadFailure } from './diagnostics.ts'
-import type { ConfOf, Context, Directive, Directives, OrderedValue, ReadContext, ScopeView } from './directive.ts'
+import type {
+  ConfOf,
+  Context,
+  Directive,
+  Directives,
+  Inheritance,
+  OrderedValue,
+  ReadContext,
+  ScopeView,
+} from './directive.ts'
 import { Lexer } from './lexer.ts'
 import type { Position } from './source.ts'
+
+type Conf = Record<string, unknown>
+
+/** A set of declarations, prepared: the settings of a block that nothing is given in or around, and what is not inherited. */
+interface Shape {
+  readonly directives: Directives
+  /** The names that a declaration has in the set. */
+  readonly names: ReadonlyMap<Directive<unknown>, string>
+  readonly defaults: Conf
+  readonly neverInherited: readonly string[]
+  /** Inherited by pseudo-blocks only. */
+  readonly pseudoInherited: readonly string[]
+  /** Some directive of the set is given somewhere; without, every block has the defaults. */
+  given: boolean
+}
+
+const NOTHING: readonly unknown[] = []
 
 /** What all scopes of one load share. */
 export class ScopeEnv {
   readonly prefix: string
   readonly confPrefix: string
   readonly #defaults = new Map<Directive<unknown>, unknown>()
+  readonly #shapes = new Map<Directives, Shape>()
+  readonly #given = new Set<Directive<unknown>>()
 
   constructor(prefix: string, confPrefix: string) {
     this.prefix = prefix
@@ -25,6 +53,37 @@ export class ScopeEnv {
     if (directive.default === undefined) return undefined
     if (!this.#defaults.has(directive)) this.#defaults.set(directive, this.#readDefault(name, directive))
     return this.#defaults.get(directive)
+  }
+
+  shapeOf(directives: Directives): Shape {
+    let shape = this.#shapes.get(directives)
+    if (shape === undefined) {
+      const entries = Object.entries(directives)
+      const namesOf = (kind: Inheritance): string[] =>
+        entries.filter(([, d]) => d.inheritance === kind).map(([name]) => name)
+      shape = {
+        directives,
+        names: new Map(entries.map(([name, d]) => [d, name])),
+        // Object.fromEntries gives V8 an object with fast properties; assigning computed keys would not.
+        defaults: Object.fromEntries(entries.map(([name, d]) => [name, this.#defaultIn(name, d)])),
+        neverInherited: namesOf('never'),
+        pseudoInherited: namesOf('pseudo'),
+        given: entries.some(([, d]) => this.#given.has(d)),
+      }
+      this.#shapes.set(directives, shape)
+    }
+    return shape
+  }
+
+  /** A directive is given in some block. */
+  noteGiven(directive: Directive<unknown>): void {
+    if (this.#given.has(directive)) return
+    this.#given.add(directive)
+    for (const shape of this.#shapes.values()) shape.given ||= shape.names.has(directive)
+  }
+
+  #defaultIn(name: string, directive: Directive<unknown>): unknown {
+    return directive.kind === 'one' ? this.defaultOf(name, directive) : NOTHING
   }
 
   #readDefault(name: string, directive: Directive<unknown>): unknown {
@@ -59,6 +118,7 @@ interface Given extends Own {
   readonly directive: Directive<unknown>
 }
 
+const EMPTY = {}
 const PSEUDO: ReadonlySet<Context> = new Set(['if', 'limit_except', 'server_if'])
 
 /** One block: its own values, its place in the tree, and its settings after inheritance. */
@@ -70,7 +130,10 @@ export class Scope implements ScopeView {
   readonly env: ScopeEnv
   readonly #own = new Map<Directive<unknown>, Own>()
   readonly #order: Given[] = []
-  readonly #resolved = new Map<Directives, object>()
+  /** Settings that no other block has, and those that blocks inside inherit where these are others. */
+  #resolved: Map<Directives, Conf> | undefined
+  #handed: Map<Directives, Conf> | undefined
+  #handedToPseudo: Map<Directives, Conf> | undefined
 
   constructor(context: Context, at: Position, env: ScopeEnv, parent?: Scope) {
     this.context = context
@@ -101,6 +164,7 @@ export class Scope implements ScopeView {
    */
   give(directive: Directive<unknown>, value: unknown, at: Position, merged: unknown = value): void {
     const earlier = this.#own.get(directive)
+    this.env.noteGiven(directive)
     this.#order.push({ directive, value, at })
     if (directive.kind === 'one') this.#own.set(directive, { value: merged, at: earlier?.at ?? at })
     else if (earlier === undefined) this.#own.set(directive, { value: [value], at })
@@ -112,46 +176,84 @@ export class Scope implements ScopeView {
    * inherited value stands in for it.
    */
   giveRefused(directive: Directive<unknown>, at: Position): void {
+    this.env.noteGiven(directive)
     if (!this.#own.has(directive)) this.#own.set(directive, { value: directive.kind === 'one' ? undefined : [], at })
   }
 
   resolve<D extends Directives>(directives: D): ConfOf<D> {
-    let conf = this.#resolved.get(directives)
-    if (conf === undefined) {
-      // Object.fromEntries gives V8 an object with fast properties; assigning computed keys would not.
-      conf = Object.fromEntries(Object.entries(directives).map(([name, d]) => [name, this.#settle(name, d)]))
-      this.#resolved.set(directives, conf)
-    }
-    return conf as ConfOf<D> // every value was read by the reader of its own declaration
+    const shape = this.env.shapeOf(directives)
+    return (shape.given ? this.#resolve(shape) : shape.defaults) as ConfOf<D> // every value was read by the reader of its own declaration
   }
 
   own<D extends Directives>(directives: D): Partial<ConfOf<D>> {
-    const given = Object.entries(directives).filter(([, d]) => this.#own.has(d))
-    return Object.fromEntries(given.map(([name, d]) => [name, this.given(d)])) as Partial<ConfOf<D>>
+    const { names, given } = this.env.shapeOf(directives)
+    if (!given) return EMPTY
+    const found: [string, unknown][] = []
+    for (const [directive, { value }] of this.#own) {
+      const name = names.get(directive)
+      if (name !== undefined) found.push([name, value])
+    }
+    return (found.length === 0 ? EMPTY : Object.fromEntries(found)) as Partial<ConfOf<D>>
   }
 
   ordered<D extends Directives>(directives: D): readonly OrderedValue<D>[] {
-    const names = new Map(Object.entries(directives).map(([name, d]) => [d, name]))
-    const found = this.#order.filter(({ directive }) => names.has(directive))
-    const values = found.map(({ directive, value, at }) => ({ name: names.get(directive), value, at }))
-    return values as unknown as readonly OrderedValue<D>[] // each value was read by the reader of the directive so named
+    const { names, given } = this.env.shapeOf(directives)
+    if (!given) return []
+    const values: unknown[] = []
+    for (const { directive, value, at } of this.#order) {
+      const name = names.get(directive)
+      if (name !== undefined) values.push({ name, value, at })
+    }
+    return values as readonly OrderedValue<D>[] // each value was read by the reader of the directive so named
   }
 
   positionOf(directive: Directive<unknown>): Position | undefined {
     return this.#own.get(directive)?.at
   }
 
-  #settle(name: string, directive: Directive<unknown>): unknown {
-    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#heir(directive)) {
-      if (scope.#own.has(directive)) return scope.given(directive)
+  /**
+   * The settings of this block. One that nothing of the set is given in has those of the block around it, the same
+   * object: most blocks say something about a few modules only.
+   */
+  #resolve(shape: Shape): Conf {
+    const known = this.#resolved?.get(shape.directives)
+    if (known !== undefined) return known
+    const { parent } = this
+    const inherited = parent === undefined ? shape.defaults : parent.#handDown(shape, PSEUDO.has(this.context))
+    let conf: Conf | undefined
+    for (const [directive, { value }] of this.#own) {
+      const name = shape.names.get(directive)
+      if (name === undefined) continue
+      conf ??= { ...inherited }
+      conf[name] = value
     }
-    return directive.kind === 'one' ? this.env.defaultOf(name, directive) : []
+    if (conf === undefined) return inherited
+    this.#resolved ??= new Map()
+    this.#resolved.set(shape.directives, conf)
+    return conf
   }
 
-  /** The scope that this one takes the directive's value from when it has none itself. */
-  #heir(directive: Directive<unknown>): Scope | undefined {
-    if (directive.inheritance === 'never') return undefined
-    if (directive.inheritance === 'pseudo' && !PSEUDO.has(this.context)) return undefined
-    return this.parent
+  /** The settings of a block inside this one in which nothing of the set is given. */
+  #handDown(shape: Shape, pseudo: boolean): Conf {
+    const known = (pseudo ? this.#handedToPseudo : this.#handed)?.get(shape.directives)
+    if (known !== undefined) return known
+    const own = this.#resolve(shape)
+    let conf = withDefaults(own, own, shape, shape.neverInherited)
+    if (!pseudo) conf = withDefaults(own, conf, shape, shape.pseudoInherited)
+    if (conf === own) return own
+    if (pseudo) this.#handedToPseudo = (this.#handedToPseudo ?? new Map()).set(shape.directives, conf)
+    else this.#handed = (this.#handed ?? new Map()).set(shape.directives, conf)
+    return conf
   }
+}
+
+/** Returns `conf` with the defaults of those settings; a copy of `own`, or `own` itself when it has them anyway. */
+function withDefaults(own: Conf, conf: Conf, { defaults }: Shape, names: readonly string[]): Conf {
+  let changed = conf
+  for (const name of names) {
+    if (own[name] === defaults[name]) continue
+    if (changed === own) changed = { ...own }
+    changed[name] = defaults[name]
+  }
+  return changed
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { number, text } from '../../src/config/args.ts'
-import { type Directives, directive, directives, family } from '../../src/config/directive.ts'
+import { type Context, type Directives, directive, directives, family } from '../../src/config/directive.ts'
 import { Scope, ScopeEnv } from '../../src/config/scope.ts'
 import { core, loadText, settings } from './fixture.ts'
 
@@ -109,4 +109,36 @@ test('a list of its own replaces the inherited one', () => {
   const innermost = inner.open('location', at)
   innermost.give(declared.header, 'b', at)
   assert.deepEqual([inner.resolve(declared).header, innermost.resolve(declared).header], [['a'], ['b']])
+})
+
+test('blocks that say nothing share the settings of the block around them', () => {
+  const scope = new Scope('http', at, new ScopeEnv('', ''))
+  const declared = { name: directive({ in: ['http'], args: text('x'), default: 'd', doc: '' }) }
+  const server = scope.open('server', at)
+  const location = server.open('location', at)
+  assert.equal(location.resolve(declared), scope.resolve(declared), 'the defaults')
+  server.give(declared.name, 'a', at)
+  assert.equal(location.resolve(declared).name, 'a', 'given later, while the configuration is read')
+  assert.equal(location.resolve(declared), server.resolve(declared))
+  assert.equal(scope.resolve(declared).name, 'd')
+})
+
+test('what is not inherited is not shared', () => {
+  const in_: readonly Context[] = ['location', 'if']
+  const declared = {
+    handler: directive({ in: in_, args: text('x'), inheritance: 'pseudo', doc: '' }),
+    address: directives({ in: in_, args: text('x'), inheritance: 'never', doc: '' }),
+    plain: directive({ in: in_, args: text('x'), default: 'd', doc: '' }),
+  }
+  const outer = new Scope('location', at, new ScopeEnv('', ''))
+  outer.give(declared.handler, 'h', at)
+  outer.give(declared.address, 'n', at)
+  outer.give(declared.plain, 'p', at)
+  const pseudo = outer.open('if', at)
+  const inner = outer.open('location', at)
+  assert.deepEqual(outer.resolve(declared), { handler: 'h', address: ['n'], plain: 'p' })
+  assert.deepEqual(pseudo.resolve(declared), { handler: 'h', address: [], plain: 'p' })
+  assert.deepEqual(inner.resolve(declared), { handler: undefined, address: [], plain: 'p' })
+  assert.deepEqual(pseudo.open('limit_except', at).resolve(declared).handler, 'h')
+  assert.equal(inner.open('location', at).resolve(declared), inner.resolve(declared))
 })
