@@ -4,6 +4,7 @@ import { ErrorLog, fileTarget, INFO, NOTICE } from '../log/error-log.ts'
 import { LogFiles, STDERR_FILE } from '../log/log-files.ts'
 import { modules } from '../modules/index.ts'
 import { Configuration } from '../process/configuration.ts'
+import { makeLogFolder } from '../process/paths.ts'
 import type { Options } from './options.ts'
 import { type Origin, originOf } from './origin.ts'
 
@@ -19,6 +20,7 @@ export interface Boot {
 export function boot(options: Options, showLine: (line: string) => void, inherited = false): Boot {
   const origin = originOf(options)
   const files = new LogFiles()
+  makeLogFolder(origin.prefix, [origin.errorLog])
   const bootLog = openBootLog(origin.errorLog, options.test ? INFO : NOTICE, files, showLine)
   // A log on stderr shows the same lines already.
   const console = origin.errorLog === 'stderr' ? undefined : showLine

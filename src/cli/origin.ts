@@ -32,8 +32,8 @@ export function originOf(options: Options): Origin {
       path: fullName(options.conf ?? 'conf/nginx.conf', prefix),
       prefix,
       globals,
-      errorLog: logPath(options.errorLog, prefix, logsIn(prefix)),
-      defaultPid: `${logsIn(prefix)}nginx.pid`,
+      errorLog: logPath(options.errorLog, prefix, `${prefix}logs/`),
+      defaultPid: `${prefix}logs/nginx.pid`,
     }
   }
   const conf = options.conf === undefined ? defaultConf() : path.resolve(options.conf)
@@ -49,7 +49,7 @@ export function originOf(options: Options): Origin {
   }
   // What is installed with the program is not to be written to.
   const prefix = conf === PACKAGE_CONF ? makeHome() : folder(path.dirname(conf))
-  const logs = logsIn(prefix)
+  const logs = `${prefix}logs/`
   return {
     path: conf,
     prefix,
@@ -73,11 +73,6 @@ function makeHome(): string {
     // It is there, or what is to be written into it says why not.
   }
   return folder(home)
-}
-
-/** A prefix without `logs` keeps its pid file and log in itself. */
-function logsIn(prefix: string): string {
-  return fs.existsSync(`${prefix}logs`) ? `${prefix}logs/` : prefix
 }
 
 function logPath(given: string | undefined, prefix: string, logs: string): string {

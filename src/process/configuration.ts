@@ -2,7 +2,6 @@
  * The configuration that holds in a master, and how another one takes its place: loaded, checked, its sockets opened,
  * its folders made — and only then current. Until then nothing of the old one has changed.
  */
-import fs from 'node:fs'
 import type { Diagnostics } from '../config/diagnostics.ts'
 import { formatMessage, formatPretty } from '../config/format.ts'
 import { diskReader, type SourceReader, snapshotReader } from '../config/include.ts'
@@ -15,7 +14,8 @@ import type { Program } from '../runtime/program.ts'
 import { fileMark } from './file-watch.ts'
 import { type ConfigOrigin, type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
-import { createFolders, giveLogs } from './paths.ts'
+import { createFolders, giveLogs, makeLogFolder } from './paths.ts'
+import { runningServer } from './pid-file.ts'
 import { logFilesOf, type MasterSettings, masterSettings } from './settings.ts'
 import type { SocketBook } from './socket-book.ts'
 
@@ -191,7 +191,8 @@ export class Configuration {
       this.report('emerg', error)
       return false
     }
-    if (!(await sockets.open(program.listens, settings.workers, this.report))) return false
+    const rival = (): string | undefined => runningServer(settings.pidPath)
+    if (!(await sockets.open(program.listens, settings.workers, this.report, rival))) return false
     this.#applied = next
     this.#marks = new Map(program.renewable.map((path) => [path, fileMark(path)]))
     return true
@@ -224,7 +225,7 @@ export class Configuration {
   }
 
   #openLogs(paths: readonly string[]): boolean {
-    this.#makeLogFolder(paths)
+    makeLogFolder(this.origin.prefix, paths)
     for (const path of paths) {
       try {
         this.#options.files.open(path)
@@ -234,16 +235,5 @@ export class Configuration {
       }
     }
     return true
-  }
-
-  /** Makes `logs` in the prefix, where logs are by default: installing nginx does that, and nothing is installed here. */
-  #makeLogFolder(paths: readonly string[]): void {
-    const folder = `${this.origin.prefix}logs`
-    if (!paths.some((path) => path.startsWith(`${folder}/`))) return
-    try {
-      fs.mkdirSync(folder)
-    } catch {
-      // It is there, or opening the log says why it cannot be.
-    }
   }
 }

@@ -19,6 +19,20 @@ export function createFolders(paths: readonly string[], owner: Identity | undefi
   return undefined
 }
 
+/**
+ * Makes `logs` in the prefix when one of the paths is in it: installing nginx does that, and nothing is installed here.
+ * What goes wrong is told by whoever opens the file.
+ */
+export function makeLogFolder(prefix: string, paths: readonly string[]): void {
+  const folder = `${prefix}logs`
+  if (!paths.some((path) => path.startsWith(`${folder}/`))) return
+  try {
+    fs.mkdirSync(folder)
+  } catch {
+    // It is there, or it cannot be made.
+  }
+}
+
 /** Makes sure that the account can open these existing log files for writing, as nginx does when logs are reopened. */
 export function giveLogs(paths: readonly string[], owner: Identity): string[] {
   return paths.flatMap((path) => giveTo(path, owner) ?? [])

@@ -1,6 +1,6 @@
 /** The file that says which process is the master. Its texts are nginx's: init scripts and people search for them. */
 import fs from 'node:fs'
-import { errnoText } from '../lib/errno.ts'
+import { errnoCode, errnoText } from '../lib/errno.ts'
 
 /** What is appended to the name while a newer binary takes over. */
 export const OLD_PID_SUFFIX = '.oldbin'
@@ -35,6 +35,22 @@ export function readPidFile(path: string): number | string {
   }
   const digits = text.replace(/[\r\n]+$/, '')
   return /^[0-9]+$/.test(digits) ? Number(digits) : `invalid PID number "${digits}" in "${path}"`
+}
+
+/** What to say of another server that runs from this pid file; undefined when none does. */
+export function runningServer(path: string): string | undefined {
+  const pid = readPidFile(path)
+  if (typeof pid === 'string' || pid === process.pid || !isAlive(pid)) return undefined
+  return `a server is already running with process id ${pid} (${path}): "-s reload" makes it take over the configuration, "-s quit" ends it`
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errnoCode(error) === 'EPERM'
+  }
 }
 
 /** Removes the file; returns nginx's error text when it cannot. */

@@ -35,9 +35,15 @@ export class SocketBook {
 
   /**
    * Opens what `listens` lacks, trying again while an address is in use. False: something could not be opened, which
-   * has been reported, and what was opened for it is closed again.
+   * has been reported, and what was opened for it is closed again. `rival` finds the server that is known to run from
+   * the same pid file: while it does, an address that it has is no news, and in the end it is named.
    */
-  async open(listens: readonly Listen[], workers: number, report: Report): Promise<boolean> {
+  async open(
+    listens: readonly Listen[],
+    workers: number,
+    report: Report,
+    rival: () => string | undefined = () => undefined,
+  ): Promise<boolean> {
     const opened: string[] = []
     let missing = listens.filter((listen) => this.#lacks(listen, workers))
     for (let tries = TRIES; tries > 0 && missing.length > 0; tries--) {
@@ -49,7 +55,7 @@ export class SocketBook {
           if (isNew) opened.push(listen.key)
           continue
         }
-        report('emerg', bindFailure(listen.key, errno))
+        if (tries === TRIES || rival() === undefined) report('emerg', bindFailure(listen.key, errno))
         if (errno !== -constants.errno.EADDRINUSE) return this.#abandon(opened)
         busy.push(listen)
       }
@@ -59,7 +65,7 @@ export class SocketBook {
       await sleep(RETRY_DELAY_MS)
     }
     if (missing.length === 0) return true
-    report('emerg', 'still could not bind()')
+    report('emerg', rival() ?? 'still could not bind()')
     return this.#abandon(opened)
   }
 
