@@ -12,6 +12,8 @@ export type Address =
     }
   | { readonly kind: 'unix'; readonly path: string }
 
+const NOT_IN_HOST = /[\0-\x20\x7f]/
+
 /** nginx's words for what is wrong. */
 export type AddressError = { readonly error: string }
 
@@ -51,6 +53,8 @@ function parsePlain(text: string, defaultPort: number, listen: boolean): Address
   const port = colon < 0 ? defaultPort : parsePort(text.slice(colon + 1))
   if (port < 0) return { error: 'invalid port' }
   if (host === '') return { error: 'no host' }
+  // A variable may hold what no name has: it would become a Host field, too.
+  if (NOT_IN_HOST.test(host)) return { error: 'invalid host' }
   if (listen && host === '*') host = '0.0.0.0'
   const family = parseIpv4(host) !== undefined ? 4 : 0
   return { kind: 'tcp', host, port, hasPort: colon >= 0, family }

@@ -5,6 +5,7 @@
 
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
+import { checkHead } from '../message/field-value.ts'
 import type { ResponseHead } from '../message/response-head.ts'
 import { statusText } from '../message/status.ts'
 import type { Request } from '../request/request.ts'
@@ -14,6 +15,7 @@ import { absoluteLocation } from '../response/location-field.ts'
 export function serializeHead(r: Request, chunked: boolean): string {
   const { out, location } = r
   const { status } = out
+  checkHead(r)
   let head = isUsual(out) ? usualStart(r) : ownStart(r)
   if (out.contentType !== '') {
     head += 'Content-Type: ' + out.contentType + (out.charset === '' ? '\r\n' : '; charset=' + out.charset + '\r\n')

@@ -5,6 +5,7 @@
 
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate } from '../../lib/http-date.ts'
+import { checkHead } from '../message/field-value.ts'
 import type { Request } from '../request/request.ts'
 import { absoluteLocation } from '../response/location-field.ts'
 import { CONNECTION_FIELDS } from './connection-fields.ts'
@@ -22,6 +23,7 @@ const RUN_LENGTH_MAX = 2048
 /** The block of a response head; `status` is what the client is told. */
 export function encodeHead(r: Request, status: number): string {
   const { out } = r
+  checkHead(r)
   let block = status === 200 ? start(r) : encodeStatus(status) + serverAndDate(r)
   if (out.contentType !== '') {
     block += encodeField(

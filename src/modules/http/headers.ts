@@ -8,6 +8,7 @@ import { type Args, type ConfOf, directive, directives } from '../../config/dire
 import type { Scope } from '../../config/scope.ts'
 import { parseSeconds } from '../../config/units.ts'
 import { type AttachContext, httpModule } from '../../http/compile/module.ts'
+import { fieldTemplate, fieldValue } from '../../http/message/field-value.ts'
 import { UNKNOWN } from '../../http/message/response-head.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
@@ -31,7 +32,7 @@ const field: Args<Field> = {
   max: 3,
   read([name, value, always], at) {
     if (always !== undefined && always.text !== 'always') at.fail(`invalid parameter "${always.text}"`, always)
-    return { name: toBinary(name!.text), value: readTemplate(value!, at), always: always !== undefined }
+    return { name: toBinary(name!.text), value: fieldTemplate(readTemplate(value!, at)), always: always !== undefined }
   },
 }
 
@@ -86,7 +87,7 @@ const own = {
   add_header: directives({
     in: HSLI,
     args: field,
-    doc: 'Adds a field to responses with status 200, 201, 204, 206, 301, 302, 303, 304, 307 or 308; with `always` to all.',
+    doc: 'Adds a field to responses with status 200, 201, 204, 206, 301, 302, 303, 304, 307 or 308; with `always` to all. A value with a line end or a NUL byte is not sent; in Location and Refresh such bytes are percent-encoded.',
   }),
   add_trailer: directives({
     in: HSLI,
@@ -217,7 +218,7 @@ function expectTrailers(r: Request, trailers: readonly CompiledField[], safe: bo
     out.trailerLines = earlier?.() ?? ''
     for (const trailer of trailers) {
       if (!safe && !trailer.always) continue
-      const value = trailer.value(r)
+      const value = fieldValue(r, trailer.name, trailer.value(r))
       if (value !== '') out.trailerLines += trailer.name + ': ' + value + '\r\n'
     }
     return out.trailerLines

@@ -4,6 +4,7 @@
  */
 import { CONNECTION_FIELDS } from '../../h2/connection-fields.ts'
 import { encodeField, encodeNeverIndexed } from '../../h2/wire/hpack-encoder.ts'
+import { unfolded } from '../../message/field-value.ts'
 import { hashName } from '../../message/header-table.ts'
 import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
@@ -39,7 +40,7 @@ export function ownFields(
 ): string {
   let block = ''
   for (const { name, value } of fields) {
-    const text = evaluate(value).replaceAll(/[\0\r\n]/g, '')
+    const text = unfolded(evaluate(value))
     if (text !== '' && !NOT_SENT.includes(name)) block += encode(name, text)
   }
   return block

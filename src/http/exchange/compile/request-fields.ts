@@ -7,6 +7,7 @@ import { mapped } from '../../../config/combine.ts'
 import type { Args } from '../../../config/directive.ts'
 import { parseTemplate, readTemplate, type Template } from '../../../value/template.ts'
 import type { AttachContext } from '../../compile/module.ts'
+import { fieldTemplate, fieldValue } from '../../message/field-value.ts'
 import { type HeaderTable, hashName } from '../../message/header-table.ts'
 import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
@@ -43,11 +44,9 @@ export interface RequestFields {
   readonly replaced: NameSet
 }
 
-/** Texts of variables whose values have no line ends, since the parser of requests lets none through. */
+/** Texts of variables that no configuration can make its own and whose values have no line ends. */
 const ONE_LINE =
-  /^(?:[^$]|\$\{?(?:host|http_\w+|remote_addr|remote_port|scheme|server_\w+|proxy_\w+|request_uri|request_method)\b)*$/
-const LINE_END = /[\0\r\n]/
-const LINE_ENDS = /[\0\r\n]/g
+  /^(?:[^$]|\$\{?(?:host|remote_addr|remote_port|scheme|server_addr|server_port|request_uri|request_method|proxy_host|proxy_port|proxy_add_x_forwarded_for|proxy_internal_\w+)(?!\w))*$/
 const BREAKS_LINE = /[\0-\x20\x7f]/
 const LINE_BREAKERS = /[\0-\x20\x7f]/g
 
@@ -63,7 +62,7 @@ export function compileFields(
   for (const { name, value } of set) {
     const lower = name.toLowerCase()
     if (lower === 'host') {
-      host = fieldText(value, at)
+      host = fieldText(name, value, at)
       continue
     }
     replaced.add(lower)
@@ -78,7 +77,7 @@ export function compileFields(
   // A field that is always empty only removes the client's.
   const fields = given
     .filter(({ value }) => value.constant !== '')
-    .map(({ name, value }) => ({ name, value: fieldText(value, at), constant: value.constant }))
+    .map(({ name, value }) => ({ name, value: fieldText(name, value, at), constant: fieldTemplate(value).constant }))
   return { host, fields, replaced }
 }
 
@@ -86,17 +85,12 @@ function unreachableFail(message: string): never {
   throw new Error(message)
 }
 
-/**
- * The value of a field. nginx sends what a variable holds as it is; a line end that came out of a decoded URI would then
- * begin another field, or another request. It becomes a space, as RFC 9110 5.5 has it.
- */
-function fieldText(value: Template, at: AttachContext): Text {
+/** The value of a field, empty when it must not be sent. */
+function fieldText(name: string, written: Template, at: AttachContext): Text {
+  const value = fieldTemplate(written)
   const text = at.text(value)
   if (ONE_LINE.test(value.source)) return text
-  return (r) => {
-    const found = text(r)
-    return LINE_END.test(found) ? found.replace(LINE_ENDS, ' ') : found
-  }
+  return (r) => fieldValue(r, name, text(r))
 }
 
 /** A method or a part of the first line that would break it. */

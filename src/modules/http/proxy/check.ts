@@ -6,6 +6,7 @@ import { PASSED, type PassedLocations } from '../../../http/exchange/compile/pas
 import type { SslTargets } from '../../../http/exchange/compile/ssl-targets.ts'
 import type { ExchangeConf } from '../../../http/exchange/conf.ts'
 import { standInRequest } from '../../../http/exchange/stand-in.ts'
+import { unfolded } from '../../../http/message/field-value.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { proxyDirectives } from './directives.ts'
@@ -72,7 +73,7 @@ function fieldLines(fields: readonly Field[], host: string, evaluate: (value: Te
   let hostLine = host
   let lines = ''
   for (const { name, value } of fields) {
-    const text = evaluate(value).replaceAll(/[\r\n]/g, '')
+    const text = unfolded(evaluate(value))
     if (name.toLowerCase() === 'host') hostLine = text || host
     else if (text !== '') lines += `${name}: ${text}\r\n`
   }
