@@ -3,10 +3,11 @@
  * on as it came. Runs of lines that are passed on unchanged are copied as one slice of text.
  */
 import { parseHttpDate } from '../../lib/http-date.ts'
-import { WARN } from '../../log/error-log.ts'
+import { ERROR, WARN } from '../../log/error-log.ts'
 import { type HeaderTable, hashName } from '../message/header-table.ts'
 import { GET, HEAD } from '../message/method.ts'
-import { normalizeUri, type UriParts } from '../message/uri.ts'
+import { parseUnsafeUri } from '../message/unsafe-uri.ts'
+import type { UriParts } from '../message/uri.ts'
 import { redirectToNamed } from '../request/error-pages.ts'
 import type { Request } from '../request/request.ts'
 import { NEXT } from '../request/verdict.ts'
@@ -315,8 +316,11 @@ function keepField(r: Request, table: HeaderTable, name: string): void {
 function followAccel(r: Request, target: string): void {
   let verdict: number
   if (target.startsWith('@')) verdict = redirectToNamed(r, target)
-  else if (!normalizeUri(target, r.server.connection.merge_slashes, parts)) verdict = 404
-  else {
+  // Without a slash it would be a path beside the root and not in it, which nginx lets pass.
+  else if (!parseUnsafeUri(target, parts) || !target.startsWith('/')) {
+    r.logError(ERROR, `unsafe URI "${parts.uri}" was detected`)
+    verdict = 404
+  } else {
     if (r.methodBit !== HEAD) {
       r.methodBit = GET
       r.method = 'GET'

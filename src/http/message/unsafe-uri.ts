@@ -1,4 +1,8 @@
-/** URIs that come from the content of a response and not from a client (ngx_http_parse_unsafe_uri). */
+/**
+ * URIs that come from somebody else than the client: the content of a response, or a variable in the configuration
+ * (ngx_http_parse_unsafe_uri). They are not normalized: one that could lead out of where it belongs is refused.
+ */
+import type { Template } from '../../value/template.ts'
 import { type UriParts, unescapeUri } from './uri.ts'
 
 const PARENT_FOLDER = /(?:^|\/)\.\.(?:\/|$)/
@@ -14,6 +18,15 @@ export function parseUnsafeUri(text: string, parts: UriParts): boolean {
   return !isUnsafe(parts.uri)
 }
 
-function isUnsafe(path: string): boolean {
+/** Tells whether a path has a `..` among its segments, or a NUL byte. */
+export function isUnsafe(path: string): boolean {
   return path.includes('\0') || (path.includes('..') && PARENT_FOLDER.test(path))
+}
+
+/**
+ * Tells whether the values of a template's variables must be looked at with `isUnsafe` before it is taken for a URI. What the
+ * configuration itself says may lead anywhere.
+ */
+export function mayBeUnsafe({ constant, parts }: Template): boolean {
+  return constant === undefined && !parts.some((part) => typeof part === 'string' && part.includes('..'))
 }

@@ -6,6 +6,7 @@ import { NO_BYTES } from '../../lib/bytes.ts'
 import { LAST, STABLE } from '../message/body.ts'
 import { GET, HEAD } from '../message/method.ts'
 import { statusPage } from '../message/status.ts'
+import { isUnsafe } from '../message/unsafe-uri.ts'
 import { escapeHtml, escapeUri } from '../message/uri.ts'
 import type { ErrorPage } from '../settings/core-directives.ts'
 import { isMsie, replacesErrorPages } from './browser-quirks.ts'
@@ -50,7 +51,7 @@ function answerByErrorPage(r: Request, status: number): boolean {
   if (pages.length === 0) return false
   if (!core.recursive_error_pages) r.inErrorPage = true
   for (const page of pages) {
-    if (page.conf.statuses.includes(status)) return serveErrorPage(r, page.conf, page.text(r))
+    if (page.conf.statuses.includes(status)) return serveErrorPage(r, page, page.text(r))
   }
   return false
 }
@@ -59,9 +60,17 @@ function answerByErrorPage(r: Request, status: number): boolean {
 export interface CompiledErrorPage {
   readonly conf: ErrorPage
   readonly text: (r: Request) => string
+  /** A variable could lead to where the page has no business: see `mayBeUnsafe`. */
+  readonly guarded: boolean
 }
 
-function serveErrorPage(r: Request, page: ErrorPage, target: string): boolean {
+function serveErrorPage(r: Request, { conf: page, guarded }: CompiledErrorPage, target: string): boolean {
+  const cut = target.indexOf('?')
+  const uri = cut < 0 ? target : target.slice(0, cut)
+  if (guarded && target.startsWith('/') && isUnsafe(uri)) {
+    r.logError(LOG_ERROR, `unsafe URI "${target}" was detected`)
+    return false
+  }
   r.out.clearBody()
   if (page.replace >= 0) r.errorStatus = page.replace
   let verdict: number
@@ -70,8 +79,7 @@ function serveErrorPage(r: Request, page: ErrorPage, target: string): boolean {
       r.methodBit = GET
       r.method = 'GET'
     }
-    const cut = target.indexOf('?')
-    verdict = r.redirectTo(cut < 0 ? target : target.slice(0, cut), cut < 0 ? '' : target.slice(cut + 1))
+    verdict = r.redirectTo(uri, cut < 0 ? '' : target.slice(cut + 1))
   } else if (target.startsWith('@')) {
     verdict = redirectToNamed(r, target)
   } else {
@@ -87,6 +95,10 @@ function serveErrorPage(r: Request, page: ErrorPage, target: string): boolean {
 
 /** Sends `r` to the named location `name` (with its `@`), as `error_page` and `try_files` do. */
 export function redirectToNamed(r: Request, name: string): number {
+  if (r.uri === '') {
+    r.logError(LOG_ERROR, `empty URI in redirect to named location "${name}"`)
+    return 500
+  }
   const location = r.server.named.get(name)
   if (location === undefined) {
     r.logError(LOG_ERROR, `could not find named location "${name}"`)

@@ -2,6 +2,7 @@
 import { type Args, directives } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import { GET, HEAD, POST } from '../../http/message/method.ts'
+import { isUnsafe, mayBeUnsafe } from '../../http/message/unsafe-uri.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../http/request/verdict.ts'
@@ -44,16 +45,27 @@ export const indexModule = httpModule({
     const list = conf.index.length === 0 ? [literal('index.html')] : conf.index.flat()
     plan.content(
       findIndex,
-      list.map((name) => at.text(name)),
+      list.map((name) => ({ text: at.text(name), guarded: mayBeUnsafe(name) })),
     )
   },
 })
 
-function findIndex(r: Request, names: readonly Text[]): Verdict {
+interface IndexName {
+  readonly text: Text
+  /** A variable could lead out of the folder: see `mayBeUnsafe`. */
+  readonly guarded: boolean
+}
+
+function findIndex(r: Request, names: readonly IndexName[]): Verdict {
   if (r.uri.charCodeAt(r.uri.length - 1) !== SLASH || (r.methodBit & (GET | HEAD | POST)) === 0) return NEXT
   let folder = ''
   for (let i = 0; i < names.length; i++) {
-    const name = names[i]!(r)
+    const { text, guarded } = names[i]!
+    const name = text(r)
+    if (guarded && isUnsafe(name)) {
+      r.logError(ERROR, `unsafe URI "${name}" was detected`)
+      continue
+    }
     if (name.charCodeAt(0) === SLASH) return r.redirectTo(name, r.args)
     const base = filePath(r)
     const entry = testFile(r, base + name)

@@ -5,13 +5,14 @@
 import { type Args, directive } from '../../config/directive.ts'
 import { parseNumber } from '../../config/units.ts'
 import { httpModule } from '../../http/compile/module.ts'
+import { isUnsafe, mayBeUnsafe } from '../../http/message/unsafe-uri.ts'
 import { redirectToNamed } from '../../http/request/error-pages.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../http/request/verdict.ts'
 import { rootLength, uriBehindAlias } from '../../http/response/file-path.ts'
 import { failureText, isMissing, testFile } from '../../http/response/open-file.ts'
-import { CRIT } from '../../log/error-log.ts'
+import { CRIT, ERROR } from '../../log/error-log.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
 
 const STATUS_MAX = 999
@@ -61,10 +62,12 @@ export const tryFilesModule = httpModule({
       candidates: candidates.map(({ name, folder }) => ({
         text: at.text(name),
         varies: name.constant === undefined,
+        guarded: mayBeUnsafe(name),
         folder,
       })),
       fallback: typeof fallback === 'number' ? fallback : at.text(fallback),
       fallbackVaries: typeof fallback !== 'number' && fallback.constant === undefined,
+      guarded: typeof fallback !== 'number' && mayBeUnsafe(fallback),
     })
   },
 })
@@ -73,6 +76,8 @@ interface Candidate {
   readonly text: Text
   /** It has variables: then nginx takes the name of an aliased location away from it. */
   readonly varies: boolean
+  /** A variable could lead out of the root: see `mayBeUnsafe`. */
+  readonly guarded: boolean
   readonly folder: boolean
 }
 
@@ -80,13 +85,19 @@ interface Compiled {
   readonly candidates: readonly Candidate[]
   readonly fallback: Text | number
   readonly fallbackVaries: boolean
+  readonly guarded: boolean
 }
 
-function tryFiles(r: Request, { candidates, fallback, fallbackVaries }: Compiled): Verdict {
+function tryFiles(r: Request, conf: Compiled): Verdict {
+  const { candidates, fallback } = conf
   const root = r.location.root(r)
   for (let i = 0; i < candidates.length; i++) {
-    const { text, varies, folder } = candidates[i]!
+    const { text, varies, guarded, folder } = candidates[i]!
     const name = nameFor(r, text(r), varies)
+    if (guarded && isUnsafe(name)) {
+      logUnsafe(r, name)
+      continue
+    }
     const entry = testFile(r, root.slice(0, rootLength(r, root, name)) + name)
     if (entry.error !== '') {
       if (!isMissing(entry)) r.logError(CRIT, failureText(entry))
@@ -96,11 +107,24 @@ function tryFiles(r: Request, { candidates, fallback, fallbackVaries }: Compiled
     found(r, name, folder)
     return NEXT
   }
-  if (typeof fallback === 'number') return fallback
-  const target = nameFor(r, fallback(r), fallbackVaries)
+  return typeof fallback === 'number' ? fallback : fallBack(r, fallback(r), conf)
+}
+
+/** Nothing is there: goes where the last parameter says. */
+function fallBack(r: Request, value: string, { fallbackVaries, guarded }: Compiled): Verdict {
+  const target = nameFor(r, value, fallbackVaries)
   if (target.startsWith('@')) return redirectToNamed(r, target)
   const question = target.indexOf('?')
-  return question < 0 ? r.redirectTo(target, '') : r.redirectTo(target.slice(0, question), target.slice(question + 1))
+  const uri = question < 0 ? target : target.slice(0, question)
+  if (guarded && isUnsafe(uri)) {
+    logUnsafe(r, target)
+    return 404
+  }
+  return r.redirectTo(uri, question < 0 ? '' : target.slice(question + 1))
+}
+
+function logUnsafe(r: Request, uri: string): void {
+  r.logError(ERROR, `unsafe URI "${uri}" was detected`)
 }
 
 /** What stands behind the root or alias for a name. */

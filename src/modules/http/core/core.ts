@@ -11,6 +11,7 @@ import type { Word } from '../../../config/source.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { EARLY_HINTS_WANTED } from '../../../http/exchange/interim.ts'
 import { GET, HEAD, methodBit, UNKNOWN } from '../../../http/message/method.ts'
+import { mayBeUnsafe } from '../../../http/message/unsafe-uri.ts'
 import { KEEPALIVE_MSIE6, KEEPALIVE_SAFARI } from '../../../http/request/browser-quirks.ts'
 import type { CompiledErrorPage } from '../../../http/request/error-pages.ts'
 import type { LocationConf } from '../../../http/request/location.ts'
@@ -57,7 +58,13 @@ export const coreModule = httpModule({
     if (headerSeconds > 0) location.keepAliveFields += `Keep-Alive: timeout=${headerSeconds}\r\n`
     location.types = typesOf(at.scope)
     location.defaultType = at.text(conf.default_type)
-    location.errorPages = conf.error_page.map((page): CompiledErrorPage => ({ conf: page, text: at.text(page.target) }))
+    location.errorPages = conf.error_page.map(
+      (page): CompiledErrorPage => ({
+        conf: page,
+        text: at.text(page.target),
+        guarded: mayBeUnsafe(page.target),
+      }),
+    )
     location.internal = conf.internal === true
     const hints = conf.early_hints?.map((value) => at.text(value))
     if (hints !== undefined) location.set(EARLY_HINTS_WANTED, hints)

@@ -4,6 +4,7 @@
  */
 
 import type { AttachContext } from '../../../http/compile/module.ts'
+import { isUnsafe, mayBeUnsafe } from '../../../http/message/unsafe-uri.ts'
 import { escapeUri, unescapeUri } from '../../../http/message/uri.ts'
 import type { LocationConf } from '../../../http/request/location.ts'
 import type { Text } from '../../../http/request/plan.ts'
@@ -131,6 +132,8 @@ export class RewriteOp implements Op {
   /** What the replacement says after its first `?`; for a redirect that is part of `#path`. */
   readonly #args: ScriptParts | undefined
   readonly #hasArgs: boolean
+  /** A variable could lead to where the rule has no business: see `mayBeUnsafe`. */
+  readonly #guarded: boolean
 
   constructor(pattern: CapturePattern, rule: RewriteRule, log: boolean, at: AttachContext) {
     this.#pattern = pattern
@@ -142,6 +145,7 @@ export class RewriteOp implements Op {
     this.#path = compileParts(redirects ? parts : path, at)
     this.#args = redirects || args === undefined ? undefined : compileParts(args, at)
     this.#hasArgs = args !== undefined
+    this.#guarded = mayBeUnsafe(rule.replacement)
   }
 
   run(r: Request): Verdict {
@@ -154,6 +158,10 @@ export class RewriteOp implements Op {
     quoting = false
     if (rule.status !== 0) return this.#redirect(r, rule.status)
     if (!this.#replace(r)) return 500
+    if (this.#guarded && isUnsafe(r.uri)) {
+      r.logError(ERROR, `unsafe URI "${r.uri}" was detected`)
+      return 404
+    }
     return rule.last ? EXIT : NEXT
   }
 
