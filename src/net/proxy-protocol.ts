@@ -132,7 +132,7 @@ export function tlvValue(tlvs: string, name: string): string | undefined {
 }
 
 function typeOf(name: string, types: Readonly<Record<string, number>>): number {
-  return /^0x[0-9a-f]{1,4}$/i.test(name) ? Number(name) : (types[name] ?? Number.NaN)
+  return /^0x[0-9a-f]+$/i.test(name) ? Number(name) : (types[name] ?? Number.NaN)
 }
 
 function lookUp(tlvs: string, type: number): string | undefined {

@@ -38,6 +38,8 @@ function limitRate(r: Request, conf: RateConf): void {
   if (r.limitRate === 0 || (conf.rate === undefined && r.limitRate < 0) || r.headerOnly || r !== r.main) return
   const rate = r.limitRate > 0 ? r.limitRate : conf.rate!(r)
   if (rate === 0) return
+  // `$limit_rate` tells.
+  r.limitRate = rate
   const after = conf.after(r)
   // What follows the head of a tunnel goes past the filters.
   if (r.out.status === 101 || r.methodBit === CONNECT) return

@@ -21,6 +21,7 @@ import { NGINX_VERSION } from '../../../version.ts'
 const HOSTNAME = hostname().toLowerCase()
 const PID = String(process.pid)
 const COOKIE = hashName('cookie')
+const CONTENT_LENGTH = hashName('content-length')
 
 const notEmpty = (value: string): string | undefined => (value === '' ? undefined : value)
 
@@ -33,10 +34,10 @@ const clientVariables: Variables<Request> = {
   connection: (r) => String(r.client.id),
   connection_requests: (r) => String(r.client.requests),
   connection_time: (r) => secondsText(clock.monotonic - r.client.startMs),
-  proxy_protocol_addr: (r) => r.client.proxyAddress,
-  proxy_protocol_port: (r) => (r.client.proxyPort === 0 ? '' : String(r.client.proxyPort)),
-  proxy_protocol_server_addr: (r) => r.client.proxyServerAddress,
-  proxy_protocol_server_port: (r) => (r.client.proxyServerPort === 0 ? '' : String(r.client.proxyServerPort)),
+  proxy_protocol_addr: (r) => notEmpty(r.client.proxyAddress),
+  proxy_protocol_port: (r) => proxyPort(r, r.client.proxyPort),
+  proxy_protocol_server_addr: (r) => notEmpty(r.client.proxyServerAddress),
+  proxy_protocol_server_port: (r) => proxyPort(r, r.client.proxyServerPort),
   pipe: (r) => (r.client.pipelined ? 'p' : '.'),
   remote_user: (r) => basicCredentials(r.headers, r.methodBit)?.user,
   tcpinfo_rtt: () => undefined,
@@ -47,20 +48,20 @@ const clientVariables: Variables<Request> = {
 
 const requestVariables: Variables<Request> = {
   host: (r) => (r.host !== '' ? r.host : r.server.name),
-  content_length: (r) => (r.contentLength >= 0 ? String(r.contentLength) : undefined),
+  content_length: (r) => contentLength(r),
   content_type: field('content-type'),
   http_cookie: (r) => r.headers.joined(COOKIE, 'cookie', '; '),
   server_protocol: (r) => protocolOf(r),
   scheme: (r) => r.scheme,
   https: (r) => (r.client.secure ? 'on' : ''),
-  request_uri: (r) => r.unparsedUri,
-  uri: (r) => r.uri,
-  document_uri: (r) => r.uri,
+  request_uri: (r) => notEmpty(r.unparsedUri),
+  uri: (r) => notEmpty(r.uri),
+  document_uri: (r) => notEmpty(r.uri),
   request: (r) => notEmpty(r.requestLine),
   request_method: (r) => notEmpty(r.main.method),
-  query_string: (r) => r.args,
+  query_string: (r) => notEmpty(r.args),
   args: {
-    get: (r) => r.args,
+    get: (r) => notEmpty(r.args),
     set: (r, value) => {
       r.args = value
       r.uriUnchanged = false
@@ -147,10 +148,25 @@ function field(name: string, variable = name): Getter<Request> {
   }
 }
 
-function protocolOf(r: Request): string {
+/** The load balancer has told of a client, but not of a port (ngx_http_variable_proxy_protocol_port). */
+function proxyPort(r: Request, port: number): string | undefined {
+  if (port !== 0) return String(port)
+  return r.client.proxyAddress === '' ? undefined : ''
+}
+
+/** As the client sent it, in subrequests too; of a body without, what was read once all of it was. */
+function contentLength({ headers, main }: Request): string | undefined {
+  const sent = headers.valueOf(CONTENT_LENGTH, 'content-length')
+  if (sent !== undefined || !main.chunked) return sent
+  const body = main.requestBody
+  return body?.complete === true && (body.whole || body.streaming) ? String(body.received) : undefined
+}
+
+function protocolOf(r: Request): string | undefined {
   switch (r.version) {
     case 9:
-      return 'HTTP/0.9'
+      // Such a request has no word for it.
+      return undefined
     case 10:
       return 'HTTP/1.0'
     case 20:
@@ -158,7 +174,7 @@ function protocolOf(r: Request): string {
     case 30:
       return 'HTTP/3.0'
     default:
-      return r.requestLine === '' ? '' : 'HTTP/1.1'
+      return r.malformed && r.main.method === '' ? undefined : 'HTTP/1.1'
   }
 }
 

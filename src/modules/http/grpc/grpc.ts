@@ -79,7 +79,7 @@ const FIXED = {
 
 /** Fields that are never the client's, with what is sent instead; empty: nothing. */
 const DEFAULTS: readonly (readonly [string, string])[] = [
-  ['Content-Length', '$content_length'],
+  ['Content-Length', '$grpc_internal_length'],
   ['TE', '$grpc_internal_trailers'],
   ['Connection', ''],
   ['Proxy-Connection', ''],
@@ -117,6 +117,8 @@ export const grpcModule = httpModule({
   doc: 'Passes requests to gRPC servers.',
   directives: allDirectives,
   variables: {
+    // Not $content_length, which in a subrequest is that of a body which does not go along.
+    grpc_internal_length: (r) => (r.contentLength >= 0 ? String(r.contentLength) : undefined),
     grpc_internal_trailers: (r) =>
       r.headers.valueOf(TE, 'te')?.toLowerCase().includes('trailers') === true ? 'trailers' : undefined,
   },

@@ -119,6 +119,8 @@ export class ReturnOp implements Op {
     const status = this.#status
     if (this.#text === undefined && status >= ERROR_MIN) return status
     if (this.#bytes !== undefined) return sendBytes(r, status, this.#bytes)
+    // The text may speak of the status.
+    r.out.status = status
     return sendText(r, status, this.#text === undefined ? '' : this.#text(r))
   }
 }
