@@ -3,6 +3,7 @@
  * settings; nothing here is attached to requests. What nginx has for its own mechanics is accepted and has no effect.
  */
 import { availableParallelism } from 'node:os'
+import path from 'node:path'
 import {
   failCount,
   failDirective,
@@ -18,7 +19,6 @@ import {
 } from '../../config/args.ts'
 import { mapped } from '../../config/combine.ts'
 import { directive, directives } from '../../config/directive.ts'
-import { fullName } from '../../config/include.ts'
 import { parseNumber } from '../../config/units.ts'
 
 /** The account named by `user`; the group is the user's name unless given. */
@@ -92,13 +92,19 @@ const threadPool = mapped(
   },
 )
 
-const dynamicModule = word('file', (w, at): string =>
-  at.fail(
-    `dlopen() "${fullName(w.text, at.prefix)}" failed (nginx's binary modules cannot be loaded)`,
-    w,
-    'what Viaduct supports is built in: remove the line',
-  ),
-)
+/**
+ * Dynamic modules of nginx and of others that are part of Viaduct. Nothing is loaded: their lines may stay. A module that
+ * is not here is no reason to refuse a whole configuration either; its directives are, where they are used.
+ */
+const BUILT_IN: ReadonlySet<string> = new Set<string>([])
+
+const dynamicModule = word('file', (w, at): string => {
+  const name = path.basename(w.text, '.so')
+  if (!BUILT_IN.has(name)) {
+    at.warn(`module "${name}" is not part of Viaduct, "load_module" ignored: its directives are not known`, w)
+  }
+  return name
+})
 
 /** The directives of the main context, except `error_log` and the blocks. */
 export const mainDirectives = {
@@ -198,7 +204,11 @@ export const mainDirectives = {
     default: 'on',
     doc: 'A reload reads certificates, keys and their kin again only when their inode or time of change is another one.',
   }),
-  load_module: directives({ in: ['main'], args: dynamicModule, doc: 'Loads a dynamic module of nginx.' }),
+  load_module: directives({
+    in: ['main'],
+    args: dynamicModule,
+    doc: 'Names a dynamic module of nginx. Those that are part of Viaduct are always there; of others, their directives are refused.',
+  }),
 }
 
 /** The module list's entry for the main context. */
