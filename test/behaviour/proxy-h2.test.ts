@@ -428,3 +428,34 @@ test('a reload keeps idle connections, and lets those that serve end', async () 
   assert.equal(await answer, '200 late')
   assert.equal(await get(server), '200 ok')
 })
+
+/** Nobody knows how long the body is that HEAD did not ask for, or that a 304 stands for, until the back end says it. */
+for (const pass of ['proxy_http_version 2; proxy_pass http', 'grpc_pass grpc']) {
+  test(`a length that was not said is not made up: ${pass}`, async () => {
+    await using peer = await H2Peer.start((stream) => {
+      const { path } = stream
+      const fields: [string, string][] = path.includes('said') ? [['content-length', '7']] : []
+      const status = path.includes('304') ? '304' : path.includes('204') ? '204' : '200'
+      const late = path.includes('late')
+      stream.send(headFrames(stream.id, [[':status', status], ...fields], !late))
+      if (late) stream.data('', true)
+    })
+    await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+      location / { ${pass}://127.0.0.1:${peer.port}; } } }`)
+    const length = async (method: string, path: string): Promise<string | undefined> => {
+      const answer = await server.raw(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+      assert.match(answer, /^HTTP\/1\.1 (200|204|304) /)
+      assert.doesNotMatch(answer, method === 'HEAD' || path !== '/' ? /^Transfer-Encoding/m : /^$/)
+      return /^content-length: (.*)\r$/im.exec(answer)?.[1]
+    }
+    for (const late of ['', '-late']) {
+      assert.equal(await length('HEAD', `/page${late}`), undefined)
+      assert.equal(await length('GET', `/304${late}`), undefined)
+      assert.equal(await length('HEAD', `/304${late}`), undefined)
+      assert.equal(await length('GET', `/204${late}`), undefined)
+    }
+    assert.equal(await length('HEAD', '/said'), '7')
+    assert.equal(await length('GET', '/304-said'), '7')
+    assert.equal(await length('GET', '/'), '0')
+  })
+}

@@ -167,7 +167,8 @@ class Http2Codec implements Codec, StreamReader {
     if (this.#headOnly || status === 204 || status === 304) this.#expected = 0
     else this.#expected = this.contentLength
     if (!ends) return
-    if (this.contentLength < 0) this.contentLength = 0
+    // HEAD and 304 speak of a body that is somewhere else, and its length may not be known.
+    if (this.contentLength < 0 && !this.#headOnly && status !== 304) this.contentLength = 0
     if (this.#expected > 0) this.#fail(EMPTY_STREAM)
   }
 
