@@ -56,6 +56,8 @@ const BEFORE_THE_HEAD: readonly (readonly [why: string, frames: string, logged: 
     /upstream sent too many interim responses /,
   ],
   ['a broken header block', frame(1, '\x88\xff\xff\xff\xff\xff\xff', 5, 1), /invalid header: too large integer /],
+  ['a table larger than was allowed', frame(1, '\x3f\xe2\x1f\x88', 5, 1), /too large dynamic table size update /],
+  ['a table resized within a head', frame(1, '\x88\x20', 5, 1), /dynamic table size update inside of a header block /],
   ['an index of nothing', frame(1, '\x88\xbf', 5, 1), /invalid header: invalid table index 63 /],
   ['settings of a stream', frame(4, '', 0, 1), /settings frame with non-zero stream id: 1 /],
   ['settings of no size', frame(4, '12345'), /settings frame with invalid length: 5 /],
@@ -117,6 +119,36 @@ const BEHIND_THE_HEAD: readonly (readonly [why: string, frames: string, logged: 
   ],
 ]
 
+/** What nine bytes say: the payload never comes. */
+const BY_THE_HEAD: readonly (readonly [why: string, head: string, logged: RegExp])[] = [
+  ['a push', frameHead(100, 5, 4, 1), /upstream sent unexpected push promise frame /],
+  ['a ping of no size', frameHead(9, 6, 0, 0), /upstream sent ping frame with invalid length: 9 /],
+  ['a ping of a stream', frameHead(8, 6, 0, 1), /ping frame with non-zero stream id: 1 /],
+  ['an answer to no ping', frameHead(8, 6, 1, 0), /ping frame with ack flag /],
+  ['settings of no size', frameHead(5, 4, 0, 0), /settings frame with invalid length: 5 /],
+  ['settings of a stream', frameHead(6, 4, 0, 1), /settings frame with non-zero stream id: 1 /],
+  ['settings in an acknowledgement', frameHead(6, 4, 1, 0), /settings frame with ack flag and non-zero length: 6 /],
+  ['a goodbye of a stream', frameHead(8, 7, 0, 1), /goaway frame with non-zero stream id: 1 /],
+  ['a goodbye that is too short', frameHead(7, 7, 0, 0), /goaway frame with invalid length: 7 /],
+  ['a head of nobody', frameHead(10, 1, 4, 3), /upstream sent frame for unknown stream 3 /],
+  ['a head of a stream that only a server opens', frameHead(10, 1, 4, 2), /upstream sent frame for unknown stream 2 /],
+  [
+    'a head too short for its padding and priority',
+    frameHead(5, 1, 4 | 8 | 32, 1),
+    /headers frame with invalid length: 5 /,
+  ],
+  ['data of nobody', frameHead(10, 0, 0, 3), /upstream sent data frame for unknown stream 3 /],
+  ['data before the head', frameHead(10, 0, 0, 1), /upstream sent unexpected http2 frame: 0 /],
+  ['a continuation of nothing', frameHead(10, 9, 4, 1), /upstream sent unexpected http2 frame: 9 /],
+  ['something within a head', frame(1, '\x88', 0, 1) + frameHead(10, 77, 0, 1), /unexpected http2 frame: 77 /],
+  ['a reset of nobody', frameHead(4, 3, 0, 3), /upstream sent frame for unknown stream 3 /],
+  ['a reset of the connection', frameHead(4, 3, 0, 0), /upstream sent frame for unknown stream 0 /],
+  ['a reset of no size', frameHead(5, 3, 0, 1), /rst stream frame with invalid length: 5 /],
+  ['a window of nobody', frameHead(4, 8, 0, 3), /upstream sent frame for unknown stream 3 /],
+  ['a window of no size', frameHead(5, 8, 0, 1), /window update frame with invalid length: 5 /],
+  ['a frame that is too long', frameHead(16385, 0, 0, 1), /upstream sent too large http2 frame: 16385 /],
+]
+
 function start(peer: H2Peer): Promise<Server> {
   return startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%; proxy_http_version 2; proxy_read_timeout 2s;
     proxy_buffering off; location / { proxy_pass http://127.0.0.1:${peer.port}; } } }`)
@@ -135,6 +167,20 @@ test('before the head: 502', async (t) => {
       assert.match(server.errorLog().slice(before), logged)
       assert.match(server.errorLog().slice(before), / while reading response header from upstream, /)
       await peer.until(() => peer.connections.at(-1)!.closed)
+    })
+  }
+})
+
+test('by the head of a frame: 502 before its payload', async (t) => {
+  await using peer = await H2Peer.start()
+  await using server = await start(peer)
+  for (const [why, frames, logged] of BY_THE_HEAD) {
+    await t.test(why, async () => {
+      const before = server.errorLog().length
+      peer.onRequest = (stream) => stream.send(frames)
+      assert.equal((await fetch(server.url('/'))).status, 502)
+      assert.match(server.errorLog().slice(before), logged)
+      assert.doesNotMatch(server.errorLog().slice(before), /timed out/)
     })
   }
 })

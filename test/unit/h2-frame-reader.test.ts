@@ -1,7 +1,12 @@
 /** Frames come out the same however the bytes are cut. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type FrameOwner, FrameReader } from '../../src/http/h2/wire/frame-reader.ts'
+import {
+  type FrameOwner,
+  type FrameProblem,
+  FrameReader,
+  frameProblemText,
+} from '../../src/http/h2/wire/frame-reader.ts'
 import {
   ENHANCE_YOUR_CALM,
   FRAME_SIZE_ERROR,
@@ -36,8 +41,8 @@ class Recorder implements FrameOwner {
     this.events.push(`frame ${type} ${flags} ${stream} ${buffer.toString('hex', start, end)}`)
     return type !== 3
   }
-  onFrameError(code: number, text: string): void {
-    this.events.push(`error ${code} ${text}`)
+  onFrameError(problem: FrameProblem): void {
+    this.events.push(`error ${problem.code} ${frameProblemText(problem)}`)
   }
 }
 

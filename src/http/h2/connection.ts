@@ -27,7 +27,7 @@ import type { RequestFields } from './request-fields.ts'
 import type { H2Stream, StreamHost } from './stream.ts'
 import { giveStream, takeStream } from './stream-pool.ts'
 import { TurnList } from './turns.ts'
-import { type FrameOwner, FrameReader } from './wire/frame-reader.ts'
+import { type FrameOwner, type FrameProblem, FrameReader, frameProblemText } from './wire/frame-reader.ts'
 import {
   ACK,
   CANCEL,
@@ -213,8 +213,8 @@ export class H2Connection
     return this.#heads.incomplete || (this.#reader.incomplete && this.#dataStream === undefined)
   }
 
-  onFrameError(code: number, text: string): void {
-    this.fail(code, `client ${text}`)
+  onFrameError(problem: FrameProblem): void {
+    this.fail(problem.code, `client ${frameProblemText(problem)}`)
   }
 
   onFrame(type: number, flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {

@@ -15,15 +15,17 @@ import {
   type PeerConnection,
   STREAMS_FIRST,
 } from '../../../upstream/pool.ts'
-import { type FrameOwner, FrameReader } from '../../h2/wire/frame-reader.ts'
+import { type FrameOwner, type FrameProblem, FrameReader } from '../../h2/wire/frame-reader.ts'
 import {
   ACK,
+  COMPRESSION_ERROR,
   CONTINUATION,
   ENABLE_PUSH,
   END_HEADERS,
   END_STREAM,
   FLOW_CONTROL_ERROR,
   FRAME_SIZE_DEFAULT,
+  FRAME_SIZE_ERROR,
   frameHead,
   GOAWAY,
   goAway,
@@ -35,6 +37,7 @@ import {
   PADDED,
   PING,
   PREFACE,
+  PRIORITY,
   PRIORITY_FLAG,
   PROTOCOL_ERROR,
   PUSH_PROMISE,
@@ -75,6 +78,14 @@ const CONNECTION_START =
   ]) +
   windowUpdate(0, WINDOW_MAX - WINDOW_DEFAULT)
 
+/** Frames that have one length only, as nginx calls them. */
+const FRAME_NAMES: Readonly<Record<number, string>> = {
+  [PRIORITY]: 'priority',
+  [RST_STREAM]: 'rst stream',
+  [PING]: 'ping',
+  [GOAWAY]: 'goaway',
+  [WINDOW_UPDATE]: 'window update',
+}
 const PING_DATA = 'still up'
 /** Streams that were given up and may still get frames, as far as they are remembered one by one. */
 const GIVEN_UP_MAX = 256
@@ -276,8 +287,55 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
 
   // ---- frames --------------------------------------------------------------------------------
 
-  onFrameError(code: number, text: string): void {
-    this.#fail(`upstream ${asNginx(text)}`, code)
+  onFrameError(problem: FrameProblem): void {
+    this.#fail(problemText(problem), problem.code)
+  }
+
+  /** Nine bytes are enough to see that a frame must not be, or not here. */
+  onFrameHead(type: number, flags: number, id: number, size: number): boolean {
+    if (this.#block.stream !== 0 ? type !== CONTINUATION || id !== this.#block.stream : type === CONTINUATION) {
+      return this.#unexpected(type)
+    }
+    switch (type) {
+      case HEADERS:
+        return this.#headersMay(flags, id, size)
+      case SETTINGS:
+        return this.#settingsMay(flags, id, size)
+      case PING:
+        if (id !== 0) return this.#notOfStreams('ping', id)
+        if ((flags & ACK) === 0 || this.#pinged) return true
+        return this.#fail('upstream sent ping frame with ack flag', PROTOCOL_ERROR)
+      case GOAWAY:
+        return id === 0 || this.#notOfStreams('goaway', id)
+      case RST_STREAM:
+        return this.#wasOpen(id) || this.#misdirected('frame', id)
+      case WINDOW_UPDATE:
+        return id === 0 || this.#wasOpen(id) || this.#misdirected('frame', id)
+      case PUSH_PROMISE:
+        return this.#fail('upstream sent unexpected push promise frame', PROTOCOL_ERROR)
+      default:
+        return true
+    }
+  }
+
+  #notOfStreams(what: string, id: number): false {
+    return this.#fail(`upstream sent ${what} frame with non-zero stream id: ${id}`, PROTOCOL_ERROR)
+  }
+
+  #headersMay(flags: number, id: number, size: number): boolean {
+    const stream = this.#streams.get(id)
+    if (stream === undefined ? !this.#wasGivenUp(id) : stream.remoteEnded) return this.#misdirected('frame', id)
+    if (size >= sizeBeforeBlock(flags)) return true
+    return this.#fail(`upstream sent headers frame with invalid length: ${size}`, FRAME_SIZE_ERROR)
+  }
+
+  #settingsMay(flags: number, id: number, size: number): boolean {
+    if (id !== 0) return this.#notOfStreams('settings', id)
+    const what = 'upstream sent settings frame with'
+    if ((flags & ACK) !== 0) {
+      return size === 0 || this.#fail(`${what} ack flag and non-zero length: ${size}`, FRAME_SIZE_ERROR)
+    }
+    return size % 6 === 0 || this.#fail(`${what} invalid length: ${size}`, FRAME_SIZE_ERROR)
   }
 
   onDataHead(id: number, flags: number, size: number): boolean {
@@ -329,26 +387,21 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   }
 
   onFrame(type: number, flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    if (this.#block.stream !== 0 ? type !== CONTINUATION || id !== this.#block.stream : type === CONTINUATION) {
-      return this.#unexpected(type)
-    }
     switch (type) {
       case HEADERS:
         return this.#onHeaders(flags, id, buffer, start, end)
       case CONTINUATION:
         return this.#onContinuation(flags, buffer, start, end)
       case SETTINGS:
-        return this.#onSettings(flags, id, buffer, start, end)
+        return this.#onSettings(flags, buffer, start, end)
       case WINDOW_UPDATE:
         return this.#onWindowUpdate(id, u31(buffer, start))
       case RST_STREAM:
         return this.#onReset(id, u32(buffer, start))
       case PING:
-        return this.#onPing(flags, id, buffer, start, end)
+        return this.#onPing(flags, buffer, start, end)
       case GOAWAY:
         return this.#onGoAway(u31(buffer, start), u32(buffer, start + 4))
-      case PUSH_PROMISE:
-        return this.#fail('upstream sent unexpected push promise frame', PROTOCOL_ERROR)
       default:
         return true
     }
@@ -383,11 +436,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   // ---- header blocks -------------------------------------------------------------------------
 
   #onHeaders(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    const stream = this.#streams.get(id)
-    if (stream === undefined ? !this.#wasGivenUp(id) : stream.remoteEnded) return this.#misdirected('frame', id)
     const size = end - start
-    const before = ((flags & PADDED) !== 0 ? 1 : 0) + ((flags & PRIORITY_FLAG) !== 0 ? 5 : 0)
-    if (size < before) return this.#fail(`upstream sent headers frame with invalid length: ${size}`, PROTOCOL_ERROR)
+    const before = sizeBeforeBlock(flags)
     const padding = (flags & PADDED) !== 0 ? buffer[start]! : 0
     if (padding > size - before) {
       const text = `upstream sent http2 frame with too long padding: ${padding} in frame ${size - before}`
@@ -417,7 +467,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     const reader = stream?.reader
     reader?.beginBlock(end - start)
     if (!this.#decoder.decode(buffer, start, end, reader ?? NOBODY)) {
-      return this.#fail(`upstream sent invalid header: ${this.#decoder.problem}`, PROTOCOL_ERROR)
+      return this.#fail(`upstream sent invalid header: ${this.#decoder.problem}`, COMPRESSION_ERROR)
     }
     if (stream === undefined || reader === undefined) return this.#ignored(id, flags)
     const ends = (flags & END_STREAM) !== 0
@@ -429,15 +479,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
 
   // ---- frames about the connection -------------------------------------------------------------
 
-  #onSettings(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    const size = end - start
-    const what = 'upstream sent settings frame with'
-    if (id !== 0) return this.#fail(`${what} non-zero stream id: ${id}`, PROTOCOL_ERROR)
-    if ((flags & ACK) !== 0) {
-      if (size !== 0) return this.#fail(`${what} ack flag and non-zero length: ${size}`, PROTOCOL_ERROR)
-      return true
-    }
-    if (size % 6 !== 0) return this.#fail(`${what} invalid length: ${size}`, PROTOCOL_ERROR)
+  #onSettings(flags: number, buffer: Buffer, start: number, end: number): boolean {
+    if ((flags & ACK) !== 0) return true
     if (++this.#controlFrames > CONTROL_FRAMES_MAX) {
       return this.#fail('upstream sent too many settings frames', PROTOCOL_ERROR)
     }
@@ -446,7 +489,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
       const setting = u16(buffer, at)
       if (setting === MAX_CONCURRENT_STREAMS) this.#setStreamsMax(value)
       else if (setting === INITIAL_WINDOW_SIZE && !this.#setInitialWindow(value)) {
-        return this.#fail(`${what} too large initial window size: ${value}`, FLOW_CONTROL_ERROR)
+        const text = `upstream sent settings frame with too large initial window size: ${value}`
+        return this.#fail(text, FLOW_CONTROL_ERROR)
       }
     }
     this.connection.wire.write(SETTINGS_ACK)
@@ -472,11 +516,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     return true
   }
 
-  #onPing(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    if (id !== 0) return this.#fail(`upstream sent ping frame with non-zero stream id: ${id}`, PROTOCOL_ERROR)
-    if ((flags & ACK) !== 0) {
-      return this.#pinged || this.#fail('upstream sent ping frame with ack flag', PROTOCOL_ERROR)
-    }
+  #onPing(flags: number, buffer: Buffer, start: number, end: number): boolean {
+    if ((flags & ACK) !== 0) return true
     if (++this.#controlFrames > CONTROL_FRAMES_MAX) {
       return this.#fail('upstream sent too many ping frames', PROTOCOL_ERROR)
     }
@@ -495,10 +536,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
       return true
     }
     const stream = this.#streams.get(id)
-    if (stream === undefined) {
-      if (this.#wasOpen(id)) return true
-      return this.#fail(`upstream sent frame for unknown stream ${id}`, PROTOCOL_ERROR)
-    }
+    if (stream === undefined) return true
     if (count > WINDOW_MAX - stream.sendWindow) {
       return this.#fail('upstream sent too large window update', FLOW_CONTROL_ERROR)
     }
@@ -510,8 +548,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   #onReset(id: number, code: number): boolean {
     const stream = this.#streams.get(id)
     if (stream === undefined) {
-      if (this.#wasOpen(id)) return true
-      return this.#fail(`upstream sent frame for unknown stream ${id}`, PROTOCOL_ERROR)
+      this.#givenUp.delete(id)
+      return true
     }
     // The response is there, and the peer does not want the rest of the request.
     if (stream.remoteEnded && code === NO_ERROR && !stream.wasReset) {
@@ -537,14 +575,23 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   }
 }
 
-/** What the reader of frames says, as nginx says it of back ends. */
-function asNginx(text: string): string {
-  const [, large] = /^sent frame with too large length (\d+)$/.exec(text) ?? []
-  if (large !== undefined) return `sent too large http2 frame: ${large}`
-  const [, size, padding] =
-    /^sent padded DATA frame with incorrect length: (\d+)(?:, padding: (\d+))?$/.exec(text) ?? []
-  if (padding !== undefined) return `sent http2 frame with too long padding: ${padding} in frame ${Number(size) - 1}`
-  if (size !== undefined) return 'sent too short http2 frame'
-  const [, name, length] = /^sent (\w+) frame with incorrect length (\d+)$/.exec(text) ?? []
-  return name === undefined ? text : `sent ${name.toLowerCase().replace('_', ' ')} frame with invalid length: ${length}`
+/** Length of the padding, and a priority, before the block in HEADERS. */
+function sizeBeforeBlock(flags: number): number {
+  return ((flags & PADDED) !== 0 ? 1 : 0) + ((flags & PRIORITY_FLAG) !== 0 ? 5 : 0)
+}
+
+/** What is wrong with a frame, in nginx's words for back ends. */
+function problemText(problem: FrameProblem): string {
+  switch (problem.kind) {
+    case 'too long':
+      return `upstream sent too large http2 frame: ${problem.size}`
+    case 'too long to keep':
+      return 'upstream sent too large http2 header'
+    case 'impossible length':
+      return `upstream sent ${FRAME_NAMES[problem.type]} frame with invalid length: ${problem.size}`
+    case 'no padding length':
+      return 'upstream sent too short http2 frame'
+    case 'padding':
+      return `upstream sent http2 frame with too long padding: ${problem.padding} in frame ${problem.size - 1}`
+  }
 }

@@ -25,16 +25,47 @@ import {
   WINDOW_UPDATE,
 } from './frames.ts'
 
+/** What is wrong with a frame, and the code that tells the peer. */
+export type FrameProblem =
+  /** Longer than the peer was told that frames may be. */
+  | { readonly kind: 'too long'; readonly code: number; readonly size: number }
+  /** Longer than is kept of its type. */
+  | { readonly kind: 'too long to keep'; readonly code: number; readonly type: number }
+  /** Not of the one length that its type has. */
+  | { readonly kind: 'impossible length'; readonly code: number; readonly type: number; readonly size: number }
+  /** DATA that has no room for the length of its padding. */
+  | { readonly kind: 'no padding length'; readonly code: number }
+  /** DATA with more padding than payload. */
+  | { readonly kind: 'padding'; readonly code: number; readonly size: number; readonly padding: number }
+
+/** The problem in the words that ngx_http_v2_module has for clients; goes on after "client ". */
+export function frameProblemText(problem: FrameProblem): string {
+  switch (problem.kind) {
+    case 'too long':
+      return `sent frame with too large length ${problem.size}`
+    case 'too long to keep':
+      return `sent too large ${NAMES[problem.type]} frame`
+    case 'impossible length':
+      return `sent ${NAMES[problem.type]} frame with incorrect length ${problem.size}`
+    case 'no padding length':
+      return 'sent padded DATA frame with incorrect length: 0'
+    case 'padding':
+      return `sent padded DATA frame with incorrect length: ${problem.size}, padding: ${problem.padding}`
+  }
+}
+
 /** Receives frames in order. Buffers are borrowed until the call returns; false stops the reader for good. */
 export interface FrameOwner {
   /** A DATA frame begins; `size` counts against the windows, padding included. Its payload follows with `onData`. */
   onDataHead(stream: number, flags: number, size: number): boolean
   /** A part of that frame's payload without padding; with `last` the payload ends (it may be empty). */
   onData(buffer: Buffer, start: number, end: number, last: boolean): boolean
+  /** A frame other than DATA begins, and its length is one that its type may have; `onFrame` follows. */
+  onFrameHead?(type: number, flags: number, stream: number, size: number): boolean
   /** A whole frame other than DATA; its payload is `buffer[start, end)`, empty for types that are not known. */
   onFrame(type: number, flags: number, stream: number, buffer: Buffer, start: number, end: number): boolean
-  /** The stream of frames is broken; `text` goes on after "client " or "upstream ". */
-  onFrameError(code: number, text: string): void
+  /** The stream of frames is broken. */
+  onFrameError(problem: FrameProblem): void
 }
 
 const HEAD = 0
@@ -171,16 +202,26 @@ export class FrameReader {
     this.#flags = buffer[at + 4]!
     this.#stream = u31(buffer, at + 5)
     this.#left = size
-    if (size > this.#frameMax) return this.#fail(FRAME_SIZE_ERROR, `sent frame with too large length ${size}`)
+    if (size > this.#frameMax) return this.#fail({ kind: 'too long', code: FRAME_SIZE_ERROR, size })
     if (type === DATA) return this.#data(size)
-    if (type > CONTINUATION) return this.#unknown()
-    const length = LENGTHS[type]!
-    if (type === GOAWAY ? size < length : length !== 0 && size !== length) {
-      return this.#fail(FRAME_SIZE_ERROR, `sent ${NAMES[type]} frame with incorrect length ${size}`)
-    }
-    if (size > this.#wholeMax) return this.#fail(ENHANCE_YOUR_CALM, `sent too large ${NAMES[type]} frame`)
+    const known = type <= CONTINUATION
+    if (known && !this.#mayBe(type, size)) return
+    if (this.#owner.onFrameHead?.(type, this.#flags, this.#stream, size) === false) return this.stop()
+    if (!known) return this.#unknown()
     this.#state = WHOLE
     if (size === 0) this.#frame(NO_BYTES, 0, 0)
+  }
+
+  /** False: no frame of that type is that long, or none that is kept. */
+  #mayBe(type: number, size: number): boolean {
+    const length = LENGTHS[type]!
+    if (type === GOAWAY ? size < length : length !== 0 && size !== length) {
+      this.#fail({ kind: 'impossible length', code: FRAME_SIZE_ERROR, type, size })
+      return false
+    }
+    if (size <= this.#wholeMax) return true
+    this.#fail({ kind: 'too long to keep', code: ENHANCE_YOUR_CALM, type })
+    return false
   }
 
   #unknown(): void {
@@ -197,7 +238,7 @@ export class FrameReader {
     this.#padding = 0
     const padded = (this.#flags & PADDED) !== 0
     if (padded && size === 0) {
-      return this.#fail(FRAME_SIZE_ERROR, 'sent padded DATA frame with incorrect length: 0')
+      return this.#fail({ kind: 'no padding length', code: FRAME_SIZE_ERROR })
     }
     this.#state = padded ? PADDING : PAYLOAD
     if (!this.#owner.onDataHead(this.#stream, this.#flags, size)) return this.stop()
@@ -207,8 +248,7 @@ export class FrameReader {
   #unpad(padding: number): void {
     const size = this.#left
     if (padding >= size) {
-      const text = `sent padded DATA frame with incorrect length: ${size}, padding: ${padding}`
-      return this.#fail(PROTOCOL_ERROR, text)
+      return this.#fail({ kind: 'padding', code: PROTOCOL_ERROR, size, padding })
     }
     this.#padding = padding
     this.#left = size - 1 - padding
@@ -235,9 +275,9 @@ export class FrameReader {
     return stop
   }
 
-  #fail(code: number, text: string): void {
+  #fail(problem: FrameProblem): void {
     this.stop()
-    this.#owner.onFrameError(code, text)
+    this.#owner.onFrameError(problem)
   }
 }
 
