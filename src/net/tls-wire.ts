@@ -99,6 +99,7 @@ export abstract class TlsWire extends HandleWire {
 
   /** Closes because of what the peer did. */
   protected refuse(problem: string): void {
+    this.brokeTls = true
     this.failWith(problem)
   }
 

@@ -40,6 +40,8 @@ export abstract class Wire implements Corked, TimerOwner {
   /** Bytes handed to the kernel and still corked, in total. */
   bytesWritten = 0
   bytesRead = 0
+  /** What ended the wire was wrong with TLS: the owner gets a text then, in place of the name of an errno. */
+  brokeTls = false
   /** The owner has been told of the end. */
   closed = false
   #text = ''

@@ -239,7 +239,10 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
 
   onClose(error: string | undefined): void {
     if (this.#state === GONE) return
-    if (this.#state === HANDSHAKE && error !== undefined) this.#log(INFO, `${failure(error)} while SSL handshaking`)
+    if (this.#state === HANDSHAKE && error !== undefined) {
+      const problem = this.#wire.brokeTls ? error : `peer closed connection in SSL handshake ${errnoText(error)}`
+      this.#log(INFO, `${problem} while SSL handshaking`)
+    }
     this.#leave()
   }
 
@@ -285,9 +288,4 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   describe(): string {
     return `, client: ${this.client.address}, server: ${this.#listener.key}`
   }
-}
-
-/** What is wrong with TLS comes as a text, what is wrong with the socket by its name. */
-function failure(error: string): string {
-  return error.includes(' ') ? error : `peer closed connection in SSL handshake ${errnoText(error)}`
 }

@@ -7,8 +7,10 @@
  *                        \-> LINGERING -> closed
  */
 
+import { assert } from '../../lib/assert.ts'
 import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
+import { errnoText } from '../../lib/errno.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import type { Tunnel } from '../../upstream/tunnel.ts'
@@ -19,6 +21,7 @@ import { mustNotKeepAlive } from '../request/browser-quirks.ts'
 import type { Carrier } from '../request/carrier.ts'
 import type { Client } from '../request/client.ts'
 import { debugEnd, debugHead } from '../request/debug-log.ts'
+import type { ServerConf } from '../request/location.ts'
 import { logRequest } from '../request/log-request.ts'
 import { Request } from '../request/request.ts'
 import type { ClientConnection } from '../server/client-connection.ts'
@@ -68,6 +71,10 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   readonly #body: BodyReader
   readonly #writer: ResponseWriter
   #lingerUntil = 0
+  /** Where the request at hand ends cannot be told: nothing behind it is served. */
+  #framingLost = false
+  /** The last request asked for another protocol. */
+  #upgradeAsked = false
   #tunnel: Tunnel | undefined
 
   constructor(wire: Wire, listener: HttpListener, client: Client) {
@@ -90,9 +97,14 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.countedAs = as
   }
 
+  /** The server whose settings hold while no request tells another. */
+  get #server(): ServerConf {
+    return this.client.sniServer ?? this.#listener.serversFor(this.client).defaultServer
+  }
+
   /** Begins to read. */
   start(): void {
-    this.#arm(HEADER_TIMEOUT, this.#listener.defaultServer.connection.client_header_timeout)
+    this.#arm(HEADER_TIMEOUT, this.#server.connection.client_header_timeout)
     this.wire.resume()
   }
 
@@ -145,7 +157,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       const state = this.#state
       if (state === HEAD) {
         if (at > start && this.client.requests > 0) this.client.pipelined = true
-        at = this.#head(buffer, at, end)
+        at = this.#doubtful ? this.#leaveDoubtful(end) : this.#head(buffer, at, end)
       } else if (state === BODY || state === DRAINING) at = this.#readBody(buffer, at, end)
       else break
       if (at === before && state === this.#state) break
@@ -165,12 +177,27 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     if (at < rest.length) this.#keep(at === 0 ? rest : rest.subarray(at), true)
   }
 
+  /**
+   * The last request asked for another protocol and was answered in this one. Bytes that came before the answer may be
+   * meant for the other protocol, so nothing is taken for a request any more.
+   */
+  get #doubtful(): boolean {
+    return this.#upgradeAsked && this.client.pipelined
+  }
+
+  #leaveDoubtful(end: number): number {
+    const r = this.#request
+    r.logError(LOG_INFO, 'client sent bytes behind a request for an upgrade before the answer')
+    this.#startLinger(r)
+    return end
+  }
+
   #head(buffer: Buffer, at: number, end: number): number {
     const parser = this.#parser
     if (this.#timer.purpose === KEEPALIVE_TIMEOUT) {
       this.#request.startMs = clock.now
       this.#request.startMonotonic = clock.monotonic
-      this.#arm(HEADER_TIMEOUT, this.#listener.defaultServer.connection.client_header_timeout)
+      this.#arm(HEADER_TIMEOUT, this.#server.connection.client_header_timeout)
     }
     const code = parser.parse(buffer, at, end)
     if (code === NEED_MORE) {
@@ -201,6 +228,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#writer.begin()
     this.#body.begin(0, false)
     this.#timer.purpose = 0
+    this.#framingLost = false
     if (code !== PARSED) return this.#refuse(code)
     r.method = methodName(line.method) || parser.method
     r.unparsedUri = parser.target
@@ -209,37 +237,54 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     r.contentLength = facts.contentLength
     r.chunked = facts.chunked
     r.expectContinue = facts.expectContinue
-    r.keepAlive = this.#mayKeepAlive(parser.keepAlive)
-    r.server = this.#listener.serversFor(this.client).find(r.host === '' ? this.client.sniName : r.host, r)
-    r.location = r.server.base
+    this.#chooseServer(r)
+    // What follows the head is the request's body, whatever becomes of the request.
+    this.#body.begin(facts.contentLength, facts.chunked)
     if (this.client.secure && misdirected(r)) return r.finish(421)
     if (this.client.plainOnTls) return this.#refusePlain()
     if (!normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) {
       r.logError(LOG_INFO, 'client sent invalid request')
-      r.keepAlive = false
       return r.finish(400)
     }
     r.uri = target.uri
     r.args = target.args
     const connect = parser.checkConnect(r.server.allowsConnect)
-    if (connect !== PARSED) {
-      r.logError(LOG_INFO, REQUEST_ERRORS[connect]!.logMessage)
-      return r.finish(REQUEST_ERRORS[connect]!.status)
-    }
-    this.#body.begin(facts.contentLength, facts.chunked)
+    if (connect !== PARSED) return this.#refuseConnect(connect)
+    r.keepAlive = this.#mayKeepAlive(parser.keepAlive)
     debugHead(r)
     r.start(r.server)
   }
 
+  #chooseServer(r: Request): void {
+    r.server = this.#listener.serversFor(this.client).find(r.host === '' ? this.client.sniName : r.host, r)
+    r.location = r.server.base
+  }
+
+  /** Answers a head that makes no sense, by the settings of the server that it names as far as that can be told. */
   #refuse(code: number): void {
     const r = this.#request
-    r.server = this.#listener.defaultServer
-    r.location = r.server.base
-    r.keepAlive = false
+    this.#chooseServerOfBroken(r)
     r.method = methodName(r.methodBit)
     if (this.#parser.line.major === 0) r.version = 11
     r.malformed = true
+    this.#framingLost = true
     r.logError(LOG_INFO, this.#parser.logMessage())
+    r.finish(REQUEST_ERRORS[code]!.status)
+  }
+
+  #chooseServerOfBroken(r: Request): void {
+    r.host = this.#parser.hostOfBroken()
+    this.#chooseServer(r)
+    if (!this.client.secure || !misdirected(r)) return
+    r.server = this.#server
+    r.location = r.server.base
+  }
+
+  /** What follows may be meant for the tunnel that was asked for: none of it is a request. */
+  #refuseConnect(code: number): void {
+    const r = this.#request
+    this.#framingLost = true
+    r.logError(LOG_INFO, REQUEST_ERRORS[code]!.logMessage)
     r.finish(REQUEST_ERRORS[code]!.status)
   }
 
@@ -251,7 +296,6 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       r.uri = target.uri
       r.args = target.args
     }
-    this.#body.begin(r.contentLength, r.chunked)
     r.finish(497)
   }
 
@@ -259,9 +303,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #refuse09(): void {
     const r = this.#request
     r.version = 9
-    r.keepAlive = false
-    r.server = this.#listener.serversFor(this.client).find('', r)
-    r.location = r.server.base
+    this.#chooseServer(r)
     if (!normalizeUri(r.unparsedUri, true, target)) return r.finish(400)
     r.uri = target.uri
     r.args = target.args
@@ -270,7 +312,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   #mayKeepAlive(asked: boolean): boolean {
     if (!asked || this.#listener.closing) return false
-    const { core } = this.#request.location ?? this.#listener.defaultServer.base
+    const { core } = this.#request.location
     return core.keepalive_timeout.timeoutMs > 0 || core.keepalive_min_timeout > 0
   }
 
@@ -429,7 +471,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #wantsLingering(r: Request): boolean {
     const { lingering_close } = r.location.core
     if (lingering_close === 'off') return false
-    return lingering_close === 'always' || this.#rest.length > 0 || r.malformed
+    return lingering_close === 'always' || this.#rest.length > 0 || this.#framingLost
   }
 
   #startLinger(r: Request): void {
@@ -453,19 +495,19 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #endOutput(): void {
-    this.#state = CLOSED
-    cancelTimer(this.#timer)
-    this.#listener.closed(this)
+    this.#over()
     this.wire.closeAfterFlush(this.#request.location.core.send_timeout)
   }
 
   #next(): void {
     const r = this.#request
+    assert(!this.#framingLost, 'a request follows only where the last one is known to end')
     const { core } = r.location
     const timeout = core.keepalive_timeout.timeoutMs || core.keepalive_min_timeout
     if (this.#listener.closing && this.#rest.length === 0) return this.#endOutput()
     this.#state = HEAD
     this.#body.wanted = false
+    this.#upgradeAsked = this.#parser.facts.upgradeIndex >= 0
     this.#parser.reset()
     this.#parser.limits = this.#listener.limits
     this.client.pipelined = this.#rest.length > 0
@@ -505,13 +547,23 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   /** Closes at once; a request under way is told. */
   close(): void {
+    this.#closeWith(499)
+  }
+
+  #closeWith(status: number): void {
     if (this.#state === CLOSED) return
     const state = this.#state
+    this.#over()
+    this.wire.destroy()
+    this.#tellRequest(state, status)
+  }
+
+  /** Nothing is expected of this connection any more. */
+  #over(): void {
+    assert(this.#state !== CLOSED, 'a connection ends once')
     this.#state = CLOSED
     cancelTimer(this.#timer)
     this.#listener.closed(this)
-    this.wire.destroy()
-    this.#tellRequest(state, 499)
   }
 
   #tellRequest(state: number, status: number): void {
@@ -537,7 +589,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
         return
       case BODY:
         this.#request.logError(LOG_INFO, 'client prematurely closed connection')
-        this.close()
+        this.#closeWith(400)
         return
       default:
         this.close()
@@ -552,7 +604,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   /** Logs before there is a request. */
   #logEarly(level: number, message: string): void {
     const r = this.#request
-    r.server = this.#listener.defaultServer
+    r.server = this.#server
     r.location = r.server.base
     r.logError(level, message)
   }
@@ -560,12 +612,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   onClose(error: string | undefined): void {
     if (this.#state === CLOSED) return
     const state = this.#state
-    // What is wrong with TLS comes as a text.
-    if (error?.includes(' ')) this.#logBroken(error)
-    this.#state = CLOSED
-    cancelTimer(this.#timer)
-    this.#listener.closed(this)
-    this.#tellRequest(state, 499)
+    if (error !== undefined && this.wire.brokeTls) this.#logBroken(error)
+    else if (error !== undefined && state === BODY)
+      this.#request.logError(LOG_INFO, `recv() failed ${errnoText(error)}`)
+    this.#over()
+    // As nginx has it, 499 is for those who leave while somebody works for them.
+    this.#tellRequest(state, state === BODY ? 400 : 499)
   }
 
   #arm(purpose: number, ms: number): void {
@@ -597,8 +649,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       return
     }
     const r = this.#request
-    r.server = this.#listener.defaultServer
-    r.location = r.server.base
+    this.#parser.giveUp(this.#rest)
+    r.requestLine = this.#parser.requestLine
+    r.method = methodName(this.#parser.line.method)
+    r.requestLength = this.#rest.length
+    r.malformed = true
+    this.#chooseServerOfBroken(r)
     r.logError(LOG_INFO, 'client timed out')
     r.begin(clock.now, clock.monotonic)
     this.#state = BUSY
@@ -608,9 +664,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #timeOut(status: number): void {
     const state = this.#state
     const { core } = this.#request.location
-    this.#state = CLOSED
-    cancelTimer(this.#timer)
-    this.#listener.closed(this)
+    this.#over()
     if (core.reset_timedout_connection) this.wire.reset()
     else this.wire.destroy()
     this.#tellRequest(state, status)

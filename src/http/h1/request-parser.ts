@@ -22,6 +22,7 @@ import {
   URI_TOO_LONG,
 } from '../message/request-errors.ts'
 import { RequestFacts } from '../message/request-facts.ts'
+import { CR, LF } from '../message/tokens.ts'
 import { normalizeUri, type UriParts } from '../message/uri.ts'
 import { FieldLines, LINES_DONE, LINES_INVALID, LINES_MORE, LINES_TOO_LONG } from './field-lines.ts'
 import { RequestLine } from './request-line.ts'
@@ -69,7 +70,8 @@ export class RequestParser {
       code = this.#fields(lines)
     } else if (code !== NEED_MORE) {
       this.headLength = this.line.at
-      this.headers.text = buffer.latin1Slice(start, start + this.headLength)
+      if (code === DONE) this.headers.text = buffer.latin1Slice(start, start + this.headLength)
+      else this.#brokenLine(buffer, start, end)
       if (code === DONE && !this.#targetHost()) code = INVALID_TARGET_HOST
     }
     this.#code = code
@@ -106,9 +108,24 @@ export class RequestParser {
     return true
   }
 
-  /** The request line (`$request`); after an error as much of it as was read. */
+  /** The request line (`$request`); after an error all of it that has come. */
   get requestLine(): string {
-    return this.headers.text.slice(this.line.start, this.line.end === 0 ? this.line.at : this.line.end)
+    return this.headers.text.slice(this.line.start, this.line.end)
+  }
+
+  /** The head will not be completed: what there is of it, in `buffer`, can be asked for as after an error. */
+  giveUp(buffer: Buffer): void {
+    if (!this.#inFields) this.#brokenLine(buffer, 0, buffer.length)
+    else this.headers.text = buffer.latin1Slice(0, this.lines.textEnd)
+  }
+
+  /** The host that a head names although it was refused or given up; empty when it cannot be told. */
+  hostOfBroken(): string {
+    const { facts, line } = this
+    if (line.hostStart >= 0) {
+      if (facts.host === '' && line.hostEnd >= 0) this.#targetHost()
+    } else facts.findHost(this.headers)
+    return facts.host
   }
 
   /** The connection may carry another request after this one, as far as the client is concerned. */
@@ -142,6 +159,17 @@ export class RequestParser {
     if (line.at <= first) this.lines.reset(line.at, first, limits.bufferCount)
     else this.lines.reset(line.at, line.start + roomiest, limits.bufferCount - 1)
     return NEED_MORE
+  }
+
+  /** A line that is not read to its end is told to its end all the same, so that logs show what it was. */
+  #brokenLine(buffer: Buffer, base: number, end: number): void {
+    const { line, limits } = this
+    const from = base + line.start
+    const stop = Math.min(end, from + Math.max(limits.firstBufferSize, limits.bufferSize))
+    let at = from
+    while (at < stop && buffer[at] !== CR && buffer[at] !== LF) at++
+    line.end = at - base
+    this.headers.text = buffer.latin1Slice(base, Math.max(at, Math.min(end, base + line.at)))
   }
 
   #targetHost(): boolean {

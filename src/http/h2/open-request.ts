@@ -37,6 +37,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   r.server = stream.client.sniServer ?? servers.defaultServer
   if (fields.method !== '' && fields.path !== '') r.requestLine = fields.method + ' ' + fields.path + ' HTTP/2.0'
   const hostSound = findServer(r, fields, listener)
+  r.host = r.facts.host
   r.location = r.server.base
   for (const name of fields.dropped) r.logError(LOG_INFO, `client sent invalid header: "${name}"`)
   if (fields.status !== 0) return refuse(r, fields.status, `client ${fields.problem}`)
@@ -47,11 +48,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   }
   if (fields.protocol !== '' && !extend(stream, fields)) return
   if (!examine(r, fields)) return
-  // Without :authority the host is known only now.
-  if (fields.authority === '') findServer(r, fields, listener)
-  r.location = r.server.base
   const { facts } = r
-  r.host = facts.host
   r.contentLength = facts.contentLength
   r.expectContinue = facts.expectContinue
   if (r.client.secure && misdirected(r)) return r.finish(421)
@@ -69,19 +66,24 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   r.start(r.server)
 }
 
-/** Finds the server by what is known of the host; false when `:authority` is malformed. */
+/** Finds the server by what is known of the host, also for a head that will be refused; false when `:authority` is malformed. */
 function findServer(r: Request, fields: RequestFields, listener: HttpListener): boolean {
   const { facts } = r
-  if (facts.host === '') {
-    if (fields.authority === '') return true
+  if (fields.authority !== '') {
     if (!facts.setHost(fields.authority)) return false
-  }
+  } else facts.findHost(r.headers)
+  if (facts.host === '') return true
   r.server = listener.serversFor(r.client).find(facts.host, r)
   return true
 }
 
 function refuse(r: Request, status: number, message: string): void {
   r.malformed = status === 400
+  const { sniServer, secure } = r.client
+  if (secure && sniServer !== undefined && misdirected(r)) {
+    r.server = sniServer
+    r.location = sniServer.base
+  }
   r.logError(LOG_INFO, message)
   r.finish(status)
 }

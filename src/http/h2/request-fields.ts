@@ -83,7 +83,8 @@ export class RequestFields implements FieldReceiver {
   }
 
   onField(name: string, hash: number, value: string): void {
-    if (!this.#fits(name, value) || this.status !== 0) return
+    if (!this.#fits(name, value)) return
+    if (this.status !== 0) return this.#hostOfRefused(name, hash, value)
     if (name.charCodeAt(0) === COLON) {
       if (this.#trailers || this.#regular) this.#refuse('sent out of order pseudo-headers')
       else this.#pseudo(name, value)
@@ -102,6 +103,15 @@ export class RequestFields implements FieldReceiver {
     if (REFUSED.has(hash) || hash === TE) this.#connectionField(name, hash, value)
     if (this.#table.count >= this.#limits.countMax) this.#refuse('sent too many header lines', 494)
     else this.#table.addDecoded(name, hash, value)
+  }
+
+  /** A head that is refused may still tell which server's settings hold for the answer. */
+  #hostOfRefused(name: string, hash: number, value: string): void {
+    if (this.#trailers || value === '' || !soundValue(value)) return
+    if (name === ':authority' && !this.#authoritySeen) {
+      this.#authoritySeen = true
+      this.authority = value
+    } else if (name === 'host' && this.#table.find(hash, name) < 0) this.#table.addDecoded(name, hash, value)
   }
 
   /** The block is complete: a head has all that it needs. */

@@ -50,6 +50,7 @@ const NAMES = [
   'authorization',
   'proxy-authorization',
 ] as const
+const HOST_HASH = hashName(NAMES[0])
 const HASHES = Int32Array.from(NAMES, hashName)
 const SLOT_BITS = 8
 const SLOT_SHIFT = perfectShift()
@@ -125,6 +126,12 @@ export class RequestFacts implements HostParts {
     this.host = this.#last.host
     this.port = this.#last.port
     return true
+  }
+
+  /** Takes the host of a head that `examine` did not read to its end. */
+  findHost(table: HeaderTable): void {
+    if (this.hostIndex < 0) this.hostIndex = table.find(HOST_HASH, NAMES[0])
+    if (this.host === '' && this.hostIndex >= 0) this.setHost(table.value(this.hostIndex))
   }
 
   #field(table: HeaderTable, index: number, known: number, version: number): number {
