@@ -9,6 +9,7 @@ import { UNKNOWN } from '../../http/message/response-head.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { HoldingFilter } from '../../http/response/holding-filter.ts'
+import { GATHERED_MAX, PieceGatherer } from '../../http/response/piece-gatherer.ts'
 import { NO_BYTES } from '../../lib/bytes.ts'
 import { Lru } from '../../lib/lru.ts'
 import { FOUND, NOT_FOUND, PARTLY, PatternFinder } from '../../lib/pattern-finder.ts'
@@ -124,13 +125,14 @@ class SubBody extends HoldingFilter {
   #left: number
   /** Bytes that may be the beginning of a pattern. */
   #looked: Buffer = NO_BYTES
-  /** What waits for the client to take what came before: a replacement that is due, and input behind it. */
-  #due: Buffer = NO_BYTES
+  readonly #out: PieceGatherer
+  /** Input that waits for the client to take what came before. */
   #rest: Uint8Array | undefined
   #restFlags = 0
 
   constructor(next: BodySink, r: Request, finder: PatternFinder, replacements: readonly Text[], once: boolean) {
     super(next, r)
+    this.#out = new PieceGatherer(next)
     this.#finder = finder
     this.#replacements = replacements
     this.#once = once
@@ -139,7 +141,7 @@ class SubBody extends HoldingFilter {
   }
 
   write(bytes: Uint8Array, flags: number): boolean {
-    if (this.#rest !== undefined) return this.#hold(this.#due, Buffer.concat([this.#rest, bytes]), flags | STABLE)
+    if (this.#rest !== undefined) return this.#hold(Buffer.concat([this.#rest, bytes]), flags | STABLE)
     if (this.#looked.length === 0) return this.#work(bytes, flags)
     const joined = Buffer.concat([this.#looked, bytes])
     this.#looked = NO_BYTES
@@ -148,6 +150,7 @@ class SubBody extends HoldingFilter {
 
   #work(bytes: Uint8Array, flags: number): boolean {
     const finder = this.#finder
+    const out = this.#out
     const kind = flags & (STABLE | LENT)
     for (let at = 0; at < bytes.length; ) {
       const outcome = this.#left === 0 ? NOT_FOUND : finder.find(bytes, at, this.#skip)
@@ -155,24 +158,22 @@ class SubBody extends HoldingFilter {
       // At the end of a body a beginning is all there is.
       const partly = outcome === PARTLY && (flags & LAST) === 0
       const stop = outcome === FOUND || partly ? start : bytes.length
-      let room = stop === at || this.next.write(bytes.subarray(at, stop), kind)
+      out.add(bytes, at, stop, kind)
       at = stop
-      if (outcome === FOUND) {
-        at += finder.lengthOf(index)
-        const replacement = this.#replace(index)
-        if (!room) return this.#hold(replacement, bytes.subarray(at), flags)
-        room = replacement.length === 0 || this.next.write(replacement, STABLE)
-      } else if (partly) {
+      if (partly) {
         this.#looked = Buffer.from(bytes.subarray(at))
-        at = bytes.length
+        break
       }
-      if (!room) return this.#hold(NO_BYTES, bytes.subarray(at), flags)
+      if (outcome !== FOUND) break
+      at += finder.lengthOf(index)
+      const replacement = this.#replace(index)
+      out.add(replacement, 0, replacement.length, STABLE)
+      if (out.size >= GATHERED_MAX && !out.pass(0)) return this.#hold(bytes.subarray(at), flags)
     }
-    return (flags & (LAST | FLUSH)) === 0 || this.next.write(NO_BYTES, flags & (LAST | FLUSH))
+    return out.pass(flags & (LAST | FLUSH))
   }
 
-  #hold(due: Buffer, rest: Uint8Array, flags: number): false {
-    this.#due = due
+  #hold(rest: Uint8Array, flags: number): false {
     this.#rest = (flags & STABLE) !== 0 ? rest : Buffer.from(rest)
     this.#restFlags = (flags | STABLE) & ~LENT
     return this.stall()
@@ -181,16 +182,13 @@ class SubBody extends HoldingFilter {
   onDrain(): void {
     const rest = this.#rest ?? NO_BYTES
     const flags = this.#restFlags
-    const due = this.#due
-    this.#due = NO_BYTES
-    if (due.length > 0 && !this.next.write(due, STABLE)) return
     this.#rest = undefined
     const behind = this.step()
     if (this.#work(rest, flags) && (flags & LAST) === 0) behind?.onDrain()
   }
 
   protected drop(): void {
-    this.#due = NO_BYTES
+    this.#out.drop()
     this.#rest = undefined
   }
 

@@ -1,5 +1,5 @@
 /** HTTP/1.x to a back end. */
-import { ChunkedDecoder, MALFORMED } from '../../h1/chunked.ts'
+import { ChunkedDecoder, type ChunkSink, MALFORMED } from '../../h1/chunked.ts'
 import { ResponseParser } from '../../h1/response-parser.ts'
 import type { HeaderTable } from '../../message/header-table.ts'
 import { DONE, NEED_MORE } from '../../message/request-errors.ts'
@@ -25,7 +25,7 @@ const UNTIL_CLOSE = 3
 const INTERIMS_MAX = 100
 const ASKS_UPGRADE = /^upgrade:/im
 
-class Http1Codec implements Codec {
+class Http1Codec implements Codec, ChunkSink {
   readonly #parser = new ResponseParser()
   readonly #decoder = new ChunkedDecoder()
   #headMax = 0
@@ -36,6 +36,10 @@ class Http1Codec implements Codec {
   #upgradeWanted = false
   #sent = ''
   #interims = 0
+  // While chunks are decoded: who gets their data, and where it stands.
+  #receiver: BodyReceiver | undefined
+  #bodyStart = 0
+  #bodyEnd = 0
   problem = ''
   readonly behindBody = 0
 
@@ -125,18 +129,41 @@ class Http1Codec implements Codec {
         if (stop > start) to.onBody(buffer, start, stop)
         return stop
       }
-      case CHUNKED: {
-        const stop = this.#decoder.decode(buffer, start, end, to)
-        if (stop !== MALFORMED) return stop
-        this.problem = 'upstream sent invalid chunked response'
-        return BODY_BROKEN
-      }
+      case CHUNKED:
+        return this.#decodeChunks(buffer, start, end, to)
       case UNTIL_CLOSE:
         to.onBody(buffer, start, end)
         return end
       default:
         return start
     }
+  }
+
+  /** What one read brings is passed on in one piece: a back end may write a chunk for every few bytes. */
+  #decodeChunks(buffer: Buffer, start: number, end: number, to: BodyReceiver): number {
+    this.#receiver = to
+    this.#bodyStart = this.#bodyEnd = start
+    const stop = this.#decoder.decode(buffer, start, end, this)
+    this.#receiver = undefined
+    if (this.#bodyEnd > this.#bodyStart) to.onBody(buffer, this.#bodyStart, this.#bodyEnd)
+    if (stop !== MALFORMED) return stop
+    this.problem = 'upstream sent invalid chunked response'
+    return BODY_BROKEN
+  }
+
+  /** The data of a chunk: moves up to that of the one before it, over the framing between them. */
+  onBody(input: Uint8Array, start: number, end: number): void {
+    if (this.#bodyEnd === this.#bodyStart) {
+      this.#bodyStart = start
+      this.#bodyEnd = end
+      return
+    }
+    input.copyWithin(this.#bodyEnd, start, end)
+    this.#bodyEnd += end - start
+  }
+
+  onTrailer(input: Uint8Array, start: number, end: number): void {
+    this.#receiver!.onTrailer(input, start, end)
   }
 }
 

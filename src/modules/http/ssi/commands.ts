@@ -29,6 +29,8 @@ export interface SsiPage extends SubrequestOwner {
   /** Goes on when this subrequest is over. */
   wait: Subrequest | undefined
   emit(text: string): void
+  /** Passes on what the page has said so far: a subrequest's answer comes behind it. */
+  pass(): boolean
 }
 
 /** Between `if` and `else`. */
@@ -87,7 +89,9 @@ function include(page: SsiPage, params: Params): boolean {
   const wait = waits(page, params)
   if (wait === undefined || !locate(page, name)) return false
   const sr = variable === undefined ? inPlace(page, stub) : inMemory(page, variable)
-  if (sr === undefined || !sr.start()) return false
+  if (sr === undefined) return false
+  page.pass()
+  if (!sr.start()) return false
   if (wait || variable !== undefined) page.wait = sr
   return true
 }

@@ -12,9 +12,9 @@ import { UNKNOWN } from '../../../http/message/response-head.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { defineSlot } from '../../../http/request/slots.ts'
 import { HoldingFilter } from '../../../http/response/holding-filter.ts'
+import { GATHERED_MAX, PieceGatherer } from '../../../http/response/piece-gatherer.ts'
 import { type OrderedBody, orderedBody } from '../../../http/subrequest/ordered-body.ts'
 import type { Subrequest } from '../../../http/subrequest/subrequest.ts'
-import { NO_BYTES } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import { strftime } from '../../../lib/strftime.ts'
 import { ERROR } from '../../../log/error-log.ts'
@@ -124,6 +124,7 @@ class SsiBody extends HoldingFilter implements SsiPage, SsiReceiver, Later {
   readonly table: VariableTable<Request>
   readonly #silent: boolean
   readonly #parser: SsiParser
+  readonly #out: PieceGatherer
   #order: OrderedBody | undefined
   output = true
   chosen = false
@@ -135,13 +136,13 @@ class SsiBody extends HoldingFilter implements SsiPage, SsiReceiver, Later {
   wait: Subrequest | undefined
   /** Input that waits: for an answer, or for the client to take what came before. */
   #held: Piece[] = []
-  #room = true
   /** What is known of the bytes at hand. */
   #kind = 0
 
   constructor(next: BodySink, r: Request, conf: SsiConf) {
     super(next, r)
     this.table = conf.table
+    this.#out = new PieceGatherer(next)
     this.#silent = conf.settings.ssi_silent_errors
     this.#parser = new SsiParser(conf.settings.ssi_value_length)
     r.set(pages, this)
@@ -157,19 +158,25 @@ class SsiBody extends HoldingFilter implements SsiPage, SsiReceiver, Later {
     const parser = this.#parser
     this.#order ??= orderedBody(this.r)
     this.#kind = flags & (STABLE | LENT)
-    this.#room = true
+    let room = true
     for (let at = 0; at < bytes.length; at = parser.position) {
       const found = parser.parse(bytes, at, bytes.length, this)
       if (found === COMMAND_READ) this.#obey()
       else if (found === COMMAND_BAD) this.#showError()
       if (this.r.ended) return true
-      if (this.wait !== undefined || (!this.#room && !this.#busy)) {
+      if (this.#out.size >= GATHERED_MAX) room = this.pass()
+      if (this.wait !== undefined || (!room && !this.#busy)) {
+        this.pass()
         return this.#hold(bytes.subarray(parser.position), flags)
       }
     }
     if ((flags & LAST) !== 0) parser.finish(this)
-    if ((flags & (LAST | FLUSH)) !== 0) return this.next.write(NO_BYTES, flags & (LAST | FLUSH))
-    return this.#room && !this.#busy
+    if ((flags & (LAST | FLUSH)) !== 0) return this.#out.pass(flags & (LAST | FLUSH))
+    return this.pass() && room && !this.#busy
+  }
+
+  pass(): boolean {
+    return this.#out.pass(0)
   }
 
   /** What is written now stands in a queue. */
@@ -209,15 +216,15 @@ class SsiBody extends HoldingFilter implements SsiPage, SsiReceiver, Later {
   }
 
   protected drop(): void {
+    this.#out.drop()
     this.#held = []
   }
 
   // ---- what the page says ------------------------------------------------------------------------
 
   onText(bytes: Uint8Array, start: number, end: number): void {
-    if (this.output) {
-      if (!this.next.write(bytes.subarray(start, end), this.#kind)) this.#room = false
-    } else if (this.inBlock) this.#addToBlock((bytes as Buffer).latin1Slice(start, end))
+    if (this.output) this.#out.add(bytes, start, end, this.#kind)
+    else if (this.inBlock) this.#addToBlock((bytes as Buffer).latin1Slice(start, end))
   }
 
   onMark(length: number): void {
@@ -231,7 +238,7 @@ class SsiBody extends HoldingFilter implements SsiPage, SsiReceiver, Later {
   }
 
   emit(text: string): void {
-    if (!this.next.write(Buffer.from(text, 'latin1'), STABLE)) this.#room = false
+    this.#out.addText(text)
   }
 
   #addToBlock(text: string): void {
