@@ -18,6 +18,8 @@ import { gunzipModule } from './http/gunzip.ts'
 import { gzipModule } from './http/gzip.ts'
 import { gzipStaticModule } from './http/gzip-static.ts'
 import { headersModule } from './http/headers.ts'
+import { headersMoreInputModule } from './http/headers-more/input.ts'
+import { headersMoreModule } from './http/headers-more/output.ts'
 import { indexModule } from './http/index-file.ts'
 import { limitConnModule } from './http/limit-conn.ts'
 import { limitRateModule } from './http/limit-rate.ts'
@@ -66,6 +68,7 @@ export const modules: readonly ConfigModule[] = [
   secureLinkModule,
   rewriteModule,
   serverIfModule,
+  headersMoreInputModule,
   accessModule,
   authBasicModule,
   authRequestModule,
@@ -88,6 +91,7 @@ export const modules: readonly ConfigModule[] = [
   postActionModule,
   errorLogTagModule,
   notModifiedModule,
+  headersMoreModule,
   headersModule,
   useridModule,
   gunzipModule,

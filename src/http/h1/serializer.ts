@@ -50,8 +50,13 @@ function usualStart(r: Request): string {
 function ownStart(r: Request): string {
   const { out, location } = r
   let start = 'HTTP/1.1 ' + (out.statusText === '' ? statusText(out.status) : out.statusText) + '\r\n'
-  start += out.server === undefined ? location.serverField : 'Server: ' + out.server + '\r\n'
-  return start + (out.date === undefined ? dateField() : 'Date: ' + out.date + '\r\n')
+  start += out.server === undefined ? location.serverField : ownField('Server: ', out.server)
+  return start + (out.date === undefined ? dateField() : ownField('Date: ', out.date))
+}
+
+/** Empty when the field was cleared. */
+function ownField(start: string, value: string): string {
+  return value === '' ? '' : start + value + '\r\n'
 }
 
 /** Fields from the list, common to all protocols in order and spelling. */

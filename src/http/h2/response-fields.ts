@@ -64,6 +64,7 @@ function serverAndDate(r: Request): string {
   // `Server: name\r\n`
   const server = out.server ?? location.serverField.slice(8, -2)
   const block = server === '' ? '' : encodeField('server', server)
+  if (out.date === '') return block
   return block + (out.date === undefined ? dateField() : encodeField('date', out.date))
 }
 
