@@ -71,6 +71,12 @@ export interface Args<T> {
  */
 export type Inheritance = 'inherit' | 'pseudo' | 'never'
 
+/**
+ * When a worker reads it, which takes over a checked configuration: a `late` block when it is first used, without its
+ * `head` directives, and not such a block that has an `eager` directive, which does something without being asked.
+ */
+type Reading = 'late' | 'head' | 'eager'
+
 interface Spec<T> {
   readonly in: readonly Context[]
   readonly args: Args<T>
@@ -83,6 +89,7 @@ interface Spec<T> {
   readonly withoutEffect?: string
   /** Set when its use is refused with "not supported yet by Viaduct". */
   readonly unsupported?: string
+  readonly reading?: Reading
 }
 
 /** A declared directive; made only by `directive`, `directives` and `block`. */
@@ -97,6 +104,7 @@ export interface Directive<T> {
   readonly duplicate: string | false | undefined
   readonly withoutEffect: string | undefined
   readonly unsupported: string | undefined
+  readonly reading: Reading | undefined
   /** The context that its block opens. */
   readonly opens: Context | undefined
   /** For free-form blocks: how a line of the block is read (name and arguments together). */
@@ -122,6 +130,7 @@ function common<T>(spec: Spec<T>) {
     duplicate: spec.duplicate,
     withoutEffect: spec.withoutEffect,
     unsupported: spec.unsupported,
+    reading: spec.reading,
   }
 }
 
@@ -150,6 +159,8 @@ export interface BlockValue<T, E = never> {
   readonly args: T
   readonly scope: ScopeView
   readonly entries: readonly Entry<E>[]
+  /** Lets go of the entries, of which there may be very many; nobody asks for them again. */
+  drop(): void
   /** Where its `{` stands: nginx reports errors about the arguments here. */
   readonly at: Position
   /** Where its `}` stands: nginx reports errors about the contents here. */
@@ -166,6 +177,8 @@ export interface ScopeView {
   own<D extends Directives>(directives: D): Partial<ConfOf<D>>
   /** This block's own values of `directives`, blocks included, in file order: for modules whose directives are a program. */
   ordered<D extends Directives>(directives: D): readonly OrderedValue<D>[]
+  /** What is known of a block that waits for its first use; the block itself when it does not. */
+  readonly head: ScopeView
   /** Where a directive was given in this block itself, if it was. */
   positionOf(directive: Directive<unknown>): Position | undefined
 }

@@ -6,8 +6,10 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { finish, type Steps } from '../lib/steps.ts'
 import { expandGlob } from './glob.ts'
-import { parse } from './parser.ts'
+import { LATE_WEIGHT_MAX, type LateBlock, type LateRule, weightOf } from './late.ts'
+import { parseInSteps } from './parser.ts'
 import type { Statement } from './source.ts'
 import { decodeText } from './text.ts'
 
@@ -117,15 +119,19 @@ export function fullName(path: string, prefix: string): string {
 export class Includer {
   readonly #reader: SourceReader
   readonly #confPrefix: string
+  readonly #late: LateRule
   readonly #files = new Map<string, SourceFile>()
   /** Statements of each file before its includes are expanded: shared snippets are parsed once. */
   readonly #parsed = new Map<string, readonly Statement[]>()
-  readonly #stack: string[] = []
+  /** What files add to the weight of a block that includes them. */
+  readonly #weights = new Map<string, number>()
+  #stack: readonly string[] = []
   #included = 0
 
-  constructor(reader: SourceReader, confPrefix: string) {
+  constructor(reader: SourceReader, confPrefix: string, late: LateRule) {
     this.#reader = reader
     this.#confPrefix = confPrefix
+    this.#late = late
   }
 
   get files(): readonly SourceFile[] {
@@ -133,44 +139,114 @@ export class Includer {
   }
 
   /** Parses a file and expands it; throws what the reader throws. */
-  load(path: string): readonly Statement[] {
+  *load(path: string): Steps<readonly Statement[]> {
+    const parsed = yield* this.#parse(path)
+    this.#stack = [...this.#stack, path]
+    const statements = yield* this.expand(parsed)
+    this.#stack = this.#stack.slice(0, -1)
+    return statements
+  }
+
+  *#parse(path: string): Steps<readonly Statement[]> {
     let parsed = this.#parsed.get(path)
     if (parsed === undefined) {
       const text = this.#reader.read(path)
       this.#files.set(path, { path, text })
-      parsed = parse(text, path)
+      parsed = yield* parseInSteps(text, path, { late: this.#late })
       this.#parsed.set(path, parsed)
     }
-    this.#stack.push(path)
-    const statements = this.expand(parsed)
-    this.#stack.pop()
-    return statements
+    return parsed
   }
 
   /** Replaces the includes among statements, at every depth; one that fails stays, with its fault. */
-  expand(statements: readonly Statement[]): readonly Statement[] {
-    return statements.flatMap((s) => {
-      if (s.fault !== undefined) return [s]
-      if (s.name.text !== 'include') return [s.block ? { ...s, block: this.expand(s.block) } : s]
-      if (s.block) return [{ ...s, fault: 'directive "include" is not terminated by ";"' }]
-      if (s.args.length !== 1) return [{ ...s, fault: 'invalid number of arguments in "include" directive' }]
-      return this.#include(s, s.args[0]!.text)
-    })
+  *expand(statements: readonly Statement[]): Steps<readonly Statement[]> {
+    if (!statements.some((s) => s.block !== undefined || s.name.text === 'include')) return statements
+    const expanded: Statement[] = []
+    for (const s of statements) {
+      const { args, block, late } = s
+      if (s.fault !== undefined) expanded.push(s)
+      else if (late !== undefined) expanded.push(yield* this.#expandLate(s, late))
+      else if (s.name.text !== 'include') expanded.push(block ? { ...s, block: yield* this.expand(block) } : s)
+      else if (block) expanded.push({ ...s, fault: 'directive "include" is not terminated by ";"' })
+      else if (args.length !== 1) expanded.push({ ...s, fault: 'invalid number of arguments in "include" directive' })
+      else for (const included of yield* this.#include(s, args[0]!.text)) expanded.push(included)
+    }
+    return expanded
   }
 
-  #include(at: Statement, argument: string): readonly Statement[] {
-    const path = fullName(argument, this.#confPrefix)
-    const paths = /[*?[]/.test(path) ? this.#reader.glob(path) : [path]
-    return paths.flatMap((file) => {
-      if (this.#stack.includes(file)) return [{ ...at, fault: `"${file}" includes itself` }]
-      if (this.#stack.length >= INCLUDE_DEPTH_MAX) return [{ ...at, fault: 'too many nested "include" directives' }]
-      if (this.#included++ >= INCLUDES_MAX) return [{ ...at, fault: 'too many "include" directives' }]
-      try {
-        return this.load(file)
-      } catch (error) {
-        return [{ ...at, fault: openFailure(file, error) }]
+  *#include(at: Statement, argument: string): Steps<readonly Statement[]> {
+    const all: Statement[] = []
+    for (const file of this.#pathsOf(argument)) {
+      const fault = this.#refusal(file)
+      if (fault !== undefined) {
+        all.push({ ...at, fault })
+        continue
       }
-    })
+      try {
+        for (const statement of yield* this.load(file)) all.push(statement)
+      } catch (error) {
+        all.push({ ...at, fault: openFailure(file, error) })
+      }
+    }
+    return all
+  }
+
+  #pathsOf(argument: string): readonly string[] {
+    const path = fullName(argument, this.#confPrefix)
+    return /[*?[]/.test(path) ? this.#reader.glob(path) : [path]
+  }
+
+  #refusal(file: string): string | undefined {
+    if (this.#stack.includes(file)) return `"${file}" includes itself`
+    if (this.#stack.length >= INCLUDE_DEPTH_MAX) return 'too many nested "include" directives'
+    return this.#included++ >= INCLUDES_MAX ? 'too many "include" directives' : undefined
+  }
+
+  /** A block that was passed over: what it includes decides with whether it may wait. */
+  *#expandLate(s: Statement, late: LateBlock): Steps<Statement> {
+    if (late.includes.length === 0) return s
+    let { weight } = late
+    for (const argument of late.includes) weight += yield* this.#weightOf(argument)
+    const { late: _, ...now } = s
+    if (weight > LATE_WEIGHT_MAX) return { ...now, block: yield* this.expand([...late.read()]) }
+    const heads = yield* this.expand(late.heads)
+    const stack = this.#stack
+    const read = (): readonly Statement[] => {
+      this.#stack = stack
+      return finish(this.expand([...late.read()]))
+    }
+    return { ...s, late: { ...late, heads: heads.filter(({ name }) => this.#late.heads.has(name.text)), read } }
+  }
+
+  *#weightOf(argument: string): Steps<number> {
+    let weight = 0
+    for (const path of this.#pathsOf(argument)) weight += this.#weights.get(path) ?? (yield* this.#weigh(path))
+    return weight
+  }
+
+  *#weigh(path: string): Steps<number> {
+    // What includes itself or cannot be read is no reason to wait.
+    this.#weights.set(path, Number.POSITIVE_INFINITY)
+    let weight = 0
+    try {
+      weight = yield* this.#weighAll(yield* this.#parse(path))
+    } catch {
+      return Number.POSITIVE_INFINITY
+    }
+    this.#weights.set(path, weight)
+    return weight
+  }
+
+  *#weighAll(statements: readonly Statement[]): Steps<number> {
+    let weight = 0
+    for (const s of statements) {
+      if (s.fault !== undefined) return Number.POSITIVE_INFINITY
+      if (this.#late.eager.has(s.name.text)) return Number.POSITIVE_INFINITY
+      weight += weightOf(s)
+      if (s.block !== undefined) weight += yield* this.#weighAll(s.block)
+      else if (s.name.text === 'include' && s.args.length === 1) weight += yield* this.#weightOf(s.args[0]!.text)
+    }
+    return weight
   }
 }
 

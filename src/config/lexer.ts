@@ -8,8 +8,17 @@ import type { Position, Word } from './source.ts'
 /** What one call of `Lexer.next` found. `words` is never empty; `end` is where the `;` or `{` stands. */
 export type Token =
   | { readonly kind: 'simple' | 'open'; readonly words: readonly Word[]; readonly end: Position }
-  | { readonly kind: 'close' | 'eof'; readonly end: Position }
+  | { readonly kind: 'close'; readonly end: Position }
+  | { readonly kind: 'eof'; readonly end: Position }
   | { readonly kind: 'fault'; readonly message: string; readonly hint: string | undefined; readonly end: Position }
+
+/** A place that a lexer can go back to. */
+export interface Mark {
+  readonly index: number
+  readonly bytes: number
+  readonly line: number
+  readonly lineStart: number
+}
 
 /** nginx reads files through a buffer of this many bytes, and a token must fit into it. */
 const TOKEN_BYTES_MAX = 4096
@@ -48,11 +57,32 @@ export class Lexer {
   #tokenLine = 1
   #fault: Token | undefined
 
-  constructor(text: string, file: string, parameter = false) {
+  constructor(text: string, file: string, parameter = false, bytesTotal = parameter ? 0 : byteLength(text)) {
     this.#text = text
     this.#file = file
     this.#parameter = parameter
-    this.#bytesTotal = parameter ? 0 : byteLength(text)
+    this.#bytesTotal = bytesTotal
+  }
+
+  /** Where the next token begins. */
+  mark(): Mark {
+    return { index: this.#index, bytes: this.#bytes, line: this.#line, lineStart: this.#lineStart }
+  }
+
+  /** Goes back to a mark; a fault behind it is forgotten. */
+  goTo(mark: Mark): void {
+    this.#index = mark.index
+    this.#bytes = mark.bytes
+    this.#line = mark.line
+    this.#lineStart = mark.lineStart
+    this.#fault = undefined
+  }
+
+  /** Makes another lexer of the same text that begins at a mark. */
+  from(mark: Mark): Lexer {
+    const lexer = new Lexer(this.#text, this.#file, this.#parameter, this.#bytesTotal)
+    lexer.goTo(mark)
+    return lexer
   }
 
   /** Returns the next statement, end of block, end of text or fault. */
@@ -259,7 +289,10 @@ function byteWidth(ch: number): number {
   return 3
 }
 
+const OTHER_THAN_ASCII = /[^\x00-\x7f]/
+
 function byteLength(text: string): number {
+  if (!OTHER_THAN_ASCII.test(text)) return text.length
   let bytes = 0
   for (let i = 0; i < text.length; i++) bytes += byteWidth(text.charCodeAt(i))
   return bytes

@@ -1,4 +1,5 @@
 /** From a path to a checked configuration: reads, parses, validates; problems go to `diagnostics`, never to a throw. */
+import { finish, type Steps } from '../lib/steps.ts'
 import type { Diagnostics } from './diagnostics.ts'
 import type { Directives } from './directive.ts'
 import {
@@ -14,7 +15,7 @@ import {
 import { parse } from './parser.ts'
 import { Registry } from './registry.ts'
 import { Scope, ScopeEnv } from './scope.ts'
-import { COMMAND_LINE, type Position } from './source.ts'
+import { COMMAND_LINE, type Position, type Statement } from './source.ts'
 import { Validator } from './validate.ts'
 
 /** The part of a module that configuration needs: its name and what it declares. */
@@ -36,6 +37,8 @@ export interface LoadOptions {
   readonly modules: readonly ConfigModule[]
   readonly reader: SourceReader
   readonly diagnostics: Diagnostics
+  /** It was loaded once without a mistake: blocks that may wait for their first use are not read yet. */
+  readonly checked?: boolean
 }
 
 /** A configuration after loading; meaningful only when the diagnostics did not fail. */
@@ -53,23 +56,31 @@ export interface Config {
 
 /** Loads a configuration. Reports every mistake of the run to `diagnostics` and always returns. */
 export function loadConfig(options: LoadOptions): Config {
+  return finish(loadInSteps(options))
+}
+
+/** The same in steps. */
+export function* loadInSteps(options: LoadOptions): Steps<Config> {
   const { diagnostics, modules } = options
   const prefix = asFolder(options.prefix)
   const path = fullName(options.path, prefix)
   const confPrefix = asFolder(options.confPrefix ?? folderOf(path))
   const { reader, snapshot } = recordingReader(options.reader)
-  const includer = new Includer(reader, confPrefix)
+  const registry = new Registry(modules)
+  const includer = new Includer(reader, confPrefix, registry.lateRule(options.checked === true))
   const top: Position = { file: path, line: 1, column: 1 }
   const main = new Scope('main', top, new ScopeEnv(prefix, confPrefix))
-  const globals = includer.expand(parse(options.globals ?? '', COMMAND_LINE, true))
-  let statements = globals
+  const validator = new Validator(registry, diagnostics, prefix, confPrefix)
+  const globals = parse(options.globals ?? '', COMMAND_LINE, { parameter: true })
+  yield* validator.walk(yield* includer.expand(globals), main)
   let failure: string | undefined
+  let statements: readonly Statement[] = []
   try {
-    statements = [...globals, ...includer.load(path)]
+    statements = yield* includer.load(path)
   } catch (error) {
     failure = openFailure(path, error)
   }
-  new Validator(new Registry(modules), diagnostics, prefix, confPrefix).walk(statements, main)
+  yield* validator.walk(statements, main)
   if (failure !== undefined) diagnostics.emerg(failure)
   return { main, files: includer.files, snapshot, source: reader, prefix, confPrefix }
 }

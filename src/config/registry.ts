@@ -1,6 +1,7 @@
 /** All declared directives by name, and what nginx knows beyond them. One name may be declared for several contexts. */
 import type { Context, Directive, Directives } from './directive.ts'
 import known from './known-directives.json' with { type: 'json' }
+import type { LateRule } from './late.ts'
 
 interface Declaring {
   readonly name: string
@@ -33,6 +34,15 @@ export class Registry {
   /** All declarations of a name, whatever the context. */
   named(name: string): readonly Directive<unknown>[] {
     return this.#byName.get(name) ?? []
+  }
+
+  /** What may wait: more in a configuration that was checked before. */
+  lateRule(checked: boolean): LateRule {
+    const named = (reading: Directive<unknown>['reading']): ReadonlySet<string> =>
+      new Set([...this.#byName].filter(([, all]) => all.some((d) => d.reading === reading)).map(([name]) => name))
+    const lines = [...this.#byName].filter(([, all]) => all.some((d) => d.entry !== undefined)).map(([name]) => name)
+    const blocks = checked ? named('late') : new Set<string>()
+    return { blocks, heads: named('head'), eager: named('eager'), lines: new Set(lines) }
   }
 
   /** The contexts in which nginx has the directive; undefined when nginx does not know it. */

@@ -126,10 +126,13 @@ export class Scope implements ScopeView {
   readonly context: Context
   readonly at: Position
   readonly parent: Scope | undefined
-  readonly children: Scope[] = []
+  readonly #children: Scope[] = []
   readonly env: ScopeEnv
   readonly #own = new Map<Directive<unknown>, Own>()
   readonly #order: Given[] = []
+  /** For a block that is read when it is first used: what is known of it, and how to read the rest. */
+  #head: Scope | undefined
+  #read: (() => void) | undefined
   /** Settings that no other block has, and those that blocks inside inherit where these are others. */
   #resolved: Map<Directives, Conf> | undefined
   #handed: Map<Directives, Conf> | undefined
@@ -145,8 +148,38 @@ export class Scope implements ScopeView {
   /** Makes the scope of a block inside this one; `attached` false keeps the block of a refused directive out of the tree. */
   open(context: Context, at: Position, attached = true): Scope {
     const child = new Scope(context, at, this.env, this)
-    if (attached) this.children.push(child)
+    if (attached) this.#children.push(child)
     return child
+  }
+
+  /** Lets this block wait until somebody asks for more than its head. */
+  defer(head: Scope, read: () => void): void {
+    this.#head = head
+    this.#read = read
+  }
+
+  get head(): Scope {
+    return this.#head ?? this
+  }
+
+  /** True while the block waits. */
+  get isLate(): boolean {
+    return this.#read !== undefined
+  }
+
+  /** Reads what was put off. */
+  read(): void {
+    const read = this.#read
+    if (read === undefined) return
+    this.#read = undefined
+    this.#head = undefined
+    read()
+  }
+
+  /** The blocks inside this one. */
+  get children(): readonly Scope[] {
+    this.read()
+    return this.#children
   }
 
   has(directive: Directive<unknown>): boolean {
@@ -181,11 +214,13 @@ export class Scope implements ScopeView {
   }
 
   resolve<D extends Directives>(directives: D): ConfOf<D> {
+    this.read()
     const shape = this.env.shapeOf(directives)
     return (shape.given ? this.#resolve(shape) : shape.defaults) as ConfOf<D> // every value was read by the reader of its own declaration
   }
 
   own<D extends Directives>(directives: D): Partial<ConfOf<D>> {
+    this.read()
     const { names, given } = this.env.shapeOf(directives)
     if (!given) return EMPTY
     const found: [string, unknown][] = []
@@ -197,6 +232,7 @@ export class Scope implements ScopeView {
   }
 
   ordered<D extends Directives>(directives: D): readonly OrderedValue<D>[] {
+    this.read()
     const { names, given } = this.env.shapeOf(directives)
     if (!given) return []
     const values: unknown[] = []
@@ -208,6 +244,7 @@ export class Scope implements ScopeView {
   }
 
   positionOf(directive: Directive<unknown>): Position | undefined {
+    this.read()
     return this.#own.get(directive)?.at
   }
 

@@ -1,5 +1,7 @@
 /** Where a piece of configuration stands: every word, statement and diagnostic carries one of these. */
 
+import type { LateBlock } from './late.ts'
+
 /** A place in a configuration file, which need not exist: `-g` has one too. */
 export interface Position {
   readonly file: string
@@ -39,4 +41,6 @@ export interface Statement {
   readonly fault?: string
   /** What probably led to the fault. */
   readonly hint?: string | undefined
+  /** For a block that is read later; `block` is empty then. */
+  readonly late?: LateBlock
 }

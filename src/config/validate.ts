@@ -2,14 +2,17 @@
  * Statements to scopes: checks every directive against its declaration in nginx's order and words (`ngx_conf_handler`),
  * reads its arguments and records the value. All mistakes are reported; a refused block is still looked into.
  */
+import { finish, type Steps } from '../lib/steps.ts'
 import { type Diagnostics, ReadFailure } from './diagnostics.ts'
 import type { Args, BlockValue, Context, Directive, Entry, ReadContext } from './directive.ts'
+import type { LateBlock } from './late.ts'
 import type { Registry } from './registry.ts'
 import type { Scope } from './scope.ts'
 import type { Position, Statement, Word } from './source.ts'
 import { suggest } from './suggest.ts'
 
 const FAILED = Symbol('failed')
+const STATEMENTS_PER_STEP = 50
 const BYTE_ORDER_MARK = '\ufeff'
 
 /** Walks one configuration; used once per load. */
@@ -18,6 +21,7 @@ export class Validator {
   readonly #diagnostics: Diagnostics
   readonly #prefix: string
   readonly #confPrefix: string
+  #count = 0
 
   constructor(registry: Registry, diagnostics: Diagnostics, prefix: string, confPrefix: string) {
     this.#registry = registry
@@ -27,26 +31,27 @@ export class Validator {
   }
 
   /** Checks the statements of a block and fills its scope. */
-  walk(statements: readonly Statement[], scope: Scope): void {
+  *walk(statements: Iterable<Statement>, scope: Scope): Steps<void> {
     for (const s of statements) {
+      if (++this.#count % STATEMENTS_PER_STEP === 0) yield
       if (s.fault !== undefined) this.#diagnostics.emerg(s.fault, s.end, { hint: s.hint })
-      else this.#statement(s, scope)
+      else yield* this.#statement(s, scope)
     }
   }
 
-  #statement(s: Statement, scope: Scope): void {
+  *#statement(s: Statement, scope: Scope): Steps<void> {
     const directive = this.#registry.find(s.name.text, scope.context)
     if (directive === undefined) {
       this.#refuse(s, scope)
-      this.#lookInside(s, this.#registry.named(s.name.text), scope)
+      yield* this.#lookInside(s, this.#registry.named(s.name.text), scope)
       return
     }
     const problem = this.#shapeProblem(s, directive)
     if (problem !== undefined) {
       this.#error(s, problem, directive.unsupported ?? this.#missingSemicolon(s, scope.context))
-      this.#lookInside(s, [directive], scope)
+      yield* this.#lookInside(s, [directive], scope)
     } else if (directive.kind === 'block') {
-      this.#block(s, directive, scope)
+      yield* this.#block(s, directive, scope)
     } else {
       this.#simple(s, directive, scope)
     }
@@ -116,35 +121,53 @@ export class Validator {
     scope.give(directive, value, s.end, earlier === undefined ? value : args.merge?.(earlier, value, at))
   }
 
-  #block(s: Statement, directive: Directive<unknown>, scope: Scope): void {
+  *#block(s: Statement, directive: Directive<unknown>, scope: Scope): Steps<void> {
     if (scope.has(directive) && typeof directive.duplicate === 'string') {
       this.#error(s, directive.duplicate, this.#givenBefore(directive, scope))
-      this.#lookInside(s, [directive], scope)
+      yield* this.#lookInside(s, [directive], scope)
       return
     }
     const args = this.#read(directive.args, s.args, this.#readContext(s, scope.context), s)
     if (args === FAILED) {
-      this.#lookInside(s, [directive], scope)
+      yield* this.#lookInside(s, [directive], scope)
       return
     }
     const inner = scope.open(directive.opens ?? scope.context, s.end)
     const entries: Entry<unknown>[] = []
-    const value: BlockValue<unknown, unknown> = { args, scope: inner, entries, at: s.end, close: s.close ?? s.end }
+    const drop = (): void => void entries.splice(0)
+    const value: BlockValue<unknown, unknown> = {
+      args,
+      scope: inner,
+      entries,
+      drop,
+      at: s.end,
+      close: s.close ?? s.end,
+    }
     scope.give(directive, value, s.end)
-    this.#contents(s, directive, inner, entries)
+    if (s.late === undefined || directive.entry !== undefined) yield* this.#contents(s, directive, inner, entries)
+    else this.#defer(s.late, inner, scope)
   }
 
-  #contents(s: Statement, directive: Directive<unknown>, inner: Scope, entries: Entry<unknown>[]): void {
+  *#contents(s: Statement, directive: Directive<unknown>, inner: Scope, entries: Entry<unknown>[]): Steps<void> {
     const { entry } = directive
+    const statements = s.late?.read() ?? s.block ?? []
     if (entry === undefined) {
-      this.walk(s.block ?? [], inner)
+      yield* this.walk(statements, inner)
       return
     }
-    for (const line of s.block ?? []) {
+    for (const line of statements) {
+      if (++this.#count % STATEMENTS_PER_STEP === 0) yield
       if (line.fault !== undefined) this.#diagnostics.emerg(line.fault, line.end, { hint: line.hint })
       else if (line.block) this.#diagnostics.emerg('unexpected "{"', line.end)
       else this.#entry(line, entry, inner.context, entries)
     }
+  }
+
+  /** A block that waits: its beginning is known now, the rest when somebody asks. */
+  #defer(late: LateBlock, inner: Scope, outer: Scope): void {
+    const head = outer.open(inner.context, inner.at, false)
+    finish(this.walk(late.heads, head))
+    inner.defer(head, () => finish(this.walk(late.read(), inner)))
   }
 
   #entry(line: Statement, entry: Args<unknown>, context: Context, entries: Entry<unknown>[]): void {
@@ -158,10 +181,10 @@ export class Validator {
   }
 
   /** Checks the contents of a block that itself was refused, apart from the tree. */
-  #lookInside(s: Statement, candidates: readonly Directive<unknown>[], scope: Scope): void {
+  *#lookInside(s: Statement, candidates: readonly Directive<unknown>[], scope: Scope): Steps<void> {
     if (!s.block) return
     const directive = candidates.find((d) => d.kind === 'block' && d.opens !== undefined)
-    if (directive?.opens) this.#contents(s, directive, scope.open(directive.opens, s.end, false), [])
+    if (directive?.opens) yield* this.#contents(s, directive, scope.open(directive.opens, s.end, false), [])
     else this.#faultsInside(s.block)
   }
 

@@ -21,9 +21,15 @@ export function resolveHost(name: string): readonly string[] {
   return addresses
 }
 
-/** Forgets what was looked up: a reload asks anew. */
-export function forgetHosts(): void {
+/** Forgets what was looked up: a reload asks anew. Or, instead, takes over what another thread has found out. */
+export function forgetHosts(found: ReadonlyMap<string, readonly string[]> = new Map()): void {
   known.clear()
+  for (const [name, addresses] of found) known.set(name, addresses)
+}
+
+/** What was looked up. */
+export function knownHosts(): ReadonlyMap<string, readonly string[]> {
+  return new Map(known)
 }
 
 function fromHostsFile(name: string): string[] {

@@ -7,6 +7,7 @@ import { formatMessage, formatPretty } from '../config/format.ts'
 import { diskReader, type SourceReader, snapshotReader } from '../config/include.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
 import { errnoText } from '../lib/errno.ts'
+import { finish } from '../lib/steps.ts'
 import { type ErrorLog, levelOf } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { mainDirectives } from '../modules/core/main.ts'
@@ -117,13 +118,15 @@ export class Configuration {
 
   #loadFrom(reader: SourceReader): Loaded {
     const { origin, modules, files } = this.#options
-    return loadProgram(origin, modules, reader, {
+    const steps = loadProgram(origin, modules, reader, {
       role: 'master',
+      facts: undefined,
       zones: new Map(),
       workerId: -1,
       files,
       openLog: (loaded) => openMainLog(loaded, origin.errorLog, files),
     })
+    return finish(steps)
   }
 
   /** Loads from the disk, but for certificates and their kin that look as they did when they were read last. */

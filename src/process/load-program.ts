@@ -4,13 +4,15 @@
  */
 import { Diagnostics } from '../config/diagnostics.ts'
 import type { SourceReader } from '../config/include.ts'
-import { type Config, type ConfigModule, loadConfig } from '../config/load.ts'
+import { type Config, type ConfigModule, loadInSteps } from '../config/load.ts'
 import { forgetHosts } from '../lib/resolve-host.ts'
+import type { Steps } from '../lib/steps.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import { NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { eventsBlocks } from '../modules/core/events.ts'
 import { compileProgram, type Program } from '../runtime/program.ts'
+import type { CheckedFacts } from '../tree/builder.ts'
 
 /** What the command line says about the configuration. */
 export interface ConfigOrigin {
@@ -27,6 +29,8 @@ export interface ProgramSetting {
   readonly zones: ReadonlyMap<string, SharedArrayBuffer>
   readonly workerId: number
   readonly files: LogFiles
+  /** What the master found out about a configuration that it has checked; undefined in the master. */
+  readonly facts: CheckedFacts | undefined
   /** Makes the log of the main context once the configuration is read. */
   openLog(config: Config): ErrorLog
 }
@@ -41,20 +45,22 @@ export interface Loaded {
 }
 
 /** Loads and compiles. Everything that is wrong is in the diagnostics; it throws only when a log cannot be opened. */
-export function loadProgram(
+export function* loadProgram(
   origin: ConfigOrigin,
   modules: readonly ConfigModule[],
   reader: SourceReader,
   setting: ProgramSetting,
-): Loaded {
-  forgetHosts()
+): Steps<Loaded> {
+  const { role, zones, workerId, files, facts } = setting
+  forgetHosts(facts?.hosts)
   const diagnostics = new Diagnostics()
-  const config = loadConfig({ ...origin, modules, reader, diagnostics })
+  const checked = facts !== undefined
+  const config = yield* loadInSteps({ ...origin, modules, reader, diagnostics, checked })
   const hasEvents = config.main.resolve(eventsBlocks).events.length > 0
   if (!diagnostics.failed && !hasEvents) diagnostics.emerg('no "events" section in configuration')
   if (diagnostics.failed) return { config, diagnostics, program: undefined, log: NULL_LOG }
   const log = setting.openLog(config)
-  const { role, zones, workerId, files } = setting
-  const program = compileProgram(config, { diagnostics, modules, role, zones, log, files, workerId })
+  const env = { diagnostics, modules, role, zones, log, files, workerId, facts }
+  const program = yield* compileProgram(config, env)
   return { config, diagnostics, program: diagnostics.failed ? undefined : program, log }
 }

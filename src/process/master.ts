@@ -93,7 +93,7 @@ export class Master implements EngineOwner {
     link.send({
       type: 'configure',
       generation: this.#generation,
-      source: { ...origin, snapshot: program.config.snapshot },
+      source: { ...origin, snapshot: program.config.snapshot, facts: program.facts },
       settings: engineSettings(program, settings, origin.errorLog),
     })
   }

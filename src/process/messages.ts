@@ -11,6 +11,7 @@
  */
 import type { SourceSnapshot } from '../config/include.ts'
 import type { EnvVariable } from '../modules/core/main.ts'
+import type { CheckedFacts } from '../tree/builder.ts'
 import type { ConfigOrigin } from './load-program.ts'
 
 /** A zone that must exist; buffers are kept over reloads while name, size and tag stay. */
@@ -23,6 +24,7 @@ export interface ZoneName {
 /** Where the configuration came from: what a thread needs to load it again without the disk. */
 export interface ConfigSource extends ConfigOrigin {
   readonly snapshot: SourceSnapshot
+  readonly facts: CheckedFacts
 }
 
 /** What the engine is to become. */

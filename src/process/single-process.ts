@@ -1,5 +1,4 @@
 /** `master_process off`: one process that holds the sockets and serves, as developers and debuggers want it. */
-import { snapshotReader } from '../config/include.ts'
 import { NOTICE } from '../log/error-log.ts'
 import { LogFiles } from '../log/log-files.ts'
 import type { Configuration } from './configuration.ts'
@@ -60,7 +59,8 @@ export class SingleProcess {
     const { program, settings } = configuration.current
     const { origin } = configuration
     this.#zones.settle(engineSettings(program, settings, origin.errorLog).zones)
-    const errors = this.#seat.install(origin, snapshotReader(program.config.snapshot), this.#zones.buffers)
+    const source = { ...origin, snapshot: program.config.snapshot, facts: program.facts }
+    const errors = this.#seat.installNow(source, this.#zones.buffers)
     for (const error of errors) configuration.report('emerg', error)
     if (errors.length > 0) return false
     const keys = new Set(program.listens.map((listen) => listen.key))

@@ -4,14 +4,16 @@
  */
 import { setImmediate, setTimeout } from 'node:timers'
 import { formatMessage } from '../config/format.ts'
-import type { SourceReader } from '../config/include.ts'
+import { snapshotReader } from '../config/include.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
+import { finish, inTurns, type Steps } from '../lib/steps.ts'
 import { type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
-import { type ConfigOrigin, loadProgram } from './load-program.ts'
+import { type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
+import type { ConfigSource } from './messages.ts'
 
 /** How often a worker that ends looks whether its last output has left. */
 const WRITTEN_POLL_MS = 5
@@ -31,29 +33,53 @@ export class WorkerSeat {
   #log: ErrorLog = NULL_LOG
   #stopped = false
   #ended = false
+  /** Counts configurations. */
+  #loading = 0
 
   constructor(options: SeatOptions) {
     this.#options = options
   }
 
   /** Swaps to a configuration; when it cannot, the old one goes on and the errors are returned. */
+  installNow(source: ConfigSource, zones: ReadonlyMap<string, SharedArrayBuffer>): readonly string[] {
+    this.#loading++
+    return this.#swap(finish(this.#load(source, zones)))
+  }
+
+  /** The same between the events of a worker that serves. When it is told another one meanwhile, that one counts. */
   install(
-    origin: ConfigOrigin,
-    reader: SourceReader,
+    source: ConfigSource,
     zones: ReadonlyMap<string, SharedArrayBuffer>,
-  ): readonly string[] {
+    done: (errors: readonly string[]) => void,
+  ): void {
+    if (this.#listening.size === 0) {
+      done(this.installNow(source, zones))
+      return
+    }
+    const loading = ++this.#loading
+    const outdated = (): boolean => this.#loading !== loading || this.#stopped
+    inTurns(this.#load(source, zones), outdated, (loaded) => done(this.#swap(loaded)))
+  }
+
+  #load(source: ConfigSource, zones: ReadonlyMap<string, SharedArrayBuffer>): Steps<Loaded> {
     const { id: workerId, modules, files } = this.#options
-    const { diagnostics, program, log } = loadProgram(origin, modules, reader, {
+    const { facts, snapshot, errorLog } = source
+    return loadProgram(source, modules, snapshotReader(snapshot), {
       role: 'worker',
       zones,
       workerId,
       files,
-      openLog: (config) => openMainLog(config, origin.errorLog, files),
+      facts,
+      openLog: (config) => openMainLog(config, errorLog, files),
     })
+  }
+
+  #swap({ diagnostics, program, log }: Loaded): readonly string[] {
     if (program === undefined) {
       return diagnostics.all.filter((found) => found.level === 'emerg').map(formatMessage)
     }
     this.#log = log
+    const { id: workerId } = this.#options
     this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax: connectionsMaxOf(program.config) })
     this.#runtime.install(program)
     const keys = new Set(program.listens.map((listen) => listen.key))

@@ -5,7 +5,6 @@
 import { readlinkSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
-import { snapshotReader } from '../config/include.ts'
 import { assert } from '../lib/assert.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { modules } from '../modules/index.ts'
@@ -32,8 +31,9 @@ port.on('message', (message: ToWorker) => {
     case 'install': {
       const { generation, source, zones, logs } = message
       files.adopt(logs)
-      const errors = seat.install(source, snapshotReader(source.snapshot), zones)
-      send(errors.length === 0 ? { type: 'installed', generation } : { type: 'failed', generation, errors })
+      seat.install(source, zones, (errors) =>
+        send(errors.length === 0 ? { type: 'installed', generation } : { type: 'failed', generation, errors }),
+      )
       break
     }
     case 'listen':

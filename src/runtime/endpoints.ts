@@ -6,10 +6,11 @@ import type { Scope } from '../config/scope.ts'
 import type { Position } from '../config/source.ts'
 import type { HttpTree } from '../http/compile/module.ts'
 import type { RequestLimits } from '../http/message/head-limits.ts'
-import type { LocationConf, ServerConf } from '../http/request/location.ts'
-import { type ServerNameEntry, VirtualServers } from '../http/server/listener.ts'
+import type { LocationConf } from '../http/request/location.ts'
+import { type ServerNameEntry, type ServerPlace, VirtualServers } from '../http/server/listener.ts'
 import { core, structure } from '../http/settings/core-directives.ts'
 import { LISTEN_DEFAULTS, type Listen, type ServerName } from '../http/settings/core-readers.ts'
+import type { Steps } from '../lib/steps.ts'
 import { sslDirectives } from '../tls/server-directives.ts'
 import { ListenProtocols } from './listen-protocols.ts'
 
@@ -21,8 +22,8 @@ export interface EndpointPlan {
   readonly soKeepalive: Listen['soKeepalive']
 }
 
-interface CompiledServer {
-  readonly server: ServerConf
+interface ServerBlock {
+  readonly place: ServerPlace
   readonly scope: Scope
 }
 
@@ -30,22 +31,25 @@ interface CompiledServer {
 interface AddressGroup {
   readonly listen: Listen
   options: Listen | undefined
-  defaultServer: CompiledServer
+  defaultServer: ServerBlock
   explicitDefault: boolean
   /** What one of its `listen` lines says holds for all. */
   readonly protocols: ListenProtocols
-  readonly members: { readonly server: CompiledServer; readonly names: readonly ServerName[] }[]
+  readonly members: { readonly server: ServerBlock; readonly names: readonly ServerName[] }[]
 }
 
 const IMPLICIT_PORT = process.getuid?.() === 0 ? 80 : 8000
 
 /** Groups the servers by address and checks them against each other. */
-export function planEndpoints(servers: readonly CompiledServer[], builder: HttpTree): EndpointPlan[] {
+export function* planEndpoints(servers: readonly ServerBlock[], builder: HttpTree): Steps<EndpointPlan[]> {
   const groups = new Map<string, AddressGroup>()
-  for (const server of servers) collect(server, groups, builder)
+  for (const server of servers) {
+    collect(server, groups, builder)
+    yield
+  }
   const virtual = new Map<string, VirtualServers>()
-  for (const [key, group] of groups) virtual.set(key, virtualServers(key, group, builder))
-  for (const group of groups.values()) if (group.protocols.ssl) checkCertificates(group, builder)
+  for (const [key, group] of groups) virtual.set(key, yield* virtualServers(key, group, builder))
+  if (!builder.checked) for (const group of groups.values()) if (group.protocols.ssl) checkCertificates(group, builder)
   const plans: EndpointPlan[] = []
   for (const [key, group] of groups) {
     if (wildcardOf(group, groups) !== undefined) continue
@@ -65,8 +69,8 @@ export function planEndpoints(servers: readonly CompiledServer[], builder: HttpT
   return plans
 }
 
-function collect(server: CompiledServer, groups: Map<string, AddressGroup>, builder: HttpTree): void {
-  const { listen, server_name } = server.scope.resolve(structure)
+function collect(server: ServerBlock, groups: Map<string, AddressGroup>, builder: HttpTree): void {
+  const { listen, server_name } = server.scope.head.resolve(structure)
   const names = server_name.flat()
   const seen = new Set<string>()
   for (const item of listen.length > 0 ? listen : [implicitListen(server.scope.at)]) {
@@ -93,7 +97,7 @@ function collect(server: CompiledServer, groups: Map<string, AddressGroup>, buil
   }
 }
 
-function join(group: AddressGroup, item: Listen, server: CompiledServer, builder: HttpTree): void {
+function join(group: AddressGroup, item: Listen, server: ServerBlock, builder: HttpTree): void {
   if (group.protocols.add(item, group.options !== undefined)) {
     builder.warn(`protocol options redefined for ${item.key}`, item.at)
   }
@@ -110,15 +114,15 @@ function join(group: AddressGroup, item: Listen, server: CompiledServer, builder
 /** There is a certificate for whatever name a client asks for, or clients are sent away (ngx_http_ssl_init). */
 function checkCertificates({ defaultServer, members }: AddressGroup, builder: HttpTree): void {
   if (hasCertificate(defaultServer)) return
-  const without = defaultServer.server.ssl.rejects
-    ? members.find(({ server }) => !hasCertificate(server) && !server.server.ssl.rejects)?.server
+  const without = defaultServer.place.server.ssl.rejects
+    ? members.find(({ server }) => !hasCertificate(server) && !server.place.server.ssl.rejects)?.server
     : defaultServer
   if (without === undefined) return
   const { file, line } = without.scope.at
   builder.fail(`no "ssl_certificate" is defined for the "listen ... ssl" directive in ${file}:${line}`)
 }
 
-function hasCertificate({ scope }: CompiledServer): boolean {
+function hasCertificate({ scope }: ServerBlock): boolean {
   return scope.resolve(sslDirectives).ssl_certificate.length > 0
 }
 
@@ -165,12 +169,13 @@ function specOf(key: string, group: AddressGroup): ListenSpec {
   }
 }
 
-function virtualServers(key: string, group: AddressGroup, builder: HttpTree): VirtualServers {
+function* virtualServers(key: string, group: AddressGroup, builder: HttpTree): Steps<VirtualServers> {
   const entries: ServerNameEntry[] = []
   const seen = new Set<string>()
   for (const { server, names } of group.members) {
+    yield
     for (const name of names.length > 0 ? names : [UNNAMED]) {
-      for (const entry of entriesOf(name, server.server, builder)) {
+      for (const entry of entriesOf(name, server.place, builder)) {
         const id = `${entry.kind}:${entry.name}`
         if (entry.kind !== 'regex' && seen.has(id)) {
           builder.warn(`conflicting server name "${name.text}" on ${key}, ignored`)
@@ -181,15 +186,15 @@ function virtualServers(key: string, group: AddressGroup, builder: HttpTree): Vi
       }
     }
   }
-  const { server } = group.defaultServer
-  return new VirtualServers(server, limitsOf(server.base), entries, group.protocols)
+  const { place } = group.defaultServer
+  return new VirtualServers(place, limitsOf(place.server.base), entries, group.protocols)
 }
 
 const UNNAMED: Pick<ServerName & { kind: 'exact' }, 'kind' | 'name' | 'text'> = { kind: 'exact', name: '', text: '' }
 
-function entriesOf(name: ServerName | typeof UNNAMED, server: ServerConf, builder: HttpTree): ServerNameEntry[] {
-  if (name.kind === 'regex') return [{ kind: 'regex', name: name.text, regex: builder.pattern(name.pattern), server }]
-  const entry = { regex: undefined, server }
+function entriesOf(name: ServerName | typeof UNNAMED, place: ServerPlace, builder: HttpTree): ServerNameEntry[] {
+  if (name.kind === 'regex') return [{ kind: 'regex', name: name.text, regex: builder.pattern(name.pattern), place }]
+  const entry = { regex: undefined, place }
   if (name.kind !== 'dot') return [{ ...entry, kind: name.kind, name: name.name }]
   return [
     { ...entry, kind: 'exact', name: name.name },

@@ -7,13 +7,16 @@ import type { Scope } from '../config/scope.ts'
 import { findLocation } from '../http/compile/find-location.ts'
 import { type AttachContext, type HttpModule, isHttpModule } from '../http/compile/module.ts'
 import { accessSteps, afterRewrite, contentMissing, handlerStranded } from '../http/compile/phases.ts'
+import { uninitialized } from '../http/compile/uninitialized.ts'
 import { LocationConf, LocationTree, ServerConf } from '../http/request/location.ts'
 import { Plan, type Step } from '../http/request/plan.ts'
 import type { Request } from '../http/request/request.ts'
+import { ServerPlace } from '../http/server/listener.ts'
 import { core, structure } from '../http/settings/core-directives.ts'
 import type { ServerName } from '../http/settings/core-readers.ts'
 import { lowerAscii, toBinary } from '../lib/bytes.ts'
-import { TreeBuilder, type TreeEnv } from '../tree/builder.ts'
+import { finish, type Steps } from '../lib/steps.ts'
+import { type CheckedFacts, TreeBuilder, type TreeEnv } from '../tree/builder.ts'
 import { type EndpointPlan, planEndpoints } from './endpoints.ts'
 
 /** A compiled http block. */
@@ -23,10 +26,14 @@ export interface HttpTree {
 }
 
 /** Compiles; problems go to the environment's diagnostics. Undefined when there is no `http` block. */
-export function compileHttp(config: Config, modules: readonly ConfigModule[], env: TreeEnv): HttpTree | undefined {
+export function* compileHttp(
+  config: Config,
+  modules: readonly ConfigModule[],
+  env: TreeEnv,
+): Steps<HttpTree | undefined> {
   const [http] = config.main.resolve(structure).http
   if (http === undefined) return undefined
-  return new HttpCompiler(http.scope as Scope, modules.filter(isHttpModule), env).compile()
+  return yield* new HttpCompiler(http.scope as Scope, modules.filter(isHttpModule), env).compile()
 }
 
 /** Contexts whose blocks belong to the location tree. */
@@ -36,32 +43,62 @@ class HttpCompiler {
   readonly #scope: Scope
   readonly #modules: readonly HttpModule[]
   readonly #builder: TreeBuilder<Request>
+  readonly #facts: CheckedFacts | undefined
 
   constructor(scope: Scope, modules: readonly HttpModule[], env: TreeEnv) {
     this.#scope = scope
     this.#modules = modules
-    this.#builder = new TreeBuilder<Request>(env)
+    this.#builder = new TreeBuilder<Request>(env, uninitialized)
+    this.#facts = env.facts
   }
 
-  compile(): HttpTree {
+  *compile(): Steps<HttpTree> {
+    let done = false
+    try {
+      const tree = yield* this.#compile()
+      done = true
+      return tree
+    } finally {
+      // Given up, for a newer configuration: what was opened on the way is closed.
+      if (!done) for (const run of this.#builder.exitHooks) run()
+    }
+  }
+
+  *#compile(): Steps<HttpTree> {
     const { variables } = this.#builder
     for (const module of this.#modules) {
       if (module.variables !== undefined) variables.builtin(module.variables)
       for (const [prefix, make] of Object.entries(module.prefixes ?? {})) variables.prefix(prefix, make)
     }
     for (const module of this.#modules) {
-      module.init?.(this.#scope.resolve(module.directives), this.#builder, this.#scope)
+      const steps = module.init?.(this.#scope.resolve(module.directives), this.#builder, this.#scope)
+      if (steps !== undefined) yield* steps
+      yield
     }
-    this.#declare(this.#scope)
-    const servers = this.#scope.resolve(structure).server.map((block) => ({
-      server: this.#server(block.scope as Scope),
-      scope: block.scope as Scope,
-    }))
-    this.#builder.finish()
-    return { endpoints: planEndpoints(servers, this.#builder), builder: this.#builder }
+    // Also those of blocks that are not read yet: others may name them.
+    for (const { name, warns } of this.#facts?.variables ?? []) variables.settable(name, warns)
+    yield* this.#declare(this.#scope)
+    const servers: { readonly place: ServerPlace; readonly scope: Scope }[] = []
+    for (const block of this.#scope.resolve(structure).server) {
+      const scope = block.scope as Scope
+      const made = scope.isLate ? () => this.#lateServer(scope) : yield* this.#server(scope)
+      servers.push({ place: new ServerPlace(made), scope })
+    }
+    yield* this.#builder.finish()
+    return { endpoints: yield* planEndpoints(servers, this.#builder), builder: this.#builder }
   }
 
-  #declare(scope: Scope): void {
+  /** A server of a checked configuration whose first request has come. */
+  #lateServer(scope: Scope): ServerConf {
+    scope.read()
+    finish(this.#declare(scope))
+    const server = finish(this.#server(scope))
+    finish(this.#builder.finish())
+    return server
+  }
+
+  *#declare(scope: Scope): Steps<void> {
+    yield
     for (const module of this.#modules) {
       module.declare?.(scope.resolve(module.directives), this.#builder, scope)
     }
@@ -70,10 +107,12 @@ class HttpCompiler {
     for (const name of scope.resolve(structure).server_name.flat()) {
       if (name.kind === 'regex') this.#builder.pattern(name.pattern)
     }
-    for (const child of scope.children) if (TREE_CONTEXTS.has(child.context)) this.#declare(child)
+    for (const child of scope.children) {
+      if (TREE_CONTEXTS.has(child.context) && !child.isLate) yield* this.#declare(child)
+    }
   }
 
-  #server(scope: Scope): ServerConf {
+  *#server(scope: Scope): Steps<ServerConf> {
     const names = scope.resolve(structure).server_name.flat()
     const base = new LocationConf('', scope.resolve(core), scope)
     const server = new ServerConf(firstName(names), base)
@@ -85,11 +124,11 @@ class HttpCompiler {
     server.startSteps = [...plan.phases.postread, ...plan.phases.rewrite, find]
     server.rewriteAt = plan.phases.postread.length
     server.findAt = server.startSteps.length - 1
-    server.locations = this.#locations(scope, server, undefined)
+    server.locations = yield* this.#locations(scope, server, undefined)
     return server
   }
 
-  #locations(scope: Scope, server: ServerConf, parent: LocationConf | undefined): LocationTree {
+  *#locations(scope: Scope, server: ServerConf, parent: LocationConf | undefined): Steps<LocationTree> {
     const list: LocationConf[] = []
     const names = new Set<string>()
     for (const { args: head, scope: inner, at } of scope.resolve(structure).location) {
@@ -105,7 +144,8 @@ class HttpCompiler {
       location.server = server
       location.outer = parent
       this.#compileLocation(location, server)
-      location.inner = this.#locations(inner as Scope, server, location)
+      yield
+      location.inner = yield* this.#locations(inner as Scope, server, location)
       if (head.kind !== 'named') list.push(location)
       // nginx lets a name stand twice; the first one is found.
       else if (!server.named.has(head.name)) server.named.set(head.name, location)

@@ -1,9 +1,11 @@
 /** From a loaded configuration to what processes and workers run: the addresses, zones, logs and folders it needs. */
 import type { Diagnostics } from '../config/diagnostics.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
+import { knownHosts } from '../lib/resolve-host.ts'
+import type { Steps } from '../lib/steps.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
-import type { ZoneRequest } from '../tree/builder.ts'
+import type { CheckedFacts, ZoneRequest } from '../tree/builder.ts'
 import type { ListenSpec } from './endpoints.ts'
 import { compileHttp, type HttpTree } from './http-tree.ts'
 
@@ -17,6 +19,7 @@ export interface Program {
   /** Files that the configuration was read from beside its own, and that may be replaced at any time. */
   readonly renewable: readonly string[]
   readonly http: HttpTree | undefined
+  readonly facts: CheckedFacts
 }
 
 /** What compiling may use. */
@@ -28,11 +31,12 @@ export interface ProgramEnv {
   readonly log: ErrorLog
   readonly files: LogFiles
   readonly workerId: number
+  readonly facts: CheckedFacts | undefined
 }
 
 /** Compiles a configuration; problems go to the diagnostics, and then there is no program. */
-export function compileProgram(config: Config, env: ProgramEnv): Program | undefined {
-  const http = compileHttp(config, env.modules, { ...env, prefix: config.prefix, source: config.source })
+export function* compileProgram(config: Config, env: ProgramEnv): Steps<Program | undefined> {
+  const http = yield* compileHttp(config, env.modules, { ...env, prefix: config.prefix, source: config.source })
   if (env.diagnostics.failed) return undefined
   const builder = http?.builder
   return {
@@ -43,5 +47,6 @@ export function compileProgram(config: Config, env: ProgramEnv): Program | undef
     tempPaths: [...(builder?.tempPaths ?? [])],
     renewable: [...(builder?.renewable ?? [])],
     http,
+    facts: { variables: builder?.variables.made ?? [], hosts: knownHosts() },
   }
 }

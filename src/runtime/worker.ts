@@ -58,7 +58,7 @@ export class WorkerRuntime {
     }
     const builder = program.http?.builder
     if (before?.http !== undefined) builder?.inherit(before.http.builder)
-    for (const run of builder?.startHooks ?? []) run()
+    builder?.start()
     for (const run of before?.http?.builder.exitHooks ?? []) run()
   }
 

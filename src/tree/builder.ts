@@ -3,7 +3,8 @@ import type { Diagnostics } from '../config/diagnostics.ts'
 import { fullName, type SourceReader } from '../config/include.ts'
 import type { Position } from '../config/source.ts'
 import { errnoCode } from '../lib/errno.ts'
-import type { ErrorLog } from '../log/error-log.ts'
+import type { Steps } from '../lib/steps.ts'
+import { EMERG, type ErrorLog } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { Pattern } from '../value/regex.ts'
 import type { Template } from '../value/template.ts'
@@ -11,6 +12,7 @@ import {
   compileTemplate,
   type Getter,
   type HasSlots,
+  type MadeVariable,
   type Setter,
   type Text,
   VariableTable,
@@ -20,6 +22,8 @@ import type { CapturePattern, ConfigFile, Heir, Role, TreeContext, ZoneBinding }
 /** What a build may use. */
 export interface TreeEnv {
   readonly diagnostics: Diagnostics
+  /** What a checked configuration is known to have; undefined: it is checked now. */
+  readonly facts: CheckedFacts | undefined
   readonly role: Role
   readonly workerId: number
   readonly prefix: string
@@ -31,6 +35,13 @@ export interface TreeEnv {
   readonly zones: ReadonlyMap<string, SharedArrayBuffer>
 }
 
+/** What the check of a configuration has found out, for those who take it over without reading all of it. */
+export interface CheckedFacts {
+  readonly variables: readonly MadeVariable[]
+  /** Addresses of host names. */
+  readonly hosts: ReadonlyMap<string, readonly string[]>
+}
+
 /** A shared zone that the configuration asks for. */
 export interface ZoneRequest {
   readonly name: string
@@ -40,7 +51,7 @@ export interface ZoneRequest {
 }
 
 export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subject> {
-  readonly variables = new VariableTable<Subject>()
+  readonly variables: VariableTable<Subject>
   readonly role: Role
   readonly workerId: number
   readonly log: ErrorLog
@@ -56,8 +67,11 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   readonly #shared = new Map<string, unknown>()
   readonly #patterns = new Map<Pattern, CapturePattern>()
   readonly #afterAttach: (() => void)[] = []
+  #started = false
 
-  constructor(env: TreeEnv) {
+  /** `uninitialized` is what a variable is worth that `set` makes and nothing was written to. */
+  constructor(env: TreeEnv, uninitialized: (subject: Subject, name: string) => string) {
+    this.variables = new VariableTable(uninitialized)
     this.#env = env
     this.role = env.role
     this.workerId = env.workerId
@@ -67,8 +81,14 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     for (const name of BOUND) Object.defineProperty(this, name, { value: this[name].bind(this) })
   }
 
+  /** Somebody has checked the configuration before. */
+  get checked(): boolean {
+    return this.#env.facts !== undefined
+  }
+
   fail(message: string, at?: Position): void {
     this.#env.diagnostics.emerg(message, at)
+    if (this.#started) this.log.write(EMERG, message)
   }
 
   warn(message: string, at?: Position): void {
@@ -162,7 +182,14 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   }
 
   onStart(run: () => void): void {
-    this.startHooks.push(run)
+    if (this.#started) run()
+    else this.startHooks.push(run)
+  }
+
+  /** Requests come from now on; what compiles later starts at once. */
+  start(): void {
+    this.#started = true
+    for (const run of this.startHooks.splice(0)) run()
   }
 
   onReopen(run: () => void): void {
@@ -173,9 +200,12 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     this.exitHooks.push(run)
   }
 
-  /** All locations are attached. */
-  finish(): void {
-    for (const run of this.#afterAttach) run()
+  /** All locations, or those of a server that is compiled later, are attached. */
+  *finish(): Steps<void> {
+    for (const run of this.#afterAttach.splice(0)) {
+      yield
+      run()
+    }
     for (const { name, size } of this.zones.values())
       if (size === 0) this.fail(`zero size shared memory zone "${name}"`)
   }

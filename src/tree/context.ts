@@ -32,6 +32,8 @@ export interface TreeServices {
   readonly workerId: number
   readonly log: ErrorLog
   readonly files: LogFiles
+  /** The master has checked the configuration, which this tree takes over. */
+  readonly checked: boolean
   /** Reports an error in the configuration; the tree will not be used. */
   fail(message: string, at?: Position): void
   warn(message: string, at?: Position): void

@@ -44,11 +44,30 @@ interface Definition<R> {
   slot: number
 }
 
+/** A variable that the configuration makes. */
+export interface MadeVariable {
+  readonly name: string
+  /** Reading it before it was written is worth a warning. */
+  readonly warns: boolean
+}
+
 /** The names of one tree; filled while modules declare, read while they attach. */
 export class VariableTable<R extends HasSlots> {
   readonly #names = new Map<string, Definition<R>>()
   readonly #prefixes: { readonly prefix: string; readonly make: (rest: string) => Getter<R> }[] = []
+  readonly #made = new Map<string, MadeVariable>()
+  readonly #uninitialized: (r: R, name: string) => string
   #slots = 0
+
+  /** `uninitialized` is what a variable is worth that `set` makes and nothing was written to. */
+  constructor(uninitialized: (r: R, name: string) => string = () => '') {
+    this.#uninitialized = uninitialized
+  }
+
+  /** The variables that the configuration makes, in the order in which they were first named. */
+  get made(): readonly MadeVariable[] {
+    return [...this.#made.values()]
+  }
 
   /** How many slots a request of this tree needs. */
   get slotCount(): number {
@@ -73,16 +92,15 @@ export class VariableTable<R extends HasSlots> {
     return this.#names.get(text.toLowerCase())?.fixed === true
   }
 
-  /**
-   * Makes (or finds) a variable that the configuration sets; returns how to write it. `unset` gives the value of a new
-   * variable that nothing was written to.
-   */
-  settable(text: string, unset?: Getter<R>): Setter<R> {
+  /** Makes (or finds) a variable that the configuration sets; returns how to write it. */
+  settable(text: string, warns = false): Setter<R> {
     const name = text.toLowerCase()
     const known = this.#names.get(name)
     if (known?.set !== undefined) return known.set
     if (known !== undefined && known.slot >= 0) return slotSetter(known.slot)
     const slot = this.#slots++
+    this.#made.set(name, { name, warns })
+    const unset = warns ? (r: R) => this.#uninitialized(r, text) : undefined
     // `set` may hide a built-in getter only where nginx allows it; until the slot is written the old value shows.
     const before = known?.get ?? this.#family(name) ?? unset
     const get: Getter<R> = before === undefined ? (r) => r.vars[slot] : (r) => r.vars[slot] ?? before(r)

@@ -42,7 +42,7 @@ const line = mapped(raw('...', { min: 1 }), (list) => list.map((w) => w.text))
 const core = {
   events: block({ in: ['main'], opens: 'events', args: none, doc, duplicate: '"events" directive is duplicate' }),
   http: block({ in: ['main'], opens: 'http', args: none, doc, duplicate: '"http" directive is duplicate' }),
-  server: block({ in: ['http'], opens: 'server', args: none, doc }),
+  server: block({ in: ['http'], opens: 'server', args: none, reading: 'late', doc }),
   location: block({ in: ['server', 'location'], opens: 'location', args: words('uri', { max: 2 }), doc }),
   limit_except: block({ in: ['location'], opens: 'limit_except', args: words('method'), doc }),
   types: block({ in: everywhere, opens: 'types', args: none, entry: line, doc }),
@@ -92,6 +92,7 @@ const settings = {
   alias: directive({ in: ['location'], args: text('path'), inheritance: 'never', doc }),
   error_log: directives({ in: ['main', ...everywhere], args: tuple(text('file'), optional(text('level'))), doc }),
   max_ranges: directive({ in: everywhere, args: either(oneOf('off'), number('number')), doc }),
+  begins_alone: directive({ in: everywhere, args: text('x'), reading: 'eager', doc }),
   last_wins: directive({ in: everywhere, args: text('x'), duplicate: false, doc }),
   own_words: directive({ in: everywhere, args: text('x'), duplicate: 'own_words is given twice', doc }),
   perl: directive({ in: everywhere, args: text('x'), unsupported: 'there is no Perl in here', doc }),
@@ -129,16 +130,30 @@ function memoryReader(texts: ReadonlyMap<string, string>): SourceReader {
 export function loadTexts(
   texts: ReadonlyMap<string, string>,
   globals = '',
+  checked = false,
 ): { config: Config; diagnostics: Diagnostics } {
   const diagnostics = new Diagnostics()
   const reader = memoryReader(texts)
-  const config = loadConfig({ path: '/etc/v/nginx.conf', prefix: '/srv/', globals, modules, reader, diagnostics })
+  const config = loadConfig({
+    path: '/etc/v/nginx.conf',
+    prefix: '/srv/',
+    globals,
+    modules,
+    reader,
+    diagnostics,
+    checked,
+  })
   return { config, diagnostics }
 }
 
 /** Loads one text. */
 export function loadText(conf: string): { config: Config; diagnostics: Diagnostics } {
   return loadTexts(new Map([['/etc/v/nginx.conf', conf]]))
+}
+
+/** The blocks of a configuration with the settings that are no defaults. */
+export function dumpBlocks({ main }: Config): string {
+  return dumpScope('main', main, '').join('\n')
 }
 
 /** The findings as nginx prints them, and for a sound configuration its blocks with the settings that are no defaults. */

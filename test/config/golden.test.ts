@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { dump, loadTexts } from './fixture.ts'
+import { dump, dumpBlocks, loadTexts } from './fixture.ts'
 
 const SEPARATOR = '----------\n'
 const folder = `${import.meta.dirname}/golden`
@@ -19,9 +19,18 @@ for (const name of readdirSync(folder).sort()) {
     if (process.env['UPDATE_GOLDEN']) writeFileSync(path, input + SEPARATOR + actual)
     else assert.equal(actual, expected)
   })
+  test(`${name}, read late`, () => {
+    const [input = ''] = readFileSync(`${folder}/${name}`, 'utf8').split(SEPARATOR)
+    const { config, diagnostics } = load(input)
+    if (!diagnostics.failed) assert.equal(dumpBlocks(load(input, true).config), dumpBlocks(config))
+  })
 }
 
 function run(input: string): string {
+  return dump(load(input))
+}
+
+function load(input: string, checked = false): ReturnType<typeof loadTexts> {
   const [main = '', ...others] = input.split(/^==> /m)
   const texts = new Map([['/etc/v/nginx.conf', main]])
   let globals = ''
@@ -32,5 +41,5 @@ function run(input: string): string {
     if (name === '-g') globals = text.trimEnd()
     else texts.set(`/etc/v/${name}`, text)
   }
-  return dump(loadTexts(texts, globals))
+  return loadTexts(texts, globals, checked)
 }

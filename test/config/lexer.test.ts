@@ -98,7 +98,7 @@ test('a token must fit into 4096 bytes when the file goes on', () => {
 })
 
 test('text of -g has no such limit', () => {
-  assert.equal(parse(`a ${'y'.repeat(9000)};`, COMMAND_LINE, true)[0]!.args[0]!.text.length, 9000)
+  assert.equal(parse(`a ${'y'.repeat(9000)};`, COMMAND_LINE, { parameter: true })[0]!.args[0]!.text.length, 9000)
 })
 
 test('blocks may not nest without end', () => {

@@ -2,13 +2,14 @@
  * What an HTTP module is: a name, its directives, its variables, and how it attaches to locations. Everything that a
  * module does happens while the configuration loads; what is left for requests are the steps that it put into plans.
  *
- *   init      once for the http block: zones, tables
+ *   init      once for the http block: zones, tables (in steps when they may be large)
  *   declare   once per block (http, server, location, if, limit_except): variables that the block makes
  *   attach    once per location after inheritance: steps, filters
  */
 import type { ConfOf, Directives, ScopeView } from '../../config/directive.ts'
 import type { ConfigModule } from '../../config/load.ts'
 import type { Scope } from '../../config/scope.ts'
+import type { Steps } from '../../lib/steps.ts'
 import type { BlockContext, TreeContext } from '../../tree/context.ts'
 import type { Getter, Variables } from '../../value/variables.ts'
 import type { LocationConf, ServerConf } from '../request/location.ts'
@@ -35,7 +36,7 @@ export interface HttpModuleSpec<D extends Directives> {
   readonly variables?: Variables<Request>
   /** Families of variables: `http_` makes `$http_x`. */
   readonly prefixes?: Readonly<Record<string, (rest: string) => Getter<Request>>>
-  init?(conf: ConfOf<D>, tree: HttpTree, scope: Scope): void
+  init?(conf: ConfOf<D>, tree: HttpTree, scope: Scope): Steps<void> | void
   declare?(conf: ConfOf<D>, tree: HttpTree, scope: Scope): void
   attach?(conf: ConfOf<D>, plan: Plan, at: AttachContext): void
 }
@@ -43,7 +44,7 @@ export interface HttpModuleSpec<D extends Directives> {
 /** A module with its types erased: what the compiler works with. */
 export interface HttpModule extends ConfigModule, Omit<HttpModuleSpec<Directives>, 'declare' | 'attach' | 'init'> {
   readonly isHttp: true
-  init?(conf: unknown, tree: HttpTree, scope: Scope): void
+  init?(conf: unknown, tree: HttpTree, scope: Scope): Steps<void> | void
   declare?(conf: unknown, tree: HttpTree, scope: Scope): void
   attach?(conf: unknown, plan: Plan, at: AttachContext): void
 }

@@ -63,6 +63,8 @@ export class LocationConf {
   /** Media type by extension. */
   types: ReadonlyMap<string, string> = new Map()
   defaultType: Text = () => ''
+  /** `uninitialized_variable_warn`. */
+  warnsUninitialized = true
   /** `http2_chunk_size`: the most that one DATA frame holds. */
   http2ChunkSize = CHUNK_SIZE_DEFAULT
   /** How its files are reached. */

@@ -18,6 +18,28 @@ export interface AddressProtocols {
   readonly http2: boolean
 }
 
+/** A server that is compiled when it is first asked for. */
+export class ServerPlace {
+  #server: ServerConf | undefined
+  #make: (() => ServerConf) | undefined
+
+  constructor(made: ServerConf | (() => ServerConf)) {
+    this.#server = typeof made === 'function' ? undefined : made
+    this.#make = typeof made === 'function' ? made : undefined
+  }
+
+  get server(): ServerConf {
+    return this.#server ?? this.#compile()
+  }
+
+  #compile(): ServerConf {
+    const made = this.#make!()
+    this.#make = undefined
+    this.#server = made
+    return made
+  }
+}
+
 /** The servers of one address by name (ngx_http_find_virtual_server). */
 export class VirtualServers {
   readonly defaultServer: ServerConf
@@ -28,27 +50,27 @@ export class VirtualServers {
   readonly ssl: boolean
   /** A `listen` line says `http2`: HTTP/2 is spoken whatever the servers say. */
   readonly http2Listen: boolean
-  readonly #exact = new Map<string, ServerConf>()
+  readonly #exact = new Map<string, ServerPlace>()
   /** `*.example.com` by its `.example.com`. */
-  readonly #suffixes = new Map<string, ServerConf>()
+  readonly #suffixes = new Map<string, ServerPlace>()
   /** `www.*` by its `www.`. */
-  readonly #prefixes = new Map<string, ServerConf>()
-  readonly #regexes: { readonly regex: CapturePattern; readonly server: ServerConf }[] = []
+  readonly #prefixes = new Map<string, ServerPlace>()
+  readonly #regexes: { readonly regex: CapturePattern; readonly place: ServerPlace }[] = []
   readonly #single: boolean
 
   constructor(
-    defaultServer: ServerConf,
+    defaultPlace: ServerPlace,
     limits: RequestLimits,
     names: readonly ServerNameEntry[],
     protocols: Partial<AddressProtocols> = {},
   ) {
-    this.defaultServer = defaultServer
+    this.defaultServer = defaultPlace.server
     this.limits = limits
     this.proxyProtocol = protocols.proxyProtocol ?? false
     this.ssl = protocols.ssl ?? false
     this.http2Listen = protocols.http2 ?? false
     for (const entry of names) this.#add(entry)
-    this.#single = this.#regexes.length === 0 && names.every((n) => n.server === defaultServer)
+    this.#single = this.#regexes.length === 0 && names.every((n) => n.place === defaultPlace)
   }
 
   /** Clients may speak HTTP/2 here. */
@@ -56,45 +78,47 @@ export class VirtualServers {
     return this.http2Listen || this.defaultServer.http2.on
   }
 
-  #add({ kind, name, regex, server }: ServerNameEntry): void {
-    if (regex !== undefined) this.#regexes.push({ regex, server })
-    else if (kind === 'suffix') this.#suffixes.set(name, server)
-    else if (kind === 'prefix') this.#prefixes.set(name, server)
-    else this.#exact.set(name, server)
+  #add({ kind, name, regex, place }: ServerNameEntry): void {
+    if (regex !== undefined) this.#regexes.push({ regex, place })
+    else if (kind === 'suffix') this.#suffixes.set(name, place)
+    else if (kind === 'prefix') this.#prefixes.set(name, place)
+    else this.#exact.set(name, place)
   }
 
   /** The server for a host (lower case, no port); captures of a regular expression are set on `r`. */
   find(host: string, r: Request): ServerConf {
-    if (this.#single || host === '') return (host === '' ? this.#exact.get('') : undefined) ?? this.defaultServer
-    return this.#exact.get(host) ?? this.#wildcard(host) ?? this.#regex(host, r) ?? this.defaultServer
+    if (this.#single || host === '')
+      return (host === '' ? this.#exact.get('')?.server : undefined) ?? this.defaultServer
+    const place = this.#exact.get(host) ?? this.#wildcard(host) ?? this.#regex(host, r)
+    return place?.server ?? this.defaultServer
   }
 
   /** The server of a name that is asked for when there is no request yet; undefined: none has it. */
   findByName(host: string): ServerConf | undefined {
     const found = this.#exact.get(host) ?? this.#wildcard(host)
-    if (found !== undefined) return found
-    for (const { regex, server } of this.#regexes) if (regex.pattern.exec(host)) return server
+    if (found !== undefined) return found.server
+    for (const { regex, place } of this.#regexes) if (regex.pattern.exec(host)) return place.server
     return undefined
   }
 
-  #wildcard(host: string): ServerConf | undefined {
+  #wildcard(host: string): ServerPlace | undefined {
     if (this.#suffixes.size > 0) {
       for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
-        const server = this.#suffixes.get(host.slice(dot))
-        if (server !== undefined && dot > 0) return server
+        const place = this.#suffixes.get(host.slice(dot))
+        if (place !== undefined && dot > 0) return place
       }
     }
     if (this.#prefixes.size > 0) {
       for (let dot = host.lastIndexOf('.'); dot > 0; dot = host.lastIndexOf('.', dot - 1)) {
-        const server = this.#prefixes.get(host.slice(0, dot + 1))
-        if (server !== undefined) return server
+        const place = this.#prefixes.get(host.slice(0, dot + 1))
+        if (place !== undefined) return place
       }
     }
     return undefined
   }
 
-  #regex(host: string, r: Request): ServerConf | undefined {
-    for (const { regex, server } of this.#regexes) if (r.match(regex, host)) return server
+  #regex(host: string, r: Request): ServerPlace | undefined {
+    for (const { regex, place } of this.#regexes) if (r.match(regex, host)) return place
     return undefined
   }
 }
@@ -104,7 +128,7 @@ export interface ServerNameEntry {
   readonly kind: 'exact' | 'prefix' | 'suffix' | 'regex'
   readonly name: string
   readonly regex: CapturePattern | undefined
-  readonly server: ServerConf
+  readonly place: ServerPlace
 }
 
 let connectionIds = 0

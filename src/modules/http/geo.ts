@@ -15,6 +15,7 @@ import { type Cidr, parseCidr } from '../../lib/cidr.ts'
 import { CidrMap } from '../../lib/cidr-map.ts'
 import { formatIp, parseIp, parseIpv4, unmapIp } from '../../lib/ip.ts'
 import { RangeMap } from '../../lib/range-map.ts'
+import type { Steps } from '../../lib/steps.ts'
 import { variableName } from '../../value/variable-name.ts'
 
 const FORWARDED_FOR = hashName('x-forwarded-for')
@@ -65,18 +66,24 @@ export const geoModule = httpModule({
   name: 'http_geo',
   doc: 'Variables that depend on addresses.',
   directives,
-  init(conf, tree) {
-    for (const geo of conf.geo) declareGeo(geo, tree)
+  *init(conf, tree) {
+    for (const geo of conf.geo) yield* declareGeo(geo, tree)
   },
 })
 
-function declareGeo({ args, entries, close }: BlockValue<Head, readonly Word[]>, tree: HttpTree): void {
+const ENTRIES_PER_STEP = 200
+
+function* declareGeo({ args, entries, drop, close }: BlockValue<Head, readonly Word[]>, tree: HttpTree): Steps<void> {
   if (tree.variables.isFixed(args.variable)) {
     tree.fail(`the duplicate "${args.variable}" variable`, close)
     return
   }
   const geo = new Geo()
-  for (const one of entries) geo.add(one, tree)
+  for (const [index, one] of entries.entries()) {
+    if (index % ENTRIES_PER_STEP === 0) yield
+    geo.add(one, tree)
+  }
+  drop()
   tree.variables.computed(args.variable, (r) => geo.value(r), geo.volatile)
   const { source } = args
   if (source !== undefined) {

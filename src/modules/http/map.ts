@@ -11,6 +11,7 @@ import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import { HostTable } from '../../lib/host-table.ts'
+import type { Steps } from '../../lib/steps.ts'
 import type { CapturePattern } from '../../tree/context.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 import { literal, readTemplate, type Template } from '../../value/template.ts'
@@ -20,7 +21,7 @@ type MapEntry =
   | { readonly kind: 'hostnames' }
   | { readonly kind: 'volatile' }
   | { readonly kind: 'default'; readonly value: Template }
-  | { readonly kind: 'key'; readonly key: string; readonly value: Template }
+  | { readonly kind: 'key'; readonly key: string; readonly value: Template | string }
   | { readonly kind: 'regex'; readonly pattern: Pattern; readonly value: Template }
 
 const entry: Args<MapEntry> = {
@@ -31,14 +32,16 @@ const entry: Args<MapEntry> = {
     const [key, result] = words as [Word, Word?]
     if (words.length === 1 && (key.text === 'hostnames' || key.text === 'volatile')) return { kind: key.text }
     if (result === undefined || words.length !== 2) return at.fail('invalid number of the map parameters')
-    const value = readTemplate(result, at)
+    const template = readTemplate(result, at)
+    // Nearly all are constant, and there may be very many.
+    const value = template.constant ?? template
     const { text } = key
-    if (text === 'default') return { kind: 'default', value }
+    if (text === 'default') return { kind: 'default', value: template }
     if (!text.startsWith('~'))
       return { kind: 'key', key: toBinary(text.startsWith('\\') ? text.slice(1) : text), value }
     const caseless = text.startsWith('~*')
     const pattern = compilePattern(text.slice(caseless ? 2 : 1), { caseless }, (message) => at.fail(message, key))
-    return { kind: 'regex', pattern, value }
+    return { kind: 'regex', pattern, value: template }
   },
 }
 
@@ -73,24 +76,30 @@ export const mapModule = httpModule({
   name: 'http_map',
   doc: 'Variables that depend on other texts.',
   directives,
-  init(conf, tree) {
-    for (const map of conf.map) declareMap(map, tree)
+  *init(conf, tree) {
+    for (const map of conf.map) yield* declareMap(map, tree)
   },
 })
 
 type MapBlock = BlockValue<DerivedVariable, MapEntry>
 
-function declareMap({ args, entries, close }: MapBlock, tree: HttpTree): void {
+function* declareMap({ args, entries, drop, close }: MapBlock, tree: HttpTree): Steps<void> {
   if (tree.variables.isFixed(args.variable)) {
     tree.fail(`the duplicate "${args.variable}" variable`, close)
     return
   }
   const has = (kind: string): boolean => entries.some(({ value }) => value.kind === kind)
   const map = new MapVariable(has('hostnames'))
-  for (const one of entries) map.add(one, tree)
+  for (const [index, one] of entries.entries()) {
+    if (index % ENTRIES_PER_STEP === 0) yield
+    map.add(one, tree)
+  }
+  drop()
   tree.variables.computed(args.variable, (r) => map.value(r), has('volatile'))
   tree.afterAttach(() => map.compile(args.source, tree))
 }
+
+const ENTRIES_PER_STEP = 200
 
 /** A result: its template until all variables are known, then its text. */
 interface Result {
@@ -102,11 +111,11 @@ const unset: Text = () => ''
 
 class MapVariable {
   readonly #hostnames: boolean
-  readonly #table = new HostTable<Result>()
-  readonly #regexes: { readonly pattern: CapturePattern; readonly result: Result }[] = []
+  readonly #table = new HostTable<Result | string>()
+  readonly #regexes: { readonly pattern: CapturePattern; readonly result: Result | string }[] = []
   readonly #results: Result[] = []
   #source: Text = unset
-  #default: Result = { template: literal(''), text: unset }
+  #default: Result | string = { template: literal(''), text: unset }
   #hasDefault = false
 
   constructor(hostnames: boolean) {
@@ -115,8 +124,7 @@ class MapVariable {
 
   add({ value, at }: Entry<MapEntry>, tree: HttpTree): void {
     if (value.kind === 'hostnames' || value.kind === 'volatile') return
-    const result: Result = { template: value.value, text: unset }
-    this.#results.push(result)
+    const result = this.#result(value.value)
     if (value.kind === 'regex') {
       this.#regexes.push({ pattern: tree.pattern(value.pattern), result })
     } else if (value.kind === 'key') {
@@ -131,6 +139,13 @@ class MapVariable {
     }
   }
 
+  #result(value: Template | string): Result | string {
+    if (typeof value === 'string') return value
+    const result = { template: value, text: unset }
+    this.#results.push(result)
+    return result
+  }
+
   compile(source: Template, tree: HttpTree): void {
     this.#source = tree.text(source)
     for (const result of this.#results) result.text = tree.text(result.template)
@@ -139,10 +154,11 @@ class MapVariable {
   value(r: Request): string {
     let subject = this.#source(r)
     if (this.#hostnames && subject.endsWith('.')) subject = subject.slice(0, -1)
-    return this.#find(r, subject).text(r)
+    const found = this.#find(r, subject)
+    return typeof found === 'string' ? found : found.text(r)
   }
 
-  #find(r: Request, subject: string): Result {
+  #find(r: Request, subject: string): Result | string {
     const found = this.#table.find(subject)
     if (found !== undefined) return found
     if (subject !== '') {

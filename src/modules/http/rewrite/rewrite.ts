@@ -17,9 +17,6 @@ import {
 import type { Position } from '../../../config/source.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
-import type { LocationConf } from '../../../http/request/location.ts'
-import type { Request } from '../../../http/request/request.ts'
-import { WARN } from '../../../log/error-log.ts'
 import {
   type Condition,
   type ReturnRule,
@@ -84,9 +81,6 @@ const settings = {
 const program = { ...rules, if: ifInLocation, server_if: ifInServer }
 const declared = { ...rules, if: ifInLocation, ...settings }
 
-/** Locations whose uninitialized variables are not worth a line. */
-const quiet = new WeakSet<LocationConf>()
-
 /** The module list's entry. */
 export const rewriteModule = httpModule({
   name: 'http_rewrite',
@@ -97,7 +91,7 @@ export const rewriteModule = httpModule({
   },
   attach(conf, plan, at) {
     const { location, scope } = at
-    if (!conf.uninitialized_variable_warn) quiet.add(location)
+    location.warnsUninitialized = conf.uninitialized_variable_warn
     // The rules of an `if` belong to the program around it; limit_except has none.
     if (scope.context !== 'server' && scope.context !== 'location') return
     const ops = compileRules(conf, scope, at)
@@ -122,12 +116,7 @@ function declareRules(tree: HttpTree, scope: ScopeView): void {
 
 function declareVariable(name: string, tree: HttpTree, at: Position): void {
   if (tree.variables.isFixed(name)) tree.fail(`the duplicate "${name}" variable`, at)
-  else tree.variables.settable(name, (r) => uninitialized(r, name))
-}
-
-function uninitialized(r: Request, name: string): string {
-  if (!quiet.has(r.location)) r.logError(WARN, `using uninitialized "${name}" variable`)
-  return ''
+  else tree.variables.settable(name, true)
 }
 
 type Settings = ConfOf<typeof settings>

@@ -111,6 +111,7 @@ const groupDirectives = {
     in: ['location', 'upstream'],
     args: healthCheck,
     inheritance: 'never',
+    reading: 'eager',
     doc: 'Asks the servers of a group periodically; those that do not answer well get no requests.',
   }),
 }
