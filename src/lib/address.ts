@@ -1,5 +1,5 @@
 /** Addresses as configurations write them: `host`, `host:port`, `[::1]:80`, `*:80`, `80`, `unix:/path` (ngx_parse_url). */
-import { formatIp, parseIpv4, parseIpv6 } from './ip.ts'
+import { formatIp, parseIp, parseIpv4, parseIpv6 } from './ip.ts'
 
 /** What an address text says; `host` is a name, an IPv4 text, or an IPv6 text without brackets. */
 export type Address =
@@ -70,4 +70,15 @@ function parsePort(text: string): number {
 export function formatAddress(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`
   return address.family === 6 ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+}
+
+/**
+ * Reads the address of this machine that a connection is to come from: numeric, with or without a port
+ * (ngx_parse_addr_port). Undefined when it is none; port 0 is any.
+ */
+export function parseLocalAddress(text: string): { readonly host: string; readonly port: number } | undefined {
+  if (parseIp(text) !== undefined) return { host: text, port: 0 }
+  const address = parseAddress(text, 0)
+  if ('error' in address || address.kind === 'unix' || address.family === 0) return undefined
+  return { host: address.host, port: address.port }
 }

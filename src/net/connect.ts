@@ -1,5 +1,7 @@
 /** Opens stream connections on Node's bare handles: to an address or a socket file, from a local address if need be. */
+import { getSystemErrorName } from 'node:util'
 import type { StreamHandle } from './handle-wire.ts'
+import type { SystemCall, WireFailure } from './wire-failure.ts'
 
 /** Where a connection goes. */
 export interface ConnectTarget {
@@ -10,14 +12,26 @@ export interface ConnectTarget {
   readonly path: string
 }
 
-/** Hears how connecting went: 0, or a negative errno. Called once, never from within `openHandle`. */
+/** Where it comes from. */
+export interface LocalAddress {
+  /** As it was written, for logs. */
+  readonly name: string
+  /** Numeric. */
+  readonly host: string
+  /** 0: any. */
+  readonly port: number
+}
+
+/** Hears how connecting went. Called once, never from within `openHandle`. */
 export interface ConnectOwner {
-  onConnected(status: number): void
+  onConnected(failure: WireFailure | undefined): void
 }
 
 interface ConnectRequest {
   oncomplete: (this: ConnectRequest, status: number) => void
   owner: ConnectOwner
+  to: ConnectTarget
+  from: LocalAddress | undefined
 }
 
 interface ConnectingHandle extends StreamHandle {
@@ -44,20 +58,34 @@ const binding = (name: string): unknown => (process as unknown as { binding(name
 const tcp = binding('tcp_wrap') as TcpBinding
 const pipe = binding('pipe_wrap') as PipeBinding
 
-/** Begins to connect; the handle may be closed before that is done. `localAddress` is numeric, or empty. */
-export function openHandle(target: ConnectTarget, localAddress: string, owner: ConnectOwner): StreamHandle {
-  const handle = target.path === '' ? new tcp.TCP(tcp.constants.SOCKET) : new pipe.Pipe(pipe.constants.SOCKET)
-  const request = target.path === '' ? new tcp.TCPConnectWrap() : new pipe.PipeConnectWrap()
+/** No descriptor, or no memory for one: the handle makes its socket when it is bound or connected. */
+const NO_SOCKET: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
+
+/** Begins to connect; the handle may be closed before that is done. */
+export function openHandle(to: ConnectTarget, from: LocalAddress | undefined, owner: ConnectOwner): StreamHandle {
+  const handle = to.path === '' ? new tcp.TCP(tcp.constants.SOCKET) : new pipe.Pipe(pipe.constants.SOCKET)
+  const request = to.path === '' ? new tcp.TCPConnectWrap() : new pipe.PipeConnectWrap()
   request.oncomplete = oncomplete
   request.owner = owner
-  const error = bindTo(handle, localAddress) || connectTo(handle, request, target)
-  if (error !== 0) setImmediate(() => owner.onConnected(error))
+  request.to = to
+  request.from = from
+  const unbound = from === undefined ? '' : bindTo(handle, from, to)
+  if (unbound !== '') setImmediate(failed, owner, systemFailure('bind', unbound, from!.name))
+  else {
+    const error = connectTo(handle, request, to)
+    if (error !== 0) setImmediate(failed, owner, systemFailure('connect', getSystemErrorName(error), nameOf(to)))
+  }
   return handle
 }
 
-function bindTo(handle: ConnectingHandle, address: string): number {
-  if (address === '') return 0
-  return address.includes(':') ? handle.bind6(address, 0, 0) : handle.bind(address, 0)
+/** Gives the handle its own end; returns an errno name, or empty. */
+function bindTo(handle: ConnectingHandle, { host, port }: LocalAddress, to: ConnectTarget): string {
+  const six = host.includes(':')
+  // What bind() says when the socket is of another family; a handle would take its family from the address.
+  if (to.path !== '' || (to.host.includes(':') && !six)) return 'EINVAL'
+  if (six && !to.host.includes(':')) return 'EAFNOSUPPORT'
+  const error = six ? handle.bind6(host, port, 0) : handle.bind(host, port)
+  return error === 0 ? '' : getSystemErrorName(error)
 }
 
 function connectTo(handle: ConnectingHandle, request: ConnectRequest, { host, port, path }: ConnectTarget): number {
@@ -66,5 +94,24 @@ function connectTo(handle: ConnectingHandle, request: ConnectRequest, { host, po
 }
 
 function oncomplete(this: ConnectRequest, status: number): void {
-  this.owner.onConnected(status)
+  const { owner, to, from } = this
+  if (status === 0) return owner.onConnected(undefined)
+  const errno = getSystemErrorName(status)
+  // libuv tells of an address in use when it connects, and of all that is wrong with a socket file later than it knows.
+  if (errno === 'EADDRINUSE' && from !== undefined) return failed(owner, systemFailure('bind', errno, from.name))
+  failed(owner, systemFailure('connect', errno, to.path === '' ? '' : nameOf(to)))
+}
+
+function failed(owner: ConnectOwner, failure: WireFailure): void {
+  owner.onConnected(failure)
+}
+
+function systemFailure(call: SystemCall, errno: string, on: string): WireFailure {
+  if (NO_SOCKET.has(errno)) return { kind: 'system', call: 'socket', errno, on: '' }
+  return { kind: 'system', call, errno, on }
+}
+
+function nameOf({ host, port, path }: ConnectTarget): string {
+  if (path !== '') return `unix:${path}`
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

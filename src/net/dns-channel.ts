@@ -13,6 +13,7 @@ import { beginEvent, flushWires } from './flush.ts'
 import { SocketWire } from './socket-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
 import type { WireOwner } from './wire.ts'
+import { type WireFailure, wireFailureText } from './wire-failure.ts'
 
 /** Where a name server listens. */
 export interface NameServer {
@@ -146,8 +147,8 @@ export class TcpChannel implements Channel, WireOwner, TimerOwner {
     this.#broken('')
   }
 
-  onClose(error: string | undefined): void {
-    this.#broken(error === undefined ? '' : `connect() failed ${errnoText(error)}`)
+  onClose(failure: WireFailure | undefined): void {
+    this.#broken(failure === undefined ? '' : wireFailureText(failure))
   }
 
   onTimeout(): void {

@@ -7,6 +7,7 @@
  */
 import { getSystemErrorName } from 'node:util'
 import { NOBODY, readBuffer, Wire } from './wire.ts'
+import type { SystemCall, WireFailure } from './wire-failure.ts'
 
 /** What a peer has to take before its producers go on, in bytes. */
 const BACKED_UP_BYTES = 65536
@@ -68,7 +69,7 @@ export class HandleWire extends Wire {
   #dead = false
   #ending = false
   #closeWhenFlushed = false
-  #error: string | undefined
+  #failure: WireFailure | undefined
   #peer: AddressInfo | undefined
 
   constructor(handle: StreamHandle) {
@@ -93,7 +94,7 @@ export class HandleWire extends Wire {
   onRead(result: number): void {
     if (result > 0) this.received(result)
     else if (result === UV_EOF) this.#onEof()
-    else if (result < 0) this.fail(result)
+    else if (result < 0) this.#fail('recv', result)
   }
 
   #onEof(): void {
@@ -102,15 +103,15 @@ export class HandleWire extends Wire {
     this.ended()
   }
 
-  /** Closes because of an error, a negative errno; ignored once the wire is closing. */
-  fail(errno: number): void {
-    this.failWith(getSystemErrorName(errno))
+  /** A system call has failed with a negative errno. */
+  #fail(call: SystemCall, errno: number): void {
+    this.fail({ kind: 'system', call, errno: getSystemErrorName(errno), on: '' })
   }
 
-  /** Closes because of `error`, which the owner is told; ignored once the wire is closing. */
-  protected failWith(error: string): void {
+  /** Closes because of `failure`, which the owner is told; ignored once the wire is closing. */
+  fail(failure: WireFailure): void {
     if (this.#dead) return
-    this.#error ??= error
+    this.#failure ??= failure
     this.closeNow()
   }
 
@@ -127,7 +128,7 @@ export class HandleWire extends Wire {
       if (pieces.length === 1 && typeof only === 'object') error = handle.writeBuffer(request, only)
       else error = handle.writev(request, withEncodings(pieces), false)
     }
-    if (error !== 0) return this.#failLater(error)
+    if (error !== 0) return this.#failLater('writev', error)
     if (streamBaseState[kLastWriteWasAsync] === 0) {
       if (pieces !== undefined) request.held = undefined
       return
@@ -139,15 +140,15 @@ export class HandleWire extends Wire {
   }
 
   /** Errors of a write are told like those of the peer: not from within the call. */
-  #failLater(errno: number): void {
-    setImmediate(() => this.fail(errno))
+  #failLater(call: SystemCall, errno: number): void {
+    setImmediate(() => this.#fail(call, errno))
   }
 
   /** The kernel has taken a write that it did not take at once. */
   onWritten(bytes: number, status: number): void {
     this.#pending -= bytes
     if (this.#dead) return
-    if (status < 0) return this.fail(status)
+    if (status < 0) return this.#fail('writev', status)
     if (this.#pending > 0) return
     if (this.#closeWhenFlushed) this.closeNow()
     else this.drained()
@@ -164,7 +165,7 @@ export class HandleWire extends Wire {
   protected closeNow(): void {
     if (this.#dead) return
     this.#dead = true
-    this.#handle.close(() => this.lost(this.#error))
+    this.#handle.close(() => this.lost(this.#failure))
   }
 
   protected closeWhenFlushed(): void {
@@ -194,7 +195,7 @@ export class HandleWire extends Wire {
     if (this.#reading || this.#dead || this.#atEnd) return
     this.#reading = true
     const error = this.#handle.readStart()
-    if (error !== 0) this.#failLater(error)
+    if (error !== 0) this.#failLater('recv', error)
   }
 
   /** Bytes of the peer are read, and nobody has stopped that. */
@@ -230,7 +231,7 @@ export class HandleWire extends Wire {
     if (this.#dead) return
     if (this.#handle.reset === undefined) return this.closeNow()
     this.#dead = true
-    if (this.#handle.reset(() => this.lost(this.#error)) === 0) return
+    if (this.#handle.reset(() => this.lost(this.#failure)) === 0) return
     this.#dead = false
     this.closeNow()
   }

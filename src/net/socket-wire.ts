@@ -4,10 +4,11 @@
  */
 import net from 'node:net'
 import { readBuffer, Wire } from './wire.ts'
+import type { WireFailure } from './wire-failure.ts'
 
 export class SocketWire extends Wire {
   readonly socket: net.Socket
-  #error: string | undefined
+  #failure: WireFailure | undefined
 
   constructor() {
     super()
@@ -22,9 +23,10 @@ export class SocketWire extends Wire {
     this.socket.on('drain', () => this.drained())
     this.socket.on('end', () => this.ended())
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error = error.code ?? 'EIO'
+      const call = error.syscall === 'connect' ? 'connect' : 'recv'
+      this.#failure = { kind: 'system', call, errno: error.code ?? 'EIO', on: '' }
     })
-    this.socket.on('close', () => this.lost(this.#error))
+    this.socket.on('close', () => this.lost(this.#failure))
   }
 
   protected send(text: string, pieces: readonly (string | Buffer)[] | undefined): void {

@@ -99,8 +99,7 @@ export abstract class TlsWire extends HandleWire {
 
   /** Closes because of what the peer did. */
   protected refuse(problem: string): void {
-    this.brokeTls = true
-    this.failWith(problem)
+    this.fail({ kind: 'tls', problem })
   }
 
   /** The engine was freed. */

@@ -10,6 +10,7 @@
 import { clock } from '../lib/clock.ts'
 import { beginEvent, type Corked, cork, flushWires } from './flush.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
+import type { WireFailure } from './wire-failure.ts'
 
 const READ_BUFFER_SIZE = 65536
 /** Below this size copying bytes into the outgoing text is cheaper than one more piece for the kernel. */
@@ -24,8 +25,8 @@ export interface WireOwner {
   onDrain(): void
   /** The peer sent its last byte; the wire may still be written. */
   onEnd(): void
-  /** The wire is gone, with the errno name if that was an error. Called exactly once. */
-  onClose(error: string | undefined): void
+  /** The wire is gone, because of `failure` if it did not just end. Called exactly once. */
+  onClose(failure: WireFailure | undefined): void
 }
 
 /** An owner that nothing matters to: for wires that nobody uses any more. */
@@ -40,8 +41,6 @@ export abstract class Wire implements Corked, TimerOwner {
   /** Bytes handed to the kernel and still corked, in total. */
   bytesWritten = 0
   bytesRead = 0
-  /** What ended the wire was wrong with TLS: the owner gets a text then, in place of the name of an errno. */
-  brokeTls = false
   /** The owner has been told of the end. */
   closed = false
   #text = ''
@@ -108,7 +107,7 @@ export abstract class Wire implements Corked, TimerOwner {
   }
 
   /** The descriptor is closed. */
-  protected lost(error: string | undefined): void {
+  protected lost(failure: WireFailure | undefined): void {
     if (this.#closeTimer !== undefined) cancelTimer(this.#closeTimer)
     if (this.closed) return
     this.closed = true
@@ -116,7 +115,7 @@ export abstract class Wire implements Corked, TimerOwner {
     beginEvent()
     const { owner } = this
     this.owner = NOBODY
-    owner.onClose(error)
+    owner.onClose(failure)
     flushWires()
   }
 

@@ -10,6 +10,7 @@ import { HandleWire } from '../net/handle-wire.ts'
 import type { NameWaiter, Resolver } from '../net/resolver.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
 import type { WireOwner } from '../net/wire.ts'
+import { type WireFailure, wireFailureText } from '../net/wire-failure.ts'
 
 const TIMEOUT_MS = 60_000
 const ANSWER_SIZE_MAX = 65536
@@ -77,14 +78,14 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
   }
 
   #connect(host: string): void {
-    const wire = new HandleWire(openHandle({ host, port: this.#url.port, path: '' }, '', this))
+    const wire = new HandleWire(openHandle({ host, port: this.#url.port, path: '' }, undefined, this))
     wire.owner = this
     this.#wire = wire
   }
 
-  onConnected(status: number): void {
+  onConnected(failure: WireFailure | undefined): void {
     const wire = this.#wire!
-    if (status !== 0) return wire.fail(status)
+    if (failure !== undefined) return wire.fail(failure)
     wire.write(this.#request)
     wire.resume()
   }
@@ -106,11 +107,9 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
     this.#read()
   }
 
-  onClose(error: string | undefined): void {
-    this.#end(
-      undefined,
-      error === undefined ? 'OCSP responder prematurely closed connection' : `connect() failed ${errnoText(error)}`,
-    )
+  onClose(failure: WireFailure | undefined): void {
+    const why = failure === undefined ? 'OCSP responder prematurely closed connection' : wireFailureText(failure)
+    this.#end(undefined, why)
   }
 
   onTimeout(): void {

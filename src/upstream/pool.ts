@@ -7,12 +7,13 @@
 import { assert } from '../lib/assert.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
-import { type ConnectOwner, openHandle } from '../net/connect.ts'
+import { type ConnectOwner, type LocalAddress, openHandle } from '../net/connect.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { HandleWire } from '../net/handle-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
 import { type HandshakeOwner, TlsClientWire, type TlsTarget } from '../net/tls-client-wire.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
+import { type WireFailure, wireFailureText } from '../net/wire-failure.ts'
 import type { Peer } from './peer.ts'
 
 const CONNECTING = 'connecting to upstream'
@@ -32,7 +33,8 @@ export interface PoolOptions {
 
 /** How a connection is opened. */
 export interface ConnectOptions {
-  readonly localAddress?: string
+  /** Where it comes from; undefined: what the system chooses. */
+  readonly from?: LocalAddress | undefined
   readonly keepAlive: boolean
   /** TLS is spoken, in this way. */
   readonly tls?: TlsTarget | undefined
@@ -58,8 +60,9 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   /** Who may use it again, when the pool is local. */
   tag = ''
   user: ConnectUser | undefined
-  /** Which connections are as good as this one: how TLS is spoken, or empty. */
+  /** Which connections are as good as this one: how TLS is spoken, and what it comes from, both or either empty. */
   readonly security: string
+  readonly from: string
   /** Set when the connection carries several requests at once. */
   multiplexer: Multiplexer | undefined
   /** What is being done until the connection is there, for logs. */
@@ -75,15 +78,16 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     this.peer = peer
     this.#keepAlive = options.keepAlive
     const { tls } = options
-    const handle = openHandle(peer.address, options.localAddress ?? '', this)
+    const handle = openHandle(peer.address, options.from, this)
     this.security = tls === undefined ? '' : tls.key
+    this.from = options.from === undefined ? '' : options.from.name
     this.#tls = tls === undefined ? undefined : new TlsClientWire(handle, tls, `${peer.group} ${peer.address.name}`)
     this.wire = this.#tls ?? new HandleWire(handle)
   }
 
-  onConnected(status: number): void {
-    if (status !== 0) {
-      this.wire.fail(status)
+  onConnected(failure: WireFailure | undefined): void {
+    if (failure !== undefined) {
+      this.wire.fail(failure)
       return
     }
     clock.update()
@@ -105,14 +109,11 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     flushWires()
   }
 
-  /** What to log when it was closed, with `error` or without, before `user` heard that it is there. */
-  failureText(error: string): string {
-    // What is wrong with TLS comes as a text, what is wrong with the socket by its name.
-    const why = error === '' || error.includes(' ') ? error : errnoText(error)
-    const handshaking = this.doing !== CONNECTING
-    if (handshaking && error.includes(' ')) return `${why} while ${this.doing}`
-    const what = handshaking ? 'peer closed connection in SSL handshake' : 'connect() failed'
-    return `${what}${why === '' ? '' : ` ${why}`} while ${this.doing}`
+  /** What to log when it was closed before `user` heard that it is there; goes on with "while" and `doing`. */
+  failureText(failure: WireFailure | undefined): string {
+    if (this.doing === CONNECTING) return failure === undefined ? 'connect() failed' : wireFailureText(failure)
+    if (failure?.kind === 'tls') return failure.problem
+    return `peer closed connection in SSL handshake${failure === undefined ? '' : ` ${errnoText(failure.errno)}`}`
   }
 
   /**
@@ -222,30 +223,29 @@ export class ConnectionPool {
   }
 
   /** The newest idle connection to `peer`, if there is one. */
-  take(peer: Peer, tag: string, tls: TlsTarget | undefined): PeerConnection | undefined {
-    return this.#takeIdle(peer, tag, tls === undefined ? '' : tls.key, false)
+  take(peer: Peer, tag: string, options: ConnectOptions): PeerConnection | undefined {
+    return this.#takeIdle(peer, tag, options, false)
   }
 
   /** A connection to `peer` that can carry one more request at once: one that serves, else an idle one. */
-  takeShared(peer: Peer, tag: string, tls: TlsTarget | undefined): PeerConnection | undefined {
-    const security = tls === undefined ? '' : tls.key
+  takeShared(peer: Peer, tag: string, options: ConnectOptions): PeerConnection | undefined {
     for (let i = 0; i < this.#shared.length; i++) {
       const connection = this.#shared[i]!
       if (!connection.multiplexer!.hasRoom || this.#usedUp(connection)) continue
-      if (this.#suits(connection, peer, tag, security)) return connection
+      if (this.#suits(connection, peer, tag, options)) return connection
     }
-    const idle = this.#takeIdle(peer, tag, security, true)
+    const idle = this.#takeIdle(peer, tag, options, true)
     if (idle !== undefined) this.share(idle, tag)
     return idle
   }
 
-  #takeIdle(peer: Peer, tag: string, security: string, shared: boolean): PeerConnection | undefined {
+  #takeIdle(peer: Peer, tag: string, options: ConnectOptions, shared: boolean): PeerConnection | undefined {
     const idle = this.#idle
     for (let i = idle.length - 1; i >= 0; i--) {
       const connection = idle[i]!
       if ((connection.multiplexer !== undefined) !== shared || connection.multiplexer?.hasRoom === false) continue
       // One that is closing is still here until the system has let go of it.
-      if (!connection.rested || !this.#suits(connection, peer, tag, security)) continue
+      if (!connection.rested || !this.#suits(connection, peer, tag, options)) continue
       if (i === idle.length - 1) idle.pop()
       else idle.splice(i, 1)
       connection.wake()
@@ -254,8 +254,10 @@ export class ConnectionPool {
     return undefined
   }
 
-  #suits(connection: PeerConnection, peer: Peer, tag: string, security: string): boolean {
-    if (connection.peer.address.name !== peer.address.name || connection.security !== security) return false
+  #suits(connection: PeerConnection, peer: Peer, tag: string, { tls, from }: ConnectOptions): boolean {
+    if (connection.peer.address.name !== peer.address.name) return false
+    if (connection.security !== (tls === undefined ? '' : tls.key)) return false
+    if (connection.from !== (from === undefined ? '' : from.name)) return false
     return !this.options.local || connection.tag === tag
   }
 

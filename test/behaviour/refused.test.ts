@@ -67,6 +67,8 @@ const REFUSED: readonly (readonly [directive: string, message: string])[] = [
   ['auth_delay x;', '"auth_delay" directive invalid value'],
   ['limit_rate 10g;', '"limit_rate" directive invalid value'],
   ['limit_rate_after x;', '"limit_rate_after" directive invalid value'],
+  ['proxy_bind nowhere;', 'invalid address "nowhere"'],
+  ['proxy_bind 127.0.0.1:0;', 'invalid address "127.0.0.1:0"'],
   ['proxy_limit_rate fast;', '"proxy_limit_rate" directive invalid value'],
 ]
 

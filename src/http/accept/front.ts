@@ -20,6 +20,7 @@ import { PROXY_BROKEN, PROXY_MORE, parseProxyHeader, proxyHeader } from '../../n
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import { type AcceptOwner, TlsServerWire } from '../../net/tls-server-wire.ts'
 import type { WireOwner } from '../../net/wire.ts'
+import type { WireFailure } from '../../net/wire-failure.ts'
 import { OcspCheck, type OcspWaiter } from '../../tls/ocsp-check.ts'
 import { acceptOptions, TLS_1_3 } from '../../tls/server.ts'
 import { H1Connection } from '../h1/connection.ts'
@@ -237,12 +238,10 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     this.close()
   }
 
-  onClose(error: string | undefined): void {
+  onClose(failure: WireFailure | undefined): void {
     if (this.#state === GONE) return
-    if (this.#state === HANDSHAKE && error !== undefined) {
-      const problem = this.#wire.brokeTls ? error : `peer closed connection in SSL handshake ${errnoText(error)}`
-      this.#log(INFO, `${problem} while SSL handshaking`)
-    }
+    if (this.#state === HANDSHAKE && failure !== undefined)
+      this.#log(INFO, `${handshakeText(failure)} while SSL handshaking`)
     this.#leave()
   }
 
@@ -288,4 +287,11 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   describe(): string {
     return `, client: ${this.client.address}, server: ${this.#listener.key}`
   }
+}
+
+/** Why a handshake came to nothing. */
+function handshakeText(failure: WireFailure): string {
+  return failure.kind === 'tls'
+    ? failure.problem
+    : `peer closed connection in SSL handshake ${errnoText(failure.errno)}`
 }

@@ -14,6 +14,7 @@ import { CRIT, INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { TlsTarget } from '../../net/tls-client-wire.ts'
 import type { WireOwner } from '../../net/wire.ts'
+import { isOurs, type WireFailure, wireFailureLevel } from '../../net/wire-failure.ts'
 import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup } from '../../upstream/group.ts'
 import type { ConnectUser } from '../../upstream/pool.ts'
 import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
@@ -233,11 +234,12 @@ export class Exchange
     this.trailers.reset()
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#headReader.begin()
-    const kept = links.take(pool, peer, conf.tag, this.tls)
+    const options = conf.connectOptions(r)
+    const kept = links.take(pool, peer, conf.tag, options)
     this.#cached = false
     this.#joined = kept !== undefined
     if (kept === undefined || kept.opening === true) {
-      this.#connect(kept ?? links.open(pool, peer, conf.tag, conf.connectOptions(r)))
+      this.#connect(kept ?? links.open(pool, peer, conf.tag, options))
       return true
     }
     this.#cached = true
@@ -484,32 +486,35 @@ export class Exchange
   // ---- ends and failures ---------------------------------------------------------------------
 
   onEnd(): void {
-    this.#peerEnded('')
+    this.#peerEnded(undefined)
   }
 
-  onClose(error: string | undefined): void {
-    this.#peerEnded(error ?? '')
+  onClose(failure: WireFailure | undefined): void {
+    this.#peerEnded(failure)
   }
 
-  #peerEnded(error: string): void {
+  #peerEnded(failure: WireFailure | undefined): void {
+    const level = failure === undefined ? LOG_ERROR : wireFailureLevel(failure)
     if (this.#state === CONNECT) {
-      this.r.logError(LOG_ERROR, this.#link!.failureText(error))
-      this.#fail(ERROR)
+      const link = this.#link!
+      this.r.logError(level, `${link.failureText(failure)} while ${link.doing}`)
+      if (failure === undefined || !isOurs(failure)) return this.#fail(ERROR)
+      this.#endPeer(false)
+      this.#finishWith(500)
     } else if (this.#state === HEAD) {
       // A kept connection may be closed by the peer at any time: that is no error worth a line above info.
-      const level = this.#cached && this.#search.attempt.bytesReceived === 0 ? INFO : LOG_ERROR
-      this.#logHead(level, endText(error))
+      this.#logHead(this.#cached && this.#search.attempt.bytesReceived === 0 ? INFO : level, endText(failure))
       this.#fail(ERROR)
-    } else if (this.#state === BODY) this.#bodyEnded(error)
+    } else if (this.#state === BODY) this.#bodyEnded(failure, level)
   }
 
-  #bodyEnded(error: string): void {
-    if (error === '' && this.codec.endsWithConnection) {
+  #bodyEnded(failure: WireFailure | undefined, level: number): void {
+    if (failure === undefined && this.codec.endsWithConnection) {
       this.#finishPeer(false)
       this.pump.end()
       return
     }
-    this.r.logError(LOG_ERROR, `${endText(error)} while reading upstream`)
+    this.r.logError(level, `${endText(failure)} while reading upstream`)
     this.#breakOff()
   }
 

@@ -1,6 +1,6 @@
 /** What can go wrong in an attempt, as bits of `proxy_next_upstream`, with what the client gets when nothing is left to try. */
 
-import { errnoText } from '../../lib/errno.ts'
+import { type WireFailure, wireFailureText } from '../../net/wire-failure.ts'
 
 /** Bits of `proxy_next_upstream`. */
 export const ERROR = 1
@@ -89,9 +89,7 @@ export function blamesPeer(kind: number): boolean {
   return kind !== HTTP_403 && kind !== HTTP_404
 }
 
-/** What to log of a connection that ended, with `error` or without, while something was expected of it. */
-export function endText(error: string): string {
-  if (error === '') return 'upstream prematurely closed connection'
-  // What is wrong with the socket comes by its name, what TLS complains of as a text.
-  return error.includes(' ') ? error : `recv() failed ${errnoText(error)}`
+/** What to log of a connection that ended, because of `failure` or without one, while something was expected of it. */
+export function endText(failure: WireFailure | undefined): string {
+  return failure === undefined ? 'upstream prematurely closed connection' : wireFailureText(failure)
 }

@@ -2,8 +2,8 @@
  * What an exchange holds of a back end, so that it need not know whether a protocol has connections for itself (HTTP/1)
  * or streams of shared ones (HTTP/2).
  */
-import type { TlsTarget } from '../../net/tls-client-wire.ts'
 import type { Wire } from '../../net/wire.ts'
+import type { WireFailure } from '../../net/wire-failure.ts'
 import type { Peer } from '../../upstream/peer.ts'
 import { type ConnectionPool, type ConnectOptions, type ConnectUser, PeerConnection } from '../../upstream/pool.ts'
 
@@ -19,8 +19,8 @@ export interface Link {
   user: ConnectUser | undefined
   /** What is being done until it is open, for logs. */
   readonly doing: string
-  /** What to log when it was closed before `user` heard that it is there. */
-  failureText(error: string): string
+  /** What to log when it was closed before `user` heard that it is there; goes on with "while" and `doing`. */
+  failureText(failure: WireFailure | undefined): string
   /** What else uses the connection goes on, but nothing new begins: the peer is slow, or we leave. */
   retire?(): void
   /** Gives it up; what was not sent yet is lost, and the owner is not told. */
@@ -36,7 +36,7 @@ export interface MessageWire extends Wire {
 /** How a protocol comes by links. */
 export interface Links {
   /** One to `peer` on a connection that is there, or is being opened. */
-  take(pool: ConnectionPool | undefined, peer: Peer, tag: string, tls: TlsTarget | undefined): Link | undefined
+  take(pool: ConnectionPool | undefined, peer: Peer, tag: string, options: ConnectOptions): Link | undefined
   /** A new one, being opened. */
   open(pool: ConnectionPool | undefined, peer: Peer, tag: string, options: ConnectOptions): Link
   /** The request is over, and another one may use the link. */
@@ -45,7 +45,7 @@ export interface Links {
 
 /** Each request has a connection for itself. */
 export const OWN_CONNECTIONS: Links = {
-  take: (pool, peer, tag, tls) => pool?.take(peer, tag, tls),
+  take: (pool, peer, tag, options) => pool?.take(peer, tag, options),
   open: (_pool, peer, _tag, options) => new PeerConnection(peer, options),
   // Links of these protocols are made here.
   give: (link, pool, tag) => pool.give(link as PeerConnection, tag),

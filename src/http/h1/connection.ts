@@ -10,9 +10,9 @@
 import { assert } from '../../lib/assert.ts'
 import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
-import { errnoText } from '../../lib/errno.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
+import { type WireFailure, wireFailureText } from '../../net/wire-failure.ts'
 import type { Tunnel } from '../../upstream/tunnel.ts'
 import { methodName } from '../message/method.ts'
 import { NEED_MORE, DONE as PARSED, REQUEST_ERRORS } from '../message/request-errors.ts'
@@ -609,12 +609,11 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     r.logError(level, message)
   }
 
-  onClose(error: string | undefined): void {
+  onClose(failure: WireFailure | undefined): void {
     if (this.#state === CLOSED) return
     const state = this.#state
-    if (error !== undefined && this.wire.brokeTls) this.#logBroken(error)
-    else if (error !== undefined && state === BODY)
-      this.#request.logError(LOG_INFO, `recv() failed ${errnoText(error)}`)
+    if (failure?.kind === 'tls') this.#logBroken(failure.problem)
+    else if (failure !== undefined && state === BODY) this.#request.logError(LOG_INFO, wireFailureText(failure))
     this.#over()
     // As nginx has it, 499 is for those who leave while somebody works for them.
     this.#tellRequest(state, state === BODY ? 400 : 499)

@@ -640,7 +640,7 @@ export class H2Connection
     this.close()
   }
 
-  onClose(_error: string | undefined): void {
+  onClose(): void {
     if (this.#state !== CLOSED) this.#ended()
   }
 

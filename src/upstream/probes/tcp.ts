@@ -1,7 +1,7 @@
 /** Asking a server over a connection of its own: opening it, time-outs, and what went wrong in nginx's words. */
-import { errnoText } from '../../lib/errno.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { WireOwner } from '../../net/wire.ts'
+import { type WireFailure, wireFailureText } from '../../net/wire-failure.ts'
 import { privateState } from '../group-state.ts'
 import type { Probe, ProbeOwner } from '../health.ts'
 import { Peer } from '../peer.ts'
@@ -110,14 +110,14 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
   onDrain(): void {}
 
   onEnd(): void {
-    this.#ended('')
+    this.#ended(undefined)
   }
 
-  onClose(error: string | undefined): void {
-    this.#ended(error ?? '')
+  onClose(failure: WireFailure | undefined): void {
+    this.#ended(failure)
   }
 
-  #ended(error: string): void {
+  #ended(failure: WireFailure | undefined): void {
     if (!this.#asking) {
       this.close()
       return
@@ -127,19 +127,17 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
       this.start(this.#again)
       return
     }
-    if (error === '' && this.onPeerEnd()) return
-    if (this.doing === CONNECTING) this.#notOpened(error)
-    else if (error === '') this.result(false, 'upstream prematurely closed connection')
-    else this.result(false, `recv() failed ${errnoText(error)}`)
+    if (failure === undefined && this.onPeerEnd()) return
+    if (this.doing === CONNECTING) this.#notOpened(failure)
+    else this.result(false, failure === undefined ? 'upstream prematurely closed connection' : wireFailureText(failure))
   }
 
   /** The connection says what it was doing, because there may be more to opening one than to connect. */
-  #notOpened(error: string): void {
+  #notOpened(failure: WireFailure | undefined): void {
     const { connection } = this
     if (connection === undefined) return
-    const text = connection.failureText(error)
     this.doing = connection.doing
-    this.result(false, text.slice(0, -` while ${connection.doing}`.length))
+    this.result(false, connection.failureText(failure))
   }
 
   /** Some of an answer has come. */

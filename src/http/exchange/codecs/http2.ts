@@ -1,5 +1,4 @@
 /** HTTP/2 to a back end: what a response on a stream is made of, and where streams come from. */
-import type { TlsTarget } from '../../../net/tls-client-wire.ts'
 import type { Wire } from '../../../net/wire.ts'
 import type { Peer } from '../../../upstream/peer.ts'
 import { type ConnectionPool, type ConnectOptions, PeerConnection } from '../../../upstream/pool.ts'
@@ -245,8 +244,8 @@ function shown(text: string): string {
 
 /** Streams of connections that the pool of a group has; without a pool a connection has one stream. */
 const STREAMS: Links = {
-  take(pool: ConnectionPool | undefined, peer: Peer, tag: string, tls: TlsTarget | undefined): Link | undefined {
-    const connection = pool?.takeShared(peer, tag, tls)
+  take(pool: ConnectionPool | undefined, peer: Peer, tag: string, options: ConnectOptions): Link | undefined {
+    const connection = pool?.takeShared(peer, tag, options)
     if (connection === undefined) return undefined
     // Sessions are the only multiplexers.
     const session = connection.multiplexer as H2Session

@@ -1,17 +1,19 @@
 /** What all modules that pass requests on have in common, whatever they speak: how a request begins, and where from. */
 
+import { parseLocalAddress } from '../../../lib/address.ts'
+import { ERROR } from '../../../log/error-log.ts'
+import type { LocalAddress } from '../../../net/connect.ts'
 import type { ConnectOptions } from '../../../upstream/pool.ts'
 import type { AttachContext } from '../../compile/module.ts'
-import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
 import { defineSlot } from '../../request/slots.ts'
 import type { Verdict } from '../../request/verdict.ts'
 import type { ExchangeConf } from '../conf.ts'
-import type { TransportConf } from '../directives/transport.ts'
+import type { Template, TransportConf } from '../directives/transport.ts'
 import { exchangeOf, takeExchange } from '../exchange.ts'
 import type { SslTargets } from './ssl-targets.ts'
 
-const BOUND = defineSlot<string>()
+const BOUND = defineSlot<{ readonly local: LocalAddress | undefined }>()
 
 /** Passes the request on; a content handler. */
 export function passOn(r: Request, conf: ExchangeConf): Verdict {
@@ -29,17 +31,37 @@ export function compileConnect(
   mayUseTls: boolean,
   at: AttachContext,
 ): (r: Request) => ConnectOptions {
-  const localAddress = bind === undefined ? undefined : boundOnce(at.text(bind), bind_dynamic)
-  const plain: ConnectOptions = { keepAlive: socket_keepalive }
+  const local = bind === undefined ? undefined : boundOnce(compileLocal(bind, at), bind_dynamic)
+  const plain: ConnectOptions = { keepAlive: socket_keepalive, from: undefined, tls: undefined }
   let latest = plain
   return (r) => {
     const tls = mayUseTls ? r.conversation!.tls : undefined
-    const address = localAddress?.(r)
-    if (address !== undefined && address !== '') return { ...plain, tls, localAddress: address }
-    if (tls === undefined) return plain
-    // Mostly one target is asked again and again.
-    if (latest.tls !== tls) latest = { ...plain, tls }
+    const from = local?.(r)
+    if (tls === undefined && from === undefined) return plain
+    // Mostly one target is asked again and again, from one address.
+    if (latest.tls !== tls || latest.from?.name !== from?.name) latest = { ...plain, from, tls }
     return latest
+  }
+}
+
+type Local = (r: Request) => LocalAddress | undefined
+
+/** A value that is no address is logged, and the system chooses, as in ngx_http_upstream_set_local. */
+function compileLocal(bind: Template, at: AttachContext): Local {
+  const name = bind.constant
+  if (name !== undefined) {
+    // The directive has refused what is none.
+    const constant: LocalAddress = { name, ...parseLocalAddress(name)! }
+    return () => constant
+  }
+  const text = at.text(bind)
+  return (r) => {
+    const found = text(r)
+    if (found === '') return undefined
+    const local = parseLocalAddress(found)
+    if (local !== undefined) return { name: found, host: local.host, port: local.port }
+    r.logError(ERROR, `invalid local address "${found}" while connecting to upstream`)
+    return undefined
   }
 }
 
@@ -58,11 +80,13 @@ export function secured(
 }
 
 /** The local address that a request has found first, unless each connection is to find its own (`bind_dynamic`). */
-function boundOnce(address: Text, dynamic: boolean): Text {
-  if (dynamic) return address
+function boundOnce(local: Local, dynamic: boolean): Local {
+  if (dynamic) return local
   return (r) => {
-    const found = r.get(BOUND) ?? address(r)
-    r.set(BOUND, found)
+    const known = r.get(BOUND)
+    if (known !== undefined) return known.local
+    const found = local(r)
+    r.set(BOUND, { local: found })
     return found
   }
 }

@@ -4,6 +4,7 @@
  */
 import { bits, flag, milliseconds, number, offset, size, sizeList, text } from '../../../config/args.ts'
 import { type Args, type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
+import { parseLocalAddress } from '../../../lib/address.ts'
 import { readTemplate, type Template, templates } from '../../../value/template.ts'
 import { prefixPathLevels } from '../../settings/core-directives.ts'
 import { sizeTemplate } from '../../settings/size-reader.ts'
@@ -193,7 +194,13 @@ function bindAddress(): Args<Template | undefined> {
         if (transparent.text !== 'transparent') at.fail(`invalid parameter "${transparent.text}"`, transparent)
         at.fail('transparent proxying is not possible: Node.js cannot set IP_TRANSPARENT on a socket', transparent)
       }
-      return address!.text === 'off' ? undefined : readTemplate(address!, at)
+      if (address!.text === 'off') return undefined
+      const template = readTemplate(address!, at)
+      const { constant } = template
+      if (constant !== undefined && parseLocalAddress(constant) === undefined) {
+        at.fail(`invalid address "${constant}"`, address)
+      }
+      return template
     },
   }
 }

@@ -8,6 +8,7 @@
  */
 import { clock } from '../../../lib/clock.ts'
 import type { WireOwner } from '../../../net/wire.ts'
+import type { WireFailure } from '../../../net/wire-failure.ts'
 import {
   type ConnectionPool,
   type ConnectUser,
@@ -262,19 +263,19 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   }
 
   onEnd(): void {
-    this.#lost('')
+    this.#lost(undefined)
   }
 
-  onClose(error: string | undefined): void {
-    this.#lost(error)
+  onClose(failure: WireFailure | undefined): void {
+    this.#lost(failure)
   }
 
-  #lost(error: string | undefined): void {
+  #lost(failure: WireFailure | undefined): void {
     const streams = [...this.#streams.values(), ...(this.#waiting ?? [])]
     this.#waiting?.clear()
     this.#streams.clear()
     this.#close()
-    for (const stream of streams) stream.lose(error)
+    for (const stream of streams) stream.lose(failure)
   }
 
   /** Lets streams send again, each in its turn. */

@@ -7,6 +7,7 @@ import { NO_BYTES } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import { type Later, postpone } from '../../../net/flush.ts'
 import { NOBODY, Wire } from '../../../net/wire.ts'
+import type { WireFailure } from '../../../net/wire-failure.ts'
 import type { ConnectUser, PeerConnection } from '../../../upstream/pool.ts'
 import {
   CANCEL,
@@ -111,8 +112,8 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
     return this.#session.connection.doing
   }
 
-  failureText(error: string): string {
-    return this.#session.connection.failureText(error)
+  failureText(failure: WireFailure | undefined): string {
+    return this.#session.connection.failureText(failure)
   }
 
   // ---- output --------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
   }
 
   /** The connection is gone. */
-  lose(error: string | undefined): void {
+  lose(failure: WireFailure | undefined): void {
     if (this.#over) return
     // All is there; only the client has to take it.
     if (this.remoteEnded && (this.#held.length > 0 || this.#endHeld)) return
@@ -294,7 +295,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
     this.closed = true
     const { owner } = this
     this.owner = NOBODY
-    owner.onClose(error)
+    owner.onClose(failure)
   }
 
   #drop(): void {
