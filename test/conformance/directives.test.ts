@@ -8,6 +8,7 @@ import fs from 'node:fs'
 import { after, test } from 'node:test'
 import type { Context, Directive } from '../../src/config/directive.ts'
 import { diskReader } from '../../src/config/include.ts'
+import { finish } from '../../src/lib/steps.ts'
 import { NULL_LOG } from '../../src/log/error-log.ts'
 import { LogFiles } from '../../src/log/log-files.ts'
 import { modules } from '../../src/modules/index.ts'
@@ -36,13 +37,15 @@ for (const [name, text] of Object.entries({ 'cert.pem': cert, 'key.pem': key, fi
 function problems(conf: string): string[] {
   fs.writeFileSync(`${dir}/nginx.conf`, conf)
   const origin = { path: `${dir}/nginx.conf`, prefix: `${dir}/`, globals: '', errorLog: 'stderr' }
-  const { diagnostics } = loadProgram(origin, modules, diskReader, {
+  const steps = loadProgram(origin, modules, diskReader, {
     role: 'master',
     zones: new Map(),
     workerId: -1,
     files: new LogFiles(),
+    facts: undefined,
     openLog: () => NULL_LOG,
   })
+  const { diagnostics } = finish(steps)
   return diagnostics.all.filter(({ level }) => level === 'emerg').map(({ message }) => message)
 }
 

@@ -1,5 +1,6 @@
 /**
- * What the directives of headers-more have in common (`more_set_headers` and its kin, ngx_http_headers_more_filter_module of OpenResty): they set, replace and clear any field
+ * What the directives of headers-more have in common (`more_set_headers` and its kin, of OpenResty's
+ * ngx_http_headers_more_filter_module): they set, replace and clear any field
  * of responses, whatever their status, and of requests before they are passed on. Unlike `add_header`, what an outer
  * block says holds too, and comes first.
  *
