@@ -10,6 +10,7 @@ import { autoindexModule } from './http/autoindex/autoindex.ts'
 import { browserModule } from './http/browser.ts'
 import { charsetModule } from './http/charset/charset.ts'
 import { coreModule } from './http/core/core.ts'
+import { echoModule } from './http/echo.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
 import { errorLogTagModule } from './http/error-log-tag.ts'
 import { geoModule } from './http/geo.ts'
@@ -78,6 +79,7 @@ export const modules: readonly ConfigModule[] = [
   limitConnModule,
   openFileCacheModule,
   emptyGifModule,
+  echoModule,
   stubStatusModule,
   randomIndexModule,
   indexModule,

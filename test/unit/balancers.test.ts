@@ -6,6 +6,7 @@ import { parseIp } from '../../src/lib/ip.ts'
 import { NULL_LOG } from '../../src/log/error-log.ts'
 import type { BalancerFactory } from '../../src/upstream/balancers/balancer.ts'
 import { ConsistentHash } from '../../src/upstream/balancers/consistent-hash.ts'
+import { Fair } from '../../src/upstream/balancers/fair.ts'
 import { Hash } from '../../src/upstream/balancers/hash.ts'
 import { IpHash } from '../../src/upstream/balancers/ip-hash.ts'
 import { LeastConn } from '../../src/upstream/balancers/least-conn.ts'
@@ -31,6 +32,7 @@ const numbered = (i: number): string => `key-${i}`
 const METHODS: readonly Method[] = [
   { name: 'round robin', make: (peers) => new RoundRobin(peers), key: none },
   { name: 'least_conn', make: (peers) => new LeastConn(peers), key: none },
+  { name: 'fair', make: (peers) => new Fair(peers, 'share', true), key: none },
   { name: 'least_time header', make: (peers) => new LeastTime(peers, true, false), key: none },
   { name: 'least_time last_byte inflight', make: (peers) => new LeastTime(peers, false, true), key: none },
   { name: 'ip_hash', make: (peers) => new IpHash(peers), key: (i) => parseIp(recordedAddress(i % 300))! },
@@ -111,6 +113,36 @@ for (const method of METHODS) {
     testWrappers(method)
   })
 }
+
+describe('what weights mean for fair', () => {
+  test('goes round in a circle among idle servers, or stays with the first', () => {
+    assert.equal(
+      serve(
+        groupOf((p) => new Fair(p, 'share', true), [{}, {}, {}]),
+        { key: none },
+        6,
+      ),
+      'abcabc',
+    )
+    assert.equal(
+      serve(
+        groupOf((p) => new Fair(p, 'share', false), [{}, {}, {}]),
+        { key: none },
+        3,
+      ),
+      'aaa',
+    )
+  })
+  test('idle: a server is idle until it has as many requests as its weight', () => {
+    const group = groupOf((p) => new Fair(p, 'idle', false), [{ weight: 2 }, { weight: 3 }])
+    const chosen = Array.from({ length: 7 }, () => begin(group).chosen).join('')
+    assert.equal(chosen, 'aabbbab')
+  })
+  test('peak: nobody gets more requests than its weight', () => {
+    const group = groupOf((p) => new Fair(p, 'peak', true), [{ weight: 2 }, { weight: 1 }])
+    assert.equal(Array.from({ length: 4 }, () => begin(group).chosen).join(''), 'aba-')
+  })
+})
 
 /** Shares, servers that are away, backups. */
 function testChoice(method: Method): void {

@@ -76,10 +76,7 @@ export class RequestBody {
     r.carrier.startBody(r)
     this.#starting = false
     if (this.#refusal !== 0) return this.#refusal
-    return this.complete && this.#then === then ? this.#finish(then) : WAIT
-  }
-
-  #finish(then: (r: Request) => Verdict): Verdict {
+    if (!this.complete || this.#then !== then) return WAIT
     this.#then = undefined
     return then(this.#r)
   }
@@ -141,7 +138,10 @@ export class RequestBody {
     this.complete = true
     const then = this.#then
     if (this.#mode === STREAMED) this.#consumer?.onBodyEnd()
-    else if (then !== undefined && this.#mode === BUFFERED && !this.#starting) this.#r.resume(this.#finish(then))
+    else if (then !== undefined && this.#mode === BUFFERED && !this.#starting) {
+      this.#then = undefined
+      this.#r.resumeBy(then)
+    }
   }
 
   /** The request is over: temporary files go. */

@@ -280,6 +280,20 @@ export class Request implements LogContext {
     if (this.ended) return
     assert(this.#waiting, 'a request is resumed once per wait')
     this.#waiting = false
+    this.#obey(verdict)
+  }
+
+  /** The same with what `then` answers. It may answer the client at once: the object is then another request's. */
+  resumeBy(then: (r: Request) => Verdict): void {
+    if (this.ended) return
+    assert(this.#waiting, 'a request is resumed once per wait')
+    this.#waiting = false
+    const round = this.#round
+    const verdict = then(this)
+    if (round === this.#round) this.#obey(verdict)
+  }
+
+  #obey(verdict: Verdict): void {
     if (verdict === NEXT) this.run()
     else if (verdict === WAIT) this.#waiting = true
     else this.finish(verdict)
@@ -301,7 +315,7 @@ export class Request implements LogContext {
     // tidy: the door that promises come in by
     promise.then(
       (result) => {
-        if (round === this.#round && !this.ended) this.resume(then(this, result))
+        if (round === this.#round) this.resumeBy((r) => then(r, result))
       },
       () => {
         if (round === this.#round) this.resume(500)

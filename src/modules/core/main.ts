@@ -96,7 +96,11 @@ const threadPool = mapped(
  * Dynamic modules of nginx and of others that are part of Viaduct. Nothing is loaded: their lines may stay. A module that
  * is not here is no reason to refuse a whole configuration either; its directives are, where they are used.
  */
-const BUILT_IN: ReadonlySet<string> = new Set(['ngx_http_headers_more_filter_module'])
+const BUILT_IN: ReadonlySet<string> = new Set([
+  'ngx_http_echo_module',
+  'ngx_http_headers_more_filter_module',
+  'ngx_http_upstream_fair_module',
+])
 
 const dynamicModule = word('file', (w, at): string => {
   const name = path.basename(w.text, '.so')

@@ -62,6 +62,8 @@ class NameWait implements NameWaiter {
       this.#r.resume(502)
       return
     }
-    this.#r.resume(this.#exchange.resolved(this.#registry.transient(this.#address, this.#authority, addresses)))
+    const group = this.#registry.transient(this.#address, this.#authority, addresses)
+    // Once for a name that had to be looked up.
+    this.#r.resumeBy(() => this.#exchange.resolved(group))
   }
 }

@@ -7,6 +7,7 @@ import type { Request } from '../../../http/request/request.ts'
 import { clock } from '../../../lib/clock.ts'
 import type { BalancerFactory } from '../../../upstream/balancers/balancer.ts'
 import { ConsistentHash } from '../../../upstream/balancers/consistent-hash.ts'
+import { Fair, type FairWeight } from '../../../upstream/balancers/fair.ts'
 import { Hash } from '../../../upstream/balancers/hash.ts'
 import { IpHash } from '../../../upstream/balancers/ip-hash.ts'
 import { LeastConn } from '../../../upstream/balancers/least-conn.ts'
@@ -40,6 +41,21 @@ export const methodDirectives = {
       return compare ?? at.fail(`invalid parameter "${method?.text}"`, method)
     }),
     doc: 'A random server, or the better of two: by least_conn, least_time=header or least_time=last_byte.',
+  }),
+  fair: directive({
+    in: IN,
+    args: mapped(raw('[no_rr] [weight_mode=idle | weight_mode=peak]', { max: 2 }), (words, _, at) => {
+      let weight: FairWeight = 'share'
+      let circle = true
+      for (const word of words) {
+        if (word.text === 'no_rr') circle = false
+        else if (word.text === 'weight_mode=idle') weight = 'idle'
+        else if (word.text === 'weight_mode=peak') weight = 'peak'
+        else at.fail(`invalid parameter "${word.text}"`, word)
+      }
+      return { weight, circle }
+    }),
+    doc: 'Prefers the server with the fewest requests under way, and goes round in a circle among equals.',
   }),
   least_time: directive({
     in: IN,
@@ -90,6 +106,7 @@ const METHODS: { readonly [K in keyof typeof methodDirectives]: (conf: Conf) => 
     make: (peers) => new Random(peers, random === 'one' ? undefined : random),
     key: undefined,
   }),
+  fair: ({ fair }) => ({ make: (peers) => new Fair(peers, fair!.weight, fair!.circle), key: undefined }),
   least_time: ({ least_time }) => ({
     make: (peers) => new LeastTime(peers, least_time!.header, least_time!.inflight),
     key: undefined,

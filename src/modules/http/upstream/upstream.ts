@@ -1,5 +1,5 @@
 /** ngx_http_upstream_module: groups of servers, and the `$upstream_*` variables that tell what was asked of them. */
-import { milliseconds, number, raw, text } from '../../../config/args.ts'
+import { milliseconds, number, raw, size, text } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { block, directive, directives, type ScopeView } from '../../../config/directive.ts'
 import { parseNumber, parseSize } from '../../../config/units.ts'
@@ -97,6 +97,12 @@ const groupDirectives = {
 
 const outer = {
   upstream: block({ in: ['http'], args: text('name'), opens: 'upstream', doc: 'A group of servers.' }),
+  upstream_fair_shm_size: directive({
+    in: ['http'],
+    args: size,
+    doc: 'Memory for the counts of `fair`.',
+    withoutEffect: 'the counts are in the zone of the group',
+  }),
 }
 
 /** The groups of a tree; made by the first who asks. */
