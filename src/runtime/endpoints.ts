@@ -73,7 +73,7 @@ function collect(server: ServerBlock, groups: Map<string, AddressGroup>, builder
   const { listen, server_name } = server.scope.head.resolve(structure)
   const names = server_name.flat()
   const seen = new Set<string>()
-  for (const item of listen.length > 0 ? listen : [implicitListen(server.scope.at)]) {
+  for (const item of listen.length > 0 ? listen.flat() : [implicitListen(server.scope.at)]) {
     if (refused(item, builder)) continue
     if (seen.has(item.key)) {
       builder.fail(`a duplicate listen ${item.key}`, item.at)
@@ -172,13 +172,19 @@ function specOf(key: string, group: AddressGroup): ListenSpec {
 function* virtualServers(key: string, group: AddressGroup, builder: HttpTree): Steps<VirtualServers> {
   const entries: ServerNameEntry[] = []
   const seen = new Set<string>()
+  // One server is asked for nothing by name: nginx does not look at them.
+  const alone = group.members.length === 1
   for (const { server, names } of group.members) {
     yield
     for (const name of names.length > 0 ? names : [UNNAMED]) {
+      if (name.kind === 'invalid') {
+        if (!alone) builder.fail(`invalid server name or wildcard "${name.text}" on ${key}`, name.at)
+        continue
+      }
       for (const entry of entriesOf(name, server.place, builder)) {
         const id = `${entry.kind}:${entry.name}`
         if (entry.kind !== 'regex' && seen.has(id)) {
-          builder.warn(`conflicting server name "${name.text}" on ${key}, ignored`)
+          if (!alone) builder.warn(`conflicting server name "${name.text}" on ${key}, ignored`)
           continue
         }
         seen.add(id)
@@ -190,9 +196,11 @@ function* virtualServers(key: string, group: AddressGroup, builder: HttpTree): S
   return new VirtualServers(place, limitsOf(place.server.base), entries, group.protocols)
 }
 
+type ValidName = Exclude<ServerName, { readonly kind: 'invalid' }>
+
 const UNNAMED: Pick<ServerName & { kind: 'exact' }, 'kind' | 'name' | 'text'> = { kind: 'exact', name: '', text: '' }
 
-function entriesOf(name: ServerName | typeof UNNAMED, place: ServerPlace, builder: HttpTree): ServerNameEntry[] {
+function entriesOf(name: ValidName | typeof UNNAMED, place: ServerPlace, builder: HttpTree): ServerNameEntry[] {
   if (name.kind === 'regex') return [{ kind: 'regex', name: name.text, regex: builder.pattern(name.pattern), place }]
   const entry = { regex: undefined, place }
   if (name.kind !== 'dot') return [{ ...entry, kind: name.kind, name: name.name }]

@@ -4,8 +4,9 @@ import { hostname } from 'node:os'
 import type { Args, ReadContext } from '../../config/directive.ts'
 import type { Position, Word } from '../../config/source.ts'
 import { parseMilliseconds, parseNumber, parseSeconds, parseSize } from '../../config/units.ts'
-import { type Address, formatAddress, parseAddress } from '../../lib/address.ts'
+import { type Address, formatAddress, parseListenAddresses } from '../../lib/address.ts'
 import { toBinary } from '../../lib/bytes.ts'
+import { resolveHost } from '../../lib/resolve-host.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 
 /** One `listen` directive. */
@@ -30,6 +31,8 @@ export interface Listen {
 
 type Draft = { -readonly [K in keyof Listen]: Listen[K] }
 
+const HTTP_PORT = 80
+
 /** A `listen` without parameters. */
 export const LISTEN_DEFAULTS = {
   defaultServer: false,
@@ -45,24 +48,34 @@ export const LISTEN_DEFAULTS = {
   proxyProtocol: false,
 } satisfies Partial<Listen>
 
-/** `listen address[:port] [parameter ...]`. */
-export const listen: Args<Listen> = {
-  syntax: 'address[:port] [default_server] [ssl] [http2 | quic] [proxy_protocol] [backlog=number] [reuseport] ...',
+/** `listen address[:port[-port]] [parameter ...]`: one for each address that is meant. */
+export const listen: Args<readonly Listen[]> = {
+  syntax:
+    'address[:port[-port]] [default_server] [ssl] [http2 | quic] [proxy_protocol] [backlog=number] [reuseport] ...',
   min: 1,
   max: Number.POSITIVE_INFINITY,
   read(words, at) {
     const [first, ...parameters] = words
-    const address = parseAddress(first!.text, 80, true)
-    if ('error' in address) return at.fail(`${address.error} in "${first!.text}" of the "listen" directive`, first)
-    const draft: Draft = {
-      ...LISTEN_DEFAULTS,
-      address,
-      key: formatAddress(address),
-      at: at.directive,
-    }
+    const draft: Draft = { ...LISTEN_DEFAULTS, address: ANYWHERE, key: '', at: at.directive }
+    const addresses = listenAddresses(first!, at)
     for (const word of parameters) readListenParameter(draft, word, at)
-    return draft
+    return addresses.map((address) => ({ ...draft, address, key: formatAddress(address) }))
   },
+}
+
+const ANYWHERE: Address = { kind: 'unix', path: '' }
+
+/** The addresses of one line: those of a range of ports, and all of a name. */
+function listenAddresses(word: Word, at: ReadContext): readonly Address[] {
+  const addresses = parseListenAddresses(word.text, HTTP_PORT)
+  const fail = (error: string): never => at.fail(`${error} in "${word.text}" of the "listen" directive`, word)
+  if ('error' in addresses) return fail(addresses.error)
+  return addresses.flatMap((address) => {
+    if (address.kind === 'unix' || address.family !== 0) return [address]
+    const hosts = resolveHost(address.host)
+    if (hosts.length === 0) return fail('host not found')
+    return hosts.map((host): Address => ({ ...address, host, family: host.includes(':') ? 6 : 4 }))
+  })
 }
 
 function readListenParameter(draft: Draft, word: Word, at: ReadContext): void {
@@ -71,8 +84,11 @@ function readListenParameter(draft: Draft, word: Word, at: ReadContext): void {
   const value = equals < 0 ? '' : word.text.slice(equals + 1)
   const read = LISTEN_PARAMETERS[name]
   if (read === undefined) at.fail(`invalid parameter "${word.text}"`, word)
-  else if (!read(draft, value, at)) at.fail(`invalid ${name.replace('=', '')} "${word.text}"`, word)
+  else if (!read(draft, value, at)) at.fail(`invalid ${INVALID[name] ?? name.replace('=', '')} "${word.text}"`, word)
 }
+
+/** What a message calls a parameter, where that is not its name. */
+const INVALID: Readonly<Record<string, string>> = { 'ipv6only=': 'parameter' }
 
 const positive = (value: string): number => parseNumber(value) ?? 0
 
@@ -88,14 +104,17 @@ const LISTEN_PARAMETERS: Readonly<Record<string, (draft: Draft, value: string, a
   default_server: (draft) => (draft.defaultServer = true),
   default: (draft) => (draft.defaultServer = true),
   bind: socketOption(() => true),
-  'setfib=': socketOption(() => true),
   'fastopen=': socketOption((_, value) => parseNumber(value) !== undefined),
   'backlog=': socketOption((draft, value) => (draft.backlog = positive(value)) > 0),
   'rcvbuf=': socketOption((_, value) => parseSize(value) !== undefined),
   'sndbuf=': socketOption((_, value) => parseSize(value) !== undefined),
-  'accept_filter=': socketOption(() => true),
+  'accept_filter=': (_, value, at) => {
+    at.warn(`accept filters "accept_filter=${value}" are not supported on this platform, ignored`)
+    return true
+  },
   deferred: socketOption((draft) => (draft.deferred = true)),
   'ipv6only=': (draft, value, at) => {
+    if (!value.startsWith('o')) return false
     if (value !== 'on' && value !== 'off') at.fail(`invalid ipv6only flags "${value}"`)
     draft.ipv6only = value === 'on'
     draft.set = true
@@ -126,7 +145,9 @@ function readSoKeepalive(value: string): Listen['soKeepalive'] {
   const [idle = '', interval = '', count = ''] = parts
   const seconds = idle === '' ? 0 : parseSeconds(idle)
   if (seconds === undefined || (interval !== '' && parseSeconds(interval) === undefined)) return undefined
-  if (count !== '' && parseNumber(count) === undefined) return undefined
+  const probes = count === '' ? 0 : parseNumber(count)
+  const pause = interval === '' ? 0 : parseSeconds(interval)
+  if (probes === undefined || (seconds === 0 && pause === 0 && probes === 0)) return undefined
   return { idleSeconds: seconds }
 }
 
@@ -138,6 +159,8 @@ export type ServerName =
       readonly text: string
       readonly at: Position
     }
+  /** An error, once there is another server to tell it from. */
+  | { readonly kind: 'invalid'; readonly name: string; readonly text: string; readonly at: Position }
   | { readonly kind: 'regex'; readonly pattern: Pattern; readonly text: string; readonly at: Position }
 
 /** `server_name name ...`: `*.example.com`, `www.*`, `.example.com`, `~regex`, `""`, `$hostname`. */
@@ -154,13 +177,18 @@ function readServerName(word: Word, at: ReadContext): ServerName {
     if (text === '~') at.fail('empty regex in server name "~"', word)
     return { kind: 'regex', pattern: readPattern(text.slice(1), true, at, word), text, at: word }
   }
-  const name = (text === '$hostname' ? hostname() : text).toLowerCase()
+  if (text === '.' || (text.startsWith('*') && !/^\*\../.test(text))) {
+    at.fail(`server name "${text}" is invalid`, word)
+  }
+  const lower = text.toLowerCase()
+  const name = lower === '$hostname' ? hostname().toLowerCase() : lower
   if (name.includes('/')) at.warn(`server name "${text}" has suspicious symbols`, word)
-  if (name.startsWith('.') && name.length > 1) return { kind: 'dot', name: name.slice(1), text, at: word }
-  if (name.startsWith('*.')) return { kind: 'suffix', name: name.slice(1), text, at: word }
-  if (name.endsWith('.*')) return { kind: 'prefix', name: name.slice(0, -1), text, at: word }
-  if (name.includes('*')) at.fail(`invalid server name or wildcard "${text}" on ${at.directive.text}`, word)
-  return { kind: 'exact', name, text, at: word }
+  // nginx finds the rest of what may be wrong when it makes the tables of an address with several servers.
+  if (/\*.*\*|\.\./.test(name)) return { kind: 'invalid', name, text, at: word }
+  if (name.startsWith('.')) return { kind: 'dot', name: name.slice(1), text, at: word }
+  if (name.startsWith('*')) return { kind: 'suffix', name: name.slice(1), text, at: word }
+  if (name.length > 2 && name.endsWith('.*')) return { kind: 'prefix', name: name.slice(0, -1), text, at: word }
+  return { kind: name.includes('*') ? 'invalid' : 'exact', name, text, at: word }
 }
 
 /** What stands between `location` and `{`. */
