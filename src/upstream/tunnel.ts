@@ -1,7 +1,8 @@
 /**
- * Two wires joined after 101 (or an answer to CONNECT): bytes pass both ways, and each side waits for the other. A side
- * that sends its end may still receive: the end is passed on behind its last bytes, and the tunnel is over when both have
- * ended, when one is gone, or after the time-out (nginx ends both at once).
+ * Two wires joined after 101 (or an answer to CONNECT): bytes pass both ways, and each side waits for the other. The
+ * tunnel is over when one side has sent its end, when one is gone, when one takes nothing for the send time-out, or after
+ * the read time-out; what was received before leaves first (ngx_http_upstream_process_upgraded). With `half_close` a side
+ * that has sent its end may still receive, and both have to end.
  */
 import { clock } from '../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
@@ -12,37 +13,45 @@ export interface TunnelOwner {
   onTunnelEnd(): void
   /** Bytes from the back end were passed on. */
   onTunnelBytes(count: number): void
+  /** Somebody has said, or taken, nothing for too long; the end follows. */
+  onTunnelTimeout(who: 'client' | 'upstream'): void
 }
 
-/** Milliseconds: of silence on both sides, and for the last bytes to leave. */
-export interface TunnelTimeouts {
-  readonly read_timeout: number
-  readonly send_timeout: number
+/** How long a tunnel lasts; times are milliseconds. */
+export interface TunnelOptions {
+  /** Silence of both sides. */
+  readonly readTimeoutMs: number
+  /** The back end takes nothing of what is there for it. */
+  readonly sendTimeoutMs: number
+  /** The same for the client. */
+  readonly clientSendTimeoutMs: number
+  /** A side that has sent its end may still receive. */
+  readonly halfClose: boolean
 }
 
 export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
   readonly #client: TunnelWire
   readonly #peer: Wire
   readonly #owner: TunnelOwner
-  readonly #readTimeoutMs: number
-  readonly #sendTimeoutMs: number
-  readonly #timer = new Timer(this)
+  readonly #options: TunnelOptions
+  readonly #silence = new Timer(this)
+  readonly #peerStalls = new Timer(this)
+  readonly #clientStalls = new Timer(this)
   #ended = false
   /** One side has sent its end. */
   #halfClosed = false
 
-  constructor(client: TunnelWire, peer: Wire, owner: TunnelOwner, timeouts: TunnelTimeouts) {
+  constructor(client: TunnelWire, peer: Wire, owner: TunnelOwner, options: TunnelOptions) {
     this.#client = client
     this.#peer = peer
     this.#owner = owner
-    this.#readTimeoutMs = timeouts.read_timeout
-    this.#sendTimeoutMs = timeouts.send_timeout
+    this.#options = options
     peer.owner = this
     this.#alive()
   }
 
   #alive(): void {
-    setTimer(this.#timer, this.#readTimeoutMs)
+    setTimer(this.#silence, this.#options.readTimeoutMs)
   }
 
   // From the back end.
@@ -50,9 +59,12 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     this.#alive()
     this.#owner.onTunnelBytes(size)
     this.#client.writeBytes(buffer.subarray(0, size), false)
-    if (this.#client.full) this.#peer.pause()
+    if (!this.#client.full) return
+    this.#peer.pause()
+    setTimer(this.#clientStalls, this.#options.clientSendTimeoutMs)
   }
   onDrain(): void {
+    cancelTimer(this.#peerStalls)
     this.#client.resume()
   }
   onEnd(): void {
@@ -66,9 +78,12 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
   onClientBytes(buffer: Buffer, start: number, end: number): void {
     this.#alive()
     this.#peer.writeBytes(buffer.subarray(start, end), false)
-    if (this.#peer.full) this.#client.pause()
+    if (!this.#peer.full) return
+    this.#client.pause()
+    setTimer(this.#peerStalls, this.#options.sendTimeoutMs)
   }
   onClientDrain(): void {
+    cancelTimer(this.#clientStalls)
     this.#peer.resume()
   }
   onClientEnd(): void {
@@ -78,13 +93,15 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     this.#end()
   }
 
-  onTimeout(): void {
+  onTimeout(timer: Timer): void {
     clock.update()
+    this.#owner.onTunnelTimeout(timer === this.#clientStalls ? 'client' : 'upstream')
     this.#end()
   }
 
+  /** One side has sent its last byte; all before it has been handed to the other side's wire. */
   #passEnd(to: TunnelWire): void {
-    if (this.#halfClosed) return this.#end()
+    if (this.#halfClosed || !this.#options.halfClose) return this.#end()
     this.#halfClosed = true
     to.end()
   }
@@ -93,8 +110,10 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
   #end(): void {
     if (this.#ended) return
     this.#ended = true
-    cancelTimer(this.#timer)
-    this.#peer.closeAfterFlush(this.#sendTimeoutMs)
+    cancelTimer(this.#silence)
+    cancelTimer(this.#peerStalls)
+    cancelTimer(this.#clientStalls)
+    this.#peer.closeAfterFlush(this.#options.sendTimeoutMs)
     this.#owner.onTunnelEnd()
   }
 }

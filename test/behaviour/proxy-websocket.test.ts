@@ -89,9 +89,9 @@ test('an end of either side ends both, after the last bytes', async (t) => {
   assert.match(server.accessLog(), /^101 \d+ 3 101 \d+$/m)
 })
 
-test('a back end that has ended still receives', async () => {
+test('with proxy_half_close a back end that has ended still receives', async () => {
   await using peer = await Peer.start(() => SWITCH)
-  await using server = await startViaduct(conf(peer))
+  await using server = await startViaduct(conf(peer, 'proxy_half_close on;'))
   const client = await upgraded(server)
   client.socket.allowHalfOpen = true
   peer.sockets.at(-1)!.end('bye')

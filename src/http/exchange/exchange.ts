@@ -20,7 +20,6 @@ import type { ConnectUser } from '../../upstream/pool.ts'
 import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
 import { type TunnelOwner, WireTunnel } from '../../upstream/tunnel.ts'
 import type { HeaderTable } from '../message/header-table.ts'
-import { LOCK, PATCH, POST } from '../message/method.ts'
 import type { Attempts } from '../request/attempts.ts'
 import type { Conversation } from '../request/conversation.ts'
 import type { Request } from '../request/request.ts'
@@ -35,7 +34,6 @@ import {
   failureStatus,
   INVALID_HEADER,
   NO_PEER,
-  NON_IDEMPOTENT,
   statusFailure,
   TIMEOUT,
 } from './failure.ts'
@@ -60,8 +58,6 @@ const SEND_TIMEOUT = 2
 const READ_TIMEOUT = 3
 const RATE_PAUSE = 4
 
-/** Methods that must not be sent twice unless `non_idempotent` says so. */
-const NON_IDEMPOTENT_METHODS = POST | LOCK | PATCH
 /** How often a request goes elsewhere because a peer did not want it on a connection that served before. */
 const REFUSALS_MAX = 3
 /** How often a response that is held back by `limit_rate` goes on. */
@@ -556,13 +552,7 @@ export class Exchange
   }
 
   #mayRetry(kind: number): boolean {
-    const { conf, r } = this
-    let needed = kind
-    if (this.#requestSent && (r.methodBit & NON_IDEMPOTENT_METHODS) !== 0) needed |= NON_IDEMPOTENT
-    if ((conf.nextMask & needed) !== needed) return false
-    if (this.#requestSent && r.requestBody?.streaming === true) return false
-    const limit = conf.transport.next_upstream_timeout
-    return limit === 0 || this.#search.elapsedMs < limit
+    return this.#search.mayRetry(this.r, this.conf, kind, this.#requestSent)
   }
 
   #finishWith(status: number): void {
@@ -623,7 +613,13 @@ export class Exchange
     r.sendHead()
     this.#state = TUNNEL
     this.#timer.purpose = 0
-    const tunnel = new WireTunnel(r.carrier.tunnelWire ?? r.client.wire, this.#link!.wire, this, conf.transport)
+    const { read_timeout, send_timeout, half_close } = conf.transport
+    const tunnel = new WireTunnel(r.carrier.tunnelWire ?? r.client.wire, this.#link!.wire, this, {
+      readTimeoutMs: read_timeout,
+      sendTimeoutMs: send_timeout,
+      clientSendTimeoutMs: r.location.core.send_timeout,
+      halfClose: half_close,
+    })
     r.carrier.startTunnel(tunnel)
     return true
   }
@@ -633,6 +629,11 @@ export class Exchange
     attempt.bytesReceived += count
     attempt.responseLength += count
     this.r.bytesSent += count
+  }
+
+  onTunnelTimeout(who: 'client' | 'upstream'): void {
+    const level = who === 'client' ? INFO : LOG_ERROR
+    this.r.logError(level, `${who} timed out (110: Connection timed out) while proxying upgraded connection`)
   }
 
   onTunnelEnd(): void {

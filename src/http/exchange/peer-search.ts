@@ -4,10 +4,14 @@ import { ERROR } from '../../log/error-log.ts'
 import type { Wire } from '../../net/wire.ts'
 import { FAILED, type Outcome, type PeerGroup, Selection } from '../../upstream/group.ts'
 import type { Peer } from '../../upstream/peer.ts'
+import { LOCK, PATCH, POST } from '../message/method.ts'
 import { Attempt, Attempts } from '../request/attempts.ts'
 import type { Request } from '../request/request.ts'
 import type { ExchangeConf } from './conf.ts'
-import { DENIED, failureStatus } from './failure.ts'
+import { DENIED, failureStatus, NON_IDEMPOTENT } from './failure.ts'
+
+/** Methods that must not be sent twice unless `non_idempotent` says so. */
+const NON_IDEMPOTENT_METHODS = POST | LOCK | PATCH
 
 export class PeerSearch {
   readonly attempts = new Attempts()
@@ -23,11 +27,6 @@ export class PeerSearch {
   begin(): void {
     this.#startMs = clock.monotonic
     this.#newSeries = this.attempts.count > 0
-  }
-
-  /** Milliseconds since the search began. */
-  get elapsedMs(): number {
-    return clock.monotonic - this.#startMs
   }
 
   /** The group is known. */
@@ -72,6 +71,16 @@ export class PeerSearch {
     attempt.status = 502
     attempt.responseMs = 0
     r.logError(ERROR, why)
+  }
+
+  /** `next_upstream` allows to ask another peer after a failure of this `kind`. */
+  mayRetry(r: Request, { nextMask, transport }: ExchangeConf, kind: number, requestSent: boolean): boolean {
+    let needed = kind
+    if (requestSent && (r.methodBit & NON_IDEMPOTENT_METHODS) !== 0) needed |= NON_IDEMPOTENT
+    if ((nextMask & needed) !== needed) return false
+    if (requestSent && r.requestBody?.streaming === true) return false
+    const limit = transport.next_upstream_timeout
+    return limit === 0 || clock.monotonic - this.#startMs < limit
   }
 
   /** The head of a response is there. */

@@ -37,6 +37,7 @@ const address: Args<Template> = {
 const directives = {
   ...family('tunnel', {
     ...connecting,
+    half_close: transport.half_close,
     send_lowat: transport.send_lowat,
   }),
   tunnel_pass: directive({

@@ -136,6 +136,12 @@ export const transport = {
     default: '0',
     doc: 'Bytes per second that are read of a response; 0: no limit.',
   }),
+  half_close: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'A side of a tunnel (after 101, or CONNECT) that has sent its end may still receive; off: the tunnel ends.',
+  }),
   socket_keepalive: directive({ in: HSL, args: flag, default: 'off', doc: 'Sets SO_KEEPALIVE on connections.' }),
   bind: directive({ in: HSL, args: bindAddress(), doc: 'Local address of connections to back ends.' }),
   bind_dynamic: directive({
