@@ -7,6 +7,7 @@ import { acceptClient } from '../http/accept/front.ts'
 import type { Client } from '../http/request/client.ts'
 import { connectionCounters } from '../http/server/connection-counters.ts'
 import { HttpListener } from '../http/server/listener.ts'
+import { reusableConnections } from '../http/server/reusable.ts'
 import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
 import { parseIp } from '../lib/ip.ts'
@@ -87,15 +88,18 @@ export class WorkerRuntime {
   }
 
   #accept(listener: HttpListener, handle: StreamHandle, soKeepalive: EndpointPlan['soKeepalive']): void {
+    const { connectionsMax, log } = this.#env
+    clock.update()
+    beginEvent()
     connectionCounters.accept()
-    if (connectionCounters.own >= this.#env.connectionsMax) {
-      this.#env.log.write(ALERT, `${this.#env.connectionsMax} worker_connections are not enough`)
+    reusableConnections.drain(connectionsMax, ownConnections, log)
+    if (connectionCounters.own >= connectionsMax) {
+      log.write(ALERT, `${connectionsMax} worker_connections are not enough`)
       handle.close()
+      flushWires()
       return
     }
     connectionCounters.handle()
-    clock.update()
-    beginEvent()
     const wire = new HandleWire(handle)
     if (soKeepalive !== undefined && soKeepalive !== 'off') {
       wire.setKeepAlive(soKeepalive === 'on' ? 0 : soKeepalive.idleSeconds)
@@ -148,4 +152,8 @@ export class WorkerRuntime {
     for (const run of this.#program?.http?.builder.exitHooks ?? []) run()
     done()
   }
+}
+
+function ownConnections(): number {
+  return connectionCounters.own
 }

@@ -37,6 +37,9 @@ class Recorder implements FrameOwner {
     this.#data = ''
     return true
   }
+  onFrameHead(): boolean {
+    return true
+  }
   onFrame(type: number, flags: number, stream: number, buffer: Buffer, start: number, end: number): boolean {
     this.events.push(`frame ${type} ${flags} ${stream} ${buffer.toString('hex', start, end)}`)
     return type !== 3

@@ -12,6 +12,7 @@ import type { Client } from '../request/client.ts'
 import type { ClientConnection } from '../server/client-connection.ts'
 import { connectionCounters, NONE, WAITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
+import { type Reusable, reusableConnections } from '../server/reusable.ts'
 
 /** A connection that HTTP is spoken on; reading begins with `start`, bytes that came before follow by `onBytes`. */
 export interface HttpConnection extends ClientConnection {
@@ -28,6 +29,8 @@ export function plainConnection(wire: Wire, listener: HttpListener, client: Clie
 class ByPreface implements WireOwner, TimerOwner, HttpConnection {
   readonly client: Client
   countedAs = NONE
+  reusableBefore: Reusable | undefined = undefined
+  reusableAfter: Reusable | undefined = undefined
   readonly idle = false
   readonly #wire: Wire
   readonly #listener: HttpListener
@@ -44,6 +47,7 @@ class ByPreface implements WireOwner, TimerOwner, HttpConnection {
     listener.opened(this)
     connectionCounters.move(NONE, WAITING)
     this.countedAs = WAITING
+    reusableConnections.add(this)
   }
 
   start(): void {
@@ -52,6 +56,7 @@ class ByPreface implements WireOwner, TimerOwner, HttpConnection {
   }
 
   onBytes(buffer: Buffer, size: number): void {
+    reusableConnections.remove(this)
     const fresh = this.#rest.length === 0
     const bytes = fresh ? buffer : Buffer.concat([this.#rest, buffer.subarray(0, size)])
     const count = fresh ? size : bytes.length
@@ -86,6 +91,10 @@ class ByPreface implements WireOwner, TimerOwner, HttpConnection {
 
   /** A client that has just come is about to ask something: it is served, or its time runs out. */
   shutDown(): void {}
+
+  reuse(): void {
+    this.close()
+  }
 
   close(): void {
     if (this.#over) return

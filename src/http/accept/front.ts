@@ -30,6 +30,7 @@ import type { ServerConf } from '../request/location.ts'
 import type { ClientConnection } from '../server/client-connection.ts'
 import { NONE } from '../server/connection-counters.ts'
 import type { HttpListener, VirtualServers } from '../server/listener.ts'
+import { type Reusable, reusableConnections } from '../server/reusable.ts'
 import { type HttpConnection, plainConnection } from './by-preface.ts'
 import { alpnFor, chooseByName, connectionRequest, INTERNAL_ERROR, UNRECOGNIZED_NAME } from './handshake.ts'
 
@@ -64,6 +65,8 @@ export function acceptClient(wire: HandleWire, listener: HttpListener): Accepted
 class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Accepted, AcceptOwner, OcspWaiter {
   readonly client: Client
   countedAs = NONE
+  reusableBefore: Reusable | undefined = undefined
+  reusableAfter: Reusable | undefined = undefined
   readonly idle = false
   #wire: HandleWire
   readonly #listener: HttpListener
@@ -85,6 +88,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     this.#state = state
     wire.owner = this
     listener.opened(this)
+    reusableConnections.add(this)
   }
 
   start(): void {
@@ -93,6 +97,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   }
 
   onBytes(buffer: Buffer, size: number): void {
+    reusableConnections.remove(this)
     let bytes = buffer.subarray(0, size)
     if (this.#rest.length > 0) bytes = Buffer.concat([this.#rest, bytes])
     this.#rest = NO_BYTES
@@ -254,6 +259,10 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
 
   /** A client that has just come is about to ask something: it is served, or its time runs out. */
   shutDown(): void {}
+
+  reuse(): void {
+    this.close()
+  }
 
   close(): void {
     if (this.#state === GONE) return

@@ -28,6 +28,7 @@ import type { ClientConnection } from '../server/client-connection.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
 import { misdirected } from '../server/misdirected.ts'
+import { type Reusable, reusableConnections } from '../server/reusable.ts'
 import { BAD_BODY, BodyReader } from './body-reader.ts'
 import { RequestParser } from './request-parser.ts'
 import { ResponseWriter, type WriterOwner } from './response-writer.ts'
@@ -62,6 +63,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   readonly #timer = new Timer(this)
   readonly #startedMs = clock.monotonic
   countedAs = NONE
+  reusableBefore: Reusable | undefined = undefined
+  reusableAfter: Reusable | undefined = undefined
   #state = HEAD
   /** Bytes that came but are not consumed: a head in parts, a pipelined request, an early body. */
   #rest: Buffer = NO_BYTES
@@ -95,6 +98,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #count(as: number): void {
     connectionCounters.move(this.countedAs, as)
     this.countedAs = as
+    if (as === WAITING) reusableConnections.add(this)
+    else reusableConnections.remove(this)
   }
 
   /** The server whose settings hold while no request tells another. */
@@ -476,6 +481,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   #startLinger(r: Request): void {
     this.#state = LINGERING
+    reusableConnections.add(this)
     this.#rest = NO_BYTES
     this.#lingerUntil = clock.monotonic + r.location.core.lingering_time
     this.wire.end()
@@ -543,6 +549,11 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   shutDown(): void {
     if (this.idle) this.close()
+  }
+
+  reuse(): void {
+    assert(this.#state === HEAD || this.#state === LINGERING, 'nobody works for a connection that is reused')
+    this.close()
   }
 
   /** Closes at once; a request under way is told. */

@@ -5,6 +5,7 @@
  *   OPEN -> LEAVING (GOAWAY is sent, open streams end) -> LINGERING (what the client still sends is dropped) -> CLOSED
  */
 
+import { assert } from '../../lib/assert.ts'
 import { clock } from '../../lib/clock.ts'
 import type { LogContext } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
@@ -16,12 +17,15 @@ import type { ServerConf } from '../request/location.ts'
 import type { ClientConnection } from '../server/client-connection.ts'
 import { connectionCounters, NONE, WAITING, WRITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
-import { ClientSettings, SETTING_SIZE } from './client-settings.ts'
+import { type Reusable, reusableConnections } from '../server/reusable.ts'
+import { ClientSettings } from './client-settings.ts'
 import { ClosedStreams } from './closed-streams.ts'
+import { type DataHost, DataReader } from './data-reader.ts'
 import { FloodGuard } from './flood-guard.ts'
+import { fault, judgeFrame } from './frame-rules.ts'
 import { type HeadHost, HeadReader } from './head-reader.ts'
 import { LateResets } from './late-resets.ts'
-import { openRequest } from './open-request.ts'
+import { logLateHead, openRequest } from './open-request.ts'
 import { Priorities } from './priorities.ts'
 import type { RequestFields } from './request-fields.ts'
 import type { H2Stream, StreamHost } from './stream.ts'
@@ -37,7 +41,6 @@ import {
   ENHANCE_YOUR_CALM,
   FLOW_CONTROL_ERROR,
   FRAME_SIZE_DEFAULT,
-  FRAME_SIZE_ERROR,
   FRAME_SIZE_LIMIT,
   GOAWAY,
   goAway,
@@ -51,7 +54,6 @@ import {
   PREFACE,
   PRIORITY,
   PROTOCOL_ERROR,
-  PUSH_PROMISE,
   pingAck,
   REFUSED_STREAM,
   RST_STREAM,
@@ -65,7 +67,6 @@ import {
   WINDOW_DEFAULT,
   WINDOW_MAX,
   WINDOW_UPDATE,
-  windowUpdate,
 } from './wire/frames.ts'
 
 const OPEN = 0
@@ -76,6 +77,7 @@ const CLOSED = 3
 const HEADER_TIMEOUT = 1
 const KEEPALIVE_TIMEOUT = 2
 const LINGERING_TIMEOUT = 3
+const HEAD_TIMEOUT = 4
 
 const LOG_INFO = 7
 /** nginx's measure of a flood: that much more than an eighth of all bytes is no payload. */
@@ -86,11 +88,13 @@ const HEADERS_EXTRA_MAX = 262
 const TABLE_UPDATE = '\x20'
 
 export class H2Connection
-  implements WireOwner, TimerOwner, FrameOwner, HeadHost, StreamHost, ClientConnection, LogContext
+  implements WireOwner, TimerOwner, FrameOwner, HeadHost, DataHost, StreamHost, ClientConnection, LogContext
 {
   readonly client: Client
   readonly wire: Wire
   countedAs = NONE
+  reusableBefore: Reusable | undefined = undefined
+  reusableAfter: Reusable | undefined = undefined
   sendWindow = WINDOW_DEFAULT
   open = 0
   readonly turns = new TurnList<H2Stream>()
@@ -101,6 +105,7 @@ export class H2Connection
   readonly #guard = new FloodGuard()
   readonly closedStreams = new ClosedStreams()
   readonly #heads = new HeadReader(this)
+  readonly #data = new DataReader(this)
   readonly #timer = new Timer(this)
   readonly #startedMs = clock.monotonic
   #streams: Map<number, H2Stream> | undefined
@@ -111,13 +116,6 @@ export class H2Connection
   #preface = 0
   lastStream = 0
   #acknowledged = false
-  #receiveWindow = WINDOW_MAX
-  /** The stream of the DATA frame at hand, when somebody takes its bytes. */
-  #dataStream: H2Stream | undefined
-  #dataFlags = 0
-  /** Streams whose bodies got bytes by the read at hand. */
-  readonly #fed: H2Stream[] = []
-  #dataBytes = 0
   /** Streams begun by the bytes of one read. */
   #newStreams = 0
   #refusedStreams = 0
@@ -149,6 +147,8 @@ export class H2Connection
   #count(as: number): void {
     connectionCounters.move(this.countedAs, as)
     this.countedAs = as
+    if (as === WAITING) reusableConnections.add(this)
+    else reusableConnections.remove(this)
   }
 
   /** Tells the client the settings, and begins to read. Its preface comes first. */
@@ -160,7 +160,7 @@ export class H2Connection
       [MAX_FRAME_SIZE, FRAME_SIZE_LIMIT],
       [ENABLE_CONNECT_PROTOCOL, 1],
     ])
-    this.wire.write(settings + windowUpdate(0, WINDOW_MAX - WINDOW_DEFAULT))
+    this.wire.write(settings + DataReader.firstUpdate())
     if (this.#server.base.core.tcp_nodelay) this.wire.setNoDelay()
     this.#arm(HEADER_TIMEOUT, connection.client_header_timeout)
     if (this.#listener.closing) this.shutDown()
@@ -183,7 +183,7 @@ export class H2Connection
     this.#newStreams = 0
     this.#totalBytes += size
     const goesOn = this.#reader.read(buffer, at, size)
-    if (this.#fed.length > 0) this.#pauseBodies()
+    this.#data.readEnded()
     if (!goesOn || this.lost) return
     if (this.#totalBytes / 8 > this.#payloadBytes + OVERHEAD_BYTES_MAX) {
       this.fail(NO_ERROR, 'http2 flood detected')
@@ -193,32 +193,53 @@ export class H2Connection
     this.#watchHead()
   }
 
-  /** The bytes of this read are all delivered. */
-  #pauseBodies(): void {
-    const fed = this.#fed
-    for (let i = 0; i < fed.length; i++) fed[i]!.onReadEnd()
-    fed.length = 0
-  }
-
-  /** A head that has begun has to be complete in time. */
+  /** A head that has begun has to be complete in time, or its stream is reset. */
   #watchHead(): void {
-    const incomplete = this.#headIncomplete
     const { purpose } = this.#timer
-    if (incomplete && purpose !== HEADER_TIMEOUT) {
-      this.#arm(HEADER_TIMEOUT, this.#server.connection.client_header_timeout)
-    } else if (!incomplete && purpose === HEADER_TIMEOUT && this.open > 0) this.#timer.purpose = 0
+    if (this.#headAtHand !== 0) {
+      if (purpose !== HEAD_TIMEOUT) this.#arm(HEAD_TIMEOUT, this.#server.connection.client_header_timeout)
+      reusableConnections.remove(this)
+    } else if (purpose === HEAD_TIMEOUT) this.#headOver()
   }
 
-  get #headIncomplete(): boolean {
-    return this.#heads.incomplete || (this.#reader.incomplete && this.#dataStream === undefined)
+  #headOver(): void {
+    if (this.open > 0) this.#timer.purpose = 0
+    else if (this.#state === OPEN) this.#idle()
+  }
+
+  /** The new stream whose head has begun and is not complete; 0 when there is none. */
+  get #headAtHand(): number {
+    if (this.headStream !== 0) return this.#heads.served
+    const id = this.#reader.headersStream
+    return id > this.lastStream && !this.leaving ? id : 0
+  }
+
+  /** What still comes of the head is read for the sake of the table, and nothing else. */
+  #headTimedOut(): void {
+    const id = this.#headAtHand
+    assert(id !== 0, 'the time of a head runs while there is one')
+    this.#heads.forsake()
+    this.lastStream = id
+    this.client.requests++
+    connectionCounters.request()
+    const stream = this.makeStream(id)
+    logLateHead(stream, this.#server)
+    stream.sendReset(PROTOCOL_ERROR)
+    giveStream(stream)
+    this.closedStreams.add(id, false)
+    if (!this.#guard.reset()) this.fail(ENHANCE_YOUR_CALM, 'client caused too many stream resets')
+    else this.#headOver()
   }
 
   onFrameError(problem: FrameProblem): void {
     this.fail(problem.code, `client ${frameProblemText(problem)}`)
   }
 
+  onFrameHead(type: number, flags: number, id: number, size: number): boolean {
+    return judgeFrame(type, flags, id, size, this) || this.fail(fault.code, `client sent ${fault.text}`)
+  }
+
   onFrame(type: number, flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    if (this.#heads.incomplete && type !== CONTINUATION) return this.#interrupted()
     switch (type) {
       case HEADERS:
         return this.#heads.headers(flags, id, buffer, start, end)
@@ -229,33 +250,21 @@ export class H2Connection
       case RST_STREAM:
         return this.#rstStream(id, u32(buffer, start))
       case SETTINGS:
-        return this.#settingsFrame(flags, id, buffer, start, end)
+        return this.#settingsFrame(flags, buffer, start, end)
       case PING:
-        return this.#ping(flags, id, buffer, start)
+        return this.#ping(flags, buffer, start)
       case GOAWAY:
-        if (id !== 0) return this.fail(PROTOCOL_ERROR, 'client sent GOAWAY frame with incorrect identifier')
         return this.idleFrame('GOAWAY')
       case WINDOW_UPDATE:
         return this.#windowUpdate(id, u31(buffer, start))
-      case PUSH_PROMISE:
-        return this.fail(PROTOCOL_ERROR, 'client sent PUSH_PROMISE frame')
       default:
         return this.idleFrame('unknown')
     }
   }
 
-  #interrupted(): boolean {
-    return this.fail(PROTOCOL_ERROR, 'client sent inappropriate frame while CONTINUATION was expected')
-  }
-
   /** A frame that asks for nothing; false: there were too many. */
   idleFrame(name: string): boolean {
     return this.#guard.idleFrame() || this.fail(ENHANCE_YOUR_CALM, `client sent too many ${name} frames`)
-  }
-
-  /** Nothing was ever said on that stream. */
-  #isIdle(id: number): boolean {
-    return id > this.lastStream || id % 2 === 0
   }
 
   // ---- heads ---------------------------------------------------------------------------------
@@ -266,6 +275,15 @@ export class H2Connection
 
   get leaving(): boolean {
     return this.#state !== OPEN
+  }
+
+  /** The stream whose block of fields is not whole; 0 when there is none. */
+  get headStream(): number {
+    return this.#heads.stream
+  }
+
+  isOpen(id: number): boolean {
+    return this.#streams?.has(id) === true
   }
 
   stream(id: number): H2Stream | undefined {
@@ -329,75 +347,37 @@ export class H2Connection
 
   trailers(stream: H2Stream, fields: RequestFields, table: HeaderTable, flags: number): boolean {
     const { id } = stream
-    if (stream.intake.ended) return this.#violated(stream, STREAM_CLOSED, `HEADERS frame for half-closed stream ${id}`)
+    if (stream.intake.ended) return this.violated(stream, STREAM_CLOSED, `HEADERS frame for half-closed stream ${id}`)
     if ((flags & END_STREAM) === 0)
-      return this.#violated(stream, PROTOCOL_ERROR, `trailers that do not end stream ${id}`)
+      return this.violated(stream, PROTOCOL_ERROR, `trailers that do not end stream ${id}`)
     if (fields.status !== 0) {
       stream.request.logError(LOG_INFO, `client ${fields.problem}`)
-      return this.#endStream(stream, PROTOCOL_ERROR)
+      return this.endStream(stream, PROTOCOL_ERROR)
     }
     let lines = ''
     for (let i = 0; i < table.count; i++) lines += table.name(i) + ': ' + table.value(i) + '\r\n'
-    if (stream.onTrailers(lines)) this.#fed.push(stream)
+    this.#data.trailers(stream, lines)
     return true
   }
 
   // ---- bodies --------------------------------------------------------------------------------
 
   onDataHead(id: number, flags: number, size: number): boolean {
-    this.#dataStream = undefined
-    this.#dataFlags = flags
-    this.#dataBytes = 0
-    if (this.#heads.incomplete) return this.#interrupted()
-    if (id === 0) return this.fail(PROTOCOL_ERROR, 'client sent DATA frame with incorrect identifier')
-    if (size > this.#receiveWindow) {
-      const text = `received DATA frame length ${size}, available window ${this.#receiveWindow}`
-      return this.fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
-    }
-    this.#receiveWindow -= size
-    if (this.#receiveWindow < WINDOW_MAX / 4) {
-      this.wire.write(windowUpdate(0, WINDOW_MAX - this.#receiveWindow))
-      this.#receiveWindow = WINDOW_MAX
-    }
-    const stream = this.#streams?.get(id)
-    if (stream === undefined) return this.#dataOnClosed(id)
-    const { intake } = stream
-    if (intake.ended) return this.#violated(stream, STREAM_CLOSED, `DATA frame for half-closed stream ${id}`)
-    if (size > intake.window) {
-      const text = `received DATA frame length ${size}, available window ${intake.window}`
-      stream.request.logError(LOG_INFO, `client violated flow control for stream ${id}: ${text}`)
-      return this.#endStream(stream, FLOW_CONTROL_ERROR)
-    }
-    intake.window -= size
-    this.#dataStream = stream
-    return true
-  }
-
-  /** Bytes that were on their way when the stream was ended are dropped. */
-  #dataOnClosed(id: number): boolean {
-    if (this.#isIdle(id)) return this.fail(PROTOCOL_ERROR, `client sent DATA frame for idle stream ${id}`)
-    if (!this.closedStreams.byClient(id)) return this.idleFrame('DATA')
-    return this.fail(STREAM_CLOSED, `client sent DATA frame for closed stream ${id}`)
+    return this.#data.head(id, flags, size)
   }
 
   onData(buffer: Buffer, start: number, end: number, last: boolean): boolean {
-    const size = end - start
-    const ended = last && (this.#dataFlags & END_STREAM) !== 0
-    this.#dataBytes += size
-    if (last && !ended && this.#dataBytes === 0 && !this.idleFrame('empty DATA')) return false
-    const stream = this.#dataStream
-    if (stream === undefined) return true
-    this.#payloadBytes += size
-    this.#guard.payload(size, false)
-    if (last) this.#dataStream = undefined
-    if (stream.onData(buffer, start, end, ended)) this.#fed.push(stream)
-    return !this.lost
+    return this.#data.bytes(buffer, start, end, last)
+  }
+
+  received(bytes: number): void {
+    this.#payloadBytes += bytes
+    this.#guard.payload(bytes, false)
   }
 
   // ---- control frames ------------------------------------------------------------------------
 
   #priority(id: number, buffer: Buffer, start: number): boolean {
-    if (id === 0) return this.fail(PROTOCOL_ERROR, 'client sent PRIORITY frame with incorrect identifier')
     if (u31(buffer, start) === id) {
       return this.fail(PROTOCOL_ERROR, `client sent PRIORITY frame for stream ${id} with incorrect dependency`)
     }
@@ -424,9 +404,6 @@ export class H2Connection
   }
 
   #rstStream(id: number, code: number): boolean {
-    if (id === 0 || this.#isIdle(id)) {
-      return this.fail(PROTOCOL_ERROR, 'client sent RST_STREAM frame with incorrect identifier')
-    }
     const stream = this.#streams?.get(id)
     if (stream === undefined) return this.idleFrame('RST_STREAM')
     const how =
@@ -441,18 +418,10 @@ export class H2Connection
     return this.#guard.reset() || this.fail(ENHANCE_YOUR_CALM, 'client sent too many RST_STREAM frames')
   }
 
-  #settingsFrame(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    const size = end - start
-    if (id !== 0) return this.fail(PROTOCOL_ERROR, 'client sent SETTINGS frame with incorrect identifier')
+  #settingsFrame(flags: number, buffer: Buffer, start: number, end: number): boolean {
     if ((flags & ACK) !== 0) {
-      if (size !== 0) {
-        return this.fail(FRAME_SIZE_ERROR, 'client sent SETTINGS frame with the ACK flag and nonzero length')
-      }
       this.#acknowledged = true
       return this.idleFrame('SETTINGS')
-    }
-    if (size % SETTING_SIZE !== 0) {
-      return this.fail(FRAME_SIZE_ERROR, `client sent SETTINGS frame with incorrect length ${size}`)
     }
     if (!this.idleFrame('SETTINGS')) return false
     const settings = this.#settings
@@ -467,13 +436,12 @@ export class H2Connection
     if (this.#streams === undefined) return true
     for (const stream of [...this.#streams.values()]) {
       if (stream.sendWindow + delta <= WINDOW_MAX) stream.widen(delta)
-      else if (!this.#violated(stream, FLOW_CONTROL_ERROR, 'SETTINGS frame that overflows a window')) return false
+      else if (!this.violated(stream, FLOW_CONTROL_ERROR, 'SETTINGS frame that overflows a window')) return false
     }
     return true
   }
 
-  #ping(flags: number, id: number, buffer: Buffer, start: number): boolean {
-    if (id !== 0) return this.fail(PROTOCOL_ERROR, 'client sent PING frame with incorrect identifier')
+  #ping(flags: number, buffer: Buffer, start: number): boolean {
     if (!this.idleFrame('PING')) return false
     if ((flags & ACK) === 0) this.wire.write(pingAck(buffer.latin1Slice(start, start + 8)))
     return true
@@ -493,13 +461,11 @@ export class H2Connection
       return true
     }
     const stream = this.#streams?.get(id)
-    if (stream === undefined) {
-      return !this.#isIdle(id) || this.fail(PROTOCOL_ERROR, `client sent WINDOW_UPDATE frame for idle stream ${id}`)
-    }
+    if (stream === undefined) return true
     if (count > WINDOW_MAX - stream.sendWindow) {
       const text = `received WINDOW_UPDATE frame with window increment ${count} not allowed for window ${stream.sendWindow}`
       stream.request.logError(LOG_INFO, `client violated flow control for stream ${id}: ${text}`)
-      return this.#endStream(stream, FLOW_CONTROL_ERROR)
+      return this.endStream(stream, FLOW_CONTROL_ERROR)
     }
     stream.widen(count)
     return true
@@ -508,13 +474,13 @@ export class H2Connection
   // ---- streams -------------------------------------------------------------------------------
 
   /** The client broke a rule on one stream: `what` goes on after "client sent". */
-  #violated(stream: H2Stream, code: number, what: string): boolean {
+  violated(stream: H2Stream, code: number, what: string): boolean {
     stream.request.logError(LOG_INFO, `client sent ${what}`)
-    return this.#endStream(stream, code)
+    return this.endStream(stream, code)
   }
 
   /** Resets a stream because of its client, who must not make that a habit. */
-  #endStream(stream: H2Stream, code: number): boolean {
+  endStream(stream: H2Stream, code: number): boolean {
     stream.sendReset(code)
     stream.clientLeft()
     return this.#guard.reset() || this.fail(ENHANCE_YOUR_CALM, 'client caused too many stream resets')
@@ -550,12 +516,18 @@ export class H2Connection
   }
 
   streamOver(stream: H2Stream): void {
-    if (this.#dataStream === stream) this.#dataStream = undefined
+    this.#data.forget(stream)
     this.#streams?.delete(stream.id)
     this.closedStreams.add(stream.id, stream.intake.ended)
     giveStream(stream)
     if (--this.open > 0 || this.lost) return
     if (this.#state === LEAVING) return this.#linger()
+    if (this.#timer.purpose !== HEAD_TIMEOUT) this.#idle()
+  }
+
+  /** Waits for the next request. */
+  #idle(): void {
+    assert(this.open === 0 && this.#state === OPEN, 'an idle connection has no streams and takes new ones')
     this.#count(WAITING)
     this.#arm(KEEPALIVE_TIMEOUT, this.#server.base.core.keepalive_timeout.timeoutMs)
   }
@@ -589,6 +561,10 @@ export class H2Connection
     if (this.open === 0) this.#linger()
   }
 
+  reuse(): void {
+    this.shutDown()
+  }
+
   /** The client broke the protocol: nothing more is done for it. Always false, as the reader wants it. */
   fail(code: number, message: string): false {
     if (this.lost) return false
@@ -619,6 +595,7 @@ export class H2Connection
     this.#state = LINGERING
     this.#lingerUntil = clock.monotonic + core.lingering_time
     this.#count(NONE)
+    reusableConnections.add(this)
     this.wire.end()
     this.#armLinger()
   }
@@ -663,13 +640,21 @@ export class H2Connection
         this.close()
         return
       case HEADER_TIMEOUT:
-        if (this.#headIncomplete || this.#preface < PREFACE.length) this.fail(PROTOCOL_ERROR, 'client timed out')
-        else this.shutDown()
+        this.#waitedInVain(this.#preface < PREFACE.length)
+        return
+      case HEAD_TIMEOUT:
+        this.#headTimedOut()
         return
       case KEEPALIVE_TIMEOUT:
-        if (this.open === 0) this.shutDown()
+        if (this.open === 0) this.#waitedInVain(false)
         return
     }
+  }
+
+  /** No request came in time; `early`: not even the preface. */
+  #waitedInVain(early: boolean): void {
+    if (early || this.#reader.incomplete) this.fail(PROTOCOL_ERROR, 'client timed out')
+    else this.shutDown()
   }
 
   // ---- logs ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
  * From HEADERS and CONTINUATION frames to decoded fields, and what becomes of them: a new request, one that is refused,
  * the trailers of a request, or nothing. Every block is decoded, because the client's table depends on all of them.
  */
+import { assert } from '../../lib/assert.ts'
 import { HeaderTable } from '../message/header-table.ts'
 import type { ClosedStreams } from './closed-streams.ts'
 import { type FieldLimits, RequestFields } from './request-fields.ts'
@@ -69,9 +70,19 @@ export class HeadReader {
     this.#host = host
   }
 
-  /** A block has begun: nothing but its CONTINUATION may come. */
-  get incomplete(): boolean {
-    return this.#block.stream !== 0
+  /** The stream whose block has begun and is not whole: nothing but its CONTINUATION may come. 0 when there is none. */
+  get stream(): number {
+    return this.#block.stream
+  }
+
+  /** The same stream if the block is that of a request to be served; otherwise 0. */
+  get served(): number {
+    return this.#action === SERVE ? this.#block.stream : 0
+  }
+
+  /** Nobody waits for the block at hand any more. */
+  forsake(): void {
+    this.#action = IGNORE
   }
 
   headers(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
@@ -79,8 +90,7 @@ export class HeadReader {
     const padded = (flags & PADDED) !== 0
     const prioritized = (flags & PRIORITY_FLAG) !== 0
     const extra = (padded ? 1 : 0) + (prioritized ? 5 : 0)
-    const size = end - start
-    if (size < extra) return host.fail(FRAME_SIZE_ERROR, `client sent HEADERS frame with incorrect length ${size}`)
+    assert(end - start >= extra, 'the length of a frame was judged before')
     const at = start + extra
     const padding = padded ? buffer[start]! : 0
     if (padding > end - at) {
@@ -92,7 +102,6 @@ export class HeadReader {
     }
     if (host.stream(id) !== undefined) this.#action = TRAILERS
     else {
-      if (size === extra) return host.fail(FRAME_SIZE_ERROR, 'client sent HEADERS frame with empty header block')
       if (!this.#admit(id, flags)) return false
       if (prioritized && this.#action === SERVE) host.prioritize(id, buffer, at - 5)
     }
@@ -122,10 +131,7 @@ export class HeadReader {
   continuation(flags: number, id: number, buffer: Buffer, start: number, end: number, sizeMax: number): boolean {
     const host = this.#host
     const block = this.#block
-    if (block.stream === 0) return host.fail(PROTOCOL_ERROR, 'client sent unexpected CONTINUATION frame')
-    if (block.stream !== id) {
-      return host.fail(PROTOCOL_ERROR, 'client sent CONTINUATION frame with incorrect identifier')
-    }
+    assert(block.stream === id, 'where a frame belongs was judged before')
     if (!block.add(buffer, start, end, sizeMax)) {
       return host.fail(ENHANCE_YOUR_CALM, 'client sent too many or too large CONTINUATION frames')
     }

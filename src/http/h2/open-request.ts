@@ -12,6 +12,8 @@ import { DONE, NO_HOST, REQUEST_ERRORS } from '../message/request-errors.ts'
 import type { RequestFacts } from '../message/request-facts.ts'
 import { normalizeUri, type UriParts } from '../message/uri.ts'
 import { debugHead } from '../request/debug-log.ts'
+import type { ServerConf } from '../request/location.ts'
+import { logRequest } from '../request/log-request.ts'
 import type { Request } from '../request/request.ts'
 import type { HttpListener } from '../server/listener.ts'
 import { misdirected } from '../server/misdirected.ts'
@@ -64,6 +66,19 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   r.args = target.args
   debugHead(r)
   r.start(r.server)
+}
+
+/** Logs a request whose head did not come in time. */
+export function logLateHead(stream: H2Stream, server: ServerConf): void {
+  const r = stream.request
+  r.begin(clock.now, clock.monotonic)
+  r.version = 20
+  r.malformed = true
+  r.server = server
+  r.location = server.base
+  r.logError(LOG_INFO, 'client timed out')
+  r.out.status = 408
+  logRequest(r)
 }
 
 /** Finds the server by what is known of the host, also for a head that will be refused; false when `:authority` is malformed. */

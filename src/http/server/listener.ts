@@ -10,6 +10,7 @@ import type { ServerConf } from '../request/location.ts'
 import type { Request } from '../request/request.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { connectionCounters, NONE } from './connection-counters.ts'
+import { reusableConnections } from './reusable.ts'
 
 /** What is spoken on an address, by its `listen` lines. */
 export interface AddressProtocols {
@@ -187,6 +188,7 @@ export class HttpListener {
   closed(connection: ClientConnection): void {
     if (!this.connections.delete(connection)) return
     connectionCounters.close()
+    reusableConnections.remove(connection)
     connectionCounters.move(connection.countedAs, NONE)
     connection.countedAs = NONE
     if (this.connections.size === 0) this.onEmpty()

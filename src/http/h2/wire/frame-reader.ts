@@ -15,6 +15,7 @@ import {
   FRAME_HEAD_SIZE,
   FRAME_SIZE_ERROR,
   GOAWAY,
+  HEADERS,
   PADDED,
   PING,
   PRIORITY,
@@ -116,6 +117,11 @@ export class FrameReader {
   /** A frame has begun and not ended. */
   get incomplete(): boolean {
     return this.#state !== HEAD || this.#keptSize > 0
+  }
+
+  /** The stream of a HEADERS frame that has begun and not ended; 0 when there is none. */
+  get headersStream(): number {
+    return this.#state === WHOLE && this.#type === HEADERS ? this.#stream : 0
   }
 
   /** Reads `buffer[start, end)` to its end; false when the reader has stopped. */
