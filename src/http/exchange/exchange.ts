@@ -195,8 +195,10 @@ export class Exchange
     const { r, conf } = this
     this.#search.resolved(group, conf.transport.next_upstream_tries)
     if (r.contentLength <= 0 && !r.chunked) return this.bodyRead()
-    if (!conf.passBody) r.discardBody()
-    else if (conf.transport.request_buffering || (r.chunked && !conf.chunkedAllowed)) return r.readBody(onBodyRead)
+    if (!conf.passBody) {
+      const broken = r.discardBody()
+      if (broken !== 0) return broken
+    } else if (conf.transport.request_buffering || (r.chunked && !conf.chunkedAllowed)) return r.readBody(onBodyRead)
     return this.bodyRead()
   }
 

@@ -14,22 +14,20 @@ import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-w
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../../net/wire-failure.ts'
 import type { Tunnel } from '../../upstream/tunnel.ts'
-import { methodName } from '../message/method.ts'
-import { NEED_MORE, DONE as PARSED, REQUEST_ERRORS } from '../message/request-errors.ts'
-import { normalizeUri, type UriParts } from '../message/uri.ts'
+import { NEED_MORE, DONE as PARSED } from '../message/request-errors.ts'
 import { mustNotKeepAlive } from '../request/browser-quirks.ts'
 import type { Carrier } from '../request/carrier.ts'
 import type { Client } from '../request/client.ts'
-import { debugEnd, debugHead } from '../request/debug-log.ts'
+import { debugEnd } from '../request/debug-log.ts'
 import type { ServerConf } from '../request/location.ts'
 import { logRequest } from '../request/log-request.ts'
 import { Request } from '../request/request.ts'
 import type { ClientConnection } from '../server/client-connection.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
-import { misdirected } from '../server/misdirected.ts'
 import { type Reusable, reusableConnections } from '../server/reusable.ts'
 import { BAD_BODY, BodyReader } from './body-reader.ts'
+import { type OpenHost, openRequest, takeBroken } from './open-request.ts'
 import { RequestParser } from './request-parser.ts'
 import { ResponseWriter, type WriterOwner } from './response-writer.ts'
 
@@ -50,14 +48,13 @@ const LINGERING_TIMEOUT = 5
 /** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
 const EARLY_BYTES_MAX = 65536
 
-const target: UriParts = { uri: '', args: '' }
-
+const LOG_ERROR = 4
 const LOG_INFO = 7
 
-export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner, ClientConnection {
+export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner, OpenHost, ClientConnection {
   readonly client: Client
   readonly wire: Wire
-  readonly #listener: HttpListener
+  readonly listener: HttpListener
   readonly #parser: RequestParser
   readonly #request: Request
   readonly #timer = new Timer(this)
@@ -68,10 +65,14 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #state = HEAD
   /** Bytes that came but are not consumed: a head in parts, a pipelined request, an early body. */
   #rest: Buffer = NO_BYTES
+  /** While a request begins: the bytes behind its head that came with it. Otherwise empty. */
+  #input: Buffer = NO_BYTES
+  #inputAt = 0
+  #inputEnd = 0
   #paused = false
   /** True while `#consume` runs: a request that ends inside it must not start another round. */
   #consuming = false
-  readonly #body: BodyReader
+  readonly body: BodyReader
   readonly #writer: ResponseWriter
   #lingerUntil = 0
   /** Where the request at hand ends cannot be told: nothing behind it is served. */
@@ -82,13 +83,13 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   constructor(wire: Wire, listener: HttpListener, client: Client) {
     this.wire = wire
-    this.#listener = listener
+    this.listener = listener
     this.client = client
     this.#parser = new RequestParser(listener.limits)
     this.#request = new Request(this)
     this.#request.headers = this.#parser.headers
     this.#request.facts = this.#parser.facts
-    this.#body = new BodyReader(this.#request)
+    this.body = new BodyReader(this.#request)
     this.#writer = new ResponseWriter(this.#request, wire, this)
     wire.owner = this
     listener.opened(this)
@@ -104,7 +105,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   /** The server whose settings hold while no request tells another. */
   get #server(): ServerConf {
-    return this.client.sniServer ?? this.#listener.serversFor(this.client).defaultServer
+    return this.client.sniServer ?? this.listener.serversFor(this.client).defaultServer
   }
 
   /** Begins to read. */
@@ -163,8 +164,9 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       if (state === HEAD) {
         if (at > start && this.client.requests > 0) this.client.pipelined = true
         at = this.#doubtful ? this.#leaveDoubtful(end) : this.#head(buffer, at, end)
-      } else if (state === BODY || state === DRAINING) at = this.#readBody(buffer, at, end)
-      else break
+      } else if (state === BODY || state === DRAINING || (state === BUSY && this.body.wanted && !this.body.done)) {
+        at = this.#readBody(buffer, at, end)
+      } else break
       if (at === before && state === this.#state) break
     }
     this.#consuming = false
@@ -209,122 +211,37 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       this.#count(READING)
       return at
     }
-    const after = at + parser.headLength
+    this.#input = buffer
+    this.#inputAt = at + parser.headLength
+    this.#inputEnd = end
     this.#begin(code)
-    return code === PARSED ? after : end
+    this.#input = NO_BYTES
+    return code === PARSED ? this.#inputAt : end
   }
 
   // ---- a request -----------------------------------------------------------------------------
 
   #begin(code: number): void {
-    const parser = this.#parser
-    const r = this.#request
-    const { line, facts } = parser
+    assert(this.#state === HEAD, 'a request begins where the last one has ended')
     this.client.requests++
     connectionCounters.request()
     this.#count(WRITING)
-    r.begin(clock.now, clock.monotonic)
-    r.requestLine = parser.requestLine
-    r.requestLength = parser.headLength
-    // HTTP/1.2 and later are spoken to as 1.1.
-    r.version = line.major * 10 + Math.min(line.minor, 1)
-    r.methodBit = line.method
     this.#state = BUSY
     this.#writer.begin()
-    this.#body.begin(0, false)
     this.#timer.purpose = 0
     this.#framingLost = false
-    if (code !== PARSED) return this.#refuse(code)
-    r.method = methodName(line.method) || parser.method
-    r.unparsedUri = parser.target
-    if (line.major === 0) return this.#refuse09()
-    r.host = facts.host
-    r.contentLength = facts.contentLength
-    r.chunked = facts.chunked
-    r.expectContinue = facts.expectContinue
-    this.#chooseServer(r)
-    // What follows the head is the request's body, whatever becomes of the request.
-    this.#body.begin(facts.contentLength, facts.chunked)
-    if (this.client.secure && misdirected(r)) return r.finish(421)
-    if (this.client.plainOnTls) return this.#refusePlain()
-    if (!normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) {
-      r.logError(LOG_INFO, 'client sent invalid request')
-      return r.finish(400)
-    }
-    r.uri = target.uri
-    r.args = target.args
-    const connect = parser.checkConnect(r.server.allowsConnect)
-    if (connect !== PARSED) return this.#refuseConnect(connect)
-    r.keepAlive = this.#mayKeepAlive(parser.keepAlive)
-    debugHead(r)
-    r.start(r.server)
+    openRequest(this.#request, this.#parser, code, this)
   }
 
-  #chooseServer(r: Request): void {
-    r.server = this.#listener.serversFor(this.client).find(r.host === '' ? this.client.sniName : r.host, r)
-    r.location = r.server.base
-  }
-
-  /** Answers a head that makes no sense, by the settings of the server that it names as far as that can be told. */
-  #refuse(code: number): void {
-    const r = this.#request
-    this.#chooseServerOfBroken(r)
-    r.method = methodName(r.methodBit)
-    if (this.#parser.line.major === 0) r.version = 11
-    r.malformed = true
+  loseFraming(): void {
     this.#framingLost = true
-    r.logError(LOG_INFO, this.#parser.logMessage())
-    r.finish(REQUEST_ERRORS[code]!.status)
-  }
-
-  #chooseServerOfBroken(r: Request): void {
-    r.host = this.#parser.hostOfBroken()
-    this.#chooseServer(r)
-    if (!this.client.secure || !misdirected(r)) return
-    r.server = this.#server
-    r.location = r.server.base
-  }
-
-  /** What follows may be meant for the tunnel that was asked for: none of it is a request. */
-  #refuseConnect(code: number): void {
-    const r = this.#request
-    this.#framingLost = true
-    r.logError(LOG_INFO, REQUEST_ERRORS[code]!.logMessage)
-    r.finish(REQUEST_ERRORS[code]!.status)
-  }
-
-  /** Plain HTTP where TLS is spoken: the answer can tell what to do instead. */
-  #refusePlain(): void {
-    const r = this.#request
-    r.logError(LOG_INFO, 'client sent plain HTTP request to HTTPS port')
-    if (normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) {
-      r.uri = target.uri
-      r.args = target.args
-    }
-    r.finish(497)
-  }
-
-  /** HTTP/0.9 is answered without a head, as nginx does. */
-  #refuse09(): void {
-    const r = this.#request
-    r.version = 9
-    this.#chooseServer(r)
-    if (!normalizeUri(r.unparsedUri, true, target)) return r.finish(400)
-    r.uri = target.uri
-    r.args = target.args
-    r.start(r.server)
-  }
-
-  #mayKeepAlive(asked: boolean): boolean {
-    if (!asked || this.#listener.closing) return false
-    const { core } = this.#request.location
-    return core.keepalive_timeout.timeoutMs > 0 || core.keepalive_min_timeout > 0
+    this.#request.keepAlive = false
   }
 
   // ---- the request body ----------------------------------------------------------------------
 
   startBody(r: Request): void {
-    if (this.#body.done) {
+    if (this.body.done) {
       r.requestBody!.onEnd()
       return
     }
@@ -332,30 +249,52 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       r.expectContinue = false
       if (r.version === 11) this.wire.write('HTTP/1.1 100 Continue\r\n\r\n')
     }
-    this.#body.wanted = true
+    this.body.wanted = true
     if (this.#state === BUSY) this.#state = BODY
     this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
     this.#resumeInput()
   }
 
+  discardBody(r: Request): number {
+    if (this.body.done) return 0
+    assert(this.#state === BUSY || this.#state === BODY, 'a request is under way')
+    this.body.wanted = true
+    this.#state = BUSY
+    const begins = this.#input !== NO_BYTES
+    const buffer = begins ? this.#input : this.#rest
+    const end = begins ? this.#inputEnd : buffer.length
+    const at = begins ? this.#inputAt : 0
+    const stop = at === end ? at : this.body.read(buffer, at, end)
+    const after = stop === BAD_BODY ? end : stop
+    if (begins) this.#inputAt = after
+    else {
+      this.#rest = after === end ? NO_BYTES : buffer.subarray(after)
+      this.#unpause()
+    }
+    if (stop === BAD_BODY) return this.#brokenBody(r)
+    if (this.body.done) r.requestBody!.onEnd()
+    return 0
+  }
+
   pauseBody(): void {
-    this.#body.wanted = false
+    this.body.wanted = false
     this.#pause()
     this.#timer.purpose = 0
   }
 
   resumeBody(): void {
-    this.#body.wanted = true
+    this.body.wanted = true
     this.#arm(BODY_TIMEOUT, this.#request.location.core.client_body_timeout)
     this.#resumeInput()
   }
 
   #readBody(buffer: Buffer, at: number, end: number): number {
-    if (!this.#body.wanted) return at
+    if (!this.body.wanted) return at
     const r = this.#request
-    const stop = this.#body.read(buffer, at, end)
+    const stop = this.body.read(buffer, at, end)
     if (stop === BAD_BODY) return this.#badBody(end)
-    if (this.#body.done) this.#bodyDone()
+    if (this.#state === DRAINING && !r.keepAlive) this.#startLinger(r)
+    else if (this.body.done) this.#bodyDone()
     else if (this.#state === BODY) {
       this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
       r.requestBody!.onPause()
@@ -369,23 +308,30 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       this.#next()
       return
     }
+    if (this.#state === BODY) this.#timer.purpose = 0
     this.#state = BUSY
-    this.#timer.purpose = 0
     r.requestBody!.onEnd()
   }
 
   #badBody(end: number): number {
     const r = this.#request
-    this.#body.stop()
-    r.keepAlive = false
-    if (this.#state === DRAINING) {
-      this.close()
-      return end
+    const status = this.#brokenBody(r)
+    if (this.#state === DRAINING) this.#startLinger(r)
+    else if (this.#state === BUSY) r.discardedBodyFailed(status)
+    else {
+      this.#state = BUSY
+      this.#timer.purpose = 0
+      r.bodyFailed(status)
     }
-    this.#state = BUSY
-    r.logError(LOG_INFO, 'client sent invalid chunked body')
-    r.bodyFailed(400)
     return end
+  }
+
+  /** Nothing behind a body whose end cannot be found is read. Returns the status that answers it. */
+  #brokenBody(r: Request): number {
+    this.body.stop()
+    this.loseFraming()
+    r.logError(LOG_ERROR, 'client sent invalid chunked body')
+    return 400
   }
 
   // ---- the response --------------------------------------------------------------------------
@@ -395,7 +341,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   get closing(): boolean {
-    return this.#listener.closing
+    return this.listener.closing
   }
 
   get pendingBytes(): number {
@@ -418,7 +364,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     if (this.client.requests >= core.keepalive_requests) return false
     if (keepAliveDisabled !== 0 && mustNotKeepAlive(r, keepAliveDisabled)) return false
     if (core.keepalive_timeout.timeoutMs === 0 && core.keepalive_min_timeout === 0) return false
-    return clock.monotonic - this.#startedMs < core.keepalive_time && !this.#listener.closing
+    return clock.monotonic - this.#startedMs < core.keepalive_time && !this.listener.closing
   }
 
   sendInterim(r: Request, status: number, lines: string): void {
@@ -451,7 +397,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     r.cleanUp()
     if (this.#state === CLOSED || this.#state === TUNNEL) return
     if (r.aborted) return this.close()
-    if (!this.#body.done) return this.#bodyLeft(r)
+    if (!this.body.done) return this.#bodyLeft(r)
     if (r.keepAlive) return this.#next()
     if (this.#wantsLingering(r)) return this.#startLinger(r)
     this.#endOutput()
@@ -459,7 +405,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   /** The response is out, but the client still sends a body nobody wants. */
   #bodyLeft(r: Request): void {
-    r.ensureBody().discard()
+    const body = r.ensureBody()
+    if (!body.discarded) body.discard()
     const { core } = r.location
     this.#lingerUntil = clock.monotonic + core.lingering_time
     if (!r.keepAlive || core.lingering_close === 'off') {
@@ -468,7 +415,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       return
     }
     this.#state = DRAINING
-    this.#body.wanted = true
+    this.body.wanted = true
     this.#armLinger()
     this.#resumeInput()
   }
@@ -510,12 +457,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     assert(!this.#framingLost, 'a request follows only where the last one is known to end')
     const { core } = r.location
     const timeout = core.keepalive_timeout.timeoutMs || core.keepalive_min_timeout
-    if (this.#listener.closing && this.#rest.length === 0) return this.#endOutput()
+    if (this.listener.closing && this.#rest.length === 0) return this.#endOutput()
     this.#state = HEAD
-    this.#body.wanted = false
+    this.body.wanted = false
     this.#upgradeAsked = this.#parser.facts.upgradeIndex >= 0
     this.#parser.reset()
-    this.#parser.limits = this.#listener.limits
+    this.#parser.limits = this.listener.limits
     this.client.pipelined = this.#rest.length > 0
     r.reset()
     this.#count(WAITING)
@@ -574,7 +521,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     assert(this.#state !== CLOSED, 'a connection ends once')
     this.#state = CLOSED
     cancelTimer(this.#timer)
-    this.#listener.closed(this)
+    this.listener.closed(this)
   }
 
   #tellRequest(state: number, status: number): void {
@@ -660,11 +607,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     }
     const r = this.#request
     this.#parser.giveUp(this.#rest)
-    r.requestLine = this.#parser.requestLine
-    r.method = methodName(this.#parser.line.method)
     r.requestLength = this.#rest.length
-    r.malformed = true
-    this.#chooseServerOfBroken(r)
+    takeBroken(r, this.#parser, this)
     r.logError(LOG_INFO, 'client timed out')
     r.begin(clock.now, clock.monotonic)
     this.#state = BUSY

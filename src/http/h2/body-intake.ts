@@ -27,8 +27,12 @@ export class BodyIntake {
   wanted = false
   /** Bytes that came, whether or not somebody took them. */
   received = 0
+  /** What Content-Length says, or -1. */
+  expected = -1
   /** What comes is dropped. */
   dropping = false
+  /** Nobody wants the body: it is checked and counted, and the client is not let send more of it. */
+  discarding = false
   /** Bytes were handed over, but not yet that these are all for now. */
   pauseDue = false
   /** Takes what comes, in place of the request's body. */
@@ -46,8 +50,9 @@ export class BodyIntake {
   begin(window: number, ended: boolean): void {
     this.window = window
     this.ended = ended
-    this.wanted = this.dropping = this.pauseDue = this.#done = false
+    this.wanted = this.dropping = this.discarding = this.pauseDue = this.#done = false
     this.received = 0
+    this.expected = -1
     this.tunnel = undefined
     this.#drop()
   }
@@ -65,10 +70,10 @@ export class BodyIntake {
     r.requestLength += size
     if (ended) this.ended = true
     if (this.dropping) return TAKEN
-    const { contentLength } = r
-    if (contentLength >= 0) {
-      if (this.received > contentLength) return TOO_LONG
-      if (ended && this.received < contentLength) return TOO_SHORT
+    const { expected } = this
+    if (expected >= 0) {
+      if (this.received > expected) return TOO_LONG
+      if (ended && this.received < expected) return TOO_SHORT
     }
     if (!this.wanted) {
       if (size > 0) this.#keep(buffer, start, end)
@@ -126,7 +131,7 @@ export class BodyIntake {
 
   /** How many bytes more the client is to be allowed now; `streamWindow` is what one that is streamed may have on its way. */
   grant(streamWindow: number): number {
-    if (!this.wanted || this.ended || this.dropping) return 0
+    if (!this.wanted || this.ended || this.dropping || this.discarding) return 0
     const streamed = this.tunnel !== undefined || this.#r.requestBody!.streaming
     const target = streamed ? streamWindow : WINDOW_MAX
     const low = target === WINDOW_MAX ? target / 4 : target / 2

@@ -68,6 +68,7 @@ import {
   WINDOW_MAX,
   WINDOW_UPDATE,
 } from './wire/frames.ts'
+import { OwedBytes } from './wire/owed-bytes.ts'
 
 const OPEN = 0
 const LEAVING = 1
@@ -98,11 +99,12 @@ export class H2Connection
   sendWindow = WINDOW_DEFAULT
   open = 0
   readonly turns = new TurnList<H2Stream>()
-  readonly thirsty = new TurnList<H2Stream>()
+  readonly awaitingDrain = new TurnList<H2Stream>()
   readonly #listener: HttpListener
   readonly #reader: FrameReader
   readonly #settings = new ClientSettings()
   readonly #guard = new FloodGuard()
+  readonly #owed = new OwedBytes()
   readonly closedStreams = new ClosedStreams()
   readonly #heads = new HeadReader(this)
   readonly #data = new DataReader(this)
@@ -116,6 +118,8 @@ export class H2Connection
   #preface = 0
   lastStream = 0
   #acknowledged = false
+  /** Streams whose requests begin when the bytes at hand are all delivered. */
+  readonly #due: H2Stream[] = []
   /** Streams begun by the bytes of one read. */
   #newStreams = 0
   #refusedStreams = 0
@@ -183,14 +187,34 @@ export class H2Connection
     this.#newStreams = 0
     this.#totalBytes += size
     const goesOn = this.#reader.read(buffer, at, size)
+    if (this.#due.length > 0) this.#startDue()
     this.#data.readEnded()
     if (!goesOn || this.lost) return
+    if (this.#owed.excessive) {
+      this.fail(ENHANCE_YOUR_CALM, 'client does not read what it makes us answer')
+      return
+    }
     if (this.#totalBytes / 8 > this.#payloadBytes + OVERHEAD_BYTES_MAX) {
       this.fail(NO_ERROR, 'http2 flood detected')
       return
     }
     this.#pump()
     this.#watchHead()
+  }
+
+  answer(frames: string): void {
+    this.wire.write(frames)
+    this.#owed.add(this.wire, frames.length)
+  }
+
+  startLater(stream: H2Stream): void {
+    this.#due.push(stream)
+  }
+
+  #startDue(): void {
+    const due = this.#due
+    for (let i = 0; i < due.length && !this.lost; i++) due[i]!.startNow()
+    due.length = 0
   }
 
   /** A head that has begun has to be complete in time, or its stream is reset. */
@@ -312,7 +336,7 @@ export class H2Connection
 
   refuse(id: number, reason: string): boolean {
     this.logInfo(reason)
-    this.wire.write(rstStream(id, REFUSED_STREAM))
+    this.answer(rstStream(id, REFUSED_STREAM))
     if (this.#refusedStreams++ <= Math.max(this.#server.http2.streamsMax, 100)) return true
     return this.fail(ENHANCE_YOUR_CALM, 'client sent too many refused streams')
   }
@@ -387,20 +411,14 @@ export class H2Connection
   }
 
   prioritize(id: number, buffer: Buffer, at: number): void {
-    const priorities = this.#priorities ?? this.#beginPriorities()
+    this.#priorities ??= new Priorities(this.#streams?.keys() ?? [])
+    const priorities = this.#priorities
     priorities.set(id, u31(buffer, at), buffer[at + 4]! + 1, buffer[at]! >= 0x80)
     if (this.#streams === undefined) return
     for (const stream of this.#streams.values()) {
       priorities.place(stream)
       if (this.turns.has(stream)) this.turns.add(stream)
     }
-  }
-
-  #beginPriorities(): Priorities {
-    const priorities = new Priorities()
-    this.#priorities = priorities
-    if (this.#streams !== undefined) for (const id of this.#streams.keys()) priorities.opened(id)
-    return priorities
   }
 
   #rstStream(id: number, code: number): boolean {
@@ -427,7 +445,7 @@ export class H2Connection
     const settings = this.#settings
     const before = settings.initialWindow
     if (!settings.read(buffer, start, end)) return this.fail(settings.code, settings.problem)
-    this.wire.write(SETTINGS_ACK)
+    this.answer(SETTINGS_ACK)
     return settings.initialWindow === before || this.#moveWindows(settings.initialWindow - before)
   }
 
@@ -443,7 +461,7 @@ export class H2Connection
 
   #ping(flags: number, buffer: Buffer, start: number): boolean {
     if (!this.idleFrame('PING')) return false
-    if ((flags & ACK) === 0) this.wire.write(pingAck(buffer.latin1Slice(start, start + 8)))
+    if ((flags & ACK) === 0) this.answer(pingAck(buffer.latin1Slice(start, start + 8)))
     return true
   }
 
@@ -504,10 +522,10 @@ export class H2Connection
     return TABLE_UPDATE
   }
 
-  sent(bytes: number, dribbled: boolean): void {
+  sent(bytes: number, windowBound: boolean): void {
     this.#totalBytes += bytes
     this.#payloadBytes += bytes
-    this.#guard.payload(bytes, dribbled)
+    this.#guard.payload(bytes, windowBound)
   }
 
   resetLater(stream: number): void {
@@ -544,7 +562,7 @@ export class H2Connection
   onDrain(): void {
     if (this.lost) return
     this.#pump()
-    for (let left = this.thirsty.count; left > 0; left--) this.thirsty.take()?.goOn()
+    for (let left = this.awaitingDrain.count; left > 0; left--) this.awaitingDrain.take()?.goOn()
   }
 
   // ---- the end -------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
  * DATA frames on their way from one client to the streams they belong to: windows are counted, and bytes of streams that
  * are over are dropped. Heads are head-reader.ts's.
  */
-import type { Wire } from '../../net/wire.ts'
 import { type FrameContext, isIdle } from './frame-rules.ts'
 import type { H2Stream } from './stream.ts'
 import {
@@ -19,7 +18,8 @@ const LOG_INFO = 7
 
 /** The connection that the bytes come by. Methods that answer false have ended it. */
 export interface DataHost extends FrameContext {
-  readonly wire: Wire
+  /** Writes frames that the client makes necessary. */
+  answer(frames: string): void
   /** Nothing is read any more. */
   readonly lost: boolean
   stream(id: number): H2Stream | undefined
@@ -69,7 +69,7 @@ export class DataReader {
     }
     this.#window -= size
     if (this.#window < WINDOW_MAX / 4) {
-      host.wire.write(windowUpdate(0, WINDOW_MAX - this.#window))
+      host.answer(windowUpdate(0, WINDOW_MAX - this.#window))
       this.#window = WINDOW_MAX
     }
     const stream = host.stream(id)

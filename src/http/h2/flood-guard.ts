@@ -43,9 +43,9 @@ export class FloodGuard {
     this.#frames = Math.min(IDLE_FRAMES_MAX, this.#frames + EARNED_BY_REQUEST)
   }
 
-  /** Payload went either way; `dribbled`: a window let no more of it through. */
-  payload(bytes: number, dribbled: boolean): void {
-    let earned = dribbled || bytes === 0 ? 0 : EARNED_BY_DATA
+  /** Payload went either way; `windowBound`: a window let no more of it through. */
+  payload(bytes: number, windowBound: boolean): void {
+    let earned = windowBound || bytes === 0 ? 0 : EARNED_BY_DATA
     this.#bytes += bytes
     if (this.#bytes >= BYTES_PER_IDLE_FRAME) {
       const pieces = Math.floor(this.#bytes / BYTES_PER_IDLE_FRAME)

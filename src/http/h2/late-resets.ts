@@ -3,12 +3,11 @@
  * little later than the response: curl 7 takes a stream whose response and reset arrive together for one that failed.
  */
 import { setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
-import type { Wire } from '../../net/wire.ts'
 import { NO_ERROR, rstStream } from './wire/frames.ts'
 
 /** Where they are sent, as long as it can be written to. */
 interface Host {
-  readonly wire: Wire
+  answer(frames: string): void
   readonly lost: boolean
 }
 
@@ -28,8 +27,8 @@ export class LateResets implements TimerOwner {
   }
 
   onTimeout(): void {
-    const { wire, lost } = this.#host
-    if (!lost) for (let i = 0; i < this.#streams.length; i++) wire.write(rstStream(this.#streams[i]!, NO_ERROR))
+    const host = this.#host
+    if (!host.lost) for (let i = 0; i < this.#streams.length; i++) host.answer(rstStream(this.#streams[i]!, NO_ERROR))
     this.#streams.length = 0
   }
 }

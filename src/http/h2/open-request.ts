@@ -51,7 +51,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   if (fields.protocol !== '' && !extend(stream, fields)) return
   if (!examine(r, fields)) return
   const { facts } = r
-  r.contentLength = facts.contentLength
+  r.contentLength = stream.intake.expected = facts.contentLength
   r.expectContinue = facts.expectContinue
   if (r.client.secure && misdirected(r)) return r.finish(421)
   const { ended } = stream.intake
@@ -65,7 +65,9 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   r.uri = target.uri
   r.args = target.args
   debugHead(r)
-  r.start(r.server)
+  // A body that came together with its head can be looked at before anything is answered.
+  if (ended || stream.extended) r.start(r.server)
+  else stream.startLater()
 }
 
 /** Logs a request whose head did not come in time. */

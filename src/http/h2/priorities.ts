@@ -31,6 +31,11 @@ export class Priorities {
   /** In the order in which they came in. */
   readonly #nodes = new Map<number, Node>()
 
+  /** Begins with the streams that are open. */
+  constructor(open: Iterable<number> = []) {
+    for (const id of open) this.opened(id)
+  }
+
   /** Puts `id` below `parent` (0: below none); `weight` is that of the wire plus one. */
   set(id: number, parent: number, weight: number, exclusive: boolean): void {
     const node = this.#nodes.get(id) ?? this.#make(id)

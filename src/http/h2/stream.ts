@@ -2,7 +2,7 @@
  * One HTTP/2 stream: carries one request, whose response it cuts into frames as the client's windows, the wire and the
  * other streams allow. Streams are used again and again, also by other connections of the thread, with their requests.
  *
- *   write -> frames, or held -> turns (the connection lets each send a piece in turn) -> thirsty (the producer goes on)
+ *   write -> frames, or held -> turns (the connection lets each send a piece in turn) -> drain (the producer goes on)
  *                          \--> no list: waits for the client to open the stream's window
  */
 
@@ -60,17 +60,23 @@ export interface StreamHost {
   /** Streams that have something to send and may. */
   readonly turns: TurnList<H2Stream>
   /** Streams whose producer goes on when the wire is empty. */
-  readonly thirsty: TurnList<H2Stream>
+  readonly awaitingDrain: TurnList<H2Stream>
   /** Streams that are open. */
   readonly open: number
   /** The wire is gone, or is not to be written any more. */
   readonly lost: boolean
+  /** Writes frames that the client makes necessary, whether or not it takes them. */
+  answer(frames: string): void
   /** What must stand before the next block of fields. */
   takeTableUpdate(): string
-  /** Payload was sent; `dribbled`: a window let no more through. */
-  sent(bytes: number, dribbled: boolean): void
+  /** Payload was sent; `windowBound`: a window let no more through. */
+  sent(bytes: number, windowBound: boolean): void
   /** The response of a stream is out, and the rest of its request is not wanted. */
   resetLater(stream: number): void
+  /** Calls `startNow` when the bytes at hand are all delivered. */
+  startLater(stream: H2Stream): void
+  /** Resets a stream because of what its client did. */
+  endStream(stream: H2Stream, code: number): boolean
   /** The request is over and logged, and nothing of its response is left. */
   streamOver(stream: H2Stream): void
 }
@@ -108,7 +114,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   #stalled = false
   #timedOut = false
   /** A response to nobody goes on because its location says so. */
-  #deaf = false
+  #unheard = false
   #held: Uint8Array[] = []
   #heldBytes = 0
   /** Sent since the wire was empty. */
@@ -121,6 +127,8 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   #lingers = false
   /** The body turned out to be malformed before it was wanted. */
   #bodyBroken = false
+  /** The request is served when the read that brought its head is over. */
+  #startDue = false
 
   constructor(host: StreamHost) {
     super()
@@ -143,11 +151,11 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     this.share = SHARE_DEFAULT
     this.#promised = -1
     this.#written = this.#closed = this.#reset = this.#awaitingDrain = this.#stalled = false
-    this.#timedOut = this.#deaf = this.#borrowed = false
+    this.#timedOut = this.#unheard = this.#borrowed = false
     this.#heldBytes = this.#turnBytes = this.#position = 0
     if (this.#held.length !== 0) this.#held.length = 0
     this.#tunnel = undefined
-    this.#lingers = this.#bodyBroken = false
+    this.#lingers = this.#bodyBroken = this.#startDue = false
     this.request.reset()
     this.facts.reset()
   }
@@ -190,7 +198,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     }
     const bare = r.headerOnly || (out.contentLength === 0 && out.trailers === undefined)
     if (!r.headerOnly) this.#promised = out.contentLength
-    if (this.#deaf) return
+    if (this.#unheard) return
     const size = this.#writeFields(encodeHead(r, status), bare)
     r.bytesSent += size
     r.headLength = size
@@ -220,7 +228,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     const last = (flags & LAST) !== 0
     if (this.#written) return true
     if (last) this.#written = true
-    if (this.#closed || this.#deaf) {
+    if (this.#closed || this.#unheard) {
       if (last) this.#finish()
       return true
     }
@@ -242,7 +250,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     const { host, request: r } = this
     const size = text.length
     const whole = (flags & LAST) !== 0 && size === this.#promised && r.out.trailers === undefined
-    if (!whole || this.#closed || this.#deaf || size === 0 || size > this.#room(size) || host.turns.count > 0) {
+    if (!whole || this.#closed || this.#unheard || size === 0 || size > this.#room(size) || host.turns.count > 0) {
       return super.writeText(text, flags)
     }
     this.#written = true
@@ -272,7 +280,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
       return true
     }
     if (!host.wire.full && (this.#turnBytes < TURN_BYTES_MAX || host.open === 1)) return true
-    this.#drink()
+    this.#awaitDrain()
     return false
   }
 
@@ -292,10 +300,10 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   }
 
   /** All is sent, but others want to send too, or the kernel is slow. */
-  #drink(): void {
+  #awaitDrain(): void {
     this.#stalled = true
     this.host.wire.wantDrain()
-    this.host.thirsty.add(this)
+    this.host.awaitingDrain.add(this)
     this.#sendTimer.purpose = SEND_TIMEOUT
     setTimer(this.#sendTimer, this.request.location.core.send_timeout)
   }
@@ -360,7 +368,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     }
     if (this.#heldBytes > 0) return this.sendWindow > 0
     if (this.#written) this.#finish()
-    else this.#drink()
+    else this.#awaitDrain()
     return false
   }
 
@@ -388,7 +396,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   /** The last bytes were sent: trailers, or the end. */
   #finish(): void {
     const r = this.request
-    if (!this.#closed && !this.#deaf) {
+    if (!this.#closed && !this.#unheard) {
       r.out.trailerLines = r.out.trailers?.() ?? ''
       const trailers = r.out.trailerLines === '' ? '' : encodeLines(r.out.trailerLines)
       if (trailers !== '') {
@@ -405,7 +413,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     if (this.#tunnel !== undefined) return
     if (this.pendingBytes <= HANDED_OVER_MAX) return this.#over()
     this.#awaitingDrain = true
-    this.#drink()
+    this.#awaitDrain()
   }
 
   #over(): void {
@@ -444,11 +452,25 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     host.streamOver(this)
   }
 
+  /** Serves the request when the bytes that came with its head are known. */
+  startLater(): void {
+    this.#startDue = true
+    this.host.startLater(this)
+  }
+
+  /** The bytes of the read that brought the head are all delivered. */
+  startNow(): void {
+    const r = this.request
+    if (!this.#startDue || r.ended) return
+    this.#startDue = false
+    r.start(r.server)
+  }
+
   /** Tells the client that the stream is reset. */
   sendReset(code: number): void {
     if (this.#reset) return
     this.#reset = this.#closed = true
-    this.host.wire.write(rstStream(this.id, code))
+    this.host.answer(rstStream(this.id, code))
   }
 
   /** The body cannot be completed. */
@@ -469,7 +491,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     if (this.#lingers) return this.#leave()
     if (r.ended) return
     if (r.producer?.ignoresClientAbort === true) {
-      this.#deaf = true
+      this.#unheard = true
       this.intake.stop()
       if (this.#written) return this.#over()
       const waited = this.#stalled
@@ -492,6 +514,14 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
       this.sendInterim(r, 100, '')
     }
     this.resumeBody()
+  }
+
+  discardBody(): number {
+    if (this.#bodyBroken) return 400
+    cancelTimer(this.#bodyTimer)
+    this.intake.discarding = true
+    this.intake.open()
+    return 0
   }
 
   pauseBody(): void {
@@ -527,12 +557,14 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     const text =
       outcome === TOO_LONG
         ? 'client intended to send body data larger than declared'
-        : `client prematurely closed stream: only ${this.intake.received} out of ${r.contentLength} bytes of request body received`
+        : `client prematurely closed stream: only ${this.intake.received} out of ${this.intake.expected} bytes of request body received`
     r.logError(LOG_INFO, text)
     this.intake.stop()
     cancelTimer(this.#bodyTimer)
-    if (this.intake.wanted) r.bodyFailed(400)
-    else this.#bodyBroken = true
+    if (!this.intake.wanted) this.#bodyBroken = true
+    else if (!this.intake.discarding) r.bodyFailed(400)
+    else if (!r.headSent) r.discardedBodyFailed(400)
+    else this.host.endStream(this, PROTOCOL_ERROR)
   }
 
   /** Trailers ended the body; `lines` are their fields. Answers as `onData`. */
@@ -544,13 +576,13 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   /** Lets the client send more, and looks after the time. */
   #bodyMoved(): void {
     const { intake, request: r } = this
-    if (r.ended || !intake.wanted || intake.dropping) {
+    if (r.ended || !intake.wanted || intake.dropping || intake.discarding) {
       cancelTimer(this.#bodyTimer)
       return
     }
     const { core } = r.location
     const more = intake.grant(Math.max(r.server.http2.prereadSize, core.client_body_buffer_size))
-    if (more > 0) this.host.wire.write(windowUpdate(this.id, more))
+    if (more > 0) this.host.answer(windowUpdate(this.id, more))
     if (this.#tunnel !== undefined) return
     this.#bodyTimer.purpose = BODY_TIMEOUT
     setTimer(this.#bodyTimer, core.client_body_timeout)

@@ -115,6 +115,7 @@ function sendStatus(r: Request, status: number): void {
   out.clearBody()
   out.status = status
   if (SENT_AS_400.has(status)) r.errorStatus = 400
+  // A broken body changes nothing but that the connection ends.
   r.discardBody()
   if (page === undefined) {
     out.contentLength = status === 204 || status === 304 ? -1 : 0

@@ -19,6 +19,9 @@ export class NoCarrier implements Carrier {
   sendHead(): void {}
   sendInterim(): void {}
   startBody(): void {}
+  discardBody(): number {
+    return 0
+  }
   pauseBody(): void {}
   resumeBody(): void {}
   requestEnded(): void {}

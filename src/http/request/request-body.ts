@@ -35,6 +35,8 @@ const LOG_WARN = 5
 export class RequestBody {
   readonly #r: Request
   #mode = BUFFERED
+  /** What is dropped counts against `client_max_body_size`. */
+  #limited = false
   /** Bytes delivered so far; the length of the body when `complete`. */
   received = 0
   complete = false
@@ -91,7 +93,23 @@ export class RequestBody {
   /** Drops what comes. */
   discard(): void {
     this.#mode = DISCARDED
+    this.#limited = false
     this.#release()
+  }
+
+  /** Drops what has come and what comes; `limited`: no more of it than the location allows. See `Request.discardBody`. */
+  drop(limited: boolean): number {
+    this.discard()
+    this.#limited = limited
+    this.#starting = true
+    const status = this.#r.carrier.discardBody(this.#r)
+    this.#starting = false
+    return status === 0 ? this.#refusal : status
+  }
+
+  /** What comes is dropped. */
+  get discarded(): boolean {
+    return this.#mode === DISCARDED
   }
 
   /** Another location answers: a body that is being passed on is spent, and the rest of it is dropped. */
@@ -119,9 +137,10 @@ export class RequestBody {
   /** The carrier delivers decoded bytes. Returns false when the body is refused: nothing more is wanted. */
   onBytes(bytes: Uint8Array, start: number, end: number): boolean {
     this.received += end - start
-    if (this.#mode === DISCARDED) return true
+    if (this.#mode === DISCARDED && !this.#limited) return true
     const max = this.#r.location.core.client_max_body_size
     if (max > 0 && this.received > max) return this.#tooLarge()
+    if (this.#mode === DISCARDED) return true
     if (this.#mode === BUFFERED) return this.#keep(bytes, start, end)
     this.#remember(bytes, start, end)
     this.#consumer?.onBodyBytes(bytes, start, end)
@@ -238,10 +257,12 @@ export class RequestBody {
   #refuse(status: number): boolean {
     const r = this.#r
     const streamed = this.#mode === STREAMED
+    const dropped = this.#mode === DISCARDED
     this.#then = undefined
     this.discard()
     r.keepAlive = false
-    if (streamed) r.cancelContent(status)
+    if (dropped && !this.#starting) r.discardedBodyFailed(status)
+    else if (streamed) r.cancelContent(status)
     else if (this.#starting) this.#refusal = status
     else r.resume(status)
     return false

@@ -527,11 +527,28 @@ export class Request implements LogContext {
     return this.ensureBody().collect(then)
   }
 
-  /** The body is not wanted; the carrier drops what comes after the response. */
-  discardBody(): void {
+  /**
+   * The body is not wanted: it is checked, dropped, and not there for anybody else. Returns 0, or the status that answers
+   * a body that is broken or too large as far as it has come. Later that is answered as long as nothing else was.
+   */
+  discardBody(): number {
     this.expectContinue = false
-    if (this.requestBody?.complete === true || this.main !== this) return
-    if (this.contentLength > 0 || this.chunked) this.ensureBody().discard()
+    if (this.requestBody?.complete === true || this.main !== this) return 0
+    if (this.contentLength <= 0 && !this.chunked) return 0
+    const body = this.ensureBody()
+    if (body.discarded) return 0
+    const limited = this.chunked
+    this.contentLength = -1
+    this.chunked = false
+    const status = body.drop(limited)
+    if (status !== 0) this.keepAlive = false
+    return status
+  }
+
+  /** The body that nobody wants is not what it claims to be. */
+  discardedBodyFailed(status: number): void {
+    this.keepAlive = false
+    if (!this.headSent && !this.ended) this.cancelContent(status)
   }
 
   /** The carrier found the body malformed. */

@@ -13,14 +13,16 @@ export function isRedirect(status: number): boolean {
 /** Sends `text`, a binary string; for a redirect status it is where the client is sent to. */
 export function sendText(r: Request, status: number, text: string): Verdict {
   if (isRedirect(status)) {
-    r.discardBody()
+    const broken = r.discardBody()
+    if (broken !== 0) return broken
     // nginx sends the field even when it is empty.
     if (text === '') r.out.add('Location', '')
     r.out.location = text
     return status
   }
   const { out } = r
-  r.discardBody()
+  const broken = r.discardBody()
+  if (broken !== 0) return broken
   out.status = status
   out.contentLength = text.length
   setContentType(r)
@@ -32,7 +34,8 @@ export function sendText(r: Request, status: number, text: string): Verdict {
 /** Sends bytes that never change; their type is that of the URI unless `contentType` is given. */
 export function sendBytes(r: Request, status: number, bytes: Uint8Array, contentType = ''): Verdict {
   const { out } = r
-  r.discardBody()
+  const broken = r.discardBody()
+  if (broken !== 0) return broken
   out.status = status
   out.contentLength = bytes.length
   if (contentType === '') setContentType(r)

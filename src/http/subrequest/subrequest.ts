@@ -152,6 +152,9 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
   sendInterim(): void {}
   // The body of a subrequest is its main request's, or there is none.
   startBody(): void {}
+  discardBody(): number {
+    return 0
+  }
   pauseBody(): void {}
   resumeBody(): void {}
 

@@ -56,7 +56,11 @@ function serveCompressed(r: Request, { always, rules }: GzipStaticConf): Verdict
     r.logError(CRIT, `"${entry.path}" is not a regular file`)
     return 404
   }
-  r.discardBody()
+  const broken = r.discardBody()
+  if (broken !== 0) {
+    entry.release()
+    return broken
+  }
   const { out } = r
   out.status = 200
   out.contentLength = entry.size

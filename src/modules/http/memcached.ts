@@ -85,7 +85,8 @@ export const memcachedModule = httpModule({
 /** The location's content handler. */
 function passToMemcached(r: Request, conf: ExchangeConf): Verdict {
   if ((r.methodBit & (GET | HEAD)) === 0) return 405
-  r.discardBody()
+  const broken = r.discardBody()
+  if (broken !== 0) return broken
   setContentType(r)
   return passOn(r, conf)
 }

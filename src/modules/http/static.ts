@@ -32,7 +32,11 @@ function serve(r: Request): Verdict {
     entry.release()
     return refuse(r, entry)
   }
-  r.discardBody()
+  const broken = r.discardBody()
+  if (broken !== 0) {
+    entry.release()
+    return broken
+  }
   const { out, location } = r
   out.status = 200
   out.contentLength = entry.size

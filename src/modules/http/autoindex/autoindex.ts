@@ -43,7 +43,8 @@ export const autoindexModule = httpModule({
 
 function list(r: Request, conf: Conf): Verdict {
   if (r.uri.charCodeAt(r.uri.length - 1) !== SLASH || (r.methodBit & (GET | HEAD)) === 0) return NEXT
-  r.discardBody()
+  const broken = r.discardBody()
+  if (broken !== 0) return broken
   const path = filePath(r)
   const folder = path.length > 1 ? path.slice(0, -1) : path
   const callback = conf.autoindex_format === 'jsonp' ? callbackName(r) : ''

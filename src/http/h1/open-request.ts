@@ -1,0 +1,122 @@
+/**
+ * From an HTTP/1 head that was read, or given up, to a request that runs: its server, and the checks of nginx's
+ * ngx_http_process_request_header in their order, with its words. Over HTTP/2 it is ../h2/open-request.ts.
+ */
+import { clock } from '../../lib/clock.ts'
+import { methodName } from '../message/method.ts'
+import { DONE, REQUEST_ERRORS } from '../message/request-errors.ts'
+import { normalizeUri, type UriParts } from '../message/uri.ts'
+import type { Client } from '../request/client.ts'
+import { debugHead } from '../request/debug-log.ts'
+import type { Request } from '../request/request.ts'
+import type { HttpListener } from '../server/listener.ts'
+import { misdirected } from '../server/misdirected.ts'
+import type { BodyReader } from './body-reader.ts'
+import type { RequestParser } from './request-parser.ts'
+
+const LOG_INFO = 7
+const target: UriParts = { uri: '', args: '' }
+
+/** The connection that the head came by. */
+export interface OpenHost {
+  readonly client: Client
+  readonly listener: HttpListener
+  readonly body: BodyReader
+  /** Where the request ends cannot be told, or is nobody's business: nothing behind it is served. */
+  loseFraming(): void
+}
+
+/** Serves the head that `parser` has read with this outcome; the request may be over when this returns. */
+export function openRequest(r: Request, parser: RequestParser, code: number, host: OpenHost): void {
+  const { line, facts } = parser
+  r.begin(clock.now, clock.monotonic)
+  r.requestLine = parser.requestLine
+  r.requestLength = parser.headLength
+  // HTTP/1.2 and later are spoken to as 1.1.
+  r.version = line.major * 10 + Math.min(line.minor, 1)
+  r.methodBit = line.method
+  host.body.begin(0, false)
+  if (code !== DONE) return refuse(r, parser, code, host)
+  r.method = methodName(line.method) || parser.method
+  r.unparsedUri = parser.target
+  if (line.major === 0) return open09(r, host)
+  r.host = facts.host
+  r.contentLength = facts.contentLength
+  r.chunked = facts.chunked
+  r.expectContinue = facts.expectContinue
+  chooseServer(r, host)
+  // What follows the head is the request's body, whatever becomes of the request.
+  host.body.begin(facts.contentLength, facts.chunked)
+  if (host.client.secure && misdirected(r)) return r.finish(421)
+  const sound = takeTarget(r, r.server.connection.merge_slashes)
+  if (host.client.plainOnTls) return refusePlain(r)
+  if (!sound) {
+    r.logError(LOG_INFO, 'client sent invalid request')
+    return r.finish(400)
+  }
+  const connect = parser.checkConnect(r.server.allowsConnect)
+  if (connect !== DONE) return refuseConnect(r, connect, host)
+  r.keepAlive = parser.keepAlive && mayKeepAlive(r, host)
+  debugHead(r)
+  r.start(r.server)
+}
+
+/** Fills in what is known of a head that was refused or given up, and the server that it names as far as it can be told. */
+export function takeBroken(r: Request, parser: RequestParser, host: OpenHost): void {
+  r.requestLine = parser.requestLine
+  r.method = methodName(parser.line.method)
+  r.malformed = true
+  r.host = parser.hostOfBroken()
+  chooseServer(r, host)
+  const { sniServer, secure } = host.client
+  if (!secure || sniServer === undefined || !misdirected(r)) return
+  r.server = sniServer
+  r.location = sniServer.base
+}
+
+function chooseServer(r: Request, { listener, client }: OpenHost): void {
+  r.server = listener.serversFor(client).find(r.host === '' ? client.sniName : r.host, r)
+  r.location = r.server.base
+}
+
+function takeTarget(r: Request, mergeSlashes: boolean): boolean {
+  if (!normalizeUri(r.unparsedUri, mergeSlashes, target)) return false
+  r.uri = target.uri
+  r.args = target.args
+  return true
+}
+
+function refuse(r: Request, parser: RequestParser, code: number, host: OpenHost): void {
+  takeBroken(r, parser, host)
+  if (parser.line.major === 0) r.version = 11
+  host.loseFraming()
+  r.logError(LOG_INFO, parser.logMessage())
+  r.finish(REQUEST_ERRORS[code]!.status)
+}
+
+/** What follows may be meant for the tunnel that was asked for. */
+function refuseConnect(r: Request, code: number, host: OpenHost): void {
+  host.loseFraming()
+  r.logError(LOG_INFO, REQUEST_ERRORS[code]!.logMessage)
+  r.finish(REQUEST_ERRORS[code]!.status)
+}
+
+/** Plain HTTP where TLS is spoken: the answer can tell what to do instead. */
+function refusePlain(r: Request): void {
+  r.logError(LOG_INFO, 'client sent plain HTTP request to HTTPS port')
+  r.finish(497)
+}
+
+/** HTTP/0.9 is answered without a head, as nginx does. */
+function open09(r: Request, host: OpenHost): void {
+  r.version = 9
+  chooseServer(r, host)
+  if (!takeTarget(r, true)) return r.finish(400)
+  r.start(r.server)
+}
+
+function mayKeepAlive(r: Request, { listener }: OpenHost): boolean {
+  if (listener.closing) return false
+  const { core } = r.location
+  return core.keepalive_timeout.timeoutMs > 0 || core.keepalive_min_timeout > 0
+}
