@@ -13,11 +13,12 @@ export interface FolderEntry {
   readonly mtime: number
 }
 
-/** The names in a folder as binary strings, without those that begin with a dot; or the errno's name. */
-export function readFolder(path: string): string[] | string {
+/** The names in a folder as binary strings, unless told otherwise without those that begin with a dot; or the errno's name. */
+export function readFolder(path: string, dotfiles = false): string[] | string {
   try {
     const names = readdirSync(systemPath(path), { encoding: 'buffer' })
-    return names.map((name) => Buffer.from(name).toString('latin1')).filter((name) => !name.startsWith('.'))
+    const texts = names.map((name) => Buffer.from(name).toString('latin1'))
+    return dotfiles ? texts : texts.filter((name) => !name.startsWith('.'))
   } catch (error) {
     const code = errnoCode(error)
     return code === '' || code.startsWith('ERR_') ? 'ENOENT' : code

@@ -13,6 +13,7 @@ import { coreModule } from './http/core/core.ts'
 import { echoModule } from './http/echo.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
 import { errorLogTagModule } from './http/error-log-tag.ts'
+import { fancyindexModule } from './http/fancyindex/fancyindex.ts'
 import { geoModule } from './http/geo.ts'
 import { grpcModule } from './http/grpc/grpc.ts'
 import { gunzipModule } from './http/gunzip.ts'
@@ -83,6 +84,7 @@ export const modules: readonly ConfigModule[] = [
   stubStatusModule,
   randomIndexModule,
   indexModule,
+  fancyindexModule,
   autoindexModule,
   gzipStaticModule,
   staticModule,

@@ -275,6 +275,9 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
       (l) => `listen ${l}`,
     ),
     'listen 127.0.0.1',
+    'listen 127.0.0.1:8000-8003',
+    'listen 8000-8003',
+    'listen [::1]:8000-8003',
     ...[
       'default_server',
       'http2',

@@ -5,10 +5,8 @@ import { httpModule } from '../../http/compile/module.ts'
 import { GET, HEAD, POST } from '../../http/message/method.ts'
 import type { Request } from '../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../http/request/verdict.ts'
-import { filePath } from '../../http/response/file-path.ts'
-import { errnoText } from '../../lib/errno.ts'
+import { folderFailure, folderPath } from '../../http/response/list-folder.ts'
 import { folderEntry, readFolder } from '../../lib/folder.ts'
-import { CRIT, ERROR } from '../../log/error-log.ts'
 
 const SLASH = 0x2f
 
@@ -31,13 +29,9 @@ export const randomIndexModule = httpModule({
 
 function choose(r: Request): Verdict {
   if (r.uri.charCodeAt(r.uri.length - 1) !== SLASH || (r.methodBit & (GET | HEAD | POST)) === 0) return NEXT
-  const folder = filePath(r).slice(0, -1)
+  const folder = folderPath(r)
   const names = readFolder(folder)
-  if (typeof names === 'string') {
-    const missing = names === 'ENOENT' || names === 'ENOTDIR' || names === 'ENAMETOOLONG'
-    r.logError(missing || names === 'EACCES' ? ERROR : CRIT, `opendir() "${folder}" failed ${errnoText(names)}`)
-    return missing ? 404 : names === 'EACCES' ? 403 : 500
-  }
+  if (typeof names === 'string') return folderFailure(r, folder, names)
   const files = names.filter((name) => {
     const entry = folderEntry(folder, name)
     return typeof entry !== 'string' && entry.kind === 'file'

@@ -7,11 +7,10 @@ import { LAST, STABLE } from '../../../http/message/body.ts'
 import { GET, HEAD } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { DONE, NEXT, type Verdict } from '../../../http/request/verdict.ts'
-import { filePath } from '../../../http/response/file-path.ts'
+import { folderEntries, folderFailure, folderPath } from '../../../http/response/list-folder.ts'
 import { NO_BYTES } from '../../../lib/bytes.ts'
-import { errnoText } from '../../../lib/errno.ts'
-import { type FolderEntry, folderEntry, readFolder } from '../../../lib/folder.ts'
-import { CRIT, ERROR, INFO } from '../../../log/error-log.ts'
+import { type FolderEntry, readFolder } from '../../../lib/folder.ts'
+import { INFO } from '../../../log/error-log.ts'
 import { listingHtml, listingJson, listingXml } from './formats.ts'
 
 const HSL = ['http', 'server', 'location'] as const
@@ -45,31 +44,24 @@ function list(r: Request, conf: Conf): Verdict {
   if (r.uri.charCodeAt(r.uri.length - 1) !== SLASH || (r.methodBit & (GET | HEAD)) === 0) return NEXT
   const broken = r.discardBody()
   if (broken !== 0) return broken
-  const path = filePath(r)
-  const folder = path.length > 1 ? path.slice(0, -1) : path
+  const folder = folderPath(r)
   const callback = conf.autoindex_format === 'jsonp' ? callbackName(r) : ''
   if (callback === undefined) return 400
   const names = readFolder(folder)
-  if (typeof names === 'string') return fail(r, folder, names)
+  if (typeof names === 'string') return folderFailure(r, folder, names)
   setType(r, conf.autoindex_format, callback)
   r.sendHead()
   if (r.headerOnly || r.refusal !== 0) {
     r.body.write(NO_BYTES, LAST)
     return DONE
   }
-  const entries = readEntries(r, folder, names)
+  const entries = folderEntries(r, folder, names)
   if (entries === undefined) {
     r.breakOff()
     return DONE
   }
-  r.body.write(Buffer.from(render(r, conf, entries, callback), 'latin1'), LAST | STABLE)
+  r.body.write(Buffer.from(render(r, conf, entries.sort(byKindAndName), callback), 'latin1'), LAST | STABLE)
   return DONE
-}
-
-function fail(r: Request, folder: string, error: string): Verdict {
-  const missing = error === 'ENOENT' || error === 'ENOTDIR' || error === 'ENAMETOOLONG'
-  r.logError(missing || error === 'EACCES' ? ERROR : CRIT, `opendir() "${folder}" failed ${errnoText(error)}`)
-  return missing ? 404 : error === 'EACCES' ? 403 : 500
 }
 
 function setType(r: Request, format: Conf['autoindex_format'], callback: string): void {
@@ -82,21 +74,10 @@ function setType(r: Request, format: Conf['autoindex_format'], callback: string)
   } else out.contentType = callback === '' ? 'application/json' : 'application/javascript'
 }
 
-/** Folders first, then by name; undefined when something is wrong with the folder. */
-function readEntries(r: Request, folder: string, names: readonly string[]): FolderEntry[] | undefined {
-  const entries: FolderEntry[] = []
-  for (const name of names) {
-    const entry = folderEntry(folder, name)
-    if (typeof entry !== 'string') entries.push(entry)
-    else if (entry !== 'ENOENT') {
-      r.logError(CRIT, `stat() "${folder}/${name}" failed ${errnoText(entry)}`)
-      if (entry !== 'EACCES') return undefined
-    }
-  }
-  return entries.sort((a, b) => {
-    if ((a.kind === 'folder') !== (b.kind === 'folder')) return a.kind === 'folder' ? -1 : 1
-    return a.name < b.name ? -1 : 1
-  })
+/** Folders first, then by name. */
+function byKindAndName(a: FolderEntry, b: FolderEntry): number {
+  if ((a.kind === 'folder') !== (b.kind === 'folder')) return a.kind === 'folder' ? -1 : 1
+  return a.name < b.name ? -1 : 1
 }
 
 function render(r: Request, conf: Conf, entries: readonly FolderEntry[], callback: string): string {
