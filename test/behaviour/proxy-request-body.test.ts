@@ -139,3 +139,24 @@ test('a client that stops in its body never reaches the back end', async () => {
   await server.logged(/client prematurely closed connection/)
   assert.equal(peer.sockets.length, 0)
 })
+
+test('Expect: 100-continue is answered where there is no body to wait for, too', async () => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    location / { proxy_pass http://127.0.0.1:${peer.port}; }
+    location /unbuffered { proxy_pass http://127.0.0.1:${peer.port}; proxy_request_buffering off; }
+    location /without { proxy_pass http://127.0.0.1:${peer.port}; proxy_pass_request_body off; } } }`)
+  const ask = (method: string, target: string, fields: string, version = '1.1'): Promise<string> =>
+    server.raw(
+      `${method} ${target} HTTP/${version}\r\nHost: x\r\nConnection: close\r\nExpect: 100-Continue\r\n${fields}\r\n`,
+    )
+  for (const target of ['/', '/unbuffered', '/without']) {
+    assert.match(
+      await ask('POST', target, 'Content-Length: 0\r\n'),
+      /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
+    )
+    assert.match(await ask('GET', target, ''), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/)
+  }
+  assert.match(await ask('POST', '/', 'Content-Length: 0\r\n', '1.0'), /^HTTP\/1\.1 200 OK\r\n/)
+  assert.deepEqual(new Set(peer.requests.map((request) => request.field('expect'))), new Set([undefined]))
+})

@@ -1,7 +1,8 @@
 /** Request lines and methods on the way to the back end, and requests whose body or method the configuration replaces. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Peer, type PeerRequest } from '../harness/peer.ts'
+import { H2Peer } from '../harness/h2-peer.ts'
+import { Peer, type PeerRequest, reply } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
 async function sent(server: Server, peer: Peer, request: string): Promise<PeerRequest> {
@@ -67,4 +68,37 @@ test('request lines and methods', async (t) => {
     assert.equal(request.body, '')
     assert.equal(request.field('content-length'), undefined)
   })
+})
+
+test('a target without a path has one for the back end', async () => {
+  const line = /^.*$/m
+  await using peer = await Peer.start(({ line: asked }) => reply(asked))
+  await using h2 = await H2Peer.start((stream) => stream.reply(stream.path))
+  await using server = await startViaduct(`http { log_format all '$request_uri $uri $args $request';
+    access_log %%DIR%%/access.log all; resolver 127.0.0.1;
+    server { listen 127.0.0.1:%%PORT_0%%;
+      location / { proxy_pass http://127.0.0.1:${peer.port}; } }
+    server { listen 127.0.0.1:%%PORT_1%%; location / { proxy_http_version 2; proxy_pass http://127.0.0.1:${h2.port}; } }
+    server { listen 127.0.0.1:%%PORT_2%%; location / { grpc_pass 127.0.0.1:${h2.port}; } }
+    server { listen 127.0.0.1:%%PORT_3%%; location / { proxy_pass http://127.0.0.1:${peer.port}$request_uri; } }
+    server { listen 127.0.0.1:%%PORT_4%%; location / { proxy_pass http://127.0.0.1:${peer.port}/sub/; } } }`)
+  const ask = async (target: string, n: number): Promise<string> => {
+    const answer = await server.raw(`GET http://x${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, n)
+    return line.exec(answer.slice(answer.indexOf('\r\n\r\n') + 4))![0]
+  }
+  for (const [target, path] of [
+    ['?a=b', '/?a=b'],
+    ['?', '/'],
+    ['?a=b%20/?c', '/?a=b%20/?c'],
+    ['', '/'],
+    ['/', '/'],
+  ] as const) {
+    assert.equal(await ask(target, 0), `GET ${path} HTTP/1.1`)
+    assert.equal(await ask(target, 1), path)
+    assert.equal(await ask(target, 2), path)
+  }
+  assert.equal(await ask('?a=b', 3), 'GET /?a=b HTTP/1.1')
+  assert.equal(await ask('?a=b', 4), 'GET /sub/?a=b HTTP/1.1')
+  await server.until('it is logged', () => server.accessLog() !== '')
+  assert.equal(server.accessLog().split('\n')[0], '?a=b / a=b GET http://x?a=b HTTP/1.1')
 })

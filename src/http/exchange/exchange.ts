@@ -194,7 +194,10 @@ export class Exchange
   resolved(group: PeerGroup): Verdict {
     const { r, conf } = this
     this.#search.resolved(group, conf.transport.next_upstream_tries)
-    if (r.contentLength <= 0 && !r.chunked) return this.bodyRead()
+    if (r.contentLength <= 0 && !r.chunked) {
+      r.noBody()
+      return this.bodyRead()
+    }
     if (!conf.passBody) {
       const broken = r.discardBody()
       if (broken !== 0) return broken

@@ -45,6 +45,8 @@ const BODY_TIMEOUT = 3
 const SEND_TIMEOUT = 4
 const LINGERING_TIMEOUT = 5
 
+/** The status that makes a client send its body. */
+const CONTINUE = 100
 /** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
 const EARLY_BYTES_MAX = 65536
 
@@ -247,7 +249,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     }
     if (r.expectContinue && this.#rest.length === 0 && !r.headSent) {
       r.expectContinue = false
-      if (r.version === 11) this.wire.write('HTTP/1.1 100 Continue\r\n\r\n')
+      this.sendInterim(r, CONTINUE, '')
     }
     this.body.wanted = true
     if (this.#state === BUSY) this.#state = BODY
@@ -368,7 +370,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   sendInterim(r: Request, status: number, lines: string): void {
-    if (r.version >= 11) this.wire.write(`HTTP/1.1 ${status} Early Hints\r\n${lines}\r\n`)
+    const reason = status === CONTINUE ? 'Continue' : 'Early Hints'
+    if (r.version >= 11) this.wire.write(`HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n`)
   }
 
   onResponseStalled(): void {

@@ -83,6 +83,8 @@ function takeTarget(r: Request, mergeSlashes: boolean): boolean {
   if (!normalizeUri(r.unparsedUri, mergeSlashes, target)) return false
   r.uri = target.uri
   r.args = target.args
+  // `http://host?args` has no path: what goes on is made of the URI, which has one.
+  if (r.unparsedUri.startsWith('?')) r.uriUnchanged = false
   return true
 }
 

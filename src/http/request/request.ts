@@ -26,6 +26,8 @@ import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
+/** `version` of HTTP/1.1. */
+const HTTP_11 = 11
 
 /** What somebody holds for a request, given back when the request is over and logged (nginx's pool cleanup). */
 export interface Held {
@@ -521,10 +523,18 @@ export class Request implements LogContext {
   /** Collects the request body, then goes on with `then` (at once when there is none). */
   readBody(then: (r: Request) => Verdict): Verdict {
     if (this.requestBody?.complete === true || (this.contentLength <= 0 && !this.chunked)) {
+      this.noBody()
       this.ensureBody().complete = true
       return then(this)
     }
     return this.ensureBody().collect(then)
+  }
+
+  /** Who asks for the body finds none; a client may wait for a word before it sends that (ngx_http_test_expect). */
+  noBody(): void {
+    if (!this.expectContinue || this.main !== this || this.headSent || this.version !== HTTP_11) return
+    this.expectContinue = false
+    this.carrier.sendInterim(this, 100, '')
   }
 
   /**
