@@ -10,7 +10,7 @@
  * call returns: whoever may have done that compares `#generation` afterwards.
  */
 import { clock } from '../../lib/clock.ts'
-import { CRIT, INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
+import { INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { TlsTarget } from '../../net/tls-client-wire.ts'
 import type { WireOwner } from '../../net/wire.ts'
@@ -461,11 +461,6 @@ export class Exchange
   #extraData(chunked: boolean): void {
     const what = chunked ? 'data after final chunk' : 'more data than specified in "Content-Length" header'
     this.r.logError(WARN, `upstream sent ${what} while reading upstream`)
-  }
-
-  onSpoolFailed(problem: string): void {
-    this.r.logError(CRIT, `${problem} while reading upstream`)
-    this.#breakOff()
   }
 
   pausePeer(): void {

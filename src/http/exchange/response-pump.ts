@@ -4,7 +4,7 @@
  */
 import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
-import { WARN } from '../../log/error-log.ts'
+import { CRIT, WARN } from '../../log/error-log.ts'
 import { FLUSH, LAST, type Producer } from '../message/body.ts'
 import type { Request } from '../request/request.ts'
 import type { ExchangeConf } from './conf.ts'
@@ -17,8 +17,6 @@ export interface PumpOwner {
   resumePeer(): void
   /** The client is gone. */
   onAbort(): void
-  /** What the client has not taken cannot be kept: `problem` says why. */
-  onSpoolFailed(problem: string): void
 }
 
 export class ResponsePump implements Producer {
@@ -116,8 +114,8 @@ export class ResponsePump implements Producer {
       this.#spool = spool
     }
     const problem = spool.push(bytes, start, end)
-    if (problem !== '') this.#owner.onSpoolFailed(problem)
-    else if (spool.full) this.#owner.pausePeer()
+    if (problem !== '') this.#r.logError(CRIT, `${problem} while reading upstream`)
+    if (spool.full) this.#owner.pausePeer()
   }
 
   #makeSpool(): Spool {

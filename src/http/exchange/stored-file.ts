@@ -6,7 +6,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { errnoText } from '../../lib/errno.ts'
 import { CRIT } from '../../log/error-log.ts'
-import { TempFile, type TempPath } from '../files/temp-file.ts'
+import { TempFile, type TempPath, tempFileProblem } from '../files/temp-file.ts'
 import type { Request } from '../request/request.ts'
 
 /** Where copies go, and who may read them. */
@@ -39,7 +39,7 @@ export class StoredFile {
     try {
       return new StoredFile(r, place, TempFile.create(folder, true), length)
     } catch (error) {
-      r.logError(CRIT, `a temporary file in "${folder.path}" cannot be made ${errnoText(error)} while reading upstream`)
+      r.logError(CRIT, `${tempFileProblem(error, folder.path)} while reading upstream`)
       return undefined
     }
   }
@@ -52,7 +52,7 @@ export class StoredFile {
       this.#file.append(bytes, start, end)
     } catch (error) {
       this.#failed = true
-      this.#r.logError(CRIT, `writing "${this.#file.path}" failed ${errnoText(error)} while reading upstream`)
+      this.#r.logError(CRIT, `${tempFileProblem(error, this.#file.path)} while reading upstream`)
     }
   }
 

@@ -5,6 +5,7 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { threadId } from 'node:worker_threads'
+import { errnoText } from '../../lib/errno.ts'
 
 let serial = Math.floor(Math.random() * 1e6)
 
@@ -82,6 +83,13 @@ export class TempFile {
       // Somebody else moved or removed it: that is what its name was kept for.
     }
   }
+}
+
+/** What the system refused, as nginx logs it: `pwrite() "PATH" failed (28: No space left on device)`. */
+export function tempFileProblem(error: unknown, path: string): string {
+  // Both come from node:fs, which tells the call and (but for writes) the path.
+  const { syscall = 'open', path: own = path } = error as NodeJS.ErrnoException
+  return `${syscall === 'write' ? 'pwrite' : syscall}() "${own}" failed ${errnoText(error)}`
 }
 
 /** `0000000012` under as many sub-folders as the levels say, taken from the number's end as nginx does. */

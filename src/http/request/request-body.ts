@@ -9,7 +9,7 @@
  */
 
 import { NO_BYTES } from '../../lib/bytes.ts'
-import { TempFile } from '../files/temp-file.ts'
+import { TempFile, tempFileProblem } from '../files/temp-file.ts'
 import type { Request } from './request.ts'
 import { type Verdict, WAIT } from './verdict.ts'
 
@@ -225,7 +225,7 @@ export class RequestBody {
     try {
       this.file = TempFile.create(core.client_body_temp_path, core.client_body_in_file_only !== 'off')
     } catch (error) {
-      this.#r.logError(LOG_CRIT, `open() "${core.client_body_temp_path.path}" failed (${describe(error)})`)
+      this.#r.logError(LOG_CRIT, tempFileProblem(error, core.client_body_temp_path.path))
       return false
     }
     if (core.client_body_in_file_only === 'off') {
@@ -244,7 +244,7 @@ export class RequestBody {
       this.file!.append(bytes, start, end)
       return true
     } catch (error) {
-      this.#r.logError(LOG_CRIT, `write() "${this.file!.path}" failed (${describe(error)})`)
+      this.#r.logError(LOG_CRIT, tempFileProblem(error, this.file!.path))
       return this.#refuse(500)
     }
   }
@@ -267,8 +267,4 @@ export class RequestBody {
     else r.resume(status)
     return false
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
