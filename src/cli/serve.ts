@@ -7,7 +7,6 @@ import { NOTICE } from '../log/error-log.ts'
 import type { Applied, Configuration } from '../process/configuration.ts'
 import { startInBackground, tellParent } from '../process/daemon.ts'
 import { EngineLink } from '../process/engine-link.ts'
-import { mainLogPaths } from '../process/main-log.ts'
 import { Master } from '../process/master.ts'
 import { SocketBook } from '../process/socket-book.ts'
 import type { Inheritance } from '../process/upgrade.ts'
@@ -35,7 +34,7 @@ export async function serve(options: Options, { background, inherited, engine }:
   }
   if (loaded.settings.daemon && !background && inherited === undefined) {
     engine?.kill()
-    return startInBackground(stderrOf(loaded, configuration.origin.errorLog))
+    return startInBackground(loaded.mainLog)
   }
   const sockets = new SocketBook()
   if (inherited !== undefined) adopt(inherited, sockets, configuration, loaded)
@@ -72,11 +71,6 @@ async function run(
   }
   const engine = ahead ?? new EngineLink()
   return new Master({ configuration, sockets, engine, daemonized, onListening }).run()
-}
-
-/** The file that takes the background process's standard error: its error log, unless that is standard error itself. */
-function stderrOf({ program }: Applied, defaultLog: string): string | undefined {
-  return mainLogPaths(program.config, defaultLog)[0]
 }
 
 /** What nginx notes at every start; tools look for the version here. */

@@ -24,17 +24,17 @@ export function testConfiguration(options: Options): number {
   }
   say(`configuration file ${origin.path} test is successful`)
   if (options.dump) {
-    for (const { path, text } of loaded.program.config.files) {
+    for (const { path, text } of loaded.files) {
       process.stdout.write(`# configuration file ${path}:\n${text}\n`)
     }
   }
   return 0
 }
 
-function tryResources({ program, settings }: Applied, report: (level: 'emerg', message: string) => void): boolean {
+function tryResources({ listens, settings }: Applied, report: (level: 'emerg', message: string) => void): boolean {
   const error = touchPidFile(settings.pidPath)
   if (error !== undefined) report('emerg', error)
-  const failures = program.listens.flatMap((listen) => {
+  const failures = listens.flatMap((listen) => {
     const errno = tryBind(listen)
     return errno === 0 ? [] : [bindFailure(listen.key, errno)]
   })

@@ -4,27 +4,41 @@
  */
 import type { Diagnostics } from '../config/diagnostics.ts'
 import { formatMessage, formatPretty } from '../config/format.ts'
-import { diskReader, type SourceReader, snapshotReader } from '../config/include.ts'
+import { diskReader, type SourceFile, type SourceReader, snapshotReader } from '../config/include.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
 import { errnoText } from '../lib/errno.ts'
 import { finish } from '../lib/steps.ts'
 import { type ErrorLog, levelOf } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { mainDirectives } from '../modules/core/main.ts'
+import type { ListenSpec } from '../runtime/endpoints.ts'
 import type { Program } from '../runtime/program.ts'
+import type { ZoneRequest } from '../tree/builder.ts'
 import { fileMark } from './file-watch.ts'
 import { type ConfigOrigin, type Loaded, loadProgram } from './load-program.ts'
-import { openMainLog } from './main-log.ts'
+import { mainLogPaths, openMainLog } from './main-log.ts'
+import type { ConfigSource, EngineSettings } from './messages.ts'
 import { createFolders, giveLogs, makeLogFolder } from './paths.ts'
 import { runningServer } from './pid-file.ts'
-import { logFilesOf, type MasterSettings, masterSettings } from './settings.ts'
+import { engineSettings, type MasterSettings, masterSettings } from './settings.ts'
 import type { SocketBook } from './socket-book.ts'
 
-/** A configuration that holds. */
+/** A checked configuration: what is left to know of it. What it was compiled to is let go of, since a master serves nobody. */
 export interface Applied {
-  readonly program: Program
   readonly settings: MasterSettings
+  readonly engine: EngineSettings
   readonly log: ErrorLog
+  /** The file behind it, when there is one. */
+  readonly mainLog: string | undefined
+  /** What workers load it from. */
+  readonly source: ConfigSource
+  /** Its files, for `-T`. */
+  readonly files: readonly SourceFile[]
+  readonly listens: readonly ListenSpec[]
+  readonly zones: readonly ZoneRequest[]
+  readonly tempPaths: readonly string[]
+  /** Files that may be replaced at any time. */
+  readonly renewable: readonly string[]
 }
 
 /** Where a configuration comes from and where its problems go. */
@@ -106,7 +120,7 @@ export class Configuration {
       const { config, diagnostics, program, log } = this.#loadInheriting()
       const settings = program && masterSettings(config, defaultPid, diagnostics)
       this.#reportAll(config, diagnostics)
-      return settings === undefined || diagnostics.failed ? undefined : { program: program!, settings, log }
+      return settings === undefined || diagnostics.failed ? undefined : this.#keep(program!, settings, log)
     } catch (error) {
       logError = error
     }
@@ -114,6 +128,23 @@ export class Configuration {
     if (path === undefined) throw logError
     this.report('emerg', `open() "${path}" failed ${errnoText(logError)}`)
     return undefined
+  }
+
+  #keep(program: Program, settings: MasterSettings, log: ErrorLog): Applied {
+    const { origin } = this.#options
+    const { config, facts, listens, zones, tempPaths, renewable } = program
+    return {
+      settings,
+      engine: engineSettings(program, settings, origin.errorLog),
+      log,
+      mainLog: mainLogPaths(config, origin.errorLog)[0],
+      source: { ...origin, snapshot: config.snapshot, facts },
+      files: config.files,
+      listens,
+      zones,
+      tempPaths,
+      renewable,
+    }
   }
 
   #loadFrom(reader: SourceReader): Loaded {
@@ -131,12 +162,12 @@ export class Configuration {
 
   /** Loads from the disk, but for certificates and their kin that look as they did when they were read last. */
   #loadInheriting(): Loaded {
-    const loaded = this.#loadFrom(this.#applied === undefined ? diskReader : this.#inheriting(this.#applied.program))
+    const loaded = this.#loadFrom(this.#applied === undefined ? diskReader : this.#inheriting(this.#applied))
     const off = loaded.config.main.resolve(mainDirectives).ssl_object_cache_inheritable === false
     return off && this.#applied !== undefined ? this.#loadFrom(diskReader) : loaded
   }
 
-  #inheriting({ config: { snapshot }, renewable }: Program): SourceReader {
+  #inheriting({ source: { snapshot }, renewable }: Applied): SourceReader {
     const known = new Set(renewable)
     return {
       ...diskReader,
@@ -152,8 +183,8 @@ export class Configuration {
    * be: the old ones stay in use, and it is logged.
    */
   renew(): Applied | undefined {
-    const { program, settings } = this.current
-    const old = snapshotReader(program.config.snapshot)
+    const { source, settings } = this.current
+    const old = snapshotReader(source.snapshot)
     const marks = new Map(this.#marks)
     const renewed: string[] = []
     const read = (path: string): string => {
@@ -170,7 +201,7 @@ export class Configuration {
       return undefined
     }
     this.report('notice', `renewed files are used from now on: ${renewed.join(', ')}`)
-    this.#applied = { program: next, settings, log }
+    this.#applied = this.#keep(next, settings, log)
     this.#marks = marks
     return this.#applied
   }
@@ -182,35 +213,35 @@ export class Configuration {
 
   /** Makes a loaded configuration the one that holds: logs, folders and sockets first. False: it does not hold. */
   async apply(next: Applied, sockets: SocketBook): Promise<boolean> {
-    const { settings, program } = next
-    const paths = logFilesOf(program, this.origin.errorLog)
+    const { settings } = next
+    const paths = next.engine.logFiles
     if (!this.#openLogs(paths)) return false
     // The engine of a running server has no right to create them.
     const identity = this.#applied === undefined ? undefined : settings.identity
     const refused = identity === undefined ? [] : giveLogs(paths, identity)
     for (const error of refused) this.report('emerg', error)
-    const error = createFolders(program.tempPaths, settings.identity)
+    const error = createFolders(next.tempPaths, settings.identity)
     if (error !== undefined) {
       this.report('emerg', error)
       return false
     }
     const rival = (): string | undefined => runningServer(settings.pidPath)
-    if (!(await sockets.open(program.listens, settings.workers, this.report, rival))) return false
+    if (!(await sockets.open(next.listens, settings.workers, this.report, rival))) return false
     this.#applied = next
-    this.#marks = new Map(program.renewable.map((path) => [path, fileMark(path)]))
+    this.#marks = new Map(next.renewable.map((path) => [path, fileMark(path)]))
     return true
   }
 
   /** Loads again and applies; false when the old configuration goes on. */
   async reload(sockets: SocketBook): Promise<boolean> {
     const next = this.load()
-    return next !== undefined && this.#keepsZones(next.program) && (await this.apply(next, sockets))
+    return next !== undefined && this.#keepsZones(next) && (await this.apply(next, sockets))
   }
 
   /** Zones that stay must go on meaning the same. */
-  #keepsZones({ zones }: Program): boolean {
+  #keepsZones({ zones }: Applied): boolean {
     for (const { name, size, tag, bound } of zones) {
-      const before = this.current.program.zones.find((zone) => zone.name === name && zone.tag === tag)
+      const before = this.current.zones.find((zone) => zone.name === name && zone.tag === tag)
       if (before?.size !== size || before.bound === undefined || before.bound.value === bound?.value) continue
       const { owner, kind, value } = bound ?? { ...before.bound, value: '' }
       const change = `uses the "${value}" ${kind} while previously it used the "${before.bound.value}" ${kind}`

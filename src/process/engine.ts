@@ -7,6 +7,7 @@ import { errnoText } from '../lib/errno.ts'
 import { LogFiles } from '../log/log-files.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import { releaseThread } from '../shared/dead-thread.ts'
+import { giveBack } from './memory.ts'
 import type { EngineSettings, FromEngine, FromWorker, ToEngine } from './messages.ts'
 import { becomeUser, setPriority } from './rights.ts'
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
@@ -69,6 +70,7 @@ class Engine implements SlotOwner {
         break
       case 'settled':
         if (message.generation === this.#current?.generation) this.#stopSurplus(this.#current.settings)
+        giveBack()
         break
       case 'reopen':
         this.reopen()

@@ -8,11 +8,11 @@ import { ALERT, CRIT, EMERG, levelOf, NOTICE } from '../log/error-log.ts'
 import type { Applied, Configuration } from './configuration.ts'
 import { type EngineEnd, EngineLink, type EngineOwner } from './engine-link.ts'
 import { FileWatch } from './file-watch.ts'
+import { giveBack } from './memory.ts'
 import type { FromEngine } from './messages.ts'
 import { giveLogs } from './paths.ts'
 import { OLD_PID_SUFFIX, removePidFile, renamePidFile, writePidFile } from './pid-file.ts'
 import { setAffinity, setLimit } from './rights.ts'
-import { engineSettings, logFilesOf } from './settings.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
 import type { SocketBook } from './socket-book.ts'
 import { ownCommand, startNewBinary } from './upgrade.ts'
@@ -78,7 +78,7 @@ export class Master implements EngineOwner {
   }
 
   onEngineStarted(link: EngineLink): void {
-    const { program, settings } = this.#applied
+    const { settings, source, engine } = this.#applied
     for (const [name, value] of [
       ['nofile', settings.nofile],
       ['core', settings.core],
@@ -89,13 +89,7 @@ export class Master implements EngineOwner {
     const mask = settings.affinity?.masks.reduce((all, one) => all | one, 0n) ?? 0n
     const error = mask === 0n ? undefined : setAffinity(link.pid, mask)
     if (error !== undefined) this.#log(ALERT, error)
-    const { origin } = this.#configuration
-    link.send({
-      type: 'configure',
-      generation: this.#generation,
-      source: { ...origin, snapshot: program.config.snapshot, facts: program.facts },
-      settings: engineSettings(program, settings, origin.errorLog),
-    })
+    link.send({ type: 'configure', generation: this.#generation, source, settings: engine })
   }
 
   onEngineMessage(link: EngineLink, message: FromEngine): void {
@@ -130,10 +124,11 @@ export class Master implements EngineOwner {
 
   /** Every worker runs the generation and accepts on all its sockets. */
   #ready(link: EngineLink, generation: number): void {
-    const { program, settings } = this.#applied
-    this.#sockets.settle(program.listens, settings.workers, this.#configuration.report, this.#ownsSocketFiles())
+    const { listens, settings } = this.#applied
+    this.#sockets.settle(listens, settings.workers, this.#configuration.report, this.#ownsSocketFiles())
     this.#watch.set(this.#configuration.marks)
     link.send({ type: 'settled', generation })
+    giveBack()
     if (this.#started) {
       // What waits for nginx's old workers to be gone looks for these words.
       if (generation > 1)
@@ -237,11 +232,10 @@ export class Master implements EngineOwner {
   #reopen(): void {
     this.#log(NOTICE, 'reopening logs')
     this.#configuration.reopenLogs()
-    const { program, settings } = this.#applied
+    const { engine, settings } = this.#applied
     const { identity } = settings
     if (identity !== undefined) {
-      const paths = logFilesOf(program, this.#configuration.origin.errorLog)
-      for (const error of giveLogs(paths, identity)) this.#log(EMERG, error)
+      for (const error of giveLogs(engine.logFiles, identity)) this.#log(EMERG, error)
     }
     this.#engine?.send({ type: 'reopen' })
   }

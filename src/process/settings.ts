@@ -48,18 +48,13 @@ export function engineSettings(program: Program, settings: MasterSettings, error
     workers: settings.workers,
     listens: program.listens.map((listen) => listen.key),
     zones: program.zones.map(({ name, size, tag }) => ({ name, size, tag })),
-    logFiles: logFilesOf(program, errorLog),
+    logFiles: [...new Set([...mainLogPaths(config, errorLog), ...program.logFiles])],
     user: settings.identity,
     workingDirectory: main.working_directory,
     priority: main.worker_priority,
     shutdownTimeoutMs: main.worker_shutdown_timeout,
     env: main.env,
   }
-}
-
-/** Returns every log file that a program writes to, each once. */
-export function logFilesOf(program: Program, errorLog: string): string[] {
-  return [...new Set([...mainLogPaths(program.config, errorLog), ...program.logFiles])]
 }
 
 function findIdentity(config: Config, diagnostics: Diagnostics): Identity | undefined {

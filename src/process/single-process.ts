@@ -4,7 +4,6 @@ import { LogFiles } from '../log/log-files.ts'
 import type { Configuration } from './configuration.ts'
 import { FileWatch } from './file-watch.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
-import { engineSettings } from './settings.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
 import type { SocketBook } from './socket-book.ts'
 import { WorkerSeat } from './worker-seat.ts'
@@ -56,14 +55,12 @@ export class SingleProcess {
 
   #install(): boolean {
     const { configuration, sockets } = this.#options
-    const { program, settings } = configuration.current
-    const { origin } = configuration
-    this.#zones.settle(engineSettings(program, settings, origin.errorLog).zones)
-    const source = { ...origin, snapshot: program.config.snapshot, facts: program.facts }
+    const { engine, listens, source } = configuration.current
+    this.#zones.settle(engine.zones)
     const errors = this.#seat.installNow(source, this.#zones.buffers)
     for (const error of errors) configuration.report('emerg', error)
     if (errors.length > 0) return false
-    const keys = new Set(program.listens.map((listen) => listen.key))
+    const keys = new Set(listens.map((listen) => listen.key))
     // The seat closes descriptors with its listeners; the book forgets them.
     for (const key of this.#given) if (!keys.has(key)) sockets.forget(key)
     for (const key of keys) if (!this.#given.has(key)) this.#seat.listen(key, sockets.get(key, 0)!.fd)
@@ -104,8 +101,8 @@ export class SingleProcess {
 
   #stop(graceful: boolean): void {
     const { configuration, sockets } = this.#options
-    const { program, settings, log } = configuration.current
-    const { shutdownTimeoutMs } = engineSettings(program, settings, configuration.origin.errorLog)
+    const { engine, settings, log } = configuration.current
+    const { shutdownTimeoutMs } = engine
     this.#seat.stop(graceful, shutdownTimeoutMs, () => {
       removePidFile(settings.pidPath)
       sockets.removeFiles(configuration.report)

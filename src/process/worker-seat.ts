@@ -13,6 +13,7 @@ import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
+import { giveBackWhenIdle } from './memory.ts'
 import type { ConfigSource } from './messages.ts'
 
 /** How often a worker that ends looks whether its last output has left. */
@@ -54,11 +55,15 @@ export class WorkerSeat {
   ): void {
     if (this.#listening.size === 0) {
       done(this.installNow(source, zones))
+      giveBackWhenIdle()
       return
     }
     const loading = ++this.#loading
     const outdated = (): boolean => this.#loading !== loading || this.#stopped
-    inTurns(this.#load(source, zones), outdated, (loaded) => done(this.#swap(loaded)))
+    inTurns(this.#load(source, zones), outdated, (loaded) => {
+      done(this.#swap(loaded))
+      giveBackWhenIdle()
+    })
   }
 
   #load(source: ConfigSource, zones: ReadonlyMap<string, SharedArrayBuffer>): Steps<Loaded> {

