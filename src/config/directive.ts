@@ -51,6 +51,8 @@ export interface ReadContext {
   /** Ends the reading of this directive with nginx's message; ` in FILE:LINE` is appended by the reporter. */
   fail(message: string, at?: Position, hint?: string): never
   warn(message: string, at?: Position): void
+  /** The words name a variable, which must exist in the end. */
+  uses?(variable: string): void
 }
 
 /** How the words after a directive's name become one typed value. */

@@ -17,6 +17,7 @@ import { Registry } from './registry.ts'
 import { Scope, ScopeEnv } from './scope.ts'
 import { COMMAND_LINE, type Position, type Statement } from './source.ts'
 import { Validator } from './validate.ts'
+import { VariableUses } from './variable-uses.ts'
 
 /** The part of a module that configuration needs: its name and what it declares. */
 export interface ConfigModule {
@@ -52,6 +53,7 @@ export interface Config {
   readonly source: SourceReader
   readonly prefix: string
   readonly confPrefix: string
+  readonly uses: VariableUses
 }
 
 /** Loads a configuration. Reports every mistake of the run to `diagnostics` and always returns. */
@@ -70,7 +72,8 @@ export function* loadInSteps(options: LoadOptions): Steps<Config> {
   const includer = new Includer(reader, confPrefix, registry.lateRule(options.checked === true))
   const top: Position = { file: path, line: 1, column: 1 }
   const main = new Scope('main', top, new ScopeEnv(prefix, confPrefix))
-  const validator = new Validator(registry, diagnostics, prefix, confPrefix)
+  const uses = new VariableUses()
+  const validator = new Validator(registry, diagnostics, prefix, confPrefix, uses)
   const globals = parse(options.globals ?? '', COMMAND_LINE, { parameter: true })
   yield* validator.walk(yield* includer.expand(globals), main)
   let failure: string | undefined
@@ -82,7 +85,7 @@ export function* loadInSteps(options: LoadOptions): Steps<Config> {
   }
   yield* validator.walk(statements, main)
   if (failure !== undefined) diagnostics.emerg(failure)
-  return { main, files: includer.files, snapshot, source: reader, prefix, confPrefix }
+  return { main, files: includer.files, snapshot, source: reader, prefix, confPrefix, uses }
 }
 
 function asFolder(path: string): string {

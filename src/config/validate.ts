@@ -10,6 +10,7 @@ import type { Registry } from './registry.ts'
 import type { Scope } from './scope.ts'
 import type { Position, Statement, Word } from './source.ts'
 import { suggest } from './suggest.ts'
+import { VariableUses } from './variable-uses.ts'
 
 const FAILED = Symbol('failed')
 const STATEMENTS_PER_STEP = 50
@@ -21,9 +22,17 @@ export class Validator {
   readonly #diagnostics: Diagnostics
   readonly #prefix: string
   readonly #confPrefix: string
+  readonly #uses: VariableUses
   #count = 0
 
-  constructor(registry: Registry, diagnostics: Diagnostics, prefix: string, confPrefix: string) {
+  constructor(
+    registry: Registry,
+    diagnostics: Diagnostics,
+    prefix: string,
+    confPrefix: string,
+    uses: VariableUses = new VariableUses(),
+  ) {
+    this.#uses = uses
     this.#registry = registry
     this.#diagnostics = diagnostics
     this.#prefix = prefix
@@ -197,6 +206,7 @@ export class Validator {
   }
 
   #read(args: Args<unknown>, words: readonly Word[], at: ReadContext, s: Statement): unknown {
+    this.#uses.read(words)
     try {
       return args.read(words, at)
     } catch (error) {
@@ -208,6 +218,7 @@ export class Validator {
 
   #readContext(s: Statement, context: Context): ReadContext {
     const diagnostics = this.#diagnostics
+    const uses = this.#uses
     return {
       directive: s.name,
       context,
@@ -218,6 +229,9 @@ export class Validator {
       },
       warn(message, at) {
         diagnostics.warn(message, s.end, { shown: at ?? s.name })
+      },
+      uses(variable) {
+        uses.note(context, variable, s.end)
       },
     }
   }

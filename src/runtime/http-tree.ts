@@ -4,6 +4,7 @@
  */
 import type { Config, ConfigModule } from '../config/load.ts'
 import type { Scope } from '../config/scope.ts'
+import type { VariableUses } from '../config/variable-uses.ts'
 import { findLocation } from '../http/compile/find-location.ts'
 import { type AttachContext, type HttpModule, isHttpModule } from '../http/compile/module.ts'
 import { accessSteps, afterRewrite, contentMissing, handlerStranded } from '../http/compile/phases.ts'
@@ -33,7 +34,7 @@ export function* compileHttp(
 ): Steps<HttpTree | undefined> {
   const [http] = config.main.resolve(structure).http
   if (http === undefined) return undefined
-  return yield* new HttpCompiler(http.scope as Scope, modules.filter(isHttpModule), env).compile()
+  return yield* new HttpCompiler(http.scope as Scope, modules.filter(isHttpModule), env, config.uses).compile()
 }
 
 /** Contexts whose blocks belong to the location tree. */
@@ -45,10 +46,10 @@ class HttpCompiler {
   readonly #builder: TreeBuilder<Request>
   readonly #facts: CheckedFacts | undefined
 
-  constructor(scope: Scope, modules: readonly HttpModule[], env: TreeEnv) {
+  constructor(scope: Scope, modules: readonly HttpModule[], env: TreeEnv, uses: VariableUses) {
     this.#scope = scope
     this.#modules = modules
-    this.#builder = new TreeBuilder<Request>(env, uninitialized)
+    this.#builder = new TreeBuilder<Request>(env, uninitialized, uses.of('http'))
     this.#facts = env.facts
   }
 
@@ -78,6 +79,7 @@ class HttpCompiler {
     // Also those of blocks that are not read yet: others may name them.
     for (const { name, warns } of this.#facts?.variables ?? []) variables.settable(name, warns)
     yield* this.#declare(this.#scope)
+    if (this.#facts === undefined) this.#builder.checkUses()
     const servers: { readonly place: ServerPlace; readonly scope: Scope }[] = []
     for (const block of this.#scope.resolve(structure).server) {
       const scope = block.scope as Scope

@@ -68,9 +68,18 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   readonly #patterns = new Map<Pattern, CapturePattern>()
   readonly #afterAttach: (() => void)[] = []
   #started = false
+  /** The variables that the configuration names, in lower case, and where. */
+  readonly uses: ReadonlyMap<string, Position>
+  /** Unknown variables that were told of. */
+  readonly #reported = new Set<string>()
 
   /** `uninitialized` is what a variable is worth that `set` makes and nothing was written to. */
-  constructor(env: TreeEnv, uninitialized: (subject: Subject, name: string) => string) {
+  constructor(
+    env: TreeEnv,
+    uninitialized: (subject: Subject, name: string) => string,
+    uses: ReadonlyMap<string, Position> = new Map(),
+  ) {
+    this.uses = uses
     this.variables = new VariableTable(uninitialized)
     this.#env = env
     this.role = env.role
@@ -106,7 +115,15 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   }
 
   #unknown(name: string): void {
-    this.fail(`unknown "${name}" variable`)
+    const key = name.toLowerCase()
+    if (this.#reported.has(key)) return
+    this.#reported.add(key)
+    this.fail(`unknown "${name}" variable`, this.uses.get(key))
+  }
+
+  /** All variables are declared: reports those that are used without. */
+  checkUses(): void {
+    for (const name of this.uses.keys()) if (!this.variables.has(name)) this.#unknown(name)
   }
 
   setter(name: string): Setter<Subject> {

@@ -61,7 +61,9 @@ export const templates: Args<readonly Template[]> = {
 
 /** Reads `word` as a template, for readers with several words. */
 export function readTemplate(word: Word, at: ReadContext): Template {
-  return parseTemplate(toBinary(word.text), (message) => at.fail(message), word)
+  const template = parseTemplate(toBinary(word.text), (message) => at.fail(message), word)
+  for (const part of template.parts) if (typeof part !== 'string' && 'variable' in part) at.uses?.(part.variable)
+  return template
 }
 
 /** A template for text that is known to have no variables. */

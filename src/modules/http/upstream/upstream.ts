@@ -1,7 +1,7 @@
 /** ngx_http_upstream_module: groups of servers, and the `$upstream_*` variables that tell what was asked of them. */
 import { milliseconds, number, raw, size, text } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
-import { block, directive, directives, type ScopeView } from '../../../config/directive.ts'
+import { type BlockValue, block, directive, directives, type ScopeView } from '../../../config/directive.ts'
 import { parseNumber, parseSize } from '../../../config/units.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import { httpModule } from '../../../http/compile/module.ts'
@@ -131,7 +131,7 @@ export const upstreamModule = httpModule({
   },
   init(conf, tree) {
     noteMatches(conf, tree)
-    const made = conf.upstream.map((block) => ({ ...block, group: makeGroup(block.args, block.scope, tree) }))
+    const made = conf.upstream.map((block) => ({ ...block, group: makeGroup(block, tree) }))
     // Behind the names: they inherit servers first, whose connections are then taken over.
     const registry = tree.shared(UPSTREAMS, () => new UpstreamRegistry())
     for (const { args: name, group, at } of made) {
@@ -145,12 +145,19 @@ export const upstreamModule = httpModule({
   },
 })
 
-function makeGroup(name: string, scope: ScopeView, tree: HttpTree): PeerGroup | undefined {
+type UpstreamBlock = Pick<BlockValue<string, unknown>, 'args' | 'scope' | 'at' | 'close'>
+
+function makeGroup(block: UpstreamBlock, tree: HttpTree): PeerGroup | undefined {
+  const { args: name, scope } = block
   const conf = scope.resolve(groupDirectives)
   const found: { readonly line: ServerLine; readonly address: PeerAddress }[] = []
   const servers = conf.state?.servers ?? conf.server
   if (conf.state !== undefined && conf.server.length > 0) {
     tree.fail('"server" cannot be used together with "state"', conf.server[0]!.at)
+  }
+  if (servers.length === 0 && conf.state === undefined) {
+    tree.fail('no servers are inside upstream', block.close)
+    return undefined
   }
   const names = servers.filter((line) => line.resolve)
   for (const line of servers) {
@@ -170,7 +177,7 @@ function makeGroup(name: string, scope: ScopeView, tree: HttpTree): PeerGroup | 
   const primaries = peers.filter((p) => !p.backup).map((p) => p.peer)
   const backups = peers.filter((p) => p.backup).map((p) => p.peer)
   if (primaries.length === 0 && names.every((line) => line.backup) && conf.state === undefined) {
-    tree.fail('no servers are inside upstream', scope.at)
+    tree.fail(`no servers in upstream "${name}" in ${block.at.file}:${block.at.line}`)
     return undefined
   }
   const method = methodOf(scope, tree)
