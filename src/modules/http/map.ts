@@ -94,8 +94,8 @@ function* declareMap({ args, entries, drop, close }: MapBlock, tree: HttpTree): 
     if (index % ENTRIES_PER_STEP === 0) yield
     map.add(one, tree)
   }
-  drop()
   tree.variables.computed(args.variable, (r) => map.value(r), has('volatile'))
+  drop()
   tree.afterAttach(() => map.compile(args.source, tree))
 }
 
