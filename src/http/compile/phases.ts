@@ -3,6 +3,7 @@
 import { ALERT } from '../../log/error-log.ts'
 import type { Step } from '../request/plan.ts'
 import type { Request } from '../request/request.ts'
+import { defineMark } from '../request/slots.ts'
 import { ALLOWED, NEXT, type Verdict } from '../request/verdict.ts'
 import { filePath } from '../response/file-path.ts'
 import { challenge } from './auth-delay.ts'
@@ -41,25 +42,27 @@ function mustPass(r: Request, step: Step): Verdict {
   return asksForCredentials(verdict) ? challenge(r, verdict) : verdict
 }
 
-/** The request's `access` is 0 while undecided, ALLOWED, or the status of the last refusal. */
+/** What `satisfy any` has found so far: 0 while undecided, ALLOWED, or the status of the last refusal. */
+const FOUND = defineMark(407)
+
 function mayPass(r: Request, step: Step): Verdict {
-  if (r.access === ALLOWED || r !== r.main) return NEXT
+  if (r.mark(FOUND) === ALLOWED || r !== r.main) return NEXT
   const verdict = step.run(r, step.conf as never)
   if (verdict === ALLOWED) {
-    r.access = ALLOWED
+    r.setMark(FOUND, ALLOWED)
     r.out.remove('www-authenticate')
     r.out.remove('proxy-authenticate')
     return NEXT
   }
   if (!asksForCredentials(verdict) && verdict !== 403) return verdict
   // A challenge says more than a refusal.
-  if (!asksForCredentials(r.access)) r.access = verdict
+  if (!asksForCredentials(r.mark(FOUND))) r.setMark(FOUND, verdict)
   return NEXT
 }
 
 function decideAny(r: Request): Verdict {
-  const { access } = r
-  r.access = 0
+  const access = r.mark(FOUND)
+  r.setMark(FOUND, 0)
   if (access === 0 || access === ALLOWED) return NEXT
   if (access === 403) r.logError(LOG_ERROR, 'access forbidden by rule')
   return asksForCredentials(access) ? challenge(r, access) : access

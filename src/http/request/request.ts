@@ -103,8 +103,6 @@ export class Request implements LogContext {
   /** An error page is being served: the status that caused it (nginx's err_status). */
   errorStatus = 0
   inErrorPage = false
-  /** What `satisfy any` has found so far. */
-  access = 0
   requestBody: RequestBody | undefined
   /** The head could not be understood: there is no method or URI to speak of. */
   malformed = false
@@ -192,7 +190,6 @@ export class Request implements LogContext {
     this.captures = undefined
     this.errorStatus = 0
     this.inErrorPage = false
-    this.access = 0
     this.requestBody = undefined
     this.malformed = false
     this.headSent = false
