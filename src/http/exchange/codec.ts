@@ -51,6 +51,8 @@ export interface Codec {
   readonly headBytes?: number
   /** The back end said that it has not worked on the request: it may be sent again, whatever it is. */
   readonly refused?: boolean
+  /** The back end has left HTTP without being asked to: nobody who asked for that reads pages. */
+  readonly left?: boolean
   /** With this response the connection becomes a tunnel, as the client has asked. */
   readonly upgraded: boolean
 

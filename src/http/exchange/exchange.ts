@@ -354,6 +354,8 @@ export class Exchange
         return this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
       case HEAD_INVALID:
         this.#logHead(this.#refusedBeforeWork ? INFO : LOG_ERROR, codec.problem)
+        // nginx passes such a 101 on, without a body.
+        if (codec.left === true) this.r.withoutPage = true
         return this.#fail(INVALID_HEADER)
       default:
         if (this.#onHead() && head.more) this.#body(head.buffer, head.at, head.end)

@@ -117,7 +117,7 @@ function sendStatus(r: Request, status: number): void {
   if (SENT_AS_400.has(status)) r.errorStatus = 400
   // A broken body changes nothing but that the connection ends.
   r.discardBody()
-  if (page === undefined) {
+  if (page === undefined || r.withoutPage) {
     out.contentLength = status === 204 || status === 304 ? -1 : 0
     r.sendHead()
     r.body.write(NO_BYTES, LAST)

@@ -81,6 +81,8 @@ export class Request implements LogContext {
   expectContinue = false
   keepAlive = false
   headerOnly = false
+  /** An error is answered by its status alone, unless `error_page` has something for it. */
+  withoutPage = false
   /** Bytes of head and body that came, for `$request_length`. */
   requestLength = 0
   /** `$request_uri` may be passed to a back end as it came: nothing rewrote it. */
@@ -177,6 +179,7 @@ export class Request implements LogContext {
     this.expectContinue = false
     this.keepAlive = false
     this.headerOnly = false
+    this.withoutPage = false
     this.requestLength = 0
     this.uriUnchanged = true
     this.locationValid = true

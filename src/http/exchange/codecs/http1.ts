@@ -58,6 +58,9 @@ class Http1Codec implements Codec, ChunkSink {
   get contentLength(): number {
     return this.#parser.contentLength
   }
+  get left(): boolean {
+    return this.#parser.status === 101 && !this.upgraded
+  }
   get upgraded(): boolean {
     return this.#parser.status === 101 && this.#upgradeWanted && asksUpgrade(this.#sent)
   }
@@ -94,7 +97,7 @@ class Http1Codec implements Codec, ChunkSink {
     const { status } = parser
     if (status >= 200) this.#frame(status)
     else if (status !== 101) return this.#interim()
-    else if (!this.upgraded) return this.#refuse('upstream sent unexpected status "101"')
+    else if (this.left) return this.#refuse('upstream sent unexpected status "101"')
     return HEAD_DONE
   }
 
