@@ -31,6 +31,8 @@ export class Clock {
   seconds = 0
   /** Monotonic whole milliseconds at the last `update()`: for timers and durations. */
   monotonic = 0
+  /** An event is being dealt with, which has read the time. Between events nobody has. */
+  inEvent = false
   #source: TimeSource
   #localSecond = -1
   #local = new Date(0)
@@ -49,6 +51,11 @@ export class Clock {
   constructor(source: TimeSource = SYSTEM_TIME) {
     this.#source = source
     this.update()
+  }
+
+  /** Reads the time unless an event has: for what may run at any moment. */
+  catchUp(): void {
+    if (!this.inEvent) this.update()
   }
 
   /** Reads the time; cheap enough for once per event. */

@@ -79,6 +79,7 @@ export class ErrorLog {
   write(level: number, message: string, context?: LogContext): void {
     const forced = context?.debugConnection === true
     if (level > this.level && !forced) return
+    clock.catchUp()
     const text = escaped(level !== DEBUG && context !== undefined ? message + context.describe() : message)
     this.#toSinks(level, text, context === undefined ? 0 : context.connection, forced)
     if (this.consoleName !== '' && level <= WARN && !this.#hasStderr(level)) {

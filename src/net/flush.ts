@@ -3,6 +3,7 @@
  * Entries from the event loop into the data plane stand between `beginEvent` and `flushWires`; one that does not (a
  * promise that continues, a callback of a library) is caught by a tick of its own.
  */
+import { clock } from '../lib/clock.ts'
 
 /** What has output waiting for the end of the event. */
 export interface Corked {
@@ -19,12 +20,11 @@ const NOTHING: Corked = { flush() {} }
 const waiting: Corked[] = []
 let waitingCount = 0
 const jobs: Later[] = []
-let inEvent = false
 let scheduled = false
 
 /** Marks the start of an event whose end will call `flushWires`. */
 export function beginEvent(): void {
-  inEvent = true
+  clock.inEvent = true
 }
 
 /** Remembers `wire` for the flush at the end of this event; the wire calls it once per event. */
@@ -40,7 +40,7 @@ export function postpone(job: Later): void {
 }
 
 function schedule(): void {
-  if (inEvent || scheduled) return
+  if (clock.inEvent || scheduled) return
   scheduled = true
   process.nextTick(flushScheduled)
 }
@@ -58,7 +58,7 @@ export function flushWires(): void {
     if (jobs.length > 0) runJobs()
   }
   waitingCount = 0
-  inEvent = false
+  clock.inEvent = false
 }
 
 /** Jobs may postpone others: they run in this round. */

@@ -124,7 +124,7 @@ export class WorkerSeat {
       return
     }
     this.#runtime.stop(graceful, closed)
-    if (graceful && timeoutMs > 0) setTimeout(() => this.stop(false, 0, done), timeoutMs)
+    if (graceful && timeoutMs > 0) setTimeout(() => this.#runtime?.cutOff(), timeoutMs)
   }
 
   #end(done: () => void): void {

@@ -42,6 +42,8 @@ export class WorkerRuntime {
   /** Clients that everything is logged about. */
   #debugged: readonly Cidr[] = []
   #done: (() => void) | undefined
+  /** Connections were closed without regard to what was under way. */
+  #forced = false
 
   constructor(env: WorkerEnv) {
     this.#env = env
@@ -133,10 +135,28 @@ export class WorkerRuntime {
   stop(graceful: boolean, done: () => void): void {
     this.#done = done
     for (const key of [...this.#seats.keys()]) this.unlisten(key)
-    if (!graceful) {
-      for (const listener of [...this.#leaving]) for (const connection of [...listener.connections]) connection.close()
-    }
+    if (!graceful) this.#closeAll(false)
     this.#checkDone()
+  }
+
+  /** A graceful stop has taken too long: ends what is under way, and the logs say so. */
+  cutOff(): void {
+    clock.update()
+    beginEvent()
+    this.#closeAll(true)
+    flushWires()
+  }
+
+  #closeAll(overdue: boolean): void {
+    this.#forced = true
+    for (const listener of [...this.#leaving]) {
+      for (const connection of [...listener.connections]) {
+        if (overdue) connection.cutOff()
+        connection.close()
+        // Copies of its requests are not waited for either.
+        connection.close()
+      }
+    }
   }
 
   #emptied(listener: HttpListener): void {
@@ -144,11 +164,18 @@ export class WorkerRuntime {
     this.#checkDone()
   }
 
+  /** Whoever is counted when nobody is there any more was forgotten somewhere. */
+  #checkCounts(): void {
+    const left = connectionCounters.ownUnderWay
+    if (left !== 0) this.#env.log.write(ALERT, `${left} connections or requests are counted and none is open`)
+  }
+
   #checkDone(): void {
     if (this.#leaving.size > 0) return
     const done = this.#done
     if (done === undefined) return
     this.#done = undefined
+    if (!this.#forced) this.#checkCounts()
     for (const run of this.#program?.http?.builder.exitHooks ?? []) run()
     done()
   }

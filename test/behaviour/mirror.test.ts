@@ -97,3 +97,43 @@ test('post_action visits a named location', async () => {
   await server.until('the visit', () => seen.length === 1)
   assert.deepEqual(seen, ['GET /named?x /named?x '])
 })
+
+test('a slow copy does not hold the next requests of the connection', async () => {
+  seen = []
+  const held: (() => void)[] = []
+  hold = (go) => {
+    held.push(go)
+  }
+  const before = server.accessLog().length
+  {
+    using client = await server.connect()
+    for (let n = 1; n <= 3; n++) {
+      client.write(`POST /page?${n} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nb${n}`)
+      await server.until('the answer', () => client.received.split('</html>').length === n + 1)
+      await server.until('the copy', () => held.length === n)
+    }
+    assert.equal(server.accessLog().slice(before), '/page 405\n'.repeat(3))
+    client.write('GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    assert.match(await client.rest(), /slow$/)
+    await server.until('the last copy', () => held.length === 4)
+  }
+  hold = undefined
+  for (const go of held) go()
+  assert.deepEqual(seen.slice(0, 3), ['POST /copy?1 /page?1 b1', 'POST /copy?2 /page?2 b2', 'POST /copy?3 /page?3 b3'])
+})
+
+test('copies beyond a number are waited for', async () => {
+  const held: (() => void)[] = []
+  hold = (go) => {
+    held.push(go)
+  }
+  using client = await server.connect()
+  client.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20))
+  await server.until('the copies', () => held.length === 17)
+  const answers = () => client.received.split('\r\n\r\nslow').length - 1
+  await server.until('the answers', () => answers() === 17)
+  for (const go of held.splice(0)) go()
+  await server.until('all answers', () => answers() === 20)
+  hold = undefined
+  for (const go of held) go()
+})

@@ -21,6 +21,8 @@ const VIADUCT = fileURLToPath(new URL('../../bin/viaduct', import.meta.url))
 const POLL_MS = 5
 const START_TIMEOUT_MS = 15000
 const STOP_TIMEOUT_MS = 10000
+/** A graceful stop takes no longer when nobody is there: HTTP/2 connections linger for at most 5 s. */
+const QUICK_STOP_MS = 8000
 const WAIT_TIMEOUT_MS = 10000
 /** How much of an error log a failure shows. */
 const LOG_SHOWN_MAX = 3000
@@ -36,6 +38,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The test provokes `[alert]` lines; otherwise one fails the test when the server is disposed of. */
   readonly alerts?: boolean
+  /** Why clients, back ends or requests are still there when the test ends: then the server is not made to end gracefully. */
+  readonly busyAtEnd?: string
   /** Run with the folder as current directory. */
   readonly cwd?: boolean
   /** Run as this user; only when the tests run as root. */
@@ -256,13 +260,30 @@ export class Server {
     return this.ended
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const killer = setTimeout(() => this.child.kill('SIGKILL'), STOP_TIMEOUT_MS)
-    await this.stop('SIGTERM')
+  /** Lets the server end gracefully, which must not take long once all its clients are gone; otherwise tells why not. */
+  async #stopQuickly(): Promise<string | undefined> {
+    const slow = this.#options.busyAtEnd !== undefined
+    let late: string | undefined
+    const ender = setTimeout(
+      () => {
+        if (!slow) late = `the server did not end in ${QUICK_STOP_MS} ms\n${tail(this.errorLog())}`
+        if (isAlive(this.pid)) process.kill(this.pid, 'SIGTERM')
+      },
+      slow ? 0 : QUICK_STOP_MS,
+    )
+    const killer = setTimeout(() => this.child.kill('SIGKILL'), QUICK_STOP_MS + STOP_TIMEOUT_MS)
+    await this.stop('SIGQUIT')
+    clearTimeout(ender)
     clearTimeout(killer)
+    return late
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const late = await this.#stopQuickly()
     const alert = /^.*\[alert\].*$/m.exec(this.errorLog())?.[0]
     if (process.env['KEEP_TEST_DIRS'] === undefined) this.prefix.remove()
     if (alert !== undefined && !this.#options.alerts) throw new Error(`the server logged: ${alert}`)
+    if (late !== undefined) throw new Error(late)
   }
 }
 

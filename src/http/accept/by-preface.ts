@@ -96,6 +96,10 @@ class ByPreface implements WireOwner, TimerOwner, HttpConnection {
     this.close()
   }
 
+  cutOff(): void {
+    this.close()
+  }
+
   close(): void {
     if (this.#over) return
     this.#leave()

@@ -264,6 +264,10 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     this.close()
   }
 
+  cutOff(): void {
+    this.close()
+  }
+
   close(): void {
     if (this.#state === GONE) return
     this.#leave()

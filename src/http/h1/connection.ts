@@ -22,7 +22,7 @@ import { debugEnd } from '../request/debug-log.ts'
 import type { ServerConf } from '../request/location.ts'
 import { logRequest } from '../request/log-request.ts'
 import { Request } from '../request/request.ts'
-import type { ClientConnection } from '../server/client-connection.ts'
+import { type ClientConnection, CUT_OFF } from '../server/client-connection.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
 import { type Reusable, reusableConnections } from '../server/reusable.ts'
@@ -49,16 +49,19 @@ const LINGERING_TIMEOUT = 5
 const CONTINUE = 100
 /** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
 const EARLY_BYTES_MAX = 65536
+/** Beyond, the connection waits for the copies of its requests, as nginx does for each. */
+const LEFT_BEHIND_MAX = 16
 
 const LOG_ERROR = 4
+const LOG_WARN = 5
 const LOG_INFO = 7
 
 export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner, OpenHost, ClientConnection {
   readonly client: Client
   readonly wire: Wire
   readonly listener: HttpListener
-  readonly #parser: RequestParser
-  readonly #request: Request
+  #parser: RequestParser
+  #request: Request
   readonly #timer = new Timer(this)
   readonly #startedMs = clock.monotonic
   countedAs = NONE
@@ -74,13 +77,15 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #paused = false
   /** True while `#consume` runs: a request that ends inside it must not start another round. */
   #consuming = false
-  readonly body: BodyReader
-  readonly #writer: ResponseWriter
+  body: BodyReader
+  #writer: ResponseWriter
   #lingerUntil = 0
   /** Where the request at hand ends cannot be told: nothing behind it is served. */
   #framingLost = false
   /** The last request asked for another protocol. */
   #upgradeAsked = false
+  /** Requests that are answered and logged, but whose copies are still under way. */
+  #leftBehind = 0
   #tunnel: Tunnel | undefined
 
   constructor(wire: Wire, listener: HttpListener, client: Client) {
@@ -294,7 +299,13 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     if (!this.body.wanted) return at
     const r = this.#request
     const stop = this.body.read(buffer, at, end)
+    // Who got the bytes may have refused them: the answer is out by now, or on its way without the body.
+    if (this.#state === LINGERING || this.#state === CLOSED) return end
     if (stop === BAD_BODY) return this.#badBody(end)
+    if (this.#state === BODY && r.requestBody!.discarded) {
+      this.#state = BUSY
+      this.#timer.purpose = 0
+    }
     if (this.#state === DRAINING && !r.keepAlive) this.#startLinger(r)
     else if (this.body.done) this.#bodyDone()
     else if (this.#state === BODY) {
@@ -310,6 +321,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       this.#next()
       return
     }
+    assert(this.#state === BODY || this.#state === BUSY, 'a body ends while its request is served')
     if (this.#state === BODY) this.#timer.purpose = 0
     this.#state = BUSY
     r.requestBody!.onEnd()
@@ -395,9 +407,42 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   /** The response is out: log, then next request, lingering or close. */
   requestEnded(r: Request): void {
+    if (r !== this.#request) return this.#copiesEnded(r)
     debugEnd(r)
     logRequest(r)
     r.cleanUp()
+    this.#goOn(r)
+  }
+
+  /** Copies of a request (mirror) need its object as long as they run: the connection goes on with another one. */
+  leaveBehind(r: Request): void {
+    if (this.#state !== BUSY || r.aborted || !this.body.done || this.#leftBehind >= LEFT_BEHIND_MAX) return
+    debugEnd(r)
+    logRequest(r)
+    this.#leftBehind++
+    const parser = new RequestParser(this.#parser.limits)
+    const next = new Request(this)
+    next.headers = parser.headers
+    next.facts = parser.facts
+    next.server = r.server
+    next.location = r.location
+    next.keepAlive = r.keepAlive
+    this.#parser = parser
+    this.#request = next
+    this.body = new BodyReader(next)
+    this.#writer = new ResponseWriter(next, this.wire, this)
+    this.#goOn(next)
+  }
+
+  #copiesEnded(r: Request): void {
+    r.cleanUp()
+    this.#leftBehind--
+    assert(this.#leftBehind >= 0, 'who was left behind ends once')
+    if (this.#leftBehind === 0 && this.#state === CLOSED) this.listener.closed(this)
+  }
+
+  /** The response is out: what comes next? */
+  #goOn(r: Request): void {
     if (this.#state === CLOSED || this.#state === TUNNEL) return
     if (r.aborted) return this.close()
     if (!this.body.done) return this.#bodyLeft(r)
@@ -511,8 +556,16 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#closeWith(499)
   }
 
+  cutOff(): void {
+    const state = this.#state
+    if (state === BUSY || state === BODY || state === TUNNEL) this.#request.logError(LOG_WARN, CUT_OFF)
+    // As in nginx such a request has no status unless it was answered.
+    this.#closeWith(0)
+  }
+
   #closeWith(status: number): void {
-    if (this.#state === CLOSED) return
+    // Whoever asks twice does not wait for copies either.
+    if (this.#state === CLOSED) return this.listener.closed(this)
     const state = this.#state
     this.#over()
     this.wire.destroy()
@@ -524,7 +577,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     assert(this.#state !== CLOSED, 'a connection ends once')
     this.#state = CLOSED
     cancelTimer(this.#timer)
-    this.listener.closed(this)
+    if (this.#leftBehind === 0) this.listener.closed(this)
+    else reusableConnections.remove(this)
   }
 
   #tellRequest(state: number, status: number): void {

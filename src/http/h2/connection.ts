@@ -630,6 +630,11 @@ export class H2Connection
     this.wire.destroy()
   }
 
+  cutOff(): void {
+    for (const stream of [...(this.#streams?.values() ?? [])]) stream.cutOff()
+    this.close()
+  }
+
   onEnd(): void {
     if (!this.lost && (this.open > 0 || this.#reader.incomplete)) this.logInfo('client prematurely closed connection')
     this.close()

@@ -18,6 +18,7 @@ import type { Client } from '../request/client.ts'
 import { debugEnd } from '../request/debug-log.ts'
 import { logRequest } from '../request/log-request.ts'
 import { Request } from '../request/request.ts'
+import { CUT_OFF } from '../server/client-connection.ts'
 import { connectionCounters, NONE, WRITING } from '../server/connection-counters.ts'
 import { BodyIntake, TAKEN, TOO_LONG } from './body-intake.ts'
 import { RANK_DEFAULT, SHARE_DEFAULT } from './priorities.ts'
@@ -46,6 +47,7 @@ const COPIED_MAX = 4096
 const BODY_TIMEOUT = 1
 const SEND_TIMEOUT = 2
 
+const LOG_WARN = 5
 const LOG_INFO = 7
 
 /** What a stream needs of its connection. */
@@ -480,6 +482,13 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
 
   abortRequest(r: Request): void {
     r.abort(r.out.status === 0 ? 499 : r.out.status)
+  }
+
+  /** The worker cannot wait for the request to end. */
+  cutOff(): void {
+    this.request.logError(LOG_WARN, CUT_OFF)
+    this.#reset = this.#closed = true
+    if (this.#tunnel === undefined && !this.#lingers) this.request.abort(0)
   }
 
   /** The client has reset the stream, or is gone. */

@@ -25,6 +25,8 @@ export interface Carrier {
   resumeBody(): void
   /** The response is complete (or given up): log it, then serve what comes next. */
   requestEnded(r: Request): void
+  /** The response is complete, and only copies of the request are under way: the carrier need not wait for `requestEnded`. */
+  leaveBehind?(r: Request): void
   /** Ends the connection (or the stream) without another byte: status 444, or a body that cannot be completed. */
   abortRequest(r: Request): void
   /** Answers a status in a way of its own; false: as usual. */

@@ -145,6 +145,8 @@ export class Request implements LogContext {
   subrequests = 0
   /** Those among them that may outlast the response; the request is not over before they are. */
   background = 0
+  /** Those among them whose outcome nobody is told, so that the next request need not wait for them. */
+  copies = 0
 
   /** `parent` makes a subrequest, which has its variables and its client in common with it. */
   constructor(carrier: Carrier, parent?: Request) {
@@ -211,6 +213,7 @@ export class Request implements LogContext {
     this.headPaced = false
     this.subrequests = 0
     this.background = 0
+    this.copies = 0
     this.startMs = 0
     this.startMonotonic = 0
   }
@@ -464,6 +467,7 @@ export class Request implements LogContext {
     this.producer = undefined
     if (this.main === this) this.#runEndSteps()
     if (this.background === 0) this.carrier.requestEnded(this)
+    else if (this.background === this.copies) this.carrier.leaveBehind?.(this)
   }
 
   #runEndSteps(): void {

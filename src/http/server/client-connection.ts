@@ -12,6 +12,11 @@ export interface ClientConnection extends Reusable {
   readonly idle: boolean
   /** Closes at once; requests under way are told. */
   close(): void
+  /** The worker cannot wait any longer: as `close`, and the logs say of each request under way that it was cut off. */
+  cutOff(): void
   /** The worker or the address goes: ends when the work under way is done. Bytes and requests already sent are served. */
   shutDown(): void
 }
+
+/** What is logged of a request that `cutOff` ends. */
+export const CUT_OFF = 'request is cut off because worker_shutdown_timeout is over'

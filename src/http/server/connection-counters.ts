@@ -78,6 +78,12 @@ class ConnectionCounters {
     return this.#row[ACTIVE]!
   }
 
+  /** Connections and requests of this worker under any heading: 0 when there are none. */
+  get ownUnderWay(): number {
+    const row = this.#row
+    return Math.abs(row[ACTIVE]!) + Math.abs(row[WAITING]!) + Math.abs(row[READING]!) + Math.abs(row[WRITING]!)
+  }
+
   /** Sums over all workers. */
   get accepted(): number {
     return this.#sum(ACCEPTED)

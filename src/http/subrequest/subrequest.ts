@@ -43,6 +43,7 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
   /** The named location (with its `@`) that answers, in place of the one that the URI leads to. */
   named = ''
   #background = false
+  #copy = false
   #mainOver = false
 
   constructor(parent: Request, uri: string, args: string, owner: SubrequestOwner | undefined) {
@@ -85,12 +86,18 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
     this.#background = value
   }
 
+  /** A background subrequest that not even the next request of the connection waits for. */
+  set copy(value: boolean) {
+    this.#background = this.#copy = value
+  }
+
   /** Has the subrequest run; false when there are too many. Called once. */
   start(): boolean {
     const { main } = this.r
     if (!this.#allowed()) return false
     main.subrequests++
     if (this.#background) main.background++
+    if (this.#copy) main.copies++
     main.hold(this)
     postpone(this)
     return true
@@ -184,6 +191,7 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
     r.requestBody = undefined
     r.cleanUp()
     main.subrequests--
+    if (this.#copy) main.copies--
     if (this.#background) main.backgroundEnded()
   }
 

@@ -1,4 +1,7 @@
-/** ngx_http_mirror_module: sends a copy of each request elsewhere, and does not care for the answer. */
+/**
+ * ngx_http_mirror_module: sends a copy of each request elsewhere, and does not care for the answer. In nginx the next
+ * request of the connection waits for the copies; over HTTP/1 it does not here, up to a number of them.
+ */
 import { flag, text } from '../../config/args.ts'
 import { directive, directives } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
@@ -44,7 +47,7 @@ function sendCopies(r: Request, uris: readonly string[]): Verdict {
   for (let i = 0; i < uris.length; i++) {
     const copy = new Subrequest(r, uris[i]!, r.args, undefined)
     copy.headOnly = true
-    copy.background = true
+    copy.copy = true
     copy.r.method = r.method
     copy.r.methodBit = r.methodBit
     if (!copy.start()) return 500
