@@ -202,6 +202,17 @@ test('bodies of requests', async (t) => {
     assert.ok(body.endsWith('y'.repeat(200000)))
   })
 
+  await t.test('a body that comes with its head counts on the window of its request', async () => {
+    const text = 'z'.repeat(66000)
+    const { status, body } = await run.ask('/echo', {
+      method: 'POST',
+      body: text,
+      fields: [['content-length', '66000']],
+    })
+    assert.equal(status, 200)
+    assert.ok(body.endsWith(text))
+  })
+
   await t.test('a body that is too large is refused', async () => {
     const announced = await run.ask('/limited', { method: 'POST', open: true, fields: [['content-length', '11']] })
     assert.equal(announced.status, 413)

@@ -80,6 +80,8 @@ export class DataReader {
     const host = this.#host
     const { intake, id } = stream
     if (intake.ended) return host.violated(stream, STREAM_CLOSED, `DATA frame for half-closed stream ${id}`)
+    // A body that comes with its head counts on what the request will allow it, as with nginx.
+    if (size > intake.window) stream.startNow()
     if (size > intake.window) {
       const text = `received DATA frame length ${size}, available window ${intake.window}`
       stream.request.logError(LOG_INFO, `client violated flow control for stream ${id}: ${text}`)
