@@ -112,6 +112,7 @@ export class Exchange
   readonly trailers = new Trailers()
   /** The URI that the back end is asked for, for logs. */
   uri = ''
+  asked = ''
   /** Scheme, `$proxy_host`, `$proxy_port` and URI of `proxy_pass`, which may come from variables. */
   scheme = ''
   tls: TlsTarget | undefined
@@ -131,7 +132,7 @@ export class Exchange
     this.#requestSent = false
     this.#headReader.begin()
     this.#inputEnd = 0
-    this.uri = ''
+    this.uri = this.asked = ''
     this.scheme = conf.scheme
     this.tls = undefined
     this.#search.begin()
@@ -231,7 +232,7 @@ export class Exchange
     if (peer === undefined) return false
     const { attempt } = this.#search
     if (conf.perServer) this.#head = conf.request(r, this)
-    r.upstreamAddress = this.scheme + peer.address.name + this.uri
+    this.asked = this.scheme + peer.address.name + this.uri
     this.trailers.reset()
     this.codec.begin(r, this.#head, conf.transport.buffer_size)
     this.#headReader.begin()
@@ -278,7 +279,7 @@ export class Exchange
 
   #noPeer(why: string): Verdict {
     if (!this.#search.denied) {
-      this.r.upstreamAddress = this.scheme + this.#search.group.name + this.uri
+      this.asked = this.scheme + this.#search.group.name + this.uri
       this.#search.failWithout(this.r, `${why} while connecting to upstream`)
     }
     this.#state = FINISHED

@@ -37,6 +37,7 @@ export function standInRequest(location: LocationConf, uri: string, known: Known
 
 class StandInConversation implements Conversation {
   readonly attempts = new Attempts()
+  readonly asked = ''
   readonly responseFields: HeaderTable | undefined
   readonly responseTrailers = ''
   readonly targetHost: string

@@ -9,6 +9,8 @@ import type { Attempts } from './attempts.ts'
 /** From the first attempt until the request is logged. */
 export interface Conversation {
   readonly attempts: Attempts
+  /** Who is being asked, for error messages: `http://127.0.0.1:8000/x`; empty before the first attempt. */
+  readonly asked: string
   /** Fields of the last response; undefined when there was none. */
   readonly responseFields: HeaderTable | undefined
   /** The trailer section that followed it, in lines as they came. */

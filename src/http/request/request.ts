@@ -115,8 +115,6 @@ export class Request implements LogContext {
   /** Filters that the header filters asked for, to be put in front of the carrier's sink. */
   readonly #bodyFilters: ((next: BodySink) => BodySink)[] = []
   producer: Producer | undefined
-  /** The back end being asked, for error messages: `http://127.0.0.1:8000/x`. */
-  upstreamAddress = ''
   /** The conversation with the back ends, from the first attempt until the request is logged. */
   conversation: Conversation | undefined
   ended = false
@@ -199,7 +197,6 @@ export class Request implements LogContext {
     this.malformed = false
     this.headSent = false
     this.producer = undefined
-    this.upstreamAddress = ''
     this.conversation = undefined
     this.ended = false
     this.aborted = false
@@ -616,7 +613,8 @@ export class Request implements LogContext {
     let text = `, client: ${this.client.address}, server: ${this.server.name}`
     if (this.requestLine !== '') text += `, request: "${this.requestLine}"`
     if (this.main !== this) text += `, subrequest: "${this.uri}"`
-    if (this.upstreamAddress !== '') text += `, upstream: "${this.upstreamAddress}"`
+    const asked = this.conversation?.asked ?? ''
+    if (asked !== '') text += `, upstream: "${asked}"`
     const host = this.facts.hostIndex >= 0 ? this.headers.value(this.facts.hostIndex) : ''
     if (host !== '') text += `, host: "${host}"`
     const referer = this.headers.valueOf(REFERER, 'referer')
