@@ -1,7 +1,16 @@
 /** Clients that make the server answer and never read: what waits for them has a limit, and those who read reach none. */
 import assert from 'node:assert/strict'
+import net from 'node:net'
 import { test } from 'node:test'
-import { DATA, END_HEADERS, frameHead, HEADERS, PING, WINDOW_UPDATE } from '../../src/http/h2/wire/frames.ts'
+import {
+  DATA,
+  END_HEADERS,
+  frameHead,
+  HEADERS,
+  PING,
+  settingsFrame,
+  WINDOW_UPDATE,
+} from '../../src/http/h2/wire/frames.ts'
 import { blockOf, H2Client, requestFields } from '../harness/h2-client.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
@@ -61,4 +70,40 @@ test('the same from a client that reads is no flood', async () => {
   }
   assert.ok(!client.ended)
   assert.doesNotMatch(server.errorLog(), UNREAD)
+})
+
+test('a back end that does not read', async () => {
+  const backEnd = net.createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      socket.pause()
+      socket.write(Buffer.from(`${settingsFrame([])}${frameHead(1, HEADERS, END_HEADERS, 1)}\x88`, 'latin1'))
+      const bytes = Buffer.from((small + ping).repeat(700), 'latin1')
+      const more = (): void => {
+        while (!socket.destroyed && socket.bytesWritten < POURED_MAX) if (!socket.write(bytes)) return
+      }
+      socket.on('drain', more)
+      more()
+    })
+  })
+  await new Promise<void>((resolve) => backEnd.listen(0, '127.0.0.1', resolve))
+  const { port } = backEnd.address() as net.AddressInfo
+  await using server = await startViaduct(`
+    error_log error.log info;
+    http {
+      server {
+        listen 127.0.0.1:%%PORT_0%%; proxy_buffering off;
+        location / { proxy_http_version 2; proxy_pass http://127.0.0.1:${port}; }
+      }
+    }`)
+  using client = await server.connect()
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  client.socket.on('data', () => {
+    client.received = ''
+  })
+  try {
+    await server.logged(/upstream does not read what it makes us answer/)
+  } finally {
+    backEnd.close()
+  }
 })

@@ -61,6 +61,7 @@ import {
 } from '../../h2/wire/frames.ts'
 import { HeaderBlock } from '../../h2/wire/header-block.ts'
 import { type FieldReceiver, HpackDecoder } from '../../h2/wire/hpack-decoder.ts'
+import { OwedBytes } from '../../h2/wire/owed-bytes.ts'
 import { H2Stream, STREAM_WINDOW, type StreamSession } from './stream.ts'
 
 const STREAM_ID_MAX = 0x7fffffff
@@ -122,6 +123,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   #doubted = false
   #pinged = false
   #controlFrames = 0
+  readonly #owed = new OwedBytes()
   #lastReadMs = clock.monotonic
   readonly #block = new HeaderBlock()
   // The DATA frame being received.
@@ -494,9 +496,8 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
         return this.#fail(text, FLOW_CONTROL_ERROR)
       }
     }
-    this.connection.wire.write(SETTINGS_ACK)
     this.#unblock()
-    return true
+    return this.#answer(SETTINGS_ACK)
   }
 
   /** Connections that are opened later begin with it. */
@@ -522,8 +523,15 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     if (++this.#controlFrames > CONTROL_FRAMES_MAX) {
       return this.#fail('upstream sent too many ping frames', PROTOCOL_ERROR)
     }
-    this.connection.wire.write(pingAck(buffer.latin1Slice(start, end)))
-    return true
+    return this.#answer(pingAck(buffer.latin1Slice(start, end)))
+  }
+
+  /** Says what the back end asks for; false: it leaves too much of that unread. */
+  #answer(frame: string): boolean {
+    const { wire } = this.connection
+    wire.write(frame)
+    this.#owed.add(wire, frame.length)
+    return !this.#owed.excessive || this.#fail('upstream does not read what it makes us answer', PROTOCOL_ERROR)
   }
 
   #onWindowUpdate(id: number, count: number): boolean {
