@@ -1,5 +1,6 @@
 /** Opens stream connections on Node's bare handles: to an address or a socket file, from a local address if need be. */
 import { getSystemErrorName } from 'node:util'
+import { noteShortage } from './descriptors.ts'
 import type { StreamHandle } from './handle-wire.ts'
 import type { SystemCall, WireFailure } from './wire-failure.ts'
 
@@ -107,6 +108,7 @@ function failed(owner: ConnectOwner, failure: WireFailure): void {
 }
 
 function systemFailure(call: SystemCall, errno: string, on: string): WireFailure {
+  noteShortage(errno)
   if (NO_SOCKET.has(errno)) return { kind: 'system', call: 'socket', errno, on: '' }
   return { kind: 'system', call, errno, on }
 }

@@ -34,6 +34,7 @@ interface AddressInfo {
 export interface StreamHandle {
   onread: (this: StreamHandle) => void
   wire?: HandleWire | undefined
+  readonly fd: number
   useUserBuffer(buffer: Buffer): void
   readStart(): number
   readStop(): number

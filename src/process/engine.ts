@@ -2,7 +2,7 @@
  * The engine: the one process that serves. Its main thread never touches a request; it owns what the worker threads
  * share (zones, log descriptors), gives each the configuration and its sockets, and replaces those that die.
  */
-
+import { setTimeout } from 'node:timers'
 import { errnoText } from '../lib/errno.ts'
 import { LogFiles } from '../log/log-files.ts'
 import type { BoundSocket } from '../net/listener.ts'
@@ -13,6 +13,7 @@ import { becomeUser, setPriority } from './rights.ts'
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
 import { ZoneStore } from './zone-store.ts'
 
+const WANT_AGAIN_MS = 500
 /** Deaths of worker threads before the first has served. */
 const DEATHS_MAX = 3
 
@@ -24,7 +25,9 @@ export function runEngine(): Promise<void> {
     const engine = new Engine((message) => {
       if (process.connected) process.send!(message)
     }, resolve)
-    process.on('message', (message: ToEngine, handle: unknown) => engine.receive(message, handle as BoundSocket))
+    process.on('message', (message: ToEngine, handle: unknown) =>
+      engine.receive(message, handle as BoundSocket | undefined),
+    )
     process.on('disconnect', () => engine.stop(true))
     // A terminal sends its signals to the whole group: what to do about them is the master's decision.
     for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2', 'SIGWINCH'] as const) process.on(signal, () => {})
@@ -59,14 +62,13 @@ class Engine implements SlotOwner {
     this.#open(0)
   }
 
-  receive(message: ToEngine, handle: BoundSocket): void {
+  receive(message: ToEngine, handle: BoundSocket | undefined): void {
     switch (message.type) {
       case 'configure':
         this.#configure(message)
         break
       case 'socket':
-        this.#handles.push(handle)
-        this.#slots.get(message.slot)?.post({ type: 'listen', key: message.key, fd: handle.fd })
+        this.#giveSocket(message.slot, message.key, handle)
         break
       case 'settled':
         if (message.generation === this.#current?.generation) this.#stopSurplus(this.#current.settings)
@@ -94,6 +96,9 @@ class Engine implements SlotOwner {
         break
       case 'failed':
         this.#send({ type: 'failed', generation: message.generation, errors: message.errors })
+        break
+      case 'want':
+        this.#send({ type: 'want', slot: slot.index, keys: message.keys })
         break
       case 'reopened':
         slot.reopens--
@@ -215,6 +220,16 @@ class Engine implements SlotOwner {
       zones: this.#zones.buffers,
       logs: this.#files.descriptors(),
     })
+  }
+
+  /** Without a free descriptor the message comes alone. */
+  #giveSocket(slot: number, key: string, handle: BoundSocket | undefined): void {
+    if (handle === undefined) {
+      setTimeout(() => this.#send({ type: 'want', slot, keys: [key] }), WANT_AGAIN_MS)
+      return
+    }
+    this.#handles.push(handle)
+    this.#slots.get(slot)?.post({ type: 'listen', key, fd: handle.fd })
   }
 
   #giveSockets(slot: WorkerSlot, keys: readonly string[]): void {

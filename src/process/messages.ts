@@ -89,5 +89,7 @@ export type FromWorker =
   | { readonly type: 'installed'; readonly generation: number }
   | { readonly type: 'failed'; readonly generation: number; readonly errors: readonly string[] }
   | { readonly type: 'listening'; readonly key: string }
+  /** Accepting rested for want of descriptors, and may go on. */
+  | { readonly type: 'want'; readonly keys: readonly string[] }
   | { readonly type: 'reopened' }
   | { readonly type: 'stopped' }

@@ -29,7 +29,12 @@ export class SingleProcess {
 
   constructor(options: SingleOptions) {
     this.#options = options
-    this.#seat = new WorkerSeat({ id: 0, modules: options.configuration.modules, files: this.#files })
+    this.#seat = new WorkerSeat({
+      id: 0,
+      modules: options.configuration.modules,
+      files: this.#files,
+      wantSockets: undefined,
+    })
     process.title = 'viaduct'
   }
 

@@ -24,6 +24,8 @@ export interface SeatOptions {
   readonly id: number
   readonly modules: readonly ConfigModule[]
   readonly files: LogFiles
+  /** Asks for the sockets of addresses once more; undefined where the seat's sockets are the only ones. */
+  readonly wantSockets: ((keys: readonly string[]) => void) | undefined
 }
 
 /** A worker. `install` comes first; then sockets may come, and further installs. */
@@ -84,8 +86,9 @@ export class WorkerSeat {
       return diagnostics.all.filter((found) => found.level === 'emerg').map(formatMessage)
     }
     this.#log = log
-    const { id: workerId } = this.#options
-    this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax: connectionsMaxOf(program.config) })
+    const { id: workerId, wantSockets } = this.#options
+    const connectionsMax = connectionsMaxOf(program.config)
+    this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax, wantSockets })
     this.#runtime.install(program)
     const keys = new Set(program.listens.map((listen) => listen.key))
     for (const key of this.#listening) {
@@ -98,7 +101,7 @@ export class WorkerSeat {
 
   /** Accepts on a descriptor from now on; it belongs to this worker. */
   listen(key: string, fd: number): void {
-    if (this.#stopped || this.#listening.has(key)) return
+    if (this.#stopped || (this.#listening.has(key) && !this.#runtime!.isResting(key))) return
     this.#listening.add(key)
     this.#runtime!.listen(key, fd)
   }

@@ -23,8 +23,9 @@ assert(parentPort !== null, 'this file runs as a worker thread')
 const port = parentPort
 noteHoldingsIn((workerData as WorkerData).holdings)
 const files = new LogFiles()
-const seat = new WorkerSeat({ id: (workerData as WorkerData).slot, modules, files })
 const send = (message: FromWorker): void => port.postMessage(message)
+const wantSockets = (keys: readonly string[]): void => send({ type: 'want', keys })
+const seat = new WorkerSeat({ id: (workerData as WorkerData).slot, modules, files, wantSockets })
 
 port.on('message', (message: ToWorker) => {
   switch (message.type) {

@@ -2,7 +2,8 @@
  * One worker's serving side: the current program, its listeners and its connections. A reload swaps the virtual servers
  * under the listeners; connections, pools and requests under way stay.
  */
-
+import { clearTimeout, setTimeout } from 'node:timers'
+import { getSystemErrorName } from 'node:util'
 import { acceptClient } from '../http/accept/front.ts'
 import type { Client } from '../http/request/client.ts'
 import { connectionCounters } from '../http/server/connection-counters.ts'
@@ -10,9 +11,11 @@ import { HttpListener } from '../http/server/listener.ts'
 import { reusableConnections } from '../http/server/reusable.ts'
 import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
+import { errnoText } from '../lib/errno.ts'
 import { parseIp } from '../lib/ip.ts'
 import { ALERT, CRIT, type ErrorLog } from '../log/error-log.ts'
 import { debugAddresses } from '../modules/core/events.ts'
+import { descriptorsMax, nextDescriptor, watchShortage } from '../net/descriptors.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { HandleWire, type StreamHandle } from '../net/handle-wire.ts'
 import { Listener } from '../net/listener.ts'
@@ -25,12 +28,18 @@ export interface WorkerEnv {
   readonly log: ErrorLog
   /** `worker_connections`: accepting rests while that many are open. */
   readonly connectionsMax: number
+  /** Asks for the sockets of addresses once more; undefined where accepting cannot rest. */
+  readonly wantSockets: ((keys: readonly string[]) => void) | undefined
 }
 
 interface Seat {
-  readonly socket: Listener
+  /** Undefined while accepting rests. */
+  socket: Listener | undefined
   readonly listener: HttpListener
 }
+
+/** nginx's accept_mutex_delay: when to try again after there was no descriptor left. */
+const REST_MS = 500
 
 /** Serves a program; `install` swaps to another one without closing anything. */
 export class WorkerRuntime {
@@ -44,15 +53,20 @@ export class WorkerRuntime {
   #done: (() => void) | undefined
   /** Connections were closed without regard to what was under way. */
   #forced = false
+  /** A new descriptor of this number or more is one of the last. */
+  #descriptorsMax = Number.POSITIVE_INFINITY
+  #rest: NodeJS.Timeout | undefined
 
   constructor(env: WorkerEnv) {
     this.#env = env
+    watchShortage((errno) => this.#restAccepting(errno))
   }
 
   install(program: Program): void {
     const before = this.#program
     this.#program = program
     this.#debugged = debugAddresses(program.config)
+    if (this.#env.wantSockets !== undefined) this.#descriptorsMax = descriptorsMax()
     for (const endpoint of program.http?.endpoints ?? []) {
       const seat = this.#seats.get(endpoint.spec.key)
       if (seat === undefined) continue
@@ -68,16 +82,51 @@ export class WorkerRuntime {
   listen(key: string, fd: number): void {
     const endpoint = this.#program?.http?.endpoints.find((e) => e.spec.key === key)
     if (endpoint === undefined) return
-    const listener = this.#httpListener(endpoint)
+    const listener = this.#seats.get(key)?.listener ?? this.#httpListener(endpoint)
     const socket = new Listener(
       {
         onAccept: (handle) => this.#accept(listener, handle, endpoint.soKeepalive),
-        onAcceptError: (errno) => this.#env.log.write(CRIT, `accept4() failed (${-errno})`),
+        onAcceptError: (errno) => this.#acceptFailed(errno),
       },
       fd,
       endpoint.spec.backlog,
     )
     this.#seats.set(key, { socket, listener })
+  }
+
+  /** True while the address has no socket because accepting rests. */
+  isResting(key: string): boolean {
+    return this.#seats.has(key) && this.#seats.get(key)!.socket === undefined
+  }
+
+  /**
+   * Accepts no more until there are descriptors again: who comes waits in the queue of the socket, which the master holds.
+   * Only closing our end of it makes Node's library leave the queue alone.
+   */
+  #restAccepting(errno: string): void {
+    if (this.#rest !== undefined || this.#seats.size === 0) return
+    this.#env.log.write(CRIT, `accept4() failed ${errnoText(errno)}`)
+    if (this.#env.wantSockets === undefined) return
+    for (const seat of this.#seats.values()) {
+      seat.socket?.close()
+      seat.socket = undefined
+    }
+    this.#rest = setTimeout(() => this.#tryAccepting(), REST_MS)
+  }
+
+  #acceptFailed(status: number): void {
+    const errno = getSystemErrorName(status)
+    clock.update()
+    if (errno === 'EMFILE' || errno === 'ENFILE') this.#restAccepting(errno)
+    else this.#env.log.write(ALERT, `accept4() failed ${errnoText(errno)}`)
+  }
+
+  #tryAccepting(): void {
+    this.#rest = undefined
+    this.#descriptorsMax = descriptorsMax()
+    if (nextDescriptor() < this.#descriptorsMax)
+      this.#env.wantSockets?.([...this.#seats.keys()].filter((key) => this.isResting(key)))
+    else this.#rest = setTimeout(() => this.#tryAccepting(), REST_MS)
   }
 
   #httpListener({ spec, servers, byAddress }: EndpointPlan): HttpListener {
@@ -93,6 +142,7 @@ export class WorkerRuntime {
     const { connectionsMax, log } = this.#env
     clock.update()
     beginEvent()
+    if (handle.fd >= this.#descriptorsMax) this.#restAccepting('EMFILE')
     connectionCounters.accept()
     reusableConnections.drain(connectionsMax, ownConnections, log)
     if (connectionCounters.own >= connectionsMax) {
@@ -121,7 +171,7 @@ export class WorkerRuntime {
     const seat = this.#seats.get(key)
     if (seat === undefined) return
     this.#seats.delete(key)
-    seat.socket.close()
+    seat.socket?.close()
     if (seat.listener.connections.size === 0) return
     this.#leaving.add(seat.listener)
     seat.listener.shutDown()
@@ -134,6 +184,7 @@ export class WorkerRuntime {
   /** Accepts no more; calls `done` once when the last connection is gone. Without `graceful` connections close now. */
   stop(graceful: boolean, done: () => void): void {
     this.#done = done
+    clearTimeout(this.#rest)
     for (const key of [...this.#seats.keys()]) this.unlisten(key)
     if (!graceful) this.#closeAll(false)
     this.#checkDone()

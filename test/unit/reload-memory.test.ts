@@ -50,7 +50,7 @@ test('25 reloads leave one tree', async () => {
     }
     const { facts, zones: asked, config } = load(diskReader)
     const zones = new Map(asked.map(({ name, size }) => [name, new SharedArrayBuffer(size)]))
-    const runtime = new WorkerRuntime({ workerId: 0, log: NULL_LOG, connectionsMax: 512 })
+    const runtime = new WorkerRuntime({ workerId: 0, log: NULL_LOG, connectionsMax: 512, wantSockets: undefined })
     const trees: WeakRef<object>[] = []
     const reload = (): void => {
       const program = load(snapshotReader(structuredClone(config.snapshot)), structuredClone(facts), zones)

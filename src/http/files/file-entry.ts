@@ -7,6 +7,7 @@
  */
 import type { Stats } from 'node:fs'
 import { closeOpen, openPath, readOpen, statOpen } from '../../lib/file-status.ts'
+import { noteShortage } from '../../net/descriptors.ts'
 
 /** Files up to this size are read whole and may be remembered. */
 export const CONTENT_SIZE_MAX = 262144
@@ -73,6 +74,7 @@ export class FileEntry {
 
   /** `call` is the system call that failed. */
   static failure(path: string, error: string, call: string): FileEntry {
+    noteShortage(error)
     return new FileEntry(path, undefined, error, call)
   }
 

@@ -6,6 +6,7 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, wr
 import { dirname } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { errnoText } from '../../lib/errno.ts'
+import { noteShortage } from '../../net/descriptors.ts'
 
 let serial = Math.floor(Math.random() * 1e6)
 
@@ -40,6 +41,7 @@ export class TempFile {
           mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
           continue
         }
+        noteShortage(code ?? '')
         throw error
       }
     }
