@@ -5,8 +5,8 @@
  * engine does not take the flag. Atomic groups become a lookahead and a back reference to a group of ours, so groups are
  * kept as objects until the end, when each gets its number in the JavaScript expression.
  *
- * What is accepted although it differs: a back reference to a group that took no part matches nothing here and fails in
- * PCRE; a group inside a repeated group is forgotten when its last repetition did not enter it, where PCRE remembers.
+ * What is accepted although it differs: V8 forgets a group inside a repeated group when its last repetition did not enter
+ * it, where PCRE remembers. (The matcher of bounded.ts, which runs what V8's linear engine does not take, does as PCRE.)
  */
 import { ANY_BYTE, type ByteSet, literalByte, NOT_NEWLINE, readClass, readTypeEscape } from './pcre-class.ts'
 import { Cursor, type PatternFailure } from './pcre-cursor.ts'

@@ -3,14 +3,18 @@
  * same bytes (subjects are binary strings).
  *
  * A pattern that backtracks without end would hold its whole thread. V8 can give up after 50,000 backtracks and start
- * over in its linear engine, which takes everything but lookarounds, back references and flags: hence the flag below,
- * and hence translated patterns carry none. It must be set before the first pattern runs.
+ * over in its linear engine, which takes everything but lookarounds, back references, large counts and flags: hence the
+ * flag below, and hence translated patterns carry none. It must be set before the first pattern runs. What that engine
+ * does not take is bounded in another way (bounded.ts).
  */
 import { setFlagsFromString } from 'node:v8'
 import { fromBinary, toBinary } from '../lib/bytes.ts'
+import { BoundedPattern } from './bounded.ts'
 import { type Translation, translatePattern } from './pcre-translate.ts'
 
 setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')
+// Only so that it can be asked what it takes.
+setFlagsFromString('--enable-experimental-regexp-engine')
 
 const NO_CAPTURES: readonly (string | undefined)[] = ['']
 
@@ -31,6 +35,9 @@ export class Pattern {
   captures: readonly (string | undefined)[] = NO_CAPTURES
   readonly #regexp: RegExp
   readonly #authorNumbers: readonly number[] | undefined
+  readonly #bounded: BoundedPattern | undefined
+  /** The last match took too long and was given up: whether the subject matches is not known. */
+  gaveUp = false
 
   constructor(source: string, regexp: RegExp, translation: Translation) {
     this.source = source
@@ -38,10 +45,12 @@ export class Pattern {
     this.names = translation.names
     this.#regexp = regexp
     this.#authorNumbers = translation.authorNumbers
+    this.#bounded = isLinear(translation.source) ? undefined : new BoundedPattern(translation.source)
   }
 
   /** Matches a binary string and, on success, sets `captures`. */
   exec(subject: string): boolean {
+    if (this.#bounded !== undefined && this.#isDear(subject)) return this.#execBounded(subject, true)
     if (this.captureCount === 0) return this.#regexp.test(subject)
     const found = this.#regexp.exec(subject)
     if (found === null) return false
@@ -51,7 +60,23 @@ export class Pattern {
 
   /** Tells whether a binary string matches; `captures` stay as they are. */
   test(subject: string): boolean {
+    if (this.#bounded !== undefined && this.#isDear(subject)) return this.#execBounded(subject, false)
     return this.#regexp.test(subject)
+  }
+
+  #isDear(subject: string): boolean {
+    this.gaveUp = false
+    return !this.#bounded!.isCheap(subject.length)
+  }
+
+  #execBounded(subject: string, keep: boolean): boolean {
+    const found = this.#bounded!.exec(subject)
+    this.gaveUp = found === false
+    if (found === false || found === undefined) return false
+    if (keep && this.captureCount > 0) {
+      this.captures = this.#authorNumbers === undefined ? found : this.#renumber(found, this.#authorNumbers)
+    }
+    return true
   }
 
   /** The group that has this name, or 0. */
@@ -59,7 +84,7 @@ export class Pattern {
     return name === '' ? 0 : Math.max(0, this.names.indexOf(name))
   }
 
-  #renumber(found: RegExpExecArray, authorNumbers: readonly number[]): (string | undefined)[] {
+  #renumber(found: readonly (string | undefined)[], authorNumbers: readonly number[]): (string | undefined)[] {
     const captures = new Array<string | undefined>(this.captureCount + 1).fill(undefined)
     for (let i = 0; i < authorNumbers.length; i++) {
       // Several groups may share a number (`(?|`); at most one of them took part.
@@ -78,6 +103,17 @@ export function compilePattern(text: string, options: PatternOptions, fail: (mes
   const regexp = build(translation.source)
   if (typeof regexp === 'string') fail(failureText(binary, regexp, binary.length))
   return new Pattern(text, regexp, translation)
+}
+
+/** V8's linear engine takes it: without a limit of ours no subject can take long. */
+function isLinear(source: string): boolean {
+  // tidy: runs when the configuration loads
+  try {
+    new RegExp(source, 'l')
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A pattern that V8 finds too large is the one thing that translation cannot see. */

@@ -13,6 +13,7 @@ export function findLocation(r: Request, server: ServerConf): Verdict {
   r.uriChanged = false
   r.location = server.base
   const outcome = server.locations.find(r)
+  if (r.givenUp) return NEXT
   const found = r.location
   if (found.internal && !r.internal) return 404
   if (found.limitExcept !== undefined && (found.limitExcept.methods & r.methodBit) === 0) {

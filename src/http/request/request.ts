@@ -6,8 +6,9 @@
  */
 
 import { assert } from '../../lib/assert.ts'
-import { ERROR, INFO, type LogContext } from '../../log/error-log.ts'
+import { ALERT, ERROR, INFO, type LogContext } from '../../log/error-log.ts'
 import type { CapturePattern } from '../../tree/context.ts'
+import type { Pattern } from '../../value/regex.ts'
 import type { BodySink, Producer } from '../message/body.ts'
 import { type HeaderTable, hashName } from '../message/header-table.ts'
 import { HEAD } from '../message/method.ts'
@@ -102,6 +103,8 @@ export class Request implements LogContext {
   uriChanged = false
   uriChanges = URI_CHANGES_MAX
   captures: ArrayLike<string | undefined> | undefined
+  /** A pattern took too long: see `matchGivenUp`. */
+  givenUp = false
   /** An error page is being served: the status that caused it (nginx's err_status). */
   errorStatus = 0
   inErrorPage = false
@@ -191,6 +194,7 @@ export class Request implements LogContext {
     this.uriChanged = false
     this.uriChanges = URI_CHANGES_MAX
     this.captures = undefined
+    this.givenUp = false
     this.errorStatus = 0
     this.inErrorPage = false
     this.requestBody = undefined
@@ -266,7 +270,11 @@ export class Request implements LogContext {
     while (this.#at < this.#steps.length) {
       const step = this.#steps[this.#at++]!
       const verdict = step.run(this, step.conf as never)
-      if (verdict === NEXT) continue
+      if (verdict === NEXT) {
+        if (!this.givenUp) continue
+        this.givenUp = false
+        return this.finish(500)
+      }
       if (verdict === WAIT) {
         this.#waiting = true
         return
@@ -349,10 +357,20 @@ export class Request implements LogContext {
     answerStatus(this, verdict)
   }
 
+  /** Nobody knows whether a pattern matches: nothing may be decided by that, and the request ends with 500. */
+  matchGivenUp(pattern: Pattern, subject: string): void {
+    pattern.gaveUp = false
+    this.givenUp = true
+    this.logError(ALERT, `pcre2_match() failed: -47 on "${subject}" using "${pattern.source}"`)
+  }
+
   /** Tests a pattern against `subject`; on a match captures and named captures are set. */
   match(regex: CapturePattern, subject: string): boolean {
     const { pattern, slots } = regex
-    if (!pattern.exec(subject)) return false
+    if (!pattern.exec(subject)) {
+      if (pattern.gaveUp) this.matchGivenUp(pattern, subject)
+      return false
+    }
     this.captures = pattern.captures
     for (let i = 0; i < slots.length; i++) {
       const [group, slot] = slots[i]!

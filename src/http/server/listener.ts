@@ -119,6 +119,9 @@ export class VirtualServers {
   }
 
   #regex(host: string, r: Request): ServerPlace | undefined {
+    // Until one is found: a match that is given up is logged there.
+    r.server = this.defaultServer
+    r.location = r.server.base
     for (const { regex, place } of this.#regexes) if (r.match(regex, host)) return place
     return undefined
   }

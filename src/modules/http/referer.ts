@@ -153,6 +153,14 @@ class Referers {
       return uri !== '' && !(slash >= 0 && rest.startsWith(uri, slash))
     }
     const name = host.toLowerCase()
-    return !this.#names.some((pattern) => pattern.test(name)) && !this.#patterns.some((pattern) => pattern.test(rest))
+    return !matchesAny(r, this.#names, name) && !matchesAny(r, this.#patterns, rest)
   }
+}
+
+function matchesAny(r: Request, patterns: readonly Pattern[], text: string): boolean {
+  for (const pattern of patterns) {
+    if (pattern.test(text)) return true
+    if (pattern.gaveUp) r.matchGivenUp(pattern, text)
+  }
+  return false
 }

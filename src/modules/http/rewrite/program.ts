@@ -48,6 +48,7 @@ function runOps(r: Request, ops: readonly Op[]): Verdict {
   for (let i = 0; i < ops.length; i++) {
     const verdict = ops[i]!.run(r)
     if (verdict !== NEXT) return verdict
+    if (r.givenUp) return EXIT
   }
   return NEXT
 }
@@ -93,6 +94,8 @@ export class IfOp implements Op {
 
   run(r: Request): Verdict {
     if (!this.#test.holds(r)) return NEXT
+    // It holds because something was not found to match.
+    if (r.givenUp) return EXIT
     const { location } = r
     const next = this.#location
     r.location = location.pseudo && location.handled && !next.handled ? next.stranded! : next

@@ -125,7 +125,11 @@ const patterns = new Lru<string, Pattern | string>(1000)
 function match(r: Request, source: string, subject: string): boolean | undefined {
   const pattern = patternOf(source)
   if (typeof pattern === 'string') return fail(r, pattern)
-  if (!pattern.exec(subject)) return false
+  if (!pattern.exec(subject)) {
+    if (!pattern.gaveUp) return false
+    r.matchGivenUp(pattern, subject)
+    return undefined
+  }
   const state = ssiState(r)
   state.captures = pattern.captureCount === 0 ? [subject] : pattern.captures
   const { names } = pattern
