@@ -47,6 +47,7 @@ import { sslModule } from './http/ssl/ssl.ts'
 import { staticModule } from './http/static.ts'
 import { stubStatusModule } from './http/stub-status.ts'
 import { subFilterModule } from './http/sub-filter.ts'
+import { subsFilterModule } from './http/subs-filter.ts'
 import { tryFilesModule } from './http/try-files.ts'
 import { tunnelModule } from './http/tunnel.ts'
 import { upstreamModule } from './http/upstream/upstream.ts'
@@ -100,6 +101,7 @@ export const modules: readonly ConfigModule[] = [
   useridModule,
   gunzipModule,
   additionModule,
+  subsFilterModule,
   subFilterModule,
   charsetModule,
   ssiModule,

@@ -26,6 +26,8 @@ export class BoundedPattern {
   readonly #matcher: BoundedMatcher
   readonly #groupCount: number
   readonly #cost: Cost
+  /** Where the last match begins. */
+  start = -1
 
   /** `source` is what the translator has written. */
   constructor(source: string) {
@@ -51,6 +53,7 @@ export class BoundedPattern {
     const start = matcher.find(subject)
     if (start === GAVE_UP) return false
     if (start === NO_MATCH) return undefined
+    this.start = start
     const groups: (string | undefined)[] = []
     for (let i = 0; i <= this.#groupCount; i++) groups.push(matcher.group(i))
     return groups

@@ -64,6 +64,22 @@ export class Pattern {
     return this.#regexp.test(subject)
   }
 
+  /** Where the first match in a binary string begins, or -1; sets `captures`, with the whole match at 0. */
+  search(subject: string): number {
+    if (this.#bounded !== undefined && this.#isDear(subject)) {
+      const bounded = this.#bounded.exec(subject)
+      this.gaveUp = bounded === false
+      return bounded === false || bounded === undefined ? -1 : this.#keep(bounded, this.#bounded.start)
+    }
+    const found = this.#regexp.exec(subject)
+    return found === null ? -1 : this.#keep(found, found.index)
+  }
+
+  #keep(found: readonly (string | undefined)[], start: number): number {
+    this.captures = this.#authorNumbers === undefined ? found : this.#renumber(found, this.#authorNumbers)
+    return start
+  }
+
   #isDear(subject: string): boolean {
     this.gaveUp = false
     return !this.#bounded!.isCheap(subject.length)
