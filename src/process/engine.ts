@@ -9,6 +9,7 @@ import type { BoundSocket } from '../net/listener.ts'
 import { releaseThread } from '../shared/dead-thread.ts'
 import { giveBack } from './memory.ts'
 import type { EngineSettings, FromEngine, FromWorker, ToEngine } from './messages.ts'
+import { nameProcess } from './process-name.ts'
 import { becomeUser, setPriority } from './rights.ts'
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
 import { ZoneStore } from './zone-store.ts'
@@ -57,7 +58,7 @@ class Engine implements SlotOwner {
   constructor(send: (message: FromEngine) => void, ended: () => void) {
     this.#send = send
     this.#ended = ended
-    process.title = 'viaduct: worker process'
+    nameProcess('worker process')
     // Started ahead of the configuration, while the master reads it.
     this.#open(0)
   }

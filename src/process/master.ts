@@ -12,6 +12,7 @@ import { giveBack } from './memory.ts'
 import type { FromEngine } from './messages.ts'
 import { giveLogs } from './paths.ts'
 import { OLD_PID_SUFFIX, removePidFile, renamePidFile, writePidFile } from './pid-file.ts'
+import { nameProcess } from './process-name.ts'
 import { setAffinity, setLimit } from './rights.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
 import type { SocketBook } from './socket-book.ts'
@@ -53,7 +54,7 @@ export class Master implements EngineOwner {
     this.#options = options
     this.#configuration = options.configuration
     this.#sockets = options.sockets
-    process.title = ['viaduct: master process', ...process.argv.slice(2)].join(' ')
+    nameProcess(['master process', ...process.argv.slice(2)].join(' '))
   }
 
   run(): Promise<number> {

@@ -4,6 +4,7 @@ import { LogFiles } from '../log/log-files.ts'
 import type { Configuration } from './configuration.ts'
 import { FileWatch } from './file-watch.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
+import { nameProcess } from './process-name.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
 import type { SocketBook } from './socket-book.ts'
 import { WorkerSeat } from './worker-seat.ts'
@@ -35,7 +36,7 @@ export class SingleProcess {
       files: this.#files,
       wantSockets: undefined,
     })
-    process.title = 'viaduct'
+    nameProcess('master and worker process')
   }
 
   run(): Promise<number> {
