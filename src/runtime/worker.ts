@@ -183,9 +183,10 @@ export class WorkerRuntime {
 
   /** Accepts no more; calls `done` once when the last connection is gone. Without `graceful` connections close now. */
   stop(graceful: boolean, done: () => void): void {
-    this.#done = done
     clearTimeout(this.#rest)
     for (const key of [...this.#seats.keys()]) this.unlisten(key)
+    // Not before all are told: the first may have nobody left at once.
+    this.#done = done
     if (!graceful) this.#closeAll(false)
     this.#checkDone()
   }

@@ -51,6 +51,23 @@ test('a chunked body that is refused with its last chunk at hand', async () => {
   assert.ok((await stopped(server)) < 4000)
 })
 
+test('an idle connection of one address does not end the requests of another', async () => {
+  await using peer = await Peer.start(() => undefined)
+  await using server = await startViaduct(`http {
+    server { listen 127.0.0.1:%%PORT_0%%; return 200 a; }
+    server { listen 127.0.0.1:%%PORT_1%%; location / { proxy_pass http://127.0.0.1:${peer.port}; } } }`)
+  using idle = await server.connect(0)
+  idle.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await idle.until(/a$/)
+  using busy = await server.connect(1)
+  busy.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await server.until('the back end is asked', () => peer.received.length === 1)
+  server.signal('SIGQUIT')
+  await idle.rest()
+  peer.sockets[0]!.end('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate')
+  assert.match(await busy.rest(), /\r\n\r\nlate$/)
+})
+
 test('worker_shutdown_timeout: what is cut off is logged', async () => {
   await using peer = await Peer.start(() => undefined)
   await using server = await startViaduct(`
