@@ -25,6 +25,8 @@ interface Entry {
 }
 
 const GONE = ''
+/** A key that needs a password is read each time, as in nginx. */
+const ENCRYPTED = /^-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m
 
 /** Why a file cannot be read, as OpenSSL tells it. */
 export function openProblem(path: string, errno: string, number: number, text: string): string {
@@ -71,7 +73,7 @@ export class PemFiles {
   #add(path: string, options: CertificateCacheOptions): Pem {
     const mark = markOf(path)
     const pem = this.#load(path)
-    if (pem.problem !== '') return pem
+    if (pem.problem !== '' || ENCRYPTED.test(pem.text)) return pem
     const now = clock.seconds
     let seen = 0
     for (const [old, { accessed }] of this.#entries) {

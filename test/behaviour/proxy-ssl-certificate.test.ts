@@ -156,3 +156,25 @@ test('a kept certificate is read anew when the pair no longer fits', async () =>
   // Only one of the pair is kept, so that the other is the new one: they do not fit.
   assert.equal(await get(), 'two')
 })
+
+test('a key with a password is never kept', async () => {
+  await using peer = await knowing()
+  await using server = await startViaduct(
+    `http { server { listen 127.0.0.1:%%PORT_0%%;
+    location / {
+      proxy_pass https://127.0.0.1:${peer.port};
+      proxy_ssl_certificate_cache max=10 valid=1h inactive=1h;
+      proxy_ssl_certificate ${one.certFile};
+      proxy_ssl_certificate_key %%DIR%%/$arg_key;
+      proxy_ssl_password_file passwords;
+    } } }`,
+    { files: { passwords: 'open sesame', 'locked.key': fs.readFileSync(locked), 'plain.key': one.key } },
+  )
+  const get = async (key: string) => (await fetch(server.url(`/?key=${key}`))).text()
+  for (const key of ['locked.key', 'plain.key']) {
+    assert.equal(await get(key), 'one')
+    server.prefix.write(key, 'no key any more')
+  }
+  assert.equal(await get('plain.key'), 'one')
+  assert.match(await get('locked.key'), /500 Internal Server Error/)
+})

@@ -1,6 +1,8 @@
 /** `ssl_verify_client`: who is let in, what is told of the certificate, and the answers to others. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { after, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
 import { startViaduct } from '../harness/server.ts'
@@ -116,3 +118,41 @@ test('error pages of 495 and 496, and a server that verifies is reached by its o
   assert.equal(await at({ servername: 'closed', host: 'open', ...by(near) }), '200 open')
   await viaduct.logged(/client attempted to request the server name different from the one that was negotiated/)
 })
+
+test('ssl_trusted_certificate alone: clients are verified, and told no names', async () => {
+  const two = `${root.cert}${stranger.cert}`
+  const server = (n: number, trust: string) => `server { listen 127.0.0.1:%%PORT_${n}%% ssl; ${own}
+    ssl_verify_client on; ${trust} return 200 $ssl_client_verify; }`
+  await using viaduct = await startViaduct(
+    `http { ${server(0, `ssl_trusted_certificate ${root.certFile};`)} ${server(1, 'ssl_trusted_certificate two.pem;')}
+      ${server(2, `ssl_client_certificate ${root.certFile};`)}
+      ${server(3, `ssl_client_certificate ${root.certFile}; ssl_trusted_certificate ${stranger.certFile};`)} }`,
+    { files: { 'two.pem': two } },
+  )
+  for (const n of [0, 1, 2, 3]) {
+    assert.equal((await askTls(viaduct.port(n), by(near))).body, 'SUCCESS', String(n))
+    assert.equal((await askTls(viaduct.port(n), by(far))).status, 400, String(n))
+  }
+  assert.equal((await askTls(viaduct.port(0), by(stranger))).status, 400)
+  assert.equal((await askTls(viaduct.port(1), by(stranger))).body, 'SUCCESS')
+  for (const [n, names] of [
+    [0, []],
+    [1, []],
+    [2, ['root']],
+    [3, ['root']],
+  ] as const) {
+    assert.deepEqual(await namesToldBy(viaduct.port(n)), names)
+  }
+})
+
+/** The authorities that a server names to its clients. */
+async function namesToldBy(port: number): Promise<string[]> {
+  const told = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'ignore'] })
+  let text = ''
+  told.stdout.setEncoding('latin1').on('data', (part: string) => {
+    text += part
+  })
+  await once(told, 'close')
+  const [, list = ''] = /^Acceptable client certificate CA names\n((?:.*CN ?= ?.*\n)*)/m.exec(text) ?? []
+  return [...list.matchAll(/CN ?= ?(\S+)/g)].map((match) => match[1]!)
+}
