@@ -1,4 +1,7 @@
 /** Entry of every process: an engine when a master started it as one, otherwise what the command line says. */
+import { quickenImports } from './lib/quick-imports.ts'
+
+quickenImports()
 process.exit(await run())
 
 async function run(): Promise<number> {

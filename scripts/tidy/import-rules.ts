@@ -35,12 +35,9 @@ const HTTP_ROOMS: readonly (readonly string[])[] = [
   ['exchange'],
   ['accept'],
 ]
-/** Files beside the folders that everybody may use. */
-const BOTTOM: ReadonlySet<string> = new Set(['version.ts'])
-
 /** Who may import the list of modules; everybody else gets it as a parameter. */
 const MODULE_LIST = 'src/modules/index.ts'
-const MODULE_LIST_USERS = /^src\/(?:cli\/|process\/worker-thread\.ts$|main\.ts$)/
+const MODULE_LIST_USERS = /^src\/(?:cli\/|process\/worker-port\.ts$|main\.ts$)/
 
 /** Node's networking belongs to net/, which hides it. */
 const NETWORKING = /^node:(?:net|tls|dgram|dns|http|https|http2)(?:\/|$)/
@@ -116,7 +113,6 @@ function layerOf(file: string): string {
 
 function rankOf(file: string): { readonly name: string; readonly rank: number } | undefined {
   const name = layerOf(file)
-  if (BOTTOM.has(name)) return { name, rank: -1 }
   const rank = LAYERS.findIndex((names) => names.includes(name))
   return rank < 0 ? undefined : { name, rank }
 }

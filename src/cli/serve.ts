@@ -3,6 +3,7 @@
  * `master_process off`, the only process).
  */
 import os from 'node:os'
+import { NGINX_VERSION } from '../lib/version.ts'
 import { NOTICE } from '../log/error-log.ts'
 import type { Applied, Configuration } from '../process/configuration.ts'
 import { startInBackground, tellParent } from '../process/daemon.ts'
@@ -10,7 +11,6 @@ import { EngineLink } from '../process/engine-link.ts'
 import { Master } from '../process/master.ts'
 import { SocketBook } from '../process/socket-book.ts'
 import type { Inheritance } from '../process/upgrade.ts'
-import { NGINX_VERSION } from '../version.ts'
 import { boot, showOnStderr } from './boot.ts'
 import type { Options } from './options.ts'
 

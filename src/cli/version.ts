@@ -1,5 +1,5 @@
 /** What `-v`, `-V` and `-h` print: nginx's lines, because other programs read them. */
-import { NGINX_VERSION, VERSION } from '../version.ts'
+import { NGINX_VERSION, VERSION } from '../lib/version.ts'
 import { WITH, WITHOUT } from './features.ts'
 import { defaultConf } from './origin.ts'
 

@@ -4,9 +4,9 @@ import { Worker } from 'node:worker_threads'
 import { entryOf } from '../lib/entry.ts'
 import { HOLDINGS_SIZE } from '../shared/holdings.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
-import type { WorkerData } from './worker-thread.ts'
+import type { WorkerData } from './worker-port.ts'
 
-const ENTRY = entryOf(new URL('./worker-thread.ts', import.meta.url))
+const ENTRY = entryOf(new URL('../process/worker-thread.ts', import.meta.url))
 /** A thread that lived longer than this is replaced at once; the delay doubles while threads die sooner. */
 const STABLE_MS = 5000
 const DELAY_MIN_MS = 50

@@ -13,10 +13,10 @@ import { realPath } from '../../../lib/file-status.ts'
 import { formatHttpDate } from '../../../lib/http-date.ts'
 import { randomId } from '../../../lib/random.ts'
 import { secondsText } from '../../../lib/seconds.ts'
+import { NGINX_VERSION } from '../../../lib/version.ts'
 import { CRIT } from '../../../log/error-log.ts'
 import { tlvValue } from '../../../net/proxy-protocol.ts'
 import type { Getter, Variables } from '../../../value/variables.ts'
-import { NGINX_VERSION } from '../../../version.ts'
 
 const HOSTNAME = hostname().toLowerCase()
 const PID = String(process.pid)

@@ -1,0 +1,64 @@
+/**
+ * A worker thread. Everything that serving needs is imported before the first message arrives, so that a
+ * thread may be started ahead of its configuration.
+ */
+import { readlinkSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
+import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { assert } from '../lib/assert.ts'
+import { LogFiles } from '../log/log-files.ts'
+import { modules } from '../modules/index.ts'
+import { noteHoldingsIn } from '../shared/holdings.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
+import { WorkerSeat } from './worker-seat.ts'
+
+/** What the engine passes to a new thread. */
+export interface WorkerData {
+  readonly slot: number
+  /** Memory for what the thread counts in zones. */
+  readonly holdings: SharedArrayBuffer
+}
+
+assert(parentPort !== null, 'this file runs as a worker thread')
+const port = parentPort
+noteHoldingsIn((workerData as WorkerData).holdings)
+const files = new LogFiles()
+const send = (message: FromWorker): void => port.postMessage(message)
+const wantSockets = (keys: readonly string[]): void => send({ type: 'want', keys })
+const seat = new WorkerSeat({ id: (workerData as WorkerData).slot, modules, files, wantSockets })
+
+port.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'install': {
+      const { generation, source, zones, logs } = message
+      files.adopt(logs)
+      seat.install(source, zones, (errors) =>
+        send(errors.length === 0 ? { type: 'installed', generation } : { type: 'failed', generation, errors }),
+      )
+      break
+    }
+    case 'listen':
+      seat.listen(message.key, message.fd)
+      send({ type: 'listening', key: message.key })
+      break
+    case 'reopen':
+      seat.reopen(message.logs)
+      send({ type: 'reopened' })
+      break
+    case 'stop':
+      seat.stop(message.graceful, message.timeoutMs, () => send({ type: 'stopped' }))
+  }
+})
+
+send({ type: 'started', tid: systemThreadId() })
+// Written now, because at the end the process may have no right to.
+flushCompileCache()
+
+/** The kernel's number of this thread, which log lines carry; Node's own stands in where there is no /proc. */
+function systemThreadId(): number {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+  } catch {
+    return process.pid + threadId
+  }
+}
