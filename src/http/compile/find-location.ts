@@ -1,13 +1,12 @@
 /** The step that finds a request's location and checks what depends on it (ngx_http_core_find_config_phase). */
 
+import { ERROR } from '../../log/error-log.ts'
 import { CONNECT } from '../message/method.ts'
 import { escapeUri } from '../message/uri.ts'
 import { debugLocation } from '../request/debug-log.ts'
 import { REDIRECT, type ServerConf } from '../request/location.ts'
 import type { Request } from '../request/request.ts'
 import { NEXT, type Verdict } from '../request/verdict.ts'
-
-const LOG_ERROR = 4
 
 export function findLocation(r: Request, server: ServerConf): Verdict {
   r.uriChanged = false
@@ -22,7 +21,7 @@ export function findLocation(r: Request, server: ServerConf): Verdict {
   debugLocation(r)
   const max = r.location.core.client_max_body_size
   if (max > 0 && r.contentLength > max && r.requestBody === undefined) {
-    r.logError(LOG_ERROR, `client intended to send too large body: ${r.contentLength} bytes`)
+    r.logError(ERROR, `client intended to send too large body: ${r.contentLength} bytes`)
     r.discardBody()
     return 413
   }

@@ -1,14 +1,12 @@
 /** Steps that the compiler puts between those of the modules: what nginx's phase checkers do. */
 
-import { ALERT } from '../../log/error-log.ts'
+import { ALERT, ERROR } from '../../log/error-log.ts'
 import type { Step } from '../request/plan.ts'
 import type { Request } from '../request/request.ts'
 import { defineMark } from '../request/slots.ts'
 import { ALLOWED, NEXT, type Verdict } from '../request/verdict.ts'
 import { filePath } from '../response/file-path.ts'
 import { challenge } from './auth-delay.ts'
-
-const LOG_ERROR = 4
 
 /** After the rewrite rules of a location: look again if they changed the URI, else go on where they left. */
 export function afterRewrite(r: Request): Verdict {
@@ -17,7 +15,7 @@ export function afterRewrite(r: Request): Verdict {
     return NEXT
   }
   if (--r.uriChanges <= 0) {
-    r.logError(LOG_ERROR, `rewrite or internal redirection cycle while processing "${r.uri}"`)
+    r.logError(ERROR, `rewrite or internal redirection cycle while processing "${r.uri}"`)
     return 500
   }
   r.location = r.server.base
@@ -64,7 +62,7 @@ function decideAny(r: Request): Verdict {
   const access = r.mark(FOUND)
   r.setMark(FOUND, 0)
   if (access === 0 || access === ALLOWED) return NEXT
-  if (access === 403) r.logError(LOG_ERROR, 'access forbidden by rule')
+  if (access === 403) r.logError(ERROR, 'access forbidden by rule')
   return asksForCredentials(access) ? challenge(r, access) : access
 }
 
@@ -76,7 +74,7 @@ function asksForCredentials(verdict: Verdict): boolean {
 export const contentMissing: Step = {
   run: (r: Request) => {
     if (!r.uri.endsWith('/')) return 404
-    r.logError(LOG_ERROR, `directory index of "${filePath(r)}" is forbidden`)
+    r.logError(ERROR, `directory index of "${filePath(r)}" is forbidden`)
     return 403
   },
   conf: undefined,

@@ -10,6 +10,7 @@
 import { assert } from '../../lib/assert.ts'
 import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
+import { ERROR, INFO, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../../net/wire-failure.ts'
@@ -51,10 +52,6 @@ const CONTINUE = 100
 const EARLY_BYTES_MAX = 65536
 /** Beyond, the connection waits for the copies of its requests, as nginx does for each. */
 const LEFT_BEHIND_MAX = 16
-
-const LOG_ERROR = 4
-const LOG_WARN = 5
-const LOG_INFO = 7
 
 export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner, OpenHost, ClientConnection {
   readonly client: Client
@@ -201,7 +198,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   #leaveDoubtful(end: number): number {
     const r = this.#request
-    r.logError(LOG_INFO, 'client sent bytes behind a request for an upgrade before the answer')
+    r.logError(INFO, 'client sent bytes behind a request for an upgrade before the answer')
     this.#startLinger(r)
     return end
   }
@@ -344,7 +341,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #brokenBody(r: Request): number {
     this.body.stop()
     this.loseFraming()
-    r.logError(LOG_ERROR, 'client sent invalid chunked body')
+    r.logError(ERROR, 'client sent invalid chunked body')
     return 400
   }
 
@@ -558,7 +555,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   cutOff(): void {
     const state = this.#state
-    if (state === BUSY || state === BODY || state === TUNNEL) this.#request.logError(LOG_WARN, CUT_OFF)
+    if (state === BUSY || state === BODY || state === TUNNEL) this.#request.logError(WARN, CUT_OFF)
     // As in nginx such a request has no status unless it was answered.
     this.#closeWith(0)
   }
@@ -595,7 +592,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
         this.#tunnel!.onClientEnd()
         return
       case HEAD:
-        if (this.#rest.length > 0) this.#logEarly(LOG_INFO, 'client prematurely closed connection')
+        if (this.#rest.length > 0) this.#logEarly(INFO, 'client prematurely closed connection')
         this.close()
         return
       case BUSY:
@@ -603,7 +600,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
         if (!this.#writer.draining) this.#request.clientEnded()
         return
       case BODY:
-        this.#request.logError(LOG_INFO, 'client prematurely closed connection')
+        this.#request.logError(INFO, 'client prematurely closed connection')
         this.#closeWith(400)
         return
       default:
@@ -612,8 +609,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #logBroken(error: string): void {
-    if (this.#state !== HEAD) this.#request.logError(LOG_INFO, error)
-    else this.#logEarly(LOG_INFO, `${error} while ${this.client.requests > 0 ? 'keepalive' : 'waiting for request'}`)
+    if (this.#state !== HEAD) this.#request.logError(INFO, error)
+    else this.#logEarly(INFO, `${error} while ${this.client.requests > 0 ? 'keepalive' : 'waiting for request'}`)
   }
 
   /** Logs before there is a request. */
@@ -628,7 +625,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     if (this.#state === CLOSED) return
     const state = this.#state
     if (failure?.kind === 'tls') this.#logBroken(failure.problem)
-    else if (failure !== undefined && state === BODY) this.#request.logError(LOG_INFO, wireFailureText(failure))
+    else if (failure !== undefined && state === BODY) this.#request.logError(INFO, wireFailureText(failure))
     this.#over()
     // As nginx has it, 499 is for those who leave while somebody works for them.
     this.#tellRequest(state, state === BODY ? 400 : 499)
@@ -651,7 +648,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
         return
       case BODY_TIMEOUT:
       case SEND_TIMEOUT:
-        r.logError(LOG_INFO, 'client timed out')
+        r.logError(INFO, 'client timed out')
         this.#timeOut(408)
         return
     }
@@ -666,7 +663,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#parser.giveUp(this.#rest)
     r.requestLength = this.#rest.length
     takeBroken(r, this.#parser, this)
-    r.logError(LOG_INFO, 'client timed out')
+    r.logError(INFO, 'client timed out')
     r.begin(clock.now, clock.monotonic)
     this.#state = BUSY
     this.#timeOut(408)

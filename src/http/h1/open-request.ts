@@ -2,7 +2,9 @@
  * From an HTTP/1 head that was read, or given up, to a request that runs: its server, and the checks of nginx's
  * ngx_http_process_request_header in their order, with its words. Over HTTP/2 it is ../h2/open-request.ts.
  */
+
 import { clock } from '../../lib/clock.ts'
+import { INFO } from '../../log/error-log.ts'
 import { methodName } from '../message/method.ts'
 import { DONE, REQUEST_ERRORS } from '../message/request-errors.ts'
 import { normalizeUri, type UriParts } from '../message/uri.ts'
@@ -14,7 +16,6 @@ import { misdirected } from '../server/misdirected.ts'
 import type { BodyReader } from './body-reader.ts'
 import type { RequestParser } from './request-parser.ts'
 
-const LOG_INFO = 7
 const target: UriParts = { uri: '', args: '' }
 
 /** The connection that the head came by. */
@@ -51,7 +52,7 @@ export function openRequest(r: Request, parser: RequestParser, code: number, hos
   const sound = takeTarget(r, r.server.connection.merge_slashes)
   if (host.client.plainOnTls) return refusePlain(r)
   if (!sound) {
-    r.logError(LOG_INFO, 'client sent invalid request')
+    r.logError(INFO, 'client sent invalid request')
     return r.finish(400)
   }
   const connect = parser.checkConnect(r.server.allowsConnect)
@@ -92,20 +93,20 @@ function refuse(r: Request, parser: RequestParser, code: number, host: OpenHost)
   takeBroken(r, parser, host)
   if (parser.line.major === 0) r.version = 11
   host.loseFraming()
-  r.logError(LOG_INFO, parser.logMessage())
+  r.logError(INFO, parser.logMessage())
   r.finish(REQUEST_ERRORS[code]!.status)
 }
 
 /** What follows may be meant for the tunnel that was asked for. */
 function refuseConnect(r: Request, code: number, host: OpenHost): void {
   host.loseFraming()
-  r.logError(LOG_INFO, REQUEST_ERRORS[code]!.logMessage)
+  r.logError(INFO, REQUEST_ERRORS[code]!.logMessage)
   r.finish(REQUEST_ERRORS[code]!.status)
 }
 
 /** Plain HTTP where TLS is spoken: the answer can tell what to do instead. */
 function refusePlain(r: Request): void {
-  r.logError(LOG_INFO, 'client sent plain HTTP request to HTTPS port')
+  r.logError(INFO, 'client sent plain HTTP request to HTTPS port')
   r.finish(497)
 }
 

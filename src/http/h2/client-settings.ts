@@ -9,34 +9,22 @@ import {
   INITIAL_WINDOW_SIZE,
   MAX_FRAME_SIZE,
   PROTOCOL_ERROR,
-  u16,
-  u32,
   WINDOW_DEFAULT,
   WINDOW_MAX,
 } from './wire/frames.ts'
-
-/** Bytes of one setting. */
-export const SETTING_SIZE = 6
+import type { SettingsReceiver } from './wire/settings.ts'
 
 /** One client's settings. */
-export class ClientSettings {
+export class ClientSettings implements SettingsReceiver {
   initialWindow = WINDOW_DEFAULT
   frameMax = FRAME_SIZE_DEFAULT
   /** The table of the client has another size: the next block has to say that none of it is used. */
   tableUpdate = false
-  /** Why `read` answered false, and with which code the connection ends. */
+  /** Why `onSetting` answered false, and with which code the connection ends. */
   problem = ''
   code = 0
 
-  /** Takes the settings of one frame, whose length is a multiple of SETTING_SIZE. */
-  read(buffer: Buffer, start: number, end: number): boolean {
-    for (let at = start; at < end; at += SETTING_SIZE) {
-      if (!this.#take(u16(buffer, at), u32(buffer, at + 2))) return false
-    }
-    return true
-  }
-
-  #take(name: number, value: number): boolean {
+  onSetting(name: number, value: number): boolean {
     switch (name) {
       case INITIAL_WINDOW_SIZE:
         if (value > WINDOW_MAX) return this.#refuse('INITIAL_WINDOW_SIZE', value, FLOW_CONTROL_ERROR)

@@ -7,7 +7,7 @@
 
 import { assert } from '../../lib/assert.ts'
 import { clock } from '../../lib/clock.ts'
-import type { LogContext } from '../../log/error-log.ts'
+import { INFO, type LogContext } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import type { RequestLimits } from '../message/head-limits.ts'
@@ -65,10 +65,11 @@ import {
   u31,
   u32,
   WINDOW_DEFAULT,
-  WINDOW_MAX,
   WINDOW_UPDATE,
 } from './wire/frames.ts'
 import { OwedBytes } from './wire/owed-bytes.ts'
+import { readSettings } from './wire/settings.ts'
+import { ConnectionWindow, overflows } from './wire/windows.ts'
 
 const OPEN = 0
 const LEAVING = 1
@@ -80,7 +81,6 @@ const KEEPALIVE_TIMEOUT = 2
 const LINGERING_TIMEOUT = 3
 const HEAD_TIMEOUT = 4
 
-const LOG_INFO = 7
 /** nginx's measure of a flood: that much more than an eighth of all bytes is no payload. */
 const OVERHEAD_BYTES_MAX = 1048576
 /** Padding, its length and priority of a HEADERS frame. */
@@ -164,7 +164,7 @@ export class H2Connection
       [MAX_FRAME_SIZE, FRAME_SIZE_LIMIT],
       [ENABLE_CONNECT_PROTOCOL, 1],
     ])
-    this.wire.write(settings + DataReader.firstUpdate())
+    this.wire.write(settings + ConnectionWindow.firstUpdate())
     if (this.#server.base.core.tcp_nodelay) this.wire.setNoDelay()
     this.#arm(HEADER_TIMEOUT, connection.client_header_timeout)
     if (this.#listener.closing) this.shutDown()
@@ -375,7 +375,7 @@ export class H2Connection
     if ((flags & END_STREAM) === 0)
       return this.violated(stream, PROTOCOL_ERROR, `trailers that do not end stream ${id}`)
     if (fields.status !== 0) {
-      stream.request.logError(LOG_INFO, `client ${fields.problem}`)
+      stream.request.logError(INFO, `client ${fields.problem}`)
       return this.endStream(stream, PROTOCOL_ERROR)
     }
     let lines = ''
@@ -430,7 +430,7 @@ export class H2Connection
         : code === INTERNAL_ERROR
           ? `client terminated stream ${id} due to internal error`
           : `client terminated stream ${id} with status ${code}`
-    stream.request.logError(LOG_INFO, how)
+    stream.request.logError(INFO, how)
     stream.intake.ended = true
     stream.clientLeft()
     return this.#guard.reset() || this.fail(ENHANCE_YOUR_CALM, 'client sent too many RST_STREAM frames')
@@ -444,7 +444,7 @@ export class H2Connection
     if (!this.idleFrame('SETTINGS')) return false
     const settings = this.#settings
     const before = settings.initialWindow
-    if (!settings.read(buffer, start, end)) return this.fail(settings.code, settings.problem)
+    if (!readSettings(buffer, start, end, settings)) return this.fail(settings.code, settings.problem)
     this.answer(SETTINGS_ACK)
     return settings.initialWindow === before || this.#moveWindows(settings.initialWindow - before)
   }
@@ -453,7 +453,7 @@ export class H2Connection
   #moveWindows(delta: number): boolean {
     if (this.#streams === undefined) return true
     for (const stream of [...this.#streams.values()]) {
-      if (stream.sendWindow + delta <= WINDOW_MAX) stream.widen(delta)
+      if (!overflows(stream.sendWindow, delta)) stream.widen(delta)
       else if (!this.violated(stream, FLOW_CONTROL_ERROR, 'SETTINGS frame that overflows a window')) return false
     }
     return true
@@ -471,7 +471,7 @@ export class H2Connection
     }
     if (!this.idleFrame('WINDOW_UPDATE')) return false
     if (id === 0) {
-      if (count > WINDOW_MAX - this.sendWindow) {
+      if (overflows(this.sendWindow, count)) {
         const text = `received WINDOW_UPDATE frame with window increment ${count} not allowed for window ${this.sendWindow}`
         return this.fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
       }
@@ -480,9 +480,9 @@ export class H2Connection
     }
     const stream = this.#streams?.get(id)
     if (stream === undefined) return true
-    if (count > WINDOW_MAX - stream.sendWindow) {
+    if (overflows(stream.sendWindow, count)) {
       const text = `received WINDOW_UPDATE frame with window increment ${count} not allowed for window ${stream.sendWindow}`
-      stream.request.logError(LOG_INFO, `client violated flow control for stream ${id}: ${text}`)
+      stream.request.logError(INFO, `client violated flow control for stream ${id}: ${text}`)
       return this.endStream(stream, FLOW_CONTROL_ERROR)
     }
     stream.widen(count)
@@ -493,7 +493,7 @@ export class H2Connection
 
   /** The client broke a rule on one stream: `what` goes on after "client sent". */
   violated(stream: H2Stream, code: number, what: string): boolean {
-    stream.request.logError(LOG_INFO, `client sent ${what}`)
+    stream.request.logError(INFO, `client sent ${what}`)
     return this.endStream(stream, code)
   }
 
@@ -683,7 +683,7 @@ export class H2Connection
   // ---- logs ----------------------------------------------------------------------------------
 
   logInfo(message: string): void {
-    this.#server.base.log.write(LOG_INFO, message, this)
+    this.#server.base.log.write(INFO, message, this)
   }
 
   get connection(): number {

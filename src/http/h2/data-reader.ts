@@ -2,19 +2,11 @@
  * DATA frames on their way from one client to the streams they belong to: windows are counted, and bytes of streams that
  * are over are dropped. Heads are head-reader.ts's.
  */
+import { INFO } from '../../log/error-log.ts'
 import { type FrameContext, isIdle } from './frame-rules.ts'
 import type { H2Stream } from './stream.ts'
-import {
-  END_STREAM,
-  FLOW_CONTROL_ERROR,
-  PROTOCOL_ERROR,
-  STREAM_CLOSED,
-  WINDOW_DEFAULT,
-  WINDOW_MAX,
-  windowUpdate,
-} from './wire/frames.ts'
-
-const LOG_INFO = 7
+import { END_STREAM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, STREAM_CLOSED } from './wire/frames.ts'
+import { ConnectionWindow } from './wire/windows.ts'
 
 /** The connection that the bytes come by. Methods that answer false have ended it. */
 export interface DataHost extends FrameContext {
@@ -37,7 +29,7 @@ export interface DataHost extends FrameContext {
 export class DataReader {
   readonly #host: DataHost
   /** What the client may send on all streams together. */
-  #window = WINDOW_MAX
+  readonly #window = new ConnectionWindow()
   /** The stream of the frame at hand, when somebody takes its bytes. */
   #stream: H2Stream | undefined
   #flags = 0
@@ -49,11 +41,6 @@ export class DataReader {
     this.#host = host
   }
 
-  /** What a client must be told to have the window that it may count on. */
-  static firstUpdate(): string {
-    return windowUpdate(0, WINDOW_MAX - WINDOW_DEFAULT)
-  }
-
   head(id: number, flags: number, size: number): boolean {
     const host = this.#host
     this.#stream = undefined
@@ -63,15 +50,12 @@ export class DataReader {
       return host.fail(PROTOCOL_ERROR, 'client sent inappropriate frame while CONTINUATION was expected')
     }
     if (id === 0) return host.fail(PROTOCOL_ERROR, 'client sent DATA frame with incorrect identifier')
-    if (size > this.#window) {
-      const text = `received DATA frame length ${size}, available window ${this.#window}`
+    if (!this.#window.take(size)) {
+      const text = `received DATA frame length ${size}, available window ${this.#window.left}`
       return host.fail(FLOW_CONTROL_ERROR, `client violated connection flow control: ${text}`)
     }
-    this.#window -= size
-    if (this.#window < WINDOW_MAX / 4) {
-      host.answer(windowUpdate(0, WINDOW_MAX - this.#window))
-      this.#window = WINDOW_MAX
-    }
+    const more = this.#window.refill()
+    if (more !== '') host.answer(more)
     const stream = host.stream(id)
     return stream === undefined ? this.#onClosed(id) : this.#begin(stream, size)
   }
@@ -84,7 +68,7 @@ export class DataReader {
     if (size > intake.window) stream.startNow()
     if (size > intake.window) {
       const text = `received DATA frame length ${size}, available window ${intake.window}`
-      stream.request.logError(LOG_INFO, `client violated flow control for stream ${id}: ${text}`)
+      stream.request.logError(INFO, `client violated flow control for stream ${id}: ${text}`)
       return host.endStream(stream, FLOW_CONTROL_ERROR)
     }
     intake.window -= size

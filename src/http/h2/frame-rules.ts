@@ -3,7 +3,6 @@
  * which may be never (RFC 9113, sections 5.1 and 6). Lengths that are wrong for every stream, wire/frame-reader.ts finds.
  */
 
-import { SETTING_SIZE } from './client-settings.ts'
 import type { ClosedStreams } from './closed-streams.ts'
 import {
   ACK,
@@ -22,6 +21,7 @@ import {
   STREAM_CLOSED,
   WINDOW_UPDATE,
 } from './wire/frames.ts'
+import { SETTING_SIZE } from './wire/settings.ts'
 
 /** What the judgement depends on. */
 export interface FrameContext {

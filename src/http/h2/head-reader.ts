@@ -12,14 +12,13 @@ import {
   END_HEADERS,
   ENHANCE_YOUR_CALM,
   FRAME_SIZE_ERROR,
-  PADDED,
-  PRIORITY_FLAG,
   PROTOCOL_ERROR,
   STREAM_CLOSED,
   TABLE_SIZE_DEFAULT,
   u31,
 } from './wire/frames.ts'
 import { HeaderBlock } from './wire/header-block.ts'
+import { headersPayload, readHeadersPayload, sizeBeforeBlock } from './wire/headers-payload.ts'
 import { HpackDecoder } from './wire/hpack-decoder.ts'
 
 /** What to do with the fields of a block. */
@@ -87,25 +86,21 @@ export class HeadReader {
 
   headers(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
     const host = this.#host
-    const padded = (flags & PADDED) !== 0
-    const prioritized = (flags & PRIORITY_FLAG) !== 0
-    const extra = (padded ? 1 : 0) + (prioritized ? 5 : 0)
-    assert(end - start >= extra, 'the length of a frame was judged before')
-    const at = start + extra
-    const padding = padded ? buffer[start]! : 0
-    if (padding > end - at) {
+    assert(end - start >= sizeBeforeBlock(flags), 'the length of a frame was judged before')
+    const sound = readHeadersPayload(flags, buffer, start, end)
+    const { blockStart: at, blockEnd: stop, padding, priorityAt } = headersPayload
+    if (!sound) {
       const text = `client sent padded HEADERS frame with incorrect length: ${end - at}, padding: ${padding}`
       return host.fail(PROTOCOL_ERROR, text)
     }
-    if (prioritized && u31(buffer, at - 5) === id) {
+    if (priorityAt >= 0 && u31(buffer, priorityAt) === id) {
       return host.fail(PROTOCOL_ERROR, `client sent HEADERS frame for stream ${id} with incorrect dependency`)
     }
     if (host.stream(id) !== undefined) this.#action = TRAILERS
     else {
       if (!this.#admit(id, flags)) return false
-      if (prioritized && this.#action === SERVE) host.prioritize(id, buffer, at - 5)
+      if (priorityAt >= 0 && this.#action === SERVE) host.prioritize(id, buffer, priorityAt)
     }
-    const stop = end - padding
     if ((flags & END_HEADERS) !== 0) return this.#decode(id, flags, buffer, at, stop)
     this.#block.begin(id, flags, buffer, at, stop)
     return true

@@ -3,8 +3,10 @@
  * with its words. An extended CONNECT (RFC 8441) becomes the request that a WebSocket makes over HTTP/1.1, so that
  * everything behind this file serves both alike.
  */
+
 import { clock } from '../../lib/clock.ts'
 import { randomId } from '../../lib/random.ts'
+import { INFO } from '../../log/error-log.ts'
 import { hashName } from '../message/header-table.ts'
 import { loggedField } from '../message/logged-field.ts'
 import { CONNECT, GET, methodBit } from '../message/method.ts'
@@ -20,7 +22,6 @@ import { misdirected } from '../server/misdirected.ts'
 import type { RequestFields } from './request-fields.ts'
 import type { H2Stream } from './stream.ts'
 
-const LOG_INFO = 7
 /** As RequestFacts counts versions: major * 1000 + minor. */
 const VERSION = 2000
 const HOST = hashName('host')
@@ -41,7 +42,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   const hostSound = findServer(r, fields, listener)
   r.host = r.facts.host
   r.location = r.server.base
-  for (const name of fields.dropped) r.logError(LOG_INFO, `client sent invalid header: "${name}"`)
+  for (const name of fields.dropped) r.logError(INFO, `client sent invalid header: "${name}"`)
   if (fields.status !== 0) return refuse(r, fields.status, `client ${fields.problem}`)
   if (!hostSound) return refuse(r, 400, 'client sent invalid ":authority" header')
   if (!r.server.http2.on && !servers.http2Listen) {
@@ -78,7 +79,7 @@ export function logLateHead(stream: H2Stream, server: ServerConf): void {
   r.malformed = true
   r.server = server
   r.location = server.base
-  r.logError(LOG_INFO, 'client timed out')
+  r.logError(INFO, 'client timed out')
   r.out.status = 408
   logRequest(r)
 }
@@ -101,7 +102,7 @@ function refuse(r: Request, status: number, message: string): void {
     r.server = sniServer
     r.location = sniServer.base
   }
-  r.logError(LOG_INFO, message)
+  r.logError(INFO, message)
   r.finish(status)
 }
 

@@ -7,6 +7,7 @@
  */
 
 import { NO_BYTES } from '../../lib/bytes.ts'
+import { INFO, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire } from '../../net/wire.ts'
 import type { Tunnel } from '../../upstream/tunnel.ts'
@@ -46,9 +47,6 @@ const COPIED_MAX = 4096
 
 const BODY_TIMEOUT = 1
 const SEND_TIMEOUT = 2
-
-const LOG_WARN = 5
-const LOG_INFO = 7
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
@@ -486,7 +484,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
 
   /** The worker cannot wait for the request to end. */
   cutOff(): void {
-    this.request.logError(LOG_WARN, CUT_OFF)
+    this.request.logError(WARN, CUT_OFF)
     this.#reset = this.#closed = true
     if (this.#tunnel === undefined && !this.#lingers) this.request.abort(0)
   }
@@ -567,7 +565,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
       outcome === TOO_LONG
         ? 'client intended to send body data larger than declared'
         : `client prematurely closed stream: only ${this.intake.received} out of ${this.intake.expected} bytes of request body received`
-    r.logError(LOG_INFO, text)
+    r.logError(INFO, text)
     this.intake.stop()
     cancelTimer(this.#bodyTimer)
     if (!this.intake.wanted) this.#bodyBroken = true
@@ -636,7 +634,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
 
   onTimeout(timer: Timer): void {
     const r = this.request
-    r.logError(LOG_INFO, 'client timed out')
+    r.logError(INFO, 'client timed out')
     this.#timedOut = true
     if (timer.purpose === BODY_TIMEOUT) this.intake.stop()
     if (this.#tunnel !== undefined) {

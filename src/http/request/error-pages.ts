@@ -2,7 +2,9 @@
  * Ends a request with a status: by the `error_page` of its location, or by a page of the server's own
  * (ngx_http_special_response.c; the pages have nginx's form because clients and tests look for it).
  */
+
 import { NO_BYTES } from '../../lib/bytes.ts'
+import { ERROR } from '../../log/error-log.ts'
 import { LAST, STABLE } from '../message/body.ts'
 import { GET, HEAD } from '../message/method.ts'
 import { statusPage } from '../message/status.ts'
@@ -68,7 +70,7 @@ function serveErrorPage(r: Request, { conf: page, guarded }: CompiledErrorPage, 
   const cut = target.indexOf('?')
   const uri = cut < 0 ? target : target.slice(0, cut)
   if (guarded && target.startsWith('/') && isUnsafe(uri)) {
-    r.logError(LOG_ERROR, `unsafe URI "${target}" was detected`)
+    r.logError(ERROR, `unsafe URI "${target}" was detected`)
     return false
   }
   r.out.clearBody()
@@ -96,17 +98,16 @@ function serveErrorPage(r: Request, { conf: page, guarded }: CompiledErrorPage, 
 /** Sends `r` to the named location `name` (with its `@`), as `error_page` and `try_files` do. */
 export function redirectToNamed(r: Request, name: string): number {
   if (r.uri === '') {
-    r.logError(LOG_ERROR, `empty URI in redirect to named location "${name}"`)
+    r.logError(ERROR, `empty URI in redirect to named location "${name}"`)
     return 500
   }
   const location = r.server.named.get(name)
   if (location === undefined) {
-    r.logError(LOG_ERROR, `could not find named location "${name}"`)
+    r.logError(ERROR, `could not find named location "${name}"`)
     return 500
   }
   return r.redirectToNamed(location)
 }
-const LOG_ERROR = 4
 
 function sendStatus(r: Request, status: number): void {
   const { out, location } = r

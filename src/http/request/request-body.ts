@@ -9,6 +9,7 @@
  */
 
 import { NO_BYTES } from '../../lib/bytes.ts'
+import { CRIT, ERROR, WARN } from '../../log/error-log.ts'
 import { TempFile, tempFileProblem } from '../files/temp-file.ts'
 import type { Request } from './request.ts'
 import { type Verdict, WAIT } from './verdict.ts'
@@ -27,10 +28,6 @@ const SMALLEST = 64
 const BUFFERED = 0
 const STREAMED = 1
 const DISCARDED = 2
-
-const LOG_ERROR = 4
-const LOG_CRIT = 3
-const LOG_WARN = 5
 
 export class RequestBody {
   readonly #r: Request
@@ -225,11 +222,11 @@ export class RequestBody {
     try {
       this.file = TempFile.create(core.client_body_temp_path, core.client_body_in_file_only !== 'off')
     } catch (error) {
-      this.#r.logError(LOG_CRIT, tempFileProblem(error, core.client_body_temp_path.path))
+      this.#r.logError(CRIT, tempFileProblem(error, core.client_body_temp_path.path))
       return false
     }
     if (core.client_body_in_file_only === 'off') {
-      this.#r.logError(LOG_WARN, `a client request body is buffered to a temporary file ${this.file.path}`)
+      this.#r.logError(WARN, `a client request body is buffered to a temporary file ${this.file.path}`)
     }
     const kept = this.memory
     const used = this.#used
@@ -244,13 +241,13 @@ export class RequestBody {
       this.file!.append(bytes, start, end)
       return true
     } catch (error) {
-      this.#r.logError(LOG_CRIT, tempFileProblem(error, this.file!.path))
+      this.#r.logError(CRIT, tempFileProblem(error, this.file!.path))
       return this.#refuse(500)
     }
   }
 
   #tooLarge(): boolean {
-    this.#r.logError(LOG_ERROR, `client intended to send too large chunked body: ${this.received} bytes`)
+    this.#r.logError(ERROR, `client intended to send too large chunked body: ${this.received} bytes`)
     return this.#refuse(413)
   }
 

@@ -35,11 +35,9 @@ import {
   INITIAL_WINDOW_SIZE,
   MAX_CONCURRENT_STREAMS,
   NO_ERROR,
-  PADDED,
   PING,
   PREFACE,
   PRIORITY,
-  PRIORITY_FLAG,
   PROTOCOL_ERROR,
   PUSH_PROMISE,
   pingAck,
@@ -51,17 +49,18 @@ import {
   STREAM_CLOSED,
   settingsFrame,
   TABLE_SIZE_DEFAULT,
-  u16,
   u31,
   u32,
   WINDOW_DEFAULT,
   WINDOW_MAX,
   WINDOW_UPDATE,
-  windowUpdate,
 } from '../../h2/wire/frames.ts'
 import { HeaderBlock } from '../../h2/wire/header-block.ts'
+import { headersPayload, readHeadersPayload, sizeBeforeBlock } from '../../h2/wire/headers-payload.ts'
 import { type FieldReceiver, HpackDecoder } from '../../h2/wire/hpack-decoder.ts'
 import { OwedBytes } from '../../h2/wire/owed-bytes.ts'
+import { readSettings, SETTING_SIZE, type SettingsReceiver } from '../../h2/wire/settings.ts'
+import { ConnectionWindow, overflows } from '../../h2/wire/windows.ts'
 import { H2Stream, STREAM_WINDOW, type StreamSession } from './stream.ts'
 
 const STREAM_ID_MAX = 0x7fffffff
@@ -71,14 +70,13 @@ const CONTROL_FRAMES_MAX = 1000
 const BLOCK_FACTOR = 2
 const BLOCK_SIZE_MIN = 16384
 
-/** Connections are not what back-pressure works by: a request whose client is slow must not hold up the others. */
 const CONNECTION_START =
   PREFACE +
   settingsFrame([
     [ENABLE_PUSH, 0],
     [INITIAL_WINDOW_SIZE, STREAM_WINDOW],
   ]) +
-  windowUpdate(0, WINDOW_MAX - WINDOW_DEFAULT)
+  ConnectionWindow.firstUpdate()
 
 /** Frames that have one length only, as nginx calls them. */
 const FRAME_NAMES: Readonly<Record<number, string>> = {
@@ -93,7 +91,7 @@ const PING_DATA = 'still up'
 const GIVEN_UP_MAX = 256
 const NOBODY: FieldReceiver = { onField() {} }
 
-export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexer, StreamSession {
+export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsReceiver, Multiplexer, StreamSession {
   readonly connection: PeerConnection
   /** Where the connection goes when nobody uses it; undefined: it serves one request. */
   pool: ConnectionPool | undefined
@@ -111,7 +109,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   #streamsMax: number
   sendWindow = WINDOW_DEFAULT
   initialWindow = WINDOW_DEFAULT
-  #receiveWindow = WINDOW_MAX
+  readonly #receiveWindow = new ConnectionWindow()
   /** Streams with something to send that windows or the wire did not let through, in order. */
   readonly #blocked = new Set<H2Stream>()
   /** Streams whose end came with the bytes at hand. */
@@ -338,7 +336,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     if ((flags & ACK) !== 0) {
       return size === 0 || this.#fail(`${what} ack flag and non-zero length: ${size}`, FRAME_SIZE_ERROR)
     }
-    return size % 6 === 0 || this.#fail(`${what} invalid length: ${size}`, FRAME_SIZE_ERROR)
+    return size % SETTING_SIZE === 0 || this.#fail(`${what} invalid length: ${size}`, FRAME_SIZE_ERROR)
   }
 
   onDataHead(id: number, flags: number, size: number): boolean {
@@ -346,9 +344,10 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     const stream = this.#streams.get(id)
     if (stream === undefined && !this.#wasGivenUp(id)) return this.#misdirected('data frame', id)
     this.#controlFrames = 0
-    if (size > this.#receiveWindow) return this.#violated('connection', size, this.#receiveWindow)
-    this.#receiveWindow -= size
-    if (this.#receiveWindow < WINDOW_MAX / 4) this.#openWindow()
+    const window = this.#receiveWindow
+    if (!window.take(size)) return this.#violated('connection', size, window.left)
+    const more = window.refill()
+    if (more !== '') this.connection.wire.write(more)
     this.#dataStream = stream
     this.#dataFlags = flags
     this.#dataLeft = size
@@ -363,11 +362,6 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   #violated(what: string, size: number, window: number): false {
     const text = `upstream violated ${what} flow control, received ${size} data frame with window ${window}`
     return this.#fail(text, FLOW_CONTROL_ERROR)
-  }
-
-  #openWindow(): void {
-    this.connection.wire.write(windowUpdate(0, WINDOW_MAX - this.#receiveWindow))
-    this.#receiveWindow = WINDOW_MAX
   }
 
   onData(buffer: Buffer, start: number, end: number, last: boolean): boolean {
@@ -439,15 +433,14 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   // ---- header blocks -------------------------------------------------------------------------
 
   #onHeaders(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    const size = end - start
-    const before = sizeBeforeBlock(flags)
-    const padding = (flags & PADDED) !== 0 ? buffer[start]! : 0
-    if (padding > size - before) {
-      const text = `upstream sent http2 frame with too long padding: ${padding} in frame ${size - before}`
+    const sound = readHeadersPayload(flags, buffer, start, end)
+    const { blockStart, blockEnd, padding } = headersPayload
+    if (!sound) {
+      const text = `upstream sent http2 frame with too long padding: ${padding} in frame ${end - blockStart}`
       return this.#fail(text, PROTOCOL_ERROR)
     }
-    if ((flags & END_HEADERS) !== 0) return this.#onBlock(flags, id, buffer, start + before, end - padding)
-    this.#block.begin(id, flags, buffer, start + before, end - padding)
+    if ((flags & END_HEADERS) !== 0) return this.#onBlock(flags, id, buffer, blockStart, blockEnd)
+    this.#block.begin(id, flags, buffer, blockStart, blockEnd)
     return true
   }
 
@@ -487,17 +480,18 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     if (++this.#controlFrames > CONTROL_FRAMES_MAX) {
       return this.#fail('upstream sent too many settings frames', PROTOCOL_ERROR)
     }
-    for (let at = start; at < end; at += 6) {
-      const value = u32(buffer, at + 2)
-      const setting = u16(buffer, at)
-      if (setting === MAX_CONCURRENT_STREAMS) this.#setStreamsMax(value)
-      else if (setting === INITIAL_WINDOW_SIZE && !this.#setInitialWindow(value)) {
-        const text = `upstream sent settings frame with too large initial window size: ${value}`
-        return this.#fail(text, FLOW_CONTROL_ERROR)
-      }
-    }
+    if (!readSettings(buffer, start, end, this)) return false
     this.#unblock()
     return this.#answer(SETTINGS_ACK)
+  }
+
+  onSetting(name: number, value: number): boolean {
+    if (name === MAX_CONCURRENT_STREAMS) this.#setStreamsMax(value)
+    else if (name === INITIAL_WINDOW_SIZE && !this.#setInitialWindow(value)) {
+      const text = `upstream sent settings frame with too large initial window size: ${value}`
+      return this.#fail(text, FLOW_CONTROL_ERROR)
+    }
+    return true
   }
 
   /** Connections that are opened later begin with it. */
@@ -537,7 +531,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
   #onWindowUpdate(id: number, count: number): boolean {
     if (count === 0) return this.#fail('upstream sent zero window update', PROTOCOL_ERROR)
     if (id === 0) {
-      if (count > WINDOW_MAX - this.sendWindow) {
+      if (overflows(this.sendWindow, count)) {
         return this.#fail('upstream sent too large window update', FLOW_CONTROL_ERROR)
       }
       this.sendWindow += count
@@ -546,7 +540,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     }
     const stream = this.#streams.get(id)
     if (stream === undefined) return true
-    if (count > WINDOW_MAX - stream.sendWindow) {
+    if (overflows(stream.sendWindow, count)) {
       return this.#fail('upstream sent too large window update', FLOW_CONTROL_ERROR)
     }
     stream.sendWindow += count
@@ -582,11 +576,6 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, Multiplexe
     if (this.#streams.size === 0) this.#close()
     return !this.#closed
   }
-}
-
-/** Length of the padding, and a priority, before the block in HEADERS. */
-function sizeBeforeBlock(flags: number): number {
-  return ((flags & PADDED) !== 0 ? 1 : 0) + ((flags & PRIORITY_FLAG) !== 0 ? 5 : 0)
 }
 
 /** What is wrong with a frame, in nginx's words for back ends. */
