@@ -33,6 +33,24 @@ test('QUIT closes idle connections at once', async () => {
   await idle.rest()
 })
 
+test('QUIT finishes requests of one address when another has idle clients only', async () => {
+  await using server = await startViaduct(
+    `http { server { listen 127.0.0.1:%%PORT_0%%; listen 127.0.0.1:%%PORT_1%%; } }`,
+  )
+  using idle = await server.connect(0)
+  idle.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await idle.until(/\r\n\r\n/)
+  using open = await server.connect(1)
+  open.write('GET / HTTP/1.1\r\nHost: a\r\n')
+  await server.until('the connection is accepted', async () => (await server.raw('GET / HTTP/1.0\n\n', 1)) !== '')
+  server.signal('SIGQUIT')
+  await idle.rest()
+  await server.until('no new connections', async () => !(await server.listens()))
+  open.write('\r\n')
+  assert.match(await open.rest(), /^HTTP\/1.1 \d+ /)
+  assert.deepEqual(await server.ended, { code: 0, signal: null })
+})
+
 test('QUIT lets a slow client have all of a large response', async () => {
   const big = Buffer.alloc(30_000_000, 'x')
   await using server = await startViaduct(CONF, { files: { 'html/big': big } })
