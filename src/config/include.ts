@@ -5,7 +5,7 @@
  * recorded as a `SourceSnapshot`, plain data that another thread or process can replay without the disk.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { constants } from 'node:os'
+import { errnoText } from '../lib/errno.ts'
 import { finish, type Steps } from '../lib/steps.ts'
 import { expandGlob } from './glob.ts'
 import { LATE_WEIGHT_MAX, type LateBlock, type LateRule, weightOf } from './late.ts'
@@ -38,20 +38,6 @@ export interface SourceFile {
 const INCLUDE_DEPTH_MAX = 64
 /** Files that all include each other multiply; this many inclusions are taken for a mistake. */
 const INCLUDES_MAX = 100_000
-
-/** The C library's words for the errors that reading a file meets; nginx prints them. */
-const STRERROR: Readonly<Record<string, string>> = {
-  EPERM: 'Operation not permitted',
-  ENOENT: 'No such file or directory',
-  EIO: 'Input/output error',
-  EACCES: 'Permission denied',
-  ENOTDIR: 'Not a directory',
-  EISDIR: 'Is a directory',
-  EMFILE: 'Too many open files',
-  ENFILE: 'Too many open files in system',
-  ENAMETOOLONG: 'File name too long',
-  ELOOP: 'Too many levels of symbolic links',
-}
 
 /** Reads from the disk. */
 export const diskReader: SourceReader = {
@@ -105,8 +91,7 @@ export function recordingReader(reader: SourceReader): {
 /** nginx's message for a file that could not be read: `open() "/x" failed (2: No such file or directory)`. */
 export function openFailure(path: string, error: unknown): string {
   const code = codeOf(error)
-  const number = (constants.errno as Readonly<Record<string, number>>)[code] ?? 0
-  return `${code === 'EISDIR' ? 'pread' : 'open'}() "${path}" failed (${number}: ${STRERROR[code] ?? code})`
+  return `${code === 'EISDIR' ? 'pread' : 'open'}() "${path}" failed ${errnoText(code)}`
 }
 
 /** Resolves a path as nginx does: an absolute one stays, another is appended to the prefix without normalising. */

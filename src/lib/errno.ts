@@ -73,6 +73,20 @@ const TEXTS: Readonly<Record<string, string>> = {
   ESTALE: 'Stale file handle',
   EDQUOT: 'Disk quota exceeded',
   ECANCELED: 'Operation canceled',
+  EBADMSG: 'Bad message',
+  EDEADLK: 'Resource deadlock avoided',
+  EDOM: 'Numerical argument out of domain',
+  EIDRM: 'Identifier removed',
+  EMULTIHOP: 'Multihop attempted',
+  ENOEXEC: 'Exec format error',
+  ENOLCK: 'No locks available',
+  ENOLINK: 'Link has been severed',
+  ENOMSG: 'No message of desired type',
+  ENOSR: 'Out of streams resources',
+  ENOSTR: 'Device not a stream',
+  ENOTSUP: 'Operation not supported',
+  ETIME: 'Timer expired',
+  EWOULDBLOCK: 'Resource temporarily unavailable',
 }
 
 /** Returns the symbolic code (`ENOENT`) of an exception thrown or passed by Node, or '' when it has none. */

@@ -26,13 +26,13 @@ export function setPriority(priority: number): string | undefined {
 export function setLimit(pid: number, limit: 'nofile' | 'core', value: number): string | undefined {
   const { error, status } = spawnSync('prlimit', ['--pid', `${pid}`, `--${limit}=${value}:${value}`])
   if (error === undefined && status === 0) return undefined
-  const why = error === undefined ? 'Operation not permitted' : '"prlimit" is not installed'
-  return `setrlimit(RLIMIT_${limit.toUpperCase()}, ${value}) failed (${why})`
+  const why = error === undefined ? errnoText('EPERM') : '("prlimit" is not installed)'
+  return `setrlimit(RLIMIT_${limit.toUpperCase()}, ${value}) failed ${why}`
 }
 
 /** Binds all threads of a process to CPUs (bit n of the mask = CPU n), or returns what went wrong. */
 export function setAffinity(pid: number, mask: bigint): string | undefined {
   const { error, status } = spawnSync('taskset', ['-a', '-p', mask.toString(16), `${pid}`])
   if (error === undefined && status === 0) return undefined
-  return `sched_setaffinity() failed (${error === undefined ? 'Invalid argument' : '"taskset" is not installed'})`
+  return `sched_setaffinity() failed ${error === undefined ? errnoText('EINVAL') : '("taskset" is not installed)'}`
 }

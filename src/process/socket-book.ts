@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs'
 import { constants } from 'node:os'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getSystemErrorName } from 'node:util'
 import { errnoText } from '../lib/errno.ts'
@@ -163,7 +164,11 @@ export class SocketBook {
 
 /** Returns nginx's text for a bind() that failed with this negative errno. */
 export function bindFailure(key: string, errno: number): string {
-  return `bind() to ${key} failed ${errnoText(getSystemErrorName(errno))}`
+  const name = getSystemErrorName(errno)
+  // Node says EACCES for a folder that is not there.
+  const missing =
+    name === 'EACCES' && key.startsWith('unix:') && !fs.existsSync(path.dirname(key.slice('unix:'.length)))
+  return `bind() to ${key} failed ${errnoText(missing ? 'ENOENT' : name)}`
 }
 
 /** Tries to bind and lets go again: what `-t` does. Returns a negative errno; an address in use is no error. */

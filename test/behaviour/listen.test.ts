@@ -82,6 +82,9 @@ test('what is no listen', async () => {
   assert.deepEqual(await said('server { listen 127.0.0.1:9001-9003; listen 127.0.0.1:9002; }'), [
     'a duplicate listen 127.0.0.1:9002',
   ])
+  assert.deepEqual(await said('server { listen unix:/no/such/folder/s; }'), [
+    'bind() to unix:/no/such/folder/s failed (2: No such file or directory)',
+  ])
 })
 
 test('names of servers', async () => {
