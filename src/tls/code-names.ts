@@ -98,6 +98,11 @@ export function groupNames(list: string): string {
   return namesOf(list, groups)
 }
 
+/** The ciphers that have a name here. */
+export function allCiphers(): Iterable<string> {
+  return ciphers.values()
+}
+
 /** A group, by its number when it has no name. */
 export function groupName(code: number): string {
   return groups.get(code) ?? codeText(code)

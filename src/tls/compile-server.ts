@@ -126,7 +126,11 @@ class Compiler<Subject extends HasSlots> {
       speaks13: (commanded.secureOptions & constants.SSL_OP_NO_TLSv1_3) === 0 && commanded.maxVersion === 'TLSv1.3',
       tickets: (commanded.secureOptions & constants.SSL_OP_NO_TICKET) === 0,
       cache: this.#cache(),
-      staple: compileStapling(conf, this.#at, this.#files, pairs, trust.alsoTrusted + trust.trusted),
+      staple: compileStapling(conf, this.#at, this.#files, pairs, trust.alsoTrusted + trust.trusted, {
+        ciphers: options.ciphers,
+        ordered: conf.ssl_prefer_server_ciphers,
+        usualGroups: commanded.curves === '',
+      }),
       ocsp: this.#ocsp(),
     }
   }

@@ -12,6 +12,7 @@ import type { Resolver } from '../net/resolver.ts'
 import { type Pair, pemCertificates } from '../net/tls-wire-context.ts'
 import type { BlockServices } from '../tree/context.ts'
 import { resolverOf } from '../tree/resolver.ts'
+import { type CipherRules, certificateOf12 } from './chosen-certificate.ts'
 import { namedProblem, placeOf, type SslLoader } from './loader.ts'
 import { certificateId, GOOD, ocspRequest, readOcspResponse } from './ocsp-message.ts'
 import { type OcspAsker, OcspQuestion, parseResponder, type ResponderUrl, responderOf } from './ocsp-responder.ts'
@@ -32,6 +33,7 @@ export function compileStapling(
   files: SslLoader,
   pairs: readonly Pair[],
   trusted: string,
+  rules: CipherRules,
 ): Stapler {
   const { ssl_stapling, ssl_stapling_file: file } = conf
   if (!ssl_stapling) return none
@@ -43,10 +45,12 @@ export function compileStapling(
   const [only] = staples
   if (staples.length === 1) return only === undefined ? none : () => only.current()
   const certificates = pairs.map(({ certificate }) => new X509Certificate(certificate))
-  const ordered = conf.ssl_prefer_server_ciphers
-  // Which certificate it will be, TLS 1.2 decides by the cipher: another one's answer would be taken for a forgery.
-  return ({ signatureAlgorithms }, is13) =>
-    is13 ? staples[shownCertificate(certificates, signatureAlgorithms, ordered)]?.current() : undefined
+  return (hello, is13) => {
+    const shown = is13
+      ? shownCertificate(certificates, hello.signatureAlgorithms, rules.ordered)
+      : certificateOf12(certificates, hello, rules)
+    return staples[shown]?.current()
+  }
 }
 
 function none(): undefined {}
