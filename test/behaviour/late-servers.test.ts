@@ -1,7 +1,7 @@
 /** Workers compile a server when its first request comes: it must behave as if it had been compiled at once. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startViaduct } from '../harness/server.ts'
+import { startViaduct, withDefaults } from '../harness/server.ts'
 
 const get = (host: string, target = '/'): string => `GET ${target} HTTP/1.0\r\nHost: ${host}\r\n\r\n`
 const bodyOf = (answer: string): string => answer.slice(answer.indexOf('\r\n\r\n') + 4)
@@ -79,4 +79,21 @@ test('requests are answered all through the reload of many servers', async () =>
   await askUntil('old299')
   await Promise.all([askUntil('new299'), server.reload(conf('new'))])
   assert.ok(answers > 3, `${answers} answers`)
+})
+
+test('reloads that come faster than workers read end with the last one', async () => {
+  const conf = (text: string): string => {
+    const one = (i: number): string =>
+      `server { listen 127.0.0.1:%%PORT_0%%; server_name s${i}; access_log %%DIR%%/${text}.log; return 200 ${text}${i}|; }`
+    return `worker_processes 2; http { ${Array.from({ length: 200 }, (_, i) => one(i)).join('\n')} }`
+  }
+  await using server = await startViaduct(conf('a'))
+  for (const text of ['b', 'c', 'd']) {
+    server.prefix.write('nginx.conf', withDefaults(conf(text)))
+    server.signal('SIGHUP')
+    await server.until('it is read', () => server.errorLog().includes('reconfiguring'))
+  }
+  await server.reload(conf('e'))
+  await server.until('the last one serves', async () => bodyOf(await server.raw(get('s7'))) === 'e7|')
+  for (let i = 0; i < 8; i++) assert.equal(bodyOf(await server.raw(get('s7'))), 'e7|')
 })
