@@ -2,6 +2,7 @@
 import { milliseconds, number, raw, size, text } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { type BlockValue, block, directive, directives, type ScopeView } from '../../../config/directive.ts'
+import type { Position } from '../../../config/source.ts'
 import { parseNumber, parseSize } from '../../../config/units.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import { httpModule } from '../../../http/compile/module.ts'
@@ -129,12 +130,16 @@ export const upstreamModule = httpModule({
     upstream_trailer_: (rest) => (r) => trailerOf(r.conversation?.responseTrailers ?? '', rest),
     upstream_cookie_: (rest) => (r) => upstreamCookie(r, rest),
   },
-  init(conf, tree) {
+  *init(conf, tree) {
     noteMatches(conf, tree)
-    const made = conf.upstream.map((block) => ({ ...block, group: makeGroup(block, tree) }))
+    const made: { readonly name: string; readonly group: PeerGroup | undefined; readonly at: Position }[] = []
+    for (const block of conf.upstream) {
+      yield
+      made.push({ name: block.args, group: makeGroup(block, tree), at: block.at })
+    }
     // Behind the names: they inherit servers first, whose connections are then taken over.
     const registry = tree.shared(UPSTREAMS, () => new UpstreamRegistry())
-    for (const { args: name, group, at } of made) {
+    for (const { name, group, at } of made) {
       if (group !== undefined && !registry.add(group)) tree.fail(`duplicate upstream "${name}"`, at)
     }
     tree.onExit(() => registry.close())
