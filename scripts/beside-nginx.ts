@@ -1,0 +1,89 @@
+/**
+ * `npm run beside-nginx`: puts the same requests to nginx and to Viaduct, with the same configuration and the same back
+ * ends, and compares responses, logs, and what back ends are sent. The cases are data, in test/conformance/beside-nginx/.
+ *
+ *     npm run beside-nginx                    all of them
+ *     npm run beside-nginx -- static 'range'  groups whose name begins with the first word, cases that contain the second
+ *
+ * Needs nginx (Debian: nginx-core, or NGINX=path). What an older nginx does otherwise is said in the case.
+ */
+import fs from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Case, Group } from '../test/conformance/beside-nginx/case.ts'
+import { proxyGroups } from '../test/conformance/beside-nginx/cases/proxy.ts'
+import { requestsGroups } from '../test/conformance/beside-nginx/cases/requests.ts'
+import { staticGroups } from '../test/conformance/beside-nginx/cases/static.ts'
+import { compare, type Difference, unexpected } from '../test/conformance/beside-nginx/compare.ts'
+import { LOGGED, Side } from '../test/conformance/beside-nginx/side.ts'
+
+const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
+const NGINX = process.env['NGINX'] ?? '/usr/sbin/nginx'
+const GROUPS: readonly Group[] = [...requestsGroups, ...staticGroups, ...proxyGroups]
+/** Silence that ends a case; a difference is believed when it is still there with the longest. */
+const QUIET_MS = [25, 120, 600]
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main([groupWord = '', caseWord = '']: readonly string[]): Promise<number> {
+  if (!fs.existsSync(NGINX)) {
+    console.log(`skipped: no nginx at ${NGINX} (apt-get install nginx-core, or NGINX=path)`)
+    return 0
+  }
+  const groups = GROUPS.filter((group) => group.name.startsWith(groupWord))
+  let count = 0
+  let differing = 0
+  for (const group of groups) {
+    const cases = Object.entries(group.cases).filter(([name]) => name.includes(caseWord))
+    count += cases.length
+    differing += await runGroup(group, cases)
+  }
+  console.log(`${groups.length} groups, ${count} cases, ${differing} differ otherwise than they say`)
+  return differing === 0 ? 0 : 1
+}
+
+/** Runs a group's cases and returns how many are not as they should be. */
+async function runGroup(group: Group, cases: readonly (readonly [string, Case])[]): Promise<number> {
+  const started = await Promise.allSettled([
+    Side.start(NGINX, '', group),
+    Side.start(VIADUCT, 'server_identity nginx;', group),
+  ])
+  const sides = started.flatMap((side) => (side.status === 'fulfilled' ? [side.value] : []))
+  for (const side of started) if (side.status === 'rejected') console.log(`${group.name}: ${side.reason}`)
+  const [nginx, viaduct] = sides
+  let differing = viaduct === undefined ? cases.length : 0
+  if (nginx !== undefined && viaduct !== undefined) {
+    for (const [name, asked] of cases) {
+      const differences = await differencesOf(nginx, viaduct, asked)
+      if (differences.length === 0) continue
+      differing += 1
+      console.log(`\n=== ${group.name}: ${name}`)
+      for (const difference of differences) print(difference)
+    }
+  }
+  await Promise.all(sides.map((side) => side.stop()))
+  return differing
+}
+
+async function differencesOf(nginx: Side, viaduct: Side, asked: Case): Promise<Difference[]> {
+  let found: Difference[] = []
+  for (const quietMs of QUIET_MS) {
+    const [left, right] = await Promise.all([nginx.run(asked, quietMs), viaduct.run(asked, quietMs)])
+    found = unexpected(asked, compare(nginx, left, viaduct, right))
+    if (found.length === 0) return found
+  }
+  return found
+}
+
+/** Shows a difference line by line, or by variable, without what is the same. */
+function print({ aspect, nginx, viaduct }: Difference): void {
+  const left = aspect === 'access' ? named(nginx) : nginx.split('\n')
+  const right = aspect === 'access' ? named(viaduct) : viaduct.split('\n')
+  console.log(`  ${aspect}`)
+  for (const line of left) if (!right.includes(line)) console.log(`    nginx   ${JSON.stringify(line).slice(1, -1)}`)
+  for (const line of right) if (!left.includes(line)) console.log(`    viaduct ${JSON.stringify(line).slice(1, -1)}`)
+  if (left.toSorted().join() === right.toSorted().join()) console.log('    the same lines in another order')
+}
+
+function named(lines: string): string[] {
+  return lines.split('\n').flatMap((line) => line.split('|').map((value, n) => `${LOGGED[n] ?? '?'}=${value}`))
+}

@@ -1,0 +1,256 @@
+/** One of the two servers while it is compared: its folder, its process, its back ends, and what it did with one case. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { freePorts } from '../../harness/ports.ts'
+import type { Answer, Case, Group } from './case.ts'
+
+/** The variables of an access line, in its order. */
+export const LOGGED: readonly string[] = (
+  'remote_addr remote_user request status body_bytes_sent bytes_sent request_length http_referer http_user_agent host ' +
+  'server_name server_port server_protocol scheme request_method request_uri uri args is_args document_uri content_type ' +
+  'content_length request_completion pipe connection_requests sent_http_content_type sent_http_content_length ' +
+  'sent_http_location sent_http_connection sent_http_transfer_encoding sent_http_last_modified sent_http_cache_control ' +
+  'sent_http_keep_alive upstream_status upstream_addr upstream_response_length upstream_bytes_sent upstream_bytes_received ' +
+  'upstream_cache_status upstream_http_server upstream_cookie_a upstream_trailer_t document_root request_filename'
+).split(' ')
+
+const PORTS = 10
+const BACK_ENDS = [6, 7]
+/** Requests to this one mark where a case's lines in the logs end. */
+const MARK_PORT = 9
+const START_TIMEOUT_MS = 15_000
+const ANSWER_TIMEOUT_MS = 5000
+const STOP_TIMEOUT_MS = 3000
+const POLL_MS = 2
+/** Files have one date on both sides, so that their tags are the same. */
+const FILE_TIME = new Date('2024-02-03T04:05:06Z')
+
+/** What a server did with a case, as it said it. */
+export interface Seen {
+  readonly replies: string
+  readonly open: boolean
+  readonly access: string
+  readonly errors: string
+  /** What back ends were sent. */
+  readonly asked: string
+}
+
+/** A running server with its back ends; cases are put to it one after the other. */
+export class Side {
+  readonly dir: string
+  readonly #ports: readonly number[]
+  readonly #child: ChildProcess
+  readonly #backEnds: net.Server[] = []
+  #answers: readonly Answer[] = []
+  #answered = 0
+  #asked: string[] = []
+  #marks = 0
+  #accessRead = 0
+  #errorsRead = 0
+
+  private constructor(program: string, dir: string, ports: readonly number[]) {
+    this.dir = dir
+    this.#ports = ports
+    this.#child = spawn(program, ['-p', `${dir}/`, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    this.#child.stderr!.on('data', (data) => fs.appendFileSync(path.join(dir, 'stderr'), data))
+  }
+
+  /** Starts a server with a group's configuration. */
+  static async start(program: string, extra: string, group: Group): Promise<Side> {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'beside-'))
+    fs.chmodSync(dir, 0o755)
+    const ports = await freePorts(PORTS)
+    const expand = (text: string): string => expanded(text, dir, ports)
+    for (const [name, content] of Object.entries({ ...group.files, 'nginx.conf': wholeConf(group.http, extra) })) {
+      const file = path.join(dir, name)
+      fs.mkdirSync(path.dirname(file), { recursive: true })
+      fs.writeFileSync(file, Buffer.from(expand(content), 'latin1'))
+      fs.utimesSync(file, FILE_TIME, FILE_TIME)
+    }
+    for (const file of fs.readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
+      fs.utimesSync(path.join(dir, file), FILE_TIME, FILE_TIME)
+    }
+    const side = new Side(program, dir, ports)
+    for (const n of BACK_ENDS) await side.#openBackEnd(ports[n]!)
+    await side.#untilReady()
+    return side
+  }
+
+  /** Puts a case to the server. `quietMs` of silence mean that it has said everything. */
+  async run(asked: Case, quietMs: number): Promise<Seen> {
+    this.#answers = asked.answers ?? []
+    this.#answered = 0
+    this.#asked = []
+    const { replies, open } = await this.#talk(asked, quietMs)
+    await this.#mark()
+    const errors = this.#read('error.log', this.#errorsRead)
+    this.#errorsRead += errors.length
+    return { replies, open, access: this.#accessLines(), errors, asked: this.#asked.join('\n') }
+  }
+
+  /** Replaces what differs between any two runs: places and ports. */
+  plain(text: string): string {
+    let result = text.replaceAll(this.dir, 'DIR')
+    for (const [n, port] of this.#ports.entries()) result = result.replaceAll(`${port}`, `PORT${n}`)
+    return result
+  }
+
+  async stop(): Promise<void> {
+    for (const backEnd of this.#backEnds) backEnd.close()
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    if (this.#child.exitCode === null) {
+      this.#child.kill('SIGTERM')
+      await Promise.race([ended, delay(STOP_TIMEOUT_MS)])
+      this.#child.kill('SIGKILL')
+    }
+    fs.rmSync(this.dir, { recursive: true, force: true })
+  }
+
+  async #untilReady(): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT_MS
+    while (performance.now() < deadline && this.#child.exitCode === null) {
+      if (
+        await this.#mark().then(
+          () => true,
+          () => false,
+        )
+      ) {
+        this.#accessLines()
+        this.#errorsRead = this.#read('error.log', 0).length
+        return
+      }
+      await delay(POLL_MS * 10)
+    }
+    const said = this.#read('stderr', 0) + this.#read('error.log', 0)
+    await this.stop()
+    throw new Error(`${this.#child.spawnfile} does not start\n${said}`)
+  }
+
+  async #talk(asked: Case, quietMs: number): Promise<{ replies: string; open: boolean }> {
+    const socket = net.connect({ port: this.#ports[0]!, host: '127.0.0.1', allowHalfOpen: true })
+    let replies = ''
+    let open = true
+    let wake = (): void => undefined
+    socket.setNoDelay(true)
+    socket.on('data', (data) => {
+      replies += data.toString('latin1')
+      wake()
+    })
+    const onEnd = (): void => {
+      open = false
+      wake()
+    }
+    socket.on('end', onEnd).on('error', onEnd).on('close', onEnd)
+    const parts = typeof asked.send === 'string' ? [asked.send] : asked.send
+    for (const [n, part] of parts.entries()) {
+      const before = replies.length
+      if (open) socket.write(Buffer.from(part, 'latin1'))
+      if (open && asked.end && n === parts.length - 1) socket.end()
+      const deadline = performance.now() + ANSWER_TIMEOUT_MS
+      let size = -1
+      while (open && performance.now() < deadline) {
+        if (replies.length === size && size > before) break
+        size = replies.length
+        const timer = delay(size > before ? quietMs : ANSWER_TIMEOUT_MS / 5)
+        await Promise.race([timer, new Promise<void>((resolve) => (wake = resolve))])
+      }
+    }
+    socket.destroy()
+    return { replies, open }
+  }
+
+  /** Asks for something else, and waits until the log says so: then the lines of all before are there. */
+  async #mark(): Promise<void> {
+    this.#marks += 1
+    const target = `/mark-${this.#marks}`
+    const response = await fetch(`http://127.0.0.1:${this.#ports[MARK_PORT]}${target}`)
+    await response.arrayBuffer()
+    const deadline = performance.now() + ANSWER_TIMEOUT_MS
+    while (!this.#read('access.log', this.#accessRead).includes(`${target}\n`)) {
+      if (performance.now() > deadline) throw new Error('no mark in the access log')
+      await delay(POLL_MS)
+    }
+  }
+
+  #accessLines(): string {
+    const text = this.#read('access.log', this.#accessRead)
+    this.#accessRead += text.length
+    return text.replaceAll(/^\/mark-\d+\n/gm, '')
+  }
+
+  #read(name: string, from: number): string {
+    const file = path.join(this.dir, name)
+    return fs.existsSync(file) ? fs.readFileSync(file, 'latin1').slice(from) : ''
+  }
+
+  async #openBackEnd(port: number): Promise<void> {
+    const backEnd = net.createServer((socket) => {
+      let held = ''
+      socket.on('error', () => undefined)
+      socket.on('data', (data) => {
+        held += data.toString('latin1')
+        for (let size = requestSize(held); size > 0; size = requestSize(held)) {
+          this.#asked.push(held.slice(0, size))
+          held = held.slice(size)
+          this.#answer(socket)
+        }
+      })
+    })
+    this.#backEnds.push(backEnd)
+    await new Promise<void>((resolve) => backEnd.listen(port, '127.0.0.1', resolve))
+  }
+
+  #expand(text: string): string {
+    return expanded(text, this.dir, this.#ports)
+  }
+
+  #answer(socket: net.Socket): void {
+    const answer = this.#answers[Math.min(this.#answered, this.#answers.length - 1)]
+    this.#answered += 1
+    const send = this.#expand(answer?.send ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    socket.write(Buffer.from(send, 'latin1'))
+    if (answer?.after === 'close') socket.end()
+    if (answer?.after === 'reset') socket.resetAndDestroy()
+  }
+}
+
+function expanded(text: string, dir: string, ports: readonly number[]): string {
+  return text.replaceAll(/%%PORT_(\d)%%/g, (_, n) => `${ports[Number(n)]}`).replaceAll('%%DIR%%', dir)
+}
+
+/** Returns how long the first request in `text` is, or 0 while it is not complete. */
+function requestSize(text: string): number {
+  if (/^(?:get|set) \S+\r\n/.test(text)) return text.indexOf('\r\n') + 2
+  const head = text.indexOf('\r\n\r\n')
+  if (head < 0) return 0
+  const fields = text.slice(0, head)
+  const length = /\r\ncontent-length: *(\d+)/i.exec(fields)
+  if (length !== null) return text.length >= head + 4 + Number(length[1]) ? head + 4 + Number(length[1]) : 0
+  if (!/\r\ntransfer-encoding: *chunked/i.test(fields)) return head + 4
+  const end = text.indexOf('0\r\n\r\n', head + 4)
+  return end < 0 ? 0 : end + 5
+}
+
+/** `extra` is what only one of the two knows. */
+function wholeConf(http: string, extra: string): string {
+  return `user root; daemon off; worker_processes 1; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log info;
+events { worker_connections 256; }
+http {
+log_format mark '$request_uri';
+log_format wide '${LOGGED.map((name) => '$' + name).join('|')}';
+access_log %%DIR%%/access.log wide;
+server_tokens off;
+proxy_http_version 1.1;
+proxy_set_header Connection '';
+${extra}
+server { listen 127.0.0.1:%%PORT_9%%; access_log %%DIR%%/access.log mark; return 204; }
+${http}
+}
+`
+}
