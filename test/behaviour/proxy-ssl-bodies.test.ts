@@ -99,7 +99,7 @@ test('a WebSocket passes both ways', async () => {
   assert.ok((await client.rest()).endsWith('Xbye'))
 })
 
-test('the end of one side of a tunnel is passed on, the other goes on', async () => {
+test('with proxy_half_close the end of one side of a tunnel is passed on, the other goes on', async () => {
   const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: test\r\nConnection: Upgrade\r\n\r\n'
   await using peer = await TlsPeer.start({ ...own, allowHalfOpen: true }, () => upgrade)
   await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
@@ -107,6 +107,7 @@ test('the end of one side of a tunnel is passed on, the other goes on', async ()
       proxy_pass https://127.0.0.1:${peer.port};
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection upgrade;
+      proxy_half_close on;
     }
   } }`)
   using client = await server.connect()
