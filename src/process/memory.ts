@@ -10,8 +10,8 @@ import { runInNewContext } from 'node:vm'
 const WORTH = 16 * 1024 * 1024
 /** How often a thread looks whether it has nothing to do, and what counts as nothing. */
 const REST_MS = 1000
-const TRIES = 30
-const BUSY = 0.05
+const TRIES = 60
+const BUSY = 0.005
 
 type Collect = (options: { readonly type: 'major'; readonly flavor?: 'last-resort' }) => void
 let collect: Collect | undefined
