@@ -22,7 +22,7 @@ const collect = runInNewContext('gc') as () => void
 
 const CONF = `events { } http {
   log_format one $host; access_log DIR/access.log one buffer=4k flush=1m; error_log DIR/http.log;
-  open_file_cache max=10; resolver 127.0.0.1:9; limit_req_zone $uri zone=z:64k rate=1r/s; map $uri $mapped { /a b; }
+  open_file_cache max=10; resolver 127.0.0.1:9; resolver_timeout 100ms; limit_req_zone $uri zone=z:64k rate=1r/s; map $uri $mapped { /a b; }
   upstream app { zone app 64k; server 127.0.0.1:9; keepalive 4; check interval=60000; }
   upstream named { zone named 64k; server nobody.test:9 resolve; }
   server { listen 127.0.0.1:1; server_name first; location / { proxy_pass http://app; health_check; limit_req zone=z; } }
