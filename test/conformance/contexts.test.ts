@@ -21,6 +21,8 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   // NGINX Plus has them in `match` blocks, which the catalogue does not list as a context.
   header: ['match'],
   status: ['match'],
+  // nginx has it in stream alone; tunnels of http end with their first side unless it says otherwise.
+  proxy_half_close: ['http', 'server', 'location'],
   // The form of a guide: a check for the whole group.
   health_check: ['upstream'],
 }
