@@ -1,5 +1,7 @@
 /** Heads that are refused: whose settings answer, what the logs tell, and that nothing behind them is a request. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
 import { test } from 'node:test'
 import { H2Client } from '../harness/h2-client.ts'
 import { Peer } from '../harness/peer.ts'
@@ -120,6 +122,60 @@ test('the logs have a refused line to its end', async () => {
   }
   assert.match(server.errorLog(), /request: "GE\{T\} \/shell\?cd\+\/tmp HTTP\/1\.1"/)
   assert.match(server.errorLog(), /request: "GET \/\\x01 HTTP\/1\.1"/)
+})
+
+test('of a refused request the logs have what was understood', async () => {
+  await using server = await startViaduct(`http { error_log error.log info; large_client_header_buffers 2 1k;
+    log_format facts '$request_method $server_protocol $request_length $request_uri $uri';
+    server { listen 127.0.0.1:%%PORT_0%%; access_log access.log facts; return 200; } }`)
+  const line = 'GET /a%20b?c HTTP/1.1\r\n'
+  const cases: readonly (readonly [sent: string, facts: string, during: string])[] = [
+    ['GET /a HTP/1.1\r\n\r\n', '- - 0 - -', 'line'],
+    ['G{T /a HTTP/1.1\r\n\r\n', '- - 0 - -', 'line'],
+    ['GET /a HTTP/3.0\r\n\r\n', '- - 0 - -', 'line'],
+    [`GET /${'x'.repeat(2000)}`, '- - 0 - -', 'line'],
+    ['GET /../a HTTP/1.1\r\nHost: a\r\n\r\n', 'GET HTTP/1.1 20 - -', 'line'],
+    ['GET http://a!@/b HTTP/1.1\r\n\r\n', '- - 0 - -', 'line'],
+    ['GET http:///b HTTP/1.1\r\n\r\n', 'GET HTTP/1.1 24 /b /b', 'line'],
+    [`\r\n\n${line}\r\n`, 'GET HTTP/1.1 25 /a%20b?c /a b', 'headers'],
+    [`${line}Host: a\r\nx y: z\r\n\r\n`, 'GET HTTP/1.1 32 /a%20b?c /a b', 'headers'],
+    [`${line}Host: a\r\nHost: b\r\nX: y\r\n\r\n`, 'GET HTTP/1.1 41 /a%20b?c /a b', 'headers'],
+    [`${line}Host: a\r\nX: ${'x'.repeat(2000)}\r\n\r\n`, 'GET HTTP/1.1 32 /a%20b?c /a b', 'headers'],
+    [`${line}Host: a\r\nContent-Length: x\r\n\r\n`, 'GET HTTP/1.1 53 /a%20b?c /a b', 'headers'],
+    ['TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 'TRACE HTTP/1.1 29 / /', 'headers'],
+  ]
+  for (const [n, [sent, facts, during]] of cases.entries()) {
+    await server.raw(sent)
+    await server.until('a line', () => server.accessLog().split('\n').length > n + 1)
+    assert.equal(server.accessLog().split('\n')[n], facts)
+    const message = server.errorLog().trim().split('\n').at(-1)!
+    assert.ok(message.includes(` while reading client request ${during}, client: 127.0.0.1`), message)
+  }
+  await server.raw('GET / HTTP/1.7\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await server.until('a line', () => /^GET HTTP\/1\.7 /m.test(server.accessLog()))
+})
+
+test('a field that is left out for its name is told', async () => {
+  await using server = await startViaduct(
+    'http { error_log error.log info; server { listen 127.0.0.1:%%PORT_0%%; return 200 $http_a_b; } }',
+  )
+  const answer = await server.raw('GET / HTTP/1.1\r\nHost: a\r\nA_B: secret\r\nConnection: close\r\n\r\n')
+  assert.ok(answer.endsWith('\r\n\r\n'))
+  await server.logged(/\[info\].* client sent invalid header line: "A_B: \.\.\." while reading client request headers/)
+})
+
+test('a request without an answer is logged with its status, and reset where that is asked for', async () => {
+  await using server = await startViaduct(`http { log_format s '$uri $status'; access_log access.log s;
+    server { listen 127.0.0.1:%%PORT_0%%; location /444 { return 444; } location /408 { return 408; }
+      location /reset { reset_timedout_connection on; return 444; } } }`)
+  for (const status of ['444', '408']) {
+    assert.equal(await server.raw(`GET /${status} HTTP/1.0\r\n\r\n`), '')
+    await server.until('it is logged', () => server.accessLog().includes(`/${status} ${status}\n`))
+  }
+  const socket = net.connect(server.port(), '127.0.0.1')
+  socket.write('GET /reset HTTP/1.0\r\n\r\n')
+  const [failure] = await once(socket, 'error')
+  assert.equal(failure.code, 'ECONNRESET')
 })
 
 test('bytes behind a request for another protocol are no request', async () => {

@@ -41,9 +41,11 @@ test('on, optional and optional_no_ca', async () => {
   assert.equal(await seen(2, {}), 'NONE')
   assert.equal(await seen(3, by(near)), 'NONE')
   await viaduct.logged(
-    /\[info\].* client sent no required SSL certificate, client: 127\.0\.0\.1, server: , request: "GET \/ HTTP\/1\.1"/,
+    /\[info\].* client sent no required SSL certificate while reading client request headers, client: 127\.0\.0\.1, server: , request: "GET \/ HTTP\/1\.1"/,
   )
-  await viaduct.logged(/\[info\].* client SSL certificate verify error: \(18:self-signed certificate\), client/)
+  await viaduct.logged(
+    /\[info\].* client SSL certificate verify error: \(18:self-signed certificate\) while reading client request headers, client/,
+  )
 })
 
 test('the length of chains, and resuming does not help', async () => {

@@ -80,7 +80,9 @@ test('plain HTTP is told that TLS is spoken here, or sent there by error_page', 
   }`)
   const answer = await server.raw('GET /x HTTP/1.1\r\nHost: a\r\n\r\n', 0)
   assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*400 The plain HTTP request was sent to HTTPS port/)
-  await server.logged(/\[info\].* client sent plain HTTP request to HTTPS port, client: 127\.0\.0\.1, server: ,/)
+  await server.logged(
+    /\[info\].* client sent plain HTTP request to HTTPS port while reading client request headers, client: 127\.0\.0\.1, server: ,/,
+  )
   const moved = await server.raw('GET /x?y HTTP/1.1\r\nHost: a\r\n\r\n', 1)
   assert.match(moved, /^HTTP\/1\.1 301 [\s\S]*\r\nLocation: https:\/\/a:443\/x\?y\r\n/)
 })

@@ -53,6 +53,8 @@ const EARLY_BYTES_MAX = 65536
 /** Beyond, the connection waits for the copies of its requests, as nginx does for each. */
 const LEFT_BEHIND_MAX = 16
 
+const TIMED_OUT = 'client timed out (110: Connection timed out)'
+
 export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner, OpenHost, ClientConnection {
   readonly client: Client
   readonly wire: Wire
@@ -399,7 +401,10 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   /** Ends the connection and the request without another byte. */
   abortRequest(r: Request): void {
     r.keepAlive = false
-    this.close()
+    const { status } = r.out
+    const told = status >= 400 && !r.headSent ? status : 499
+    if (told === 444) this.#timeOut(told)
+    else this.#closeWith(told)
   }
 
   /** The response is out: log, then next request, lingering or close. */
@@ -648,7 +653,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
         return
       case BODY_TIMEOUT:
       case SEND_TIMEOUT:
-        r.logError(INFO, 'client timed out')
+        r.logError(INFO, TIMED_OUT)
         this.#timeOut(408)
         return
     }
@@ -661,15 +666,17 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     }
     const r = this.#request
     this.#parser.giveUp(this.#rest)
-    r.requestLength = this.#rest.length
     takeBroken(r, this.#parser, this)
-    r.logError(INFO, 'client timed out')
+    const reading = this.#parser.lineUnderstood ? 'headers' : 'line'
+    r.logError(INFO, `${TIMED_OUT} while reading client request ${reading}`)
     r.begin(clock.now, clock.monotonic)
     this.#state = BUSY
     this.#timeOut(408)
   }
 
+  /** Ends a connection as `reset_timedout_connection` says, which holds for 444 too. */
   #timeOut(status: number): void {
+    if (this.#state === CLOSED) return
     const state = this.#state
     const { core } = this.#request.location
     this.#over()

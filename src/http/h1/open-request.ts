@@ -5,8 +5,9 @@
 
 import { clock } from '../../lib/clock.ts'
 import { INFO } from '../../log/error-log.ts'
+import { loggedLine } from '../message/logged-field.ts'
 import { methodName } from '../message/method.ts'
-import { DONE, REQUEST_ERRORS } from '../message/request-errors.ts'
+import { DONE, INVALID_09_METHOD, REQUEST_ERRORS } from '../message/request-errors.ts'
 import { normalizeUri, type UriParts } from '../message/uri.ts'
 import type { Client } from '../request/client.ts'
 import { debugHead } from '../request/debug-log.ts'
@@ -16,6 +17,9 @@ import { misdirected } from '../server/misdirected.ts'
 import type { BodyReader } from './body-reader.ts'
 import type { RequestParser } from './request-parser.ts'
 
+/** What nginx says it was doing when a head is refused. */
+const IN_LINE = ' while reading client request line'
+const IN_FIELDS = ' while reading client request headers'
 const target: UriParts = { uri: '', args: '' }
 
 /** The connection that the head came by. */
@@ -32,7 +36,8 @@ export function openRequest(r: Request, parser: RequestParser, code: number, hos
   const { line, facts } = parser
   r.begin(clock.now, clock.monotonic)
   r.requestLine = parser.requestLine
-  r.requestLength = parser.headLength
+  // Empty lines before a request are no part of it.
+  r.requestLength = parser.headLength - line.start
   // HTTP/1.2 and later are spoken to as 1.1.
   r.version = line.major * 10 + Math.min(line.minor, 1)
   r.methodBit = line.method
@@ -46,13 +51,16 @@ export function openRequest(r: Request, parser: RequestParser, code: number, hos
   r.chunked = facts.chunked
   r.expectContinue = facts.expectContinue
   chooseServer(r, host)
+  if (parser.lines.dropped.length > 0) logDropped(r, parser)
   // What follows the head is the request's body, whatever becomes of the request.
   host.body.begin(facts.contentLength, facts.chunked)
   if (host.client.secure && misdirected(r)) return r.finish(421)
   const sound = takeTarget(r, r.server.connection.merge_slashes)
   if (host.client.plainOnTls) return refusePlain(r)
   if (!sound) {
-    r.logError(INFO, 'client sent invalid request')
+    r.requestLength = line.at - line.start
+    r.unparsedUri = ''
+    r.logError(INFO, `client sent invalid request${IN_LINE}`)
     return r.finish(400)
   }
   const connect = parser.checkConnect(r.server.allowsConnect)
@@ -62,17 +70,35 @@ export function openRequest(r: Request, parser: RequestParser, code: number, hos
   r.start(r.server)
 }
 
-/** Fills in what is known of a head that was refused or given up, and the server that it names as far as it can be told. */
+/**
+ * Fills in what is known of a head that was refused or given up, and the server that it names as far as it can be told.
+ * As in nginx, a line that was not understood to its end says nothing, and a sound one everything.
+ */
 export function takeBroken(r: Request, parser: RequestParser, host: OpenHost): void {
   r.requestLine = parser.requestLine
-  r.method = methodName(parser.line.method)
+  r.requestLength = parser.lengthUnderstood
   r.malformed = true
   r.host = parser.hostOfBroken()
   chooseServer(r, host)
   const { sniServer, secure } = host.client
-  if (!secure || sniServer === undefined || !misdirected(r)) return
-  r.server = sniServer
-  r.location = sniServer.base
+  if (secure && sniServer !== undefined && misdirected(r)) {
+    r.server = sniServer
+    r.location = sniServer.base
+  }
+  if (!parser.lineUnderstood) return
+  r.method = parser.method
+  r.unparsedUri = parser.target
+  if (!takeTarget(r, r.server.connection.merge_slashes)) r.unparsedUri = ''
+  if (parser.lines.dropped.length > 0) logDropped(r, parser)
+}
+
+/** Lines that were left out, whose names nobody expects: who misses a field looks here. */
+function logDropped(r: Request, parser: RequestParser): void {
+  const { dropped } = parser.lines
+  for (let i = 0; i < dropped.length; i += 2) {
+    const text = loggedLine(parser.headers.text.slice(dropped[i], dropped[i + 1]))
+    r.logError(INFO, `client sent invalid header line: "${text}"${IN_FIELDS}`)
+  }
 }
 
 function chooseServer(r: Request, { listener, client }: OpenHost): void {
@@ -91,22 +117,22 @@ function takeTarget(r: Request, mergeSlashes: boolean): boolean {
 
 function refuse(r: Request, parser: RequestParser, code: number, host: OpenHost): void {
   takeBroken(r, parser, host)
-  if (parser.line.major === 0) r.version = 11
+  if (parser.line.major === 0) r.version = code === INVALID_09_METHOD ? 9 : 11
   host.loseFraming()
-  r.logError(INFO, parser.logMessage())
+  r.logError(INFO, parser.logMessage() + (parser.refusedInLine ? IN_LINE : IN_FIELDS))
   r.finish(REQUEST_ERRORS[code]!.status)
 }
 
 /** What follows may be meant for the tunnel that was asked for. */
 function refuseConnect(r: Request, code: number, host: OpenHost): void {
   host.loseFraming()
-  r.logError(INFO, REQUEST_ERRORS[code]!.logMessage)
+  r.logError(INFO, REQUEST_ERRORS[code]!.logMessage + IN_FIELDS)
   r.finish(REQUEST_ERRORS[code]!.status)
 }
 
 /** Plain HTTP where TLS is spoken: the answer can tell what to do instead. */
 function refusePlain(r: Request): void {
-  r.logError(INFO, 'client sent plain HTTP request to HTTPS port')
+  r.logError(INFO, `client sent plain HTTP request to HTTPS port${IN_FIELDS}`)
   r.finish(497)
 }
 

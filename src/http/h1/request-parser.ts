@@ -12,8 +12,11 @@ import {
   CONNECT_REFUSED,
   CONNECT_WITH_BODY,
   DONE,
+  DUPLICATE_FIELD,
+  DUPLICATE_HOST,
   FIELD_TOO_LONG,
   INVALID_FIELD,
+  INVALID_HOST,
   INVALID_REQUEST,
   INVALID_TARGET_HOST,
   NEED_MORE,
@@ -126,6 +129,36 @@ export class RequestParser {
       if (facts.host === '' && line.hostEnd >= 0) this.#targetHost()
     } else facts.findHost(this.headers)
     return facts.host
+  }
+
+  /** The request line has been read to its end, and is sound as such. */
+  get lineUnderstood(): boolean {
+    return this.#inFields || this.#code === INVALID_TARGET_HOST
+  }
+
+  /** After an error code: the line was refused, not the fields. */
+  get refusedInLine(): boolean {
+    return !this.#inFields || this.#code === INVALID_TARGET_HOST
+  }
+
+  /** `$request_length` of a head that was refused or given up: the lines that were understood, as nginx counts them. */
+  get lengthUnderstood(): number {
+    const { line, lines, facts, headers } = this
+    if (!this.lineUnderstood) return 0
+    switch (this.#code) {
+      case INVALID_TARGET_HOST:
+        return line.at - line.start
+      case NEED_MORE:
+      case INVALID_FIELD:
+      case FIELD_TOO_LONG:
+        return lines.errorStart - line.start
+      case INVALID_HOST:
+      case DUPLICATE_HOST:
+      case DUPLICATE_FIELD:
+        return headers.lineEnd(facts.errorIndex) - line.start
+      default:
+        return this.headLength - line.start
+    }
   }
 
   /** The connection may carry another request after this one, as far as the client is concerned. */

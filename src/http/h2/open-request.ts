@@ -102,7 +102,7 @@ function refuse(r: Request, status: number, message: string): void {
     r.server = sniServer
     r.location = sniServer.base
   }
-  r.logError(INFO, message)
+  r.logError(INFO, `${message} while reading client request headers`)
   r.finish(status)
 }
 

@@ -3,6 +3,9 @@ import { INFO } from '../../log/error-log.ts'
 import { VERIFY_OFF } from '../../tls/server.ts'
 import type { Request } from '../request/request.ts'
 
+const PROBLEM =
+  'client attempted to request the server name different from the one that was negotiated while reading client request headers'
+
 /**
  * True when the server of `r`, found by its host, verifies clients, and TLS was set up for another name: what the client
  * proved there does not count here, and the answer is 421. It was logged.
@@ -11,6 +14,6 @@ export function misdirected(r: Request): boolean {
   const { sniName } = r.client
   if (sniName === '' || r.host === '' || r.host === sniName || r.server.ssl.verify === VERIFY_OFF) return false
   r.location = r.server.base
-  r.logError(INFO, 'client attempted to request the server name different from the one that was negotiated')
+  r.logError(INFO, PROBLEM)
   return true
 }

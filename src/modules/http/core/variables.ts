@@ -163,6 +163,7 @@ function contentLength({ headers, main }: Request): string | undefined {
 }
 
 function protocolOf(r: Request): string | undefined {
+  if (r.malformed && r.main.method === '') return undefined
   switch (r.version) {
     case 9:
       // Such a request has no word for it.
@@ -174,8 +175,15 @@ function protocolOf(r: Request): string | undefined {
     case 30:
       return 'HTTP/3.0'
     default:
-      return r.malformed && r.main.method === '' ? undefined : 'HTTP/1.1'
+      return version1(r.main.requestLine)
   }
+}
+
+/** HTTP/1.2 and later are spoken to as 1.1, and told as they were sent. */
+function version1(requestLine: string): string {
+  if (requestLine.endsWith(' HTTP/1.1')) return 'HTTP/1.1'
+  const at = requestLine.lastIndexOf(' HTTP/1.')
+  return at < 0 ? 'HTTP/1.1' : requestLine.slice(at + 1).trimEnd()
 }
 
 function requestId(r: Request): string {

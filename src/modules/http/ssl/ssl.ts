@@ -42,6 +42,7 @@ function checkClient(r: Request, ssl: SslServer<Request>): Verdict {
   if (problem === '') return NEXT
   const missing = problem === NO_CERTIFICATE
   forget(client.tls, ssl)
-  r.logError(INFO, missing ? problem : `client SSL certificate verify error: ${problem}`)
+  const text = missing ? problem : `client SSL certificate verify error: ${problem}`
+  r.logError(INFO, `${text} while reading client request headers`)
   return missing ? CERTIFICATE_MISSING : CERTIFICATE_ERROR
 }
