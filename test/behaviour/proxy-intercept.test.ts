@@ -7,6 +7,7 @@ import { type Server, startViaduct } from '../harness/server.ts'
 const RESPONSES: Readonly<Record<string, string>> = {
   '/404': reply('theirs', [], '404 Not Found'),
   '/401': reply('theirs', ['WWW-Authenticate: Basic realm="theirs"'], '401 Unauthorized'),
+  '/dated': reply('theirs', ['Last-Modified: Sat, 03 Feb 2024 04:05:06 GMT'], '404 Not Found'),
   '/500': reply('theirs', [], '500 Bad'),
   '/accel': reply('theirs', [
     'X-Accel-Redirect: /internal/file.txt?a=b',
@@ -40,6 +41,11 @@ test('error pages for what the back end says', async (t) => {
   await t.test('are not used by default', async () => {
     const { status, body } = await ask(server, '/404')
     assert.deepEqual([status, body], [404, 'theirs'])
+  })
+  await t.test('an error of the back end keeps its date', async () => {
+    const { status, head } = await ask(server, '/dated')
+    assert.equal(status, 404)
+    assert.match(head, /\r\nLast-Modified: Sat, 03 Feb 2024 04:05:06 GMT\r\n/)
   })
   await t.test('proxy_intercept_errors uses them', async () => {
     const { status, body } = await ask(server, '/on/404')

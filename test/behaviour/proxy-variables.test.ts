@@ -24,6 +24,7 @@ const FORMAT = [
 test('what is logged of attempts', async (t) => {
   const good = reply('hello', ['X-One: 1', 'Set-Cookie: a=b; path=/'])
   await using peer = await Peer.start(({ line }) => {
+    if (line.includes('/chunked')) return 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
     if (line.includes('/redirect')) return reply('', ['X-Accel-Redirect: /again'])
     return good
   })
@@ -53,6 +54,10 @@ test('what is logged of attempts', async (t) => {
     assert.equal(sent, String(peer.received.at(-1)!.length))
     for (const time of [connect, head, response]) assert.match(time!, new RegExp(`^${seconds}$`))
     assert.deepEqual(rest, ['1', 'b', at, String(peer.port)])
+  })
+  await t.test('a chunked body, whose length is that of its chunks', async () => {
+    const [, status, , , length] = await logged('/chunked')
+    assert.deepEqual([status, length], ['200', '15'])
   })
   await t.test('two attempts', async () => {
     const [, status, addr, statuses, length, , , connect] = await logged('/retry')

@@ -67,8 +67,26 @@ test('folders lead to their slash and then to their index', async () => {
   assert.match(server.errorLog(), /\[error\] .*directory index of ".*\/www\/none\/" is forbidden, client:/)
   assert.match(
     server.errorLog(),
-    /\[error\] .*"\/.*\/www\/nothing" is not found \(2: No such file or directory\), client:/,
+    /\[error\] .*"\/.*\/www\/nothing\/index.html" is not found \(2: No such file or directory\), client:/,
   )
+})
+
+test('a page that stands in for what was asked for has no date, and 204 no length', async () => {
+  const conf = CONF.replace(
+    'location /alias/',
+    `error_page 404 /a.html; error_page 410 =200 /a.html;
+    location /gone { return 410; } location /nothing-at-all { return 204; } location /alias/`,
+  ).replace(
+    'server {',
+    "log_format l '$status $sent_http_last_modified $sent_http_content_length'; access_log access.log l; server {",
+  )
+  await using server = await startViaduct(conf, { files: FILES })
+  const date = async (target: string) => (await fetch(server.url(target))).headers.get('last-modified')
+  assert.equal(await date('/missing'), null)
+  assert.match((await date('/gone'))!, /GMT$/)
+  assert.equal((await fetch(server.url('/nothing-at-all'))).status, 204)
+  await server.until('it is logged', () => server.accessLog().includes('204 - -\n'))
+  assert.match(server.accessLog(), /^404 - 5$/m)
 })
 
 test('what is no file is refused with the reason in the log', async () => {

@@ -342,7 +342,9 @@ export class Exchange
 
   onBytes(buffer: Buffer, size: number): void {
     if (this.#state === BODY) {
-      this.#search.attempt.bytesReceived += size
+      const { attempt } = this.#search
+      attempt.bytesReceived += size
+      if (!this.conf.protocol.framed) attempt.responseLength += size
       this.#body(buffer, 0, size)
       return
     }
@@ -379,6 +381,7 @@ export class Exchange
     }
     if (this.#answeredElsewhere()) return false
     this.#search.onPassed(r)
+    if (!conf.protocol.framed && r.method !== 'HEAD') attempt.responseLength += this.#headReader.size
     const generation = this.#generation
     applyResponseHead(r, conf, this)
     if (codec.upgraded) return this.#startTunnel()
@@ -442,7 +445,7 @@ export class Exchange
 
   onBody(bytes: Uint8Array, start: number, end: number): void {
     const { codec } = this
-    this.#search.attempt.responseLength += end - start
+    if (this.conf.protocol.framed) this.#search.attempt.responseLength += end - start
     const last = codec.contentLength >= 0 && codec.bodyDone && this.pump.held.length === 0
     if (last) {
       // The peer is free before the client is told, since that may end the request.

@@ -22,6 +22,11 @@ export class HeadReader {
     return this.at < this.end
   }
 
+  /** How many bytes have come behind the head: `$upstream_response_length` counts them with the framing of chunks. */
+  get size(): number {
+    return this.end - this.at
+  }
+
   /** Makes ready for another attempt. */
   begin(): void {
     this.#partial = this.buffer = NO_BYTES

@@ -238,6 +238,7 @@ function applyLastModified(r: Request, value: string): boolean {
   const seconds = parseHttpDate(value)
   if (seconds < 0) return false
   r.out.lastModified = seconds
+  r.out.lastModifiedSent = true
   return true
 }
 

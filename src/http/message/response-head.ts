@@ -29,6 +29,8 @@ export class ResponseHead {
   contentLength = UNKNOWN
   /** Seconds since the epoch, or UNKNOWN. */
   lastModified = UNKNOWN
+  /** It is a back end's own word, which goes on with any status. */
+  lastModifiedSent = false
   location = ''
   etag = ''
   /** Values that replace the server's own, when a back end's are passed on. */
@@ -76,6 +78,7 @@ export class ResponseHead {
     this.overrideCharset = ''
     this.contentLength = UNKNOWN
     this.lastModified = UNKNOWN
+    this.lastModifiedSent = false
     this.location = ''
     this.etag = ''
     this.server = undefined
@@ -106,12 +109,20 @@ export class ResponseHead {
     this.values.push(value)
   }
 
+  /** Forgets what a response of this status does not tell (ngx_http_header_filter), once filters have seen it. */
+  fitStatus(): void {
+    const { status } = this
+    if (!this.lastModifiedSent && status !== 206 && status !== 304) this.lastModified = UNKNOWN
+    if (status === 204) this.contentLength = UNKNOWN
+  }
+
   /** Forgets what describes the body that was meant to be sent, before an error page takes its place. */
   clearBody(): void {
     this.contentType = ''
     this.charset = ''
     this.contentLength = UNKNOWN
     this.lastModified = UNKNOWN
+    this.lastModifiedSent = false
     this.etag = ''
     this.contentEncoding = ''
     this.allowRanges = false

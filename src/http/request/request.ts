@@ -443,6 +443,7 @@ export class Request implements LogContext {
         }
       }
     }
+    if (status !== 200) this.out.fitStatus()
     if (this.headLater) this.body = new HeadFirst(this)
     else this.carrier.sendHead(this)
     const filters = this.#bodyFilters

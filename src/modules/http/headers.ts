@@ -235,6 +235,7 @@ const SETTERS: Readonly<Record<string, CompiledField['set']>> = {
     const { out } = r
     out.remove('last-modified')
     out.lastModified = value === '' ? UNKNOWN : parseHttpDate(value)
+    out.lastModifiedSent = true
     if (value !== '' && out.lastModified < 0) out.add(name, value)
   },
   etag: (r, _name, value) => {

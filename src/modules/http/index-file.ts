@@ -93,7 +93,7 @@ function testFolder(r: Request, path: string, file: string): Verdict {
   if (folder.error === '') return folder.isFolder ? NEXT : indexError(r, file, 'ENOTDIR')
   if (folder.error === 'ELOOP' || folder.error === 'EMLINK') return 403
   if (folder.error === 'ENOENT') {
-    return exactStatError(file) === 'ENOTDIR' ? indexError(r, file, 'ENOTDIR') : indexError(r, path, 'ENOENT')
+    return indexError(r, file, exactStatError(file) === 'ENOTDIR' ? 'ENOTDIR' : 'ENOENT')
   }
   if (folder.error === 'EACCES') return NEXT
   r.logError(CRIT, failureText(folder))

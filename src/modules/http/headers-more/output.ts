@@ -75,6 +75,7 @@ const SETTERS: Readonly<Record<string, (r: Request, value: string) => void>> = {
   },
   'last-modified': (r, value) => {
     r.out.lastModified = value === '' ? UNKNOWN : parseHttpDate(value)
+    r.out.lastModifiedSent = true
     if (value !== '' && r.out.lastModified < 0) r.out.add('Last-Modified', value)
   },
   etag: (r, value) => {
