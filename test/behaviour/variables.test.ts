@@ -118,3 +118,16 @@ test('what is absent is a dash in a log', async (t) => {
     assert.match(await server.raw(get.replace('/x', '/rate')), /\r\nX-Rate: 102400\r\n/)
   })
 })
+
+test('$uri of a target that is none is empty, without a line there is none', async () => {
+  await using server = await startViaduct(`http { log_format l '[$uri][$request_uri] $request'; access_log access.log l;
+    server { listen 127.0.0.1:%%PORT_0%%; return 200 ok; } }`)
+  for (const line of ['GET /../x HTTP/1.1', 'GET /%zz HTTP/1.1', 'GET /x HTP', 'GET /x?y HTTP/1.1']) {
+    await server.raw(`${line}\r\nHost: a\r\nConnection: close\r\n\r\n`)
+  }
+  await server.until('the log', () => server.accessLog().split('\n').length === 5)
+  assert.equal(
+    server.accessLog(),
+    '[][-] GET /../x HTTP/1.1\n[][-] GET /%zz HTTP/1.1\n[-][-] GET /x HTP\n[/x][/x?y] GET /x?y HTTP/1.1\n',
+  )
+})

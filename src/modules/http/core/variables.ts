@@ -55,8 +55,8 @@ const requestVariables: Variables<Request> = {
   scheme: (r) => r.scheme,
   https: (r) => (r.client.secure ? 'on' : ''),
   request_uri: (r) => notEmpty(r.unparsedUri),
-  uri: (r) => notEmpty(r.uri),
-  document_uri: (r) => notEmpty(r.uri),
+  uri: uriOf,
+  document_uri: uriOf,
   request: (r) => notEmpty(r.requestLine),
   request_method: (r) => notEmpty(r.main.method),
   query_string: (r) => notEmpty(r.args),
@@ -274,3 +274,8 @@ function argument(args: string, name: string): string | undefined {
   return undefined
 }
 const EQUALS = 0x3d
+
+/** Empty when the line was understood and its target is none; without a line there is no URI at all. */
+function uriOf(r: Request): string | undefined {
+  return r.uri !== '' || r.main.method !== '' ? r.uri : undefined
+}
