@@ -12,13 +12,14 @@ import { fileURLToPath } from 'node:url'
 import type { Case, Group } from '../test/conformance/beside-nginx/case.ts'
 import { proxyGroups } from '../test/conformance/beside-nginx/cases/proxy.ts'
 import { requestsGroups } from '../test/conformance/beside-nginx/cases/requests.ts'
+import { rewriteGroups } from '../test/conformance/beside-nginx/cases/rewrite.ts'
 import { staticGroups } from '../test/conformance/beside-nginx/cases/static.ts'
 import { compare, type Difference, unexpected } from '../test/conformance/beside-nginx/compare.ts'
 import { LOGGED, Side } from '../test/conformance/beside-nginx/side.ts'
 
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
 const NGINX = process.env['NGINX'] ?? '/usr/sbin/nginx'
-const GROUPS: readonly Group[] = [...requestsGroups, ...staticGroups, ...proxyGroups]
+const GROUPS: readonly Group[] = [...requestsGroups, ...staticGroups, ...rewriteGroups, ...proxyGroups]
 /** Silence that ends a case; a difference is believed when it is still there with the longest. */
 const QUIET_MS = [25, 120, 600]
 

@@ -16,9 +16,12 @@ const REMEMBERED_MAX = 1000
 const remembered = new Lru<string, true>(REMEMBERED_MAX)
 const digestKey = randomBytes(32)
 
+/** Forms of crypt(3) that cannot be computed here: the right password would be refused. */
+const NOT_BUILT = /^\$(?:y|gy|7|3|sha1|md5)[$,]/
+
 /**
  * Tells whether `password` (a binary string) is the one that `stored` stands for; undefined when the form of `stored` is
- * not known. A promise when it takes long.
+ * not built. What is no hash at all (`!`, nothing) fits no password, as with crypt(3). A promise when it takes long.
  */
 export function checkPassword(password: string, stored: string): boolean | undefined | Promise<boolean> {
   const bytes = Buffer.from(password, 'latin1')
@@ -28,9 +31,9 @@ export function checkPassword(password: string, stored: string): boolean | undef
   if (stored.startsWith('$apr1$') || stored.startsWith('$1$')) return same(md5Crypt(bytes, stored), stored)
   if (stored.startsWith('$5$') || stored.startsWith('$6$')) return checkSlowly(bytes, stored, shaCrypt)
   if (stored.startsWith('$2')) return checkSlowly(bytes, stored, bcrypt)
-  if (stored.startsWith('$')) return undefined
-  const des = desCrypt(bytes, stored)
-  return des === undefined ? undefined : same(des, stored)
+  if (NOT_BUILT.test(stored)) return undefined
+  const des = stored.startsWith('$') ? undefined : desCrypt(bytes, stored)
+  return des !== undefined && same(des, stored)
 }
 
 function checkSalted(password: Buffer, stored: Buffer): boolean {
@@ -40,10 +43,12 @@ function checkSalted(password: Buffer, stored: Buffer): boolean {
 
 type SlowHash = (password: Buffer, stored: string) => Promise<string> | undefined
 
-function checkSlowly(password: Buffer, stored: string, slowHash: SlowHash): true | undefined | Promise<boolean> {
+function checkSlowly(password: Buffer, stored: string, slowHash: SlowHash): boolean | Promise<boolean> {
   const key = createHmac('sha256', digestKey).update(stored).update('\0').update(password).digest('base64')
   if (remembered.get(key) === true) return true
-  return slowHash(password, stored)?.then((hash) => {
+  const hashing = slowHash(password, stored)
+  if (hashing === undefined) return false
+  return hashing.then((hash) => {
     const fits = same(hash, stored)
     if (fits) remembered.set(key, true)
     return fits

@@ -19,7 +19,7 @@ http { server { listen 127.0.0.1:%%PORT_0%%; root %%DIR%%;
 } }`.replace('return_after on; ', '')
 
 const USERS =
-  '# comment\nplain:{PLAIN}good:comment\r\nsha:$5$saltstring$1omlJIRZF5rlJ53OgAAKqp6fl3uZnGpICUuF1LyXME/\nodd:$9$x\n'
+  '# comment\nplain:{PLAIN}good:comment\r\nsha:$5$saltstring$1omlJIRZF5rlJ53OgAAKqp6fl3uZnGpICUuF1LyXME/\nodd:$y$x\n'
 
 test('access rules and passwords', async () => {
   const names = 'first other nested/in auth auth/off any either all except late'.split(' ')
@@ -44,6 +44,9 @@ test('access rules and passwords', async () => {
   assert.equal(await status('/auth/x', 'sha:bad'), '401 Basic realm="the realm"')
   assert.equal(await status('/auth/x', 'who:good'), '401 Basic realm="the realm"')
   assert.equal(await status('/auth/x', 'odd:good'), '500')
+  for (const user of ['locked:!', 'locked:', 'empty:', 'empty:x']) {
+    assert.equal(await status('/auth/x', user), '401 Basic realm="the realm"', user)
+  }
   assert.equal(await status('/auth/off/x'), '200')
   assert.equal(await status('/none/x', 'plain:good'), '403')
   assert.equal(await status('/any/x'), '401 Basic realm="any"')

@@ -160,3 +160,23 @@ test('Expect: 100-continue is answered where there is no body to wait for, too',
   assert.match(await ask('POST', '/', 'Content-Length: 0\r\n', '1.0'), /^HTTP\/1\.1 200 OK\r\n/)
   assert.deepEqual(new Set(peer.requests.map((request) => request.field('expect'))), new Set([undefined]))
 })
+
+test('Expect: 100-continue is answered although the body has come, and counts; a body that nobody wants does not', async () => {
+  await using peer = await Peer.start()
+  await using server =
+    await startViaduct(`http { log_format sizes '$uri $request_length $bytes_sent'; access_log access.log sizes;
+    server { listen 127.0.0.1:%%PORT_0%%; server_tokens off; proxy_pass_header Date;
+    location /passed { proxy_pass http://127.0.0.1:${peer.port}; }
+    location /unbuffered { proxy_pass http://127.0.0.1:${peer.port}; proxy_request_buffering off; }
+    location /dropped { return 204; } } }`)
+  for (const target of ['/passed', '/unbuffered']) {
+    const sent = post(target, 'Content-Length: 5\r\nExpect: 100-continue', 'hello')
+    const answer = await server.raw(sent)
+    assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /)
+    const line = `${target} ${sent.length} ${answer.length}\n`
+    await server.until(`${line} is logged`, () => server.accessLog().includes(line))
+  }
+  const sent = post('/dropped', 'Content-Length: 5', 'hello')
+  await server.raw(sent)
+  await server.until('it is logged', () => server.accessLog().includes(`/dropped ${sent.length - 5} `))
+})

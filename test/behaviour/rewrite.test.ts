@@ -18,6 +18,7 @@ http { server { listen 127.0.0.1:%%PORT_0%%; server_name localhost;
   location /break { rewrite ^/break/(.*)$ /kept/$1 break; return 200 never; }
   location /after { rewrite ^/after/(.*)$ /kept/$1; return 200 "$uri"; }
   location /permanent { rewrite ^/permanent/(.*)$ http://x.y/$1 permanent; }
+  location /ten { rewrite '^/ten(x{0,9})$' /tenx$1 last; return 200 "$uri$arg_"; }
   location /loop { rewrite ^ /loop last; }
   location /zero { set $z 0; if ($z) { return 200 yes; } return 200 no; }
   location /case { if ($uri !~* ^/CASE/(?<rest>.*)$) { return 200 no; } return 200 "rest $rest"; }
@@ -65,6 +66,7 @@ test('rewrite changes the URI and its arguments', async () => {
 })
 
 test('a loop ends after ten rounds', async () => {
+  assert.equal(await get('/ten?=x'), `/ten${'x'.repeat(10)}`)
   assert.equal(await head('/loop'), '500 ')
   await server.logged(/rewrite or internal redirection cycle while processing "\/loop"/)
 })

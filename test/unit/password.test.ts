@@ -34,10 +34,10 @@ test('a salted SHA-1 hash carries its salt at its end', () => {
   assert.equal(checkPassword('good', '{SSHA}'), false)
 })
 
-test('forms that are not known are told', () => {
-  assert.equal(checkPassword('good', '$9$what'), undefined)
-  assert.equal(checkPassword('good', ''), undefined)
-  assert.equal(checkPassword('good', '!'), undefined)
-  assert.equal(checkPassword('good', '$2y$99$abcdefghijklmnopqrstuu'), undefined)
-  assert.equal(checkPassword('good', '$2y$05$short'), undefined)
+test('forms that are not built are told, and what is no hash fits no password', () => {
+  for (const stored of ['$y$j9T$salt$hash', '$7$x', '$gy$x']) assert.equal(checkPassword('good', stored), undefined)
+  for (const stored of ['', '!', '!!', 'x', '$9$what', '$2y$99$abcdefghijklmnopqrstuu', '$2y$05$short', '$5$', '$1$']) {
+    assert.notEqual(checkPassword('', stored), true, stored)
+    assert.notEqual(checkPassword('good', stored), undefined, stored)
+  }
 })

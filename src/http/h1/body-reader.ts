@@ -49,7 +49,8 @@ export class BodyReader implements ChunkSink {
       this.#remaining -= stop - at
       r.requestBody!.onBytes(buffer, at, stop)
     }
-    r.requestLength += stop - at
+    // What nobody wants does not count, as in nginx.
+    if (!r.requestBody!.discarded) r.requestLength += stop - at
     return stop
   }
 

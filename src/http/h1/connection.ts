@@ -251,7 +251,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       r.requestBody!.onEnd()
       return
     }
-    if (r.expectContinue && this.#rest.length === 0 && !r.headSent) {
+    if (r.expectContinue && !r.headSent) {
       r.expectContinue = false
       this.sendInterim(r, CONTINUE, '')
     }
@@ -382,7 +382,10 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   sendInterim(r: Request, status: number, lines: string): void {
     const reason = status === CONTINUE ? 'Continue' : 'Early Hints'
-    if (r.version >= 11) this.wire.write(`HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n`)
+    if (r.version < 11) return
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n`
+    r.bytesSent += head.length
+    this.wire.write(head)
   }
 
   onResponseStalled(): void {

@@ -101,7 +101,8 @@ export class Request implements LogContext {
   #round = 0
   /** Set by rewrite rules: the location is looked for again. */
   uriChanged = false
-  uriChanges = URI_CHANGES_MAX
+  /** How many more of them there may be, and one. */
+  uriChanges = URI_CHANGES_MAX + 1
   captures: ArrayLike<string | undefined> | undefined
   /** A pattern took too long: see `matchGivenUp`. */
   givenUp = false
@@ -192,7 +193,7 @@ export class Request implements LogContext {
     this.#waiting = false
     this.#round++
     this.uriChanged = false
-    this.uriChanges = URI_CHANGES_MAX
+    this.uriChanges = URI_CHANGES_MAX + 1
     this.captures = undefined
     this.givenUp = false
     this.errorStatus = 0

@@ -66,7 +66,6 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
     r.host = parent.host
     r.uriUnchanged = false
     r.internal = true
-    r.uriChanges++
     shareBody(r, parent)
   }
 

@@ -128,7 +128,7 @@ export const corePrefixes: Readonly<Record<string, (rest: string) => Getter<Requ
   sent_http_: (rest) => (r) => sentField(r, rest),
   sent_trailer_: (rest) => (r) => r.out.trailer(rest),
   cookie_: (rest) => (r) => cookieValue(r.headers, rest),
-  arg_: (rest) => (r) => argument(r.args, rest),
+  arg_: (rest) => (r) => (rest === '' ? undefined : argument(r.args, rest)),
   proxy_protocol_tlv_: (rest) => (r) => (r.client.proxyTlvs === '' ? undefined : tlvValue(r.client.proxyTlvs, rest)),
 }
 
