@@ -5,10 +5,8 @@
 import type { Scope } from '../config/scope.ts'
 import type { Position } from '../config/source.ts'
 import type { HttpTree } from '../http/compile/module.ts'
-import type { RequestLimits } from '../http/message/head-limits.ts'
-import type { LocationConf } from '../http/request/location.ts'
 import { type ServerNameEntry, type ServerPlace, VirtualServers } from '../http/server/listener.ts'
-import { core, structure } from '../http/settings/core-directives.ts'
+import { structure } from '../http/settings/core-directives.ts'
 import { LISTEN_DEFAULTS, type Listen, type ServerName } from '../http/settings/core-readers.ts'
 import type { Steps } from '../lib/steps.ts'
 import { sslDirectives } from '../tls/server-directives.ts'
@@ -193,7 +191,7 @@ function* virtualServers(key: string, group: AddressGroup, builder: HttpTree): S
     }
   }
   const { place } = group.defaultServer
-  return new VirtualServers(place, limitsOf(place.server.base), entries, group.protocols)
+  return new VirtualServers(place, entries, group.protocols)
 }
 
 type ValidName = Exclude<ServerName, { readonly kind: 'invalid' }>
@@ -208,19 +206,6 @@ function entriesOf(name: ValidName | typeof UNNAMED, place: ServerPlace, builder
     { ...entry, kind: 'exact', name: name.name },
     { ...entry, kind: 'suffix', name: '.' + name.name },
   ]
-}
-
-function limitsOf(base: LocationConf): RequestLimits {
-  const conf = base.scope.resolve(core)
-  return {
-    underscores: conf.underscores_in_headers,
-    dropInvalid: conf.ignore_invalid_headers,
-    upstream: false,
-    countMax: conf.max_headers,
-    bufferSize: conf.large_client_header_buffers.size,
-    firstBufferSize: conf.client_header_buffer_size,
-    bufferCount: conf.large_client_header_buffers.count,
-  }
 }
 
 /** One address to listen on. */

@@ -1,7 +1,10 @@
 /** Sizes, counts and time-outs of what a client sends, and what answers their excess. */
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import { test } from 'node:test'
-import { type Server, startViaduct } from '../harness/server.ts'
+import tls from 'node:tls'
+import { Certificates } from '../harness/certificates.ts'
+import { Client, type Server, startViaduct } from '../harness/server.ts'
 
 const conf = (http: string, location = 'location / { return 200 "ok"; }') => `http { access_log %%DIR%%/access.log all;
   log_format all '$status $request_length'; client_body_temp_path %%DIR%%/body; ${http}
@@ -129,4 +132,33 @@ test('Expect', async (t) => {
   await t.test('means nothing in HTTP/1.0', async () => {
     assert.match(await server.raw(post('1.0', 'hi')), /^HTTP\/1\.1 200 /)
   })
+})
+
+test('the buffers of a head are those of the address, and of the server that SNI names', async () => {
+  const certificates = new Certificates()
+  const { certFile, keyFile } = certificates.make('b.test', { names: ['a.test'] })
+  await using server = await startViaduct(`http { ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
+    server { listen %%PORT_0%%; large_client_header_buffers 2 1k; return 200 any; }
+    server { listen 127.0.0.1:%%PORT_0%%; return 200 one; }
+    server { listen 127.0.0.1:%%PORT_1%% ssl; server_name a.test; large_client_header_buffers 2 1k; return 200 a; }
+    server { listen 127.0.0.1:%%PORT_1%% ssl; server_name b.test; return 200 b; } }`)
+  const long = (host: string): string =>
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${'x'.repeat(3000)}\r\nConnection: close\r\n\r\n`
+  using other = await Client.connect(server.port(), '127.0.0.2')
+  other.write(long('x'))
+  assert.match(await other.rest(), /^HTTP\/1\.1 400 /)
+  assert.match(await server.raw(long('x')), /\r\n\r\none$/)
+  const overTls = (servername: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      let text = ''
+      const socket = tls.connect({ port: server.port(1), host: '127.0.0.1', servername, rejectUnauthorized: false })
+      socket.setEncoding('latin1').on('data', (piece: string) => {
+        text += piece
+      })
+      socket.on('error', reject).on('close', () => resolve(text))
+      socket.write(long(servername))
+    })
+  assert.match(await overTls('a.test'), /^HTTP\/1\.1 400 /)
+  assert.match(await overTls('b.test'), /\r\n\r\nb$/)
+  fs.rmSync(certificates.dir, { recursive: true })
 })

@@ -91,7 +91,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.wire = wire
     this.listener = listener
     this.client = client
-    this.#parser = new RequestParser(listener.limits)
+    this.#parser = new RequestParser(listener.limitsFor(client))
     this.#request = new Request(this)
     this.#request.headers = this.#parser.headers
     this.#request.facts = this.#parser.facts
@@ -515,7 +515,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.body.wanted = false
     this.#upgradeAsked = this.#parser.facts.upgradeIndex >= 0
     this.#parser.reset()
-    this.#parser.limits = this.listener.limits
+    this.#parser.limits = this.listener.limitsFor(this.client)
     this.client.pipelined = this.#rest.length > 0
     r.reset()
     this.#count(WAITING)

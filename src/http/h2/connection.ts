@@ -294,7 +294,7 @@ export class H2Connection
   // ---- heads ---------------------------------------------------------------------------------
 
   get limits(): RequestLimits {
-    return this.#listener.serversFor(this.client).limits
+    return this.#listener.limitsFor(this.client)
   }
 
   get leaving(): boolean {

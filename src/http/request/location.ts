@@ -6,7 +6,9 @@ import type { Scope } from '../../config/scope.ts'
 import type { ErrorLog } from '../../log/error-log.ts'
 import { NO_SSL, type SslServer } from '../../tls/server.ts'
 import type { CapturePattern } from '../../tree/context.ts'
+import type { RequestLimits } from '../message/head-limits.ts'
 import type { CoreConf } from '../settings/core-directives.ts'
+import { headLimitsOf } from '../settings/head-limits.ts'
 import { CHUNK_SIZE_DEFAULT, HTTP2_DEFAULTS, type Http2Conf } from '../settings/http2.ts'
 import type { CompiledErrorPage } from './error-pages.ts'
 import { type FileAccess, PLAIN_ACCESS } from './file-access.ts'
@@ -119,6 +121,8 @@ export class ServerConf {
   /** `tunnel` is on somewhere: CONNECT may be answered. */
   allowsConnect = false
   readonly connection: CoreConf
+  /** What heads may be. */
+  readonly headLimits: RequestLimits
   /** What the `http2_*` directives say. */
   http2: Http2Conf = HTTP2_DEFAULTS
   /** What the `ssl_*` directives say. */
@@ -130,6 +134,7 @@ export class ServerConf {
     this.name = name
     this.base = base
     this.connection = base.core
+    this.headLimits = headLimitsOf(base.core)
   }
 }
 

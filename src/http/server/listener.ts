@@ -44,7 +44,6 @@ export class ServerPlace {
 /** The servers of one address by name (ngx_http_find_virtual_server). */
 export class VirtualServers {
   readonly defaultServer: ServerConf
-  readonly limits: RequestLimits
   /** Connections begin with a header of the PROXY protocol. */
   readonly proxyProtocol: boolean
   /** Connections begin with the handshake of TLS. */
@@ -59,14 +58,8 @@ export class VirtualServers {
   readonly #regexes: { readonly regex: CapturePattern; readonly place: ServerPlace }[] = []
   readonly #single: boolean
 
-  constructor(
-    defaultPlace: ServerPlace,
-    limits: RequestLimits,
-    names: readonly ServerNameEntry[],
-    protocols: Partial<AddressProtocols> = {},
-  ) {
+  constructor(defaultPlace: ServerPlace, names: readonly ServerNameEntry[], protocols: Partial<AddressProtocols> = {}) {
     this.defaultServer = defaultPlace.server
-    this.limits = limits
     this.proxyProtocol = protocols.proxyProtocol ?? false
     this.ssl = protocols.ssl ?? false
     this.http2Listen = protocols.http2 ?? false
@@ -169,12 +162,13 @@ export class HttpListener {
     return this.servers.defaultServer
   }
 
-  get limits(): RequestLimits {
-    return this.servers.limits
-  }
-
   nextConnectionId(): number {
     return ++connectionIds
+  }
+
+  /** What the heads of a connection may be: as the server says that SNI names, else the default one of the address. */
+  limitsFor(client: Client): RequestLimits {
+    return (client.sniServer ?? this.serversFor(client).defaultServer).headLimits
   }
 
   /** The servers for a connection: they may depend on the address that it came to. */
