@@ -22,7 +22,8 @@ type Conf = Record<string, unknown>
 
 /** A set of declarations, prepared: the settings of a block that nothing is given in or around, and what is not inherited. */
 interface Shape {
-  readonly directives: Directives
+  /** Its place in the lists that scopes keep. */
+  readonly index: number
   /** The names that a declaration has in the set. */
   readonly names: ReadonlyMap<Directive<unknown>, string>
   readonly defaults: Conf
@@ -62,7 +63,7 @@ export class ScopeEnv {
       const namesOf = (kind: Inheritance): string[] =>
         entries.filter(([, d]) => d.inheritance === kind).map(([name]) => name)
       shape = {
-        directives,
+        index: this.#shapes.size,
         names: new Map(entries.map(([name, d]) => [d, name])),
         // Object.fromEntries gives V8 an object with fast properties; assigning computed keys would not.
         defaults: Object.fromEntries(entries.map(([name, d]) => [name, this.#defaultIn(name, d)])),
@@ -133,10 +134,10 @@ export class Scope implements ScopeView {
   /** For a block that is read when it is first used: what is known of it, and how to read the rest. */
   #head: Scope | undefined
   #read: (() => void) | undefined
-  /** Settings that no other block has, and those that blocks inside inherit where these are others. */
-  #resolved: Map<Directives, Conf> | undefined
-  #handed: Map<Directives, Conf> | undefined
-  #handedToPseudo: Map<Directives, Conf> | undefined
+  /** By shape: settings that no other block has, and what blocks inside inherit, which all of them ask for. */
+  #resolved: (Conf | undefined)[] | undefined
+  #handed: (Conf | undefined)[] | undefined
+  #handedToPseudo: (Conf | undefined)[] | undefined
 
   constructor(context: Context, at: Position, env: ScopeEnv, parent?: Scope) {
     this.context = context
@@ -253,33 +254,37 @@ export class Scope implements ScopeView {
    * object: most blocks say something about a few modules only.
    */
   #resolve(shape: Shape): Conf {
-    const known = this.#resolved?.get(shape.directives)
+    const known = this.#resolved?.[shape.index]
     if (known !== undefined) return known
     const { parent } = this
     const inherited = parent === undefined ? shape.defaults : parent.#handDown(shape, PSEUDO.has(this.context))
     let conf: Conf | undefined
-    for (const [directive, { value }] of this.#own) {
+    for (const directive of this.#own.keys()) {
       const name = shape.names.get(directive)
       if (name === undefined) continue
       conf ??= { ...inherited }
-      conf[name] = value
+      conf[name] = this.#own.get(directive)!.value
     }
     if (conf === undefined) return inherited
-    this.#resolved ??= new Map()
-    this.#resolved.set(shape.directives, conf)
+    this.#resolved ??= []
+    this.#resolved[shape.index] = conf
     return conf
   }
 
   /** The settings of a block inside this one in which nothing of the set is given. */
   #handDown(shape: Shape, pseudo: boolean): Conf {
-    const known = (pseudo ? this.#handedToPseudo : this.#handed)?.get(shape.directives)
+    const known = (pseudo ? this.#handedToPseudo : this.#handed)?.[shape.index]
     if (known !== undefined) return known
     const own = this.#resolve(shape)
     let conf = withDefaults(own, own, shape, shape.neverInherited)
-    if (!pseudo) conf = withDefaults(own, conf, shape, shape.pseudoInherited)
-    if (conf === own) return own
-    if (pseudo) this.#handedToPseudo = (this.#handedToPseudo ?? new Map()).set(shape.directives, conf)
-    else this.#handed = (this.#handed ?? new Map()).set(shape.directives, conf)
+    if (pseudo) {
+      this.#handedToPseudo ??= []
+      this.#handedToPseudo[shape.index] = conf
+    } else {
+      conf = withDefaults(own, conf, shape, shape.pseudoInherited)
+      this.#handed ??= []
+      this.#handed[shape.index] = conf
+    }
     return conf
   }
 }
