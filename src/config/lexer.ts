@@ -38,6 +38,16 @@ const OPENING_BRACE = 123
 const CLOSING_BRACE = 125
 const EOF = -1
 
+/** Bits of characters that mean nothing but themselves in such a place. */
+const IN_WORD = 1
+const IN_QUOTES = 2
+const IN_COMMENT = 4
+const ORDINARY = Uint8Array.from({ length: 128 }, (_, ch) => {
+  const inWord = ![SEMICOLON, OPENING_BRACE, SPACE, TAB, CR, LF, BACKSLASH, DOLLAR].includes(ch)
+  const inQuotes = ![DOUBLE_QUOTE, SINGLE_QUOTE, BACKSLASH, LF].includes(ch)
+  return (inWord ? IN_WORD : 0) | (inQuotes ? IN_QUOTES : 0) | (ch === LF ? 0 : IN_COMMENT)
+})
+
 const ESCAPES: Readonly<Record<string, string>> = { t: '\t', r: '\r', n: '\n' }
 
 /** Reads one text from its beginning to its end; after `eof` or a `fault` it must not be asked again. */
@@ -120,7 +130,7 @@ export class Lexer {
       if (ch === HASH) {
         for (let c: number = ch; c !== LF; c = this.#peek()) {
           if (c === EOF) return EOF
-          this.#take(c)
+          if (!this.#takeOrdinary(IN_COMMENT)) this.#take(c)
         }
       } else if (ch !== SPACE && ch !== TAB && ch !== CR && ch !== LF) {
         return ch
@@ -138,6 +148,7 @@ export class Lexer {
     this.#take(first)
     if (escapes && !this.#takeEscaped()) return undefined
     for (;;) {
+      if (this.#takeOrdinary(IN_WORD)) variable = false
       const ch = this.#peek()
       if (ch === EOF) return undefined
       if (ch === OPENING_BRACE && variable) {
@@ -166,6 +177,7 @@ export class Lexer {
     const from = this.#index
     let escapes = false
     for (;;) {
+      this.#takeOrdinary(IN_QUOTES)
       const ch = this.#peek(quote)
       if (ch === EOF) return undefined
       if (ch === quote) {
@@ -231,6 +243,24 @@ export class Lexer {
     if (ch !== LF) return
     this.#line++
     this.#lineStart = this.#index
+  }
+
+  /** Takes what is ordinary in such a place, but for the last bytes of nginx's buffer; false when there was nothing. */
+  #takeOrdinary(place: number): boolean {
+    const text = this.#text
+    const from = this.#index
+    const room = this.#parameter ? text.length : TOKEN_BYTES_MAX - 1 - (this.#bytes - this.#tokenBytes)
+    const until = Math.min(text.length, from + room)
+    let index = from
+    while (index < until) {
+      const ch = text.charCodeAt(index)
+      if (ch >= ORDINARY.length || (ORDINARY[ch]! & place) === 0) break
+      index++
+    }
+    if (index === from) return false
+    this.#index = index
+    this.#bytes += index - from
+    return true
   }
 
   #markToken(): void {
