@@ -217,23 +217,7 @@ export class Validator {
   }
 
   #readContext(s: Statement, context: Context): ReadContext {
-    const diagnostics = this.#diagnostics
-    const uses = this.#uses
-    return {
-      directive: s.name,
-      context,
-      confPrefix: this.#confPrefix,
-      prefix: this.#prefix,
-      fail(message, at, hint) {
-        throw new ReadFailure(message, at, hint)
-      },
-      warn(message, at) {
-        diagnostics.warn(message, s.end, { shown: at ?? s.name })
-      },
-      uses(variable) {
-        uses.note(context, variable, s.end)
-      },
-    }
+    return new StatementContext(s, context, this.#confPrefix, this.#prefix, this.#diagnostics, this.#uses)
   }
 
   #givenBefore(directive: Directive<unknown>, scope: Scope): string | undefined {
@@ -243,5 +227,45 @@ export class Validator {
 
   #error(s: Statement, message: string, hint?: string): void {
     this.#diagnostics.emerg(message, s.end, { shown: s.name, hint })
+  }
+}
+
+/** What the readers of one statement may ask: a class, since there is one for each line of the largest tables. */
+class StatementContext implements ReadContext {
+  readonly directive: Word
+  readonly context: Context
+  readonly confPrefix: string
+  readonly prefix: string
+  readonly #end: Position
+  readonly #diagnostics: Diagnostics
+  readonly #uses: VariableUses
+
+  constructor(
+    { name, end }: Statement,
+    context: Context,
+    confPrefix: string,
+    prefix: string,
+    diagnostics: Diagnostics,
+    uses: VariableUses,
+  ) {
+    this.directive = name
+    this.context = context
+    this.confPrefix = confPrefix
+    this.prefix = prefix
+    this.#end = end
+    this.#diagnostics = diagnostics
+    this.#uses = uses
+  }
+
+  fail(message: string, at?: Position, hint?: string): never {
+    throw new ReadFailure(message, at, hint)
+  }
+
+  warn(message: string, at?: Position): void {
+    this.#diagnostics.warn(message, this.#end, { shown: at ?? this.directive })
+  }
+
+  uses(variable: string): void {
+    this.#uses.note(this.context, variable, this.#end)
   }
 }

@@ -43,12 +43,17 @@ const TREE_CONTEXTS: ReadonlySet<string> = new Set(['http', 'server', 'server_if
 class HttpCompiler {
   readonly #scope: Scope
   readonly #modules: readonly HttpModule[]
+  /** Those that have a say about each block, and about each location. */
+  readonly #declaring: readonly HttpModule[]
+  readonly #attaching: readonly HttpModule[]
   readonly #builder: TreeBuilder<Request>
   readonly #facts: CheckedFacts | undefined
 
   constructor(scope: Scope, modules: readonly HttpModule[], env: TreeEnv, uses: VariableUses) {
     this.#scope = scope
     this.#modules = modules
+    this.#declaring = modules.filter((module) => module.declare !== undefined)
+    this.#attaching = modules.filter((module) => module.attach !== undefined)
     this.#builder = new TreeBuilder<Request>(env, uninitialized, uses.of('http'))
     this.#facts = env.facts
   }
@@ -101,12 +106,12 @@ class HttpCompiler {
 
   *#declare(scope: Scope): Steps<void> {
     yield
-    for (const module of this.#modules) {
+    for (const module of this.#declaring) {
       module.declare?.(scope.resolve(module.directives), this.#builder, scope)
     }
-    const { location } = scope.resolve(structure)
+    const { location, server_name } = scope.resolve(structure)
     for (const block of location) if (block.args.pattern !== undefined) this.#builder.pattern(block.args.pattern)
-    for (const name of scope.resolve(structure).server_name.flat()) {
+    for (const name of server_name.flat()) {
       if (name.kind === 'regex') this.#builder.pattern(name.pattern)
     }
     for (const child of scope.children) {
@@ -190,7 +195,7 @@ class HttpCompiler {
       scope: location.scope,
       pseudo: (scope: Scope) => this.#pseudo(scope, location, server),
     })
-    for (const module of this.#modules) {
+    for (const module of this.#attaching) {
       module.attach?.(location.scope.resolve(module.directives), plan, context)
     }
     location.headerFilters = plan.headerFilters

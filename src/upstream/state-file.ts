@@ -42,7 +42,16 @@ function serverOf(statement: Statement, server: Args<ServerLine>, at: ReadContex
   if (fault !== undefined) return at.fail(fault, end)
   if (name.text !== 'server' || block !== undefined) return at.fail(`unexpected "${name.text}" in a state file`, end)
   if (args.length < server.min) return at.fail('invalid number of arguments in "server" directive', end)
-  return server.read(args, { ...at, directive: name })
+  const { context, confPrefix, prefix } = at
+  return server.read(args, {
+    directive: name,
+    context,
+    confPrefix,
+    prefix,
+    fail: (message, where, hint) => at.fail(message, where, hint),
+    warn: (message, where) => at.warn(message, where),
+    uses: (variable) => at.uses?.(variable),
+  })
 }
 
 /** Writes the servers of a group, whole or not at all. It throws what the system refuses. */

@@ -88,13 +88,19 @@ function* declareMap({ args, entries, drop, close }: MapBlock, tree: HttpTree): 
     tree.fail(`the duplicate "${args.variable}" variable`, close)
     return
   }
-  const has = (kind: string): boolean => entries.some(({ value }) => value.kind === kind)
-  const map = new MapVariable(has('hostnames'))
-  for (const [index, one] of entries.entries()) {
-    if (index % ENTRIES_PER_STEP === 0) yield
+  let hostnames = false
+  let volatile = false
+  for (const { value } of entries) {
+    if (value.kind === 'hostnames') hostnames = true
+    else if (value.kind === 'volatile') volatile = true
+  }
+  const map = new MapVariable(hostnames)
+  let count = 0
+  for (const one of entries) {
+    if (count++ % ENTRIES_PER_STEP === 0) yield
     map.add(one, tree)
   }
-  tree.variables.computed(args.variable, (r) => map.value(r), has('volatile'))
+  tree.variables.computed(args.variable, (r) => map.value(r), volatile)
   drop()
   tree.afterAttach(() => map.compile(args.source, tree))
 }
