@@ -14,6 +14,8 @@ const RESPONSES: Readonly<Record<string, string>> = {
     'Content-Type: text/x-mine',
     'Set-Cookie: a=b',
   ]),
+  '/accel-text': reply('theirs', ['X-Accel-Redirect: /text.html', 'Content-Type: text/x-mine']),
+  '/accel-empty': reply('theirs', ['X-Accel-Redirect:']),
   '/accel-named': reply('theirs', ['X-Accel-Redirect: @named']),
   '/accel-bad': reply('theirs', ['X-Accel-Redirect: /internal/../../etc/passwd']),
   '/accel-hide': reply('ok', ['X-Accel-Buffering: no', 'X-Accel-Charset: x', 'X-Accel-Expires: 0', 'X-Pad: x']),
@@ -74,6 +76,7 @@ test('X-Accel-Redirect', async (t) => {
       location / { proxy_pass ${back}; }
       location /ignored/ { proxy_pass ${back}/; proxy_ignore_headers X-Accel-Redirect; proxy_pass_header X-Accel-Redirect; }
       location /internal/ { internal; root %%DIR%%; add_header X-Args $args; }
+      location = /text.html { internal; return 200 text; }
       location @named { return 200 "named $uri"; } } }`,
     { files: { 'internal/file.txt': 'the file' } },
   )
@@ -88,7 +91,15 @@ test('X-Accel-Redirect', async (t) => {
   await t.test('to a named location', async () =>
     assert.equal((await ask(server, '/accel-named')).body, 'named /accel-named'),
   )
-  await t.test('out of the root is refused', async () => assert.equal((await ask(server, '/accel-bad')).status, 404))
+  await t.test('to a text of the configuration, which is of the type of the back end', async () => {
+    const { head, body } = await ask(server, '/accel-text')
+    assert.equal(body, 'text')
+    assert.match(head, /Content-Type: text\/x-mine\r\n/)
+  })
+  await t.test('out of the root, or to nothing, is refused', async () => {
+    assert.equal((await ask(server, '/accel-bad')).status, 404)
+    assert.equal((await ask(server, '/accel-empty')).status, 404)
+  })
   await t.test('ignored and passed on', async () => {
     const { head, body } = await ask(server, '/ignored/accel')
     assert.equal(body, 'theirs')

@@ -1,6 +1,7 @@
 /** Ranges: one, several, from the end, conditional, impossible; of files in memory and of files that are read in pieces. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Peer, reply } from '../harness/peer.ts'
 import { startViaduct } from '../harness/server.ts'
 
 const BIG = Buffer.from(Array.from({ length: 600000 }, (_, i) => i % 251))
@@ -83,4 +84,15 @@ test('a refused response leaves the connection usable', async () => {
   const answers = await server.raw(ask('If-Match: "x"') + ask('Range: bytes=99-') + ask('Connection: close'))
   assert.deepEqual(answers.match(/^HTTP\/1\.1 \d+/gm), ['HTTP/1.1 412', 'HTTP/1.1 416', 'HTTP/1.1 200'])
   assert.ok(answers.endsWith('\r\n\r\n0123456789'))
+})
+
+test('where ranges are forced the back end has no say in them', async () => {
+  await using peer = await Peer.start(() => reply('0123456789', ['Accept-Ranges: bytes']))
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    location / { proxy_pass http://127.0.0.1:${peer.port}; proxy_force_ranges on; } } }`)
+  const ask = (fields: string) => server.raw(`GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${fields}\r\n`)
+  assert.equal((await ask('')).match(/Accept-Ranges: bytes/g)?.length, 1)
+  const part = await ask('Range: bytes=2-4\r\n')
+  assert.match(part, /^HTTP\/1\.1 206 [\s\S]*\r\n\r\n234$/)
+  assert.doesNotMatch(part, /Accept-Ranges/)
 })

@@ -34,6 +34,7 @@ const STATUS = 16
 const EXPIRES = 17
 const ACCEL_EXPIRES = 18
 const ACCEL_REDIRECT = 19
+const ACCEPT_RANGES = 20
 
 /** Fields that stand once, as bits: the first counts (ngx_http_upstream_process_header_line). */
 const SINGLE =
@@ -66,6 +67,7 @@ const KINDS: ReadonlyMap<number, { readonly name: string; readonly kind: number 
       ['keep-alive', DROPPED],
       ['transfer-encoding', DROPPED],
       ['content-encoding', CONTENT_ENCODING],
+      ['accept-ranges', ACCEPT_RANGES],
       ['x-accel-limit-rate', ACCEL_LIMIT_RATE],
       ['x-accel-buffering', ACCEL_BUFFERING],
       ['x-accel-charset', ACCEL_CHARSET],
@@ -178,6 +180,9 @@ function applyKnown(
     case CONTENT_LENGTH:
     case DROPPED:
       return true
+    case ACCEPT_RANGES:
+      // Forced ranges speak for themselves.
+      return hidden || conf.transport.force_ranges
     case CONTENT_TYPE:
       if (!hidden) out.contentType = table.value(index)
       return true
@@ -298,7 +303,7 @@ const KEPT = ['content-type', 'set-cookie', 'content-disposition', 'cache-contro
 export function redirectedByBackEnd(r: Request, conf: ExchangeConf, codec: Codec): (() => void) | undefined {
   if ((conf.ignore & IGNORE_REDIRECT) !== 0) return undefined
   const target = codec.headers.valueOf(ACCEL_REDIRECT_NAME, 'x-accel-redirect')
-  if (target === undefined || target === '') return undefined
+  if (target === undefined) return undefined
   dropAllRepeated(r, codec.headers)
   const rate = codec.headers.valueOf(ACCEL_LIMIT_RATE_NAME, 'x-accel-limit-rate')
   if (rate !== undefined) applyLimitRate(r, conf, rate)

@@ -1,6 +1,6 @@
 /**
  * What a comparison of two servers is made of. A group is one configuration and the cases that are asked of it; both are
- * data. What differs on purpose is said in the case, with the reason.
+ * data; what differs on purpose is in known.ts.
  */
 
 /** What a back end does with one request. */
@@ -23,8 +23,6 @@ export interface Case {
   readonly end?: boolean
   /** What back ends do, one entry for each request that reaches any of them; the last one repeats. */
   readonly answers?: readonly Answer[]
-  /** Why these aspects differ, rightly. */
-  readonly differs?: Partial<Record<Aspect, string>>
 }
 
 /** A configuration and what is asked of it. */

@@ -1,6 +1,7 @@
 /** Makes what two servers did comparable: without times, numbers of processes and connections, and the order of fields. */
-import { ASPECTS, type Aspect, type Case } from './case.ts'
-import type { Seen, Side } from './side.ts'
+import { ASPECTS, type Aspect } from './case.ts'
+import { KNOWN, type Known } from './known.ts'
+import { LOGGED, type Seen, type Side } from './side.ts'
 
 /** One aspect in which two servers differ. */
 export interface Difference {
@@ -12,32 +13,36 @@ export interface Difference {
 /** Fields that say who and when. */
 const OWN_FIELDS = /^(?:server|date):/i
 
-/** Returns what differs, each aspect in full. */
-export function compare(nginx: Side, ofNginx: Seen, viaduct: Side, ofViaduct: Seen): Difference[] {
+/** Returns what differs in the case of this name and is not known, each aspect in full; notes the reasons that it needed. */
+export function compare(
+  name: string,
+  [nginx, ofNginx]: readonly [Side, Seen],
+  [viaduct, ofViaduct]: readonly [Side, Seen],
+  needed: Set<Known>,
+): Difference[] {
   const left = plainSeen(nginx, ofNginx)
   const right = plainSeen(viaduct, ofViaduct)
-  return ASPECTS.filter((aspect) => left[aspect] !== right[aspect]).map((aspect) => ({
-    aspect,
-    nginx: left[aspect],
-    viaduct: right[aspect],
-  }))
-}
-
-/** Returns what a case says about differences that are not as it says, or '' when all is as it says. */
-export function unexpected(asked: Case, found: readonly Difference[]): Difference[] {
-  const said = asked.differs ?? {}
-  const none = Object.keys(said).filter((aspect) => !found.some((difference) => difference.aspect === aspect))
-  return [
-    ...found.filter((difference) => said[difference.aspect] === undefined),
-    ...none.map((aspect) => ({ aspect: aspect as Aspect, nginx: 'said to differ', viaduct: 'does not' })),
-  ]
+  const found: Difference[] = []
+  for (const aspect of ASPECTS) {
+    let [one, other] = [left[aspect], right[aspect]]
+    for (const known of KNOWN) {
+      if (one === other) break
+      if (!known.of.test(name) || known.aspects?.includes(aspect) === false) continue
+      const before = one + other
+      one = known.without === undefined ? '' : one.replaceAll(known.without, '')
+      other = known.without === undefined ? '' : other.replaceAll(known.without, '')
+      if (one + other !== before) needed.add(known)
+    }
+    if (one.trim() !== other.trim()) found.push({ aspect, nginx: one, viaduct: other })
+  }
+  return found
 }
 
 function plainSeen(side: Side, seen: Seen): Record<Aspect, string> {
   return {
-    replies: plainReplies(side.plain(seen.replies)).replaceAll(/(boundary=|^--)\d{20}/gm, '$1N'),
+    replies: plainReplies(side.plain(seen.replies)).replaceAll(/^--\d{20}/gm, '--N'),
     open: String(seen.open),
-    access: side.plain(seen.access),
+    access: named(side.plain(seen.access)),
     errors: side
       .plain(seen.errors)
       .split('\n')
@@ -46,6 +51,16 @@ function plainSeen(side: Side, seen: Seen): Record<Aspect, string> {
       .join('\n'),
     asked: side.plain(seen.asked),
   }
+}
+
+/** One variable a line. */
+function named(lines: string): string {
+  return lines.replaceAll(/^.+$/gm, (line) =>
+    line
+      .split('|')
+      .map((value, n) => `${LOGGED[n] ?? '?'}=${value}`)
+      .join('\n'),
+  )
 }
 
 /** Splits what came into responses, with sorted fields and bodies without their framing. */

@@ -96,7 +96,7 @@ export class Side {
 
   /** Replaces what differs between any two runs: places and ports. */
   plain(text: string): string {
-    let result = text.replaceAll(this.dir, 'DIR')
+    let result = text.replaceAll(this.dir, 'DIR').replaceAll(/boundary=\d{20}/g, 'boundary=N')
     for (const [n, port] of this.#ports.entries()) result = result.replaceAll(`${port}`, `PORT${n}`)
     return result
   }

@@ -471,7 +471,7 @@ export const proxyGroups: readonly Group[] = [
       location /r1/ { proxy_pass http://127.0.0.1:%%PORT_6%%/one/; }
       location /r2/ { proxy_redirect off; proxy_pass http://127.0.0.1:%%PORT_6%%/one/; }
       location /r3/ { proxy_redirect http://a.org/ /a/; proxy_redirect ~^http://b\\.org:(\\d+)/(.*)$ http://$host/b$1/$2; proxy_redirect ~*^HTTP://C.org/ /c/; proxy_redirect http://d.org/ $scheme://$host:$server_port/; proxy_pass http://127.0.0.1:%%PORT_6%%/one/; }
-      location /r4/ { proxy_redirect default; proxy_redirect http://a.org/ /a/; proxy_pass http://127.0.0.1:%%PORT_6%%/one/; }
+      location /r4/ { proxy_pass http://127.0.0.1:%%PORT_6%%/one/; proxy_redirect default; proxy_redirect http://a.org/ /a/; }
       location /r5/ { proxy_redirect / /r5/; proxy_pass http://127.0.0.1:%%PORT_6%%; }
       location /ck/ { proxy_cookie_domain a.org b.org; proxy_cookie_domain ~\\.c\\.org$ d$host; proxy_cookie_path /one/ /two/; proxy_cookie_path ~^/re/(.*)$ /x/$1; proxy_cookie_flags a httponly secure samesite=strict; proxy_cookie_flags ~^b nosecure nohttponly nosamesite; proxy_pass http://127.0.0.1:%%PORT_6%%; }
       location /ck2/ { proxy_cookie_domain off; proxy_cookie_path / "/; Secure"; proxy_cookie_flags off; proxy_pass http://127.0.0.1:%%PORT_6%%; }
