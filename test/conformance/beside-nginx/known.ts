@@ -36,7 +36,7 @@ export const KNOWN: readonly Known[] = [
     why: 'nginx has forgotten when it logs that it keeps a connection',
     of: /./,
     aspects: ['access'],
-    without: /(?<=^sent_http_connection=).*/gm,
+    without: /(?<=^sent_http_(?:connection|keep_alive)=).*/gm,
   },
   {
     why: 'what a server is at when it says something depends on how bytes arrive',
@@ -95,7 +95,7 @@ export const KNOWN: readonly Known[] = [
     without: /(?<=^content_length=).*/gm,
   },
   {
-    why: 'newer words for a body that is too large',
+    why: 'open: the words for a body that is too large have two numbers in nginx',
     of: /POST chunked \/e20/,
     aspects: ['errors'],
     without: /\b0\+(?=5 bytes)/g,
@@ -138,6 +138,25 @@ export const KNOWN: readonly Known[] = [
   { why: 'the second of two fields is logged', of: /redirect twice/, aspects: ['errors'] },
   { why: 'dates are written anew', of: /redirect to a file/ },
   { why: 'newer nginx takes no space from a cookie', of: /cookie a=1 ; Path/, aspects: ['access'] },
+  { why: 'newer nginx refuses a bare LF behind a chunk', of: /chunk LF$/ },
+  { why: 'a limit on bodies holds for those that nobody wants', of: /connections: .*chunk large$/ },
+  { why: 'who is answered at once need not be told to go on', of: /connections: .* expect(?: none)?$/ },
+  {
+    why: 'open: a streamed body that came whole goes on in chunks, and what is wrong with it is seen after the back end was asked',
+    of: /connections: (?:behind passed chunks$|\/proxy1\/)/,
+  },
+  {
+    why: 'open: $content_length of a chunked body that nobody wants, or that is broken',
+    of: /connections: /,
+    aspects: ['access'],
+    without: /(?<=^content_length=).*/gm,
+  },
+  {
+    why: 'open: a line behind another request is told as pipelined by nginx',
+    of: /connections: garbage behind$/,
+    aspects: ['errors'],
+    without: / pipelined/g,
+  },
   { why: 'newer nginx: parts of compressed files', of: /conditions: \/gz\/a.txt Accept-Encoding/ },
   {
     why: 'nginx does not count a body whose range cannot be had',
