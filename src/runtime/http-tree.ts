@@ -40,12 +40,18 @@ export function* compileHttp(
 /** Contexts whose blocks belong to the location tree. */
 const TREE_CONTEXTS: ReadonlySet<string> = new Set(['http', 'server', 'server_if', 'location', 'if', 'limit_except'])
 
+interface Attaching {
+  readonly module: HttpModule
+  /** Settings that it was attached with in some location. */
+  readonly attached: Set<unknown>
+}
+
 class HttpCompiler {
   readonly #scope: Scope
   readonly #modules: readonly HttpModule[]
   /** Those that have a say about each block, and about each location. */
   readonly #declaring: readonly HttpModule[]
-  readonly #attaching: readonly HttpModule[]
+  readonly #attaching: readonly Attaching[]
   readonly #builder: TreeBuilder<Request>
   readonly #facts: CheckedFacts | undefined
 
@@ -53,7 +59,9 @@ class HttpCompiler {
     this.#scope = scope
     this.#modules = modules
     this.#declaring = modules.filter((module) => module.declare !== undefined)
-    this.#attaching = modules.filter((module) => module.attach !== undefined)
+    this.#attaching = modules
+      .filter((module) => module.attach !== undefined)
+      .map((module) => ({ module, attached: new Set() }))
     this.#builder = new TreeBuilder<Request>(env, uninitialized, uses.of('http'))
     this.#facts = env.facts
   }
@@ -195,8 +203,17 @@ class HttpCompiler {
       scope: location.scope,
       pseudo: (scope: Scope) => this.#pseudo(scope, location, server),
     })
-    for (const module of this.#attaching) {
-      module.attach?.(location.scope.resolve(module.directives), plan, context)
+    const { scope, pseudo } = location
+    // A location that says nothing about a module has the settings of others, the same object. The master only looks
+    // for mistakes, and has looked there.
+    const checks = this.#builder.role === 'master' && location !== server.base && !pseudo
+    for (const { module, attached } of this.#attaching) {
+      const conf = scope.resolve(module.directives)
+      if (checks) {
+        if (attached.has(conf)) continue
+        attached.add(conf)
+      }
+      module.attach?.(conf, plan, context)
     }
     location.headerFilters = plan.headerFilters
     location.logSteps = plan.logSteps
