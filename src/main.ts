@@ -6,11 +6,11 @@ process.exit(await run())
 
 async function run(): Promise<number> {
   const role = process.env['VIADUCT_ROLE']
-  if (role === 'engine') {
+  if (role?.startsWith('engine ')) {
     // Not for what the engine starts, nor for what reads its environment.
     delete process.env['VIADUCT_ROLE']
     const { runEngine } = await import('./process/engine.ts')
-    await runEngine()
+    await runEngine(Number(role.slice('engine '.length)))
     return 0
   }
   const { runNginx } = await import('./cli/nginx.ts')

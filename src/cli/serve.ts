@@ -69,7 +69,7 @@ async function run(
     const { SingleProcess } = await import('../process/single-process.ts')
     return new SingleProcess({ configuration, sockets, onListening }).run()
   }
-  const engine = ahead ?? new EngineLink()
+  const engine = ahead ?? new EngineLink(configuration.current.settings.workers)
   return new Master({ configuration, sockets, engine, daemonized, onListening }).run()
 }
 

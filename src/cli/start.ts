@@ -3,6 +3,7 @@
  * started first, before anything that takes time is even imported.
  */
 import fs from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { inBackground } from '../process/daemon.ts'
 import { EngineLink } from '../process/engine-link.ts'
 import { takeInherited } from '../process/upgrade.ts'
@@ -13,18 +14,28 @@ import { originOf } from './origin.ts'
 export async function start(options: Options): Promise<number> {
   const inherited = takeInherited()
   const background = inBackground()
-  const engine = background || inherited || staysInForeground(options) ? new EngineLink() : undefined
+  const text = configurationText(options)
+  const engine = background || inherited || OFF.test(text) ? new EngineLink(workersIn(text)) : undefined
   const { serve } = await import('./serve.ts')
   return serve(options, { background, inherited, engine })
 }
 
-/** A guess by the text, before the configuration is read: being wrong costs time and nothing else. */
-function staysInForeground({ globals, ...options }: Options): boolean {
-  const off = /^\s*daemon\s+off\s*;/m
-  if (off.test(globals)) return true
+const OFF = /(?:^|;)\s*daemon\s+off\s*;/m
+const WORKERS = /(?:^|;)\s*worker_processes\s+(auto|\d+)\s*;/m
+/** Nobody starts more ahead. */
+const WORKERS_MAX = 64
+
+/** What is guessed from, before the configuration is read: being wrong costs time and nothing else. */
+function configurationText({ globals, ...options }: Options): string {
   try {
-    return off.test(fs.readFileSync(originOf({ globals, ...options }).path, 'latin1'))
+    return `${globals}\n${fs.readFileSync(originOf({ globals, ...options }).path, 'latin1')}`
   } catch {
-    return false
+    return globals
   }
+}
+
+function workersIn(text: string): number {
+  const words = WORKERS.exec(text)?.[1] ?? '1'
+  const count = words === 'auto' ? availableParallelism() : Number(words)
+  return Math.min(Math.max(count, 1), WORKERS_MAX)
 }

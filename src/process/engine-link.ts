@@ -36,12 +36,15 @@ export interface EngineOwner {
 export class EngineLink {
   #owner: EngineOwner | undefined
   readonly #kept: FromEngine[] = []
+  readonly #workers: number
   #child: ChildProcess
   #startedAt = 0
   #delayMs = 0
   #ending = false
 
-  constructor() {
+  /** An engine of so many worker threads, as far as is known. */
+  constructor(workers: number) {
+    this.#workers = workers
     this.#child = this.#start()
   }
 
@@ -86,7 +89,7 @@ export class EngineLink {
     const child = spawn(process.execPath, [...process.execArgv, MAIN], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
-      env: { ...process.env, VIADUCT_ROLE: 'engine' },
+      env: { ...process.env, VIADUCT_ROLE: `engine ${this.#workers}` },
     })
     child.on('message', (message: FromEngine) => {
       clock.update()

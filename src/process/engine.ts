@@ -20,12 +20,17 @@ const DEATHS_MAX = 3
 
 type Configure = Extract<ToEngine, { type: 'configure' }>
 
-/** Runs the engine until it is told to stop or its master is gone; resolves when the process may end. */
-export function runEngine(): Promise<void> {
+/**
+ * Runs the engine until it is told to stop or its master is gone; resolves when the process may end. It begins with so many
+ * worker threads, a guess.
+ */
+export function runEngine(workers: number): Promise<void> {
   return new Promise((resolve) => {
     const engine = new Engine((message) => {
       if (process.connected) process.send!(message)
     }, resolve)
+    // Started ahead of the configuration, while the master reads it.
+    for (let index = 0; index < workers; index++) engine.open(index)
     process.on('message', (message: ToEngine, handle: unknown) =>
       engine.receive(message, handle as BoundSocket | undefined),
     )
@@ -59,8 +64,6 @@ class Engine implements SlotOwner {
     this.#send = send
     this.#ended = ended
     nameProcess('worker process')
-    // Started ahead of the configuration, while the master reads it.
-    this.#open(0)
   }
 
   receive(message: ToEngine, handle: BoundSocket | undefined): void {
@@ -168,7 +171,7 @@ class Engine implements SlotOwner {
     const { workers } = message.settings
     for (let index = 0; index < workers; index++) {
       const slot = this.#slots.get(index)
-      if (slot === undefined || slot.stopping) this.#open(index)
+      if (slot === undefined || slot.stopping) this.open(index)
     }
     if (this.#current !== undefined) this.#apply(message)
     else {
@@ -192,7 +195,7 @@ class Engine implements SlotOwner {
     this.#current = message
     this.#zones.settle(settings.zones)
     this.#openLogs(settings.logFiles)
-    for (const slot of this.#slots.values()) if (slot.index < settings.workers) this.#install(slot, message)
+    for (const slot of this.#slots.values()) this.#install(slot, message)
   }
 
   /**
@@ -205,15 +208,16 @@ class Engine implements SlotOwner {
     }
   }
 
-  #open(index: number): void {
+  /** Starts the thread of a place. */
+  open(index: number): void {
     const slot = new WorkerSlot(index, this)
     this.#slots.set(index, slot)
     this.#alive.add(slot)
   }
 
-  #install(slot: WorkerSlot, { generation, source }: Configure): void {
-    // A thread that has not reported yet gets its configuration when it does.
-    if (slot.tid === 0 || slot.stopping) return
+  #install(slot: WorkerSlot, { generation, source, settings }: Configure): void {
+    // A thread that has not reported yet gets its configuration when it does; one too many gets none.
+    if (slot.tid === 0 || slot.stopping || slot.index >= settings.workers) return
     slot.post({
       type: 'install',
       generation,

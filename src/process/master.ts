@@ -222,7 +222,7 @@ export class Master implements EngineOwner {
   #replaceEngine(old: EngineLink): void {
     this.#retiring?.send({ type: 'stop', graceful: true })
     this.#retiring = old
-    this.#engine = new EngineLink()
+    this.#engine = new EngineLink(this.#applied.settings.workers)
     this.#engine.attach(this)
   }
 
@@ -288,7 +288,7 @@ export class Master implements EngineOwner {
     if (!this.#noAccepting && this.#engine !== undefined) return
     this.#noAccepting = false
     this.#log(NOTICE, 'start worker processes')
-    this.#engine = new EngineLink()
+    this.#engine = new EngineLink(this.#applied.settings.workers)
     this.#engine.attach(this)
   }
 
