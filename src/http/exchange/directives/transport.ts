@@ -221,7 +221,19 @@ export type { Template }
  */
 export function transportConf(prefix: string, conf: object, fixed: Partial<TransportConf> = {}): TransportConf {
   const given = conf as Readonly<Record<string, unknown>>
-  const settings = Object.keys(transport).map((name) => [name, given[`${prefix}_${name}`]])
+  const settings = namesOf(prefix).map(([name, full]) => [name, given[full]])
   // The directives of the family are exactly these, read by these readers.
   return { ...(Object.fromEntries(settings) as TransportConf), ...fixed }
+}
+
+/** Asked for each location: the names are put together once. */
+const namesByPrefix = new Map<string, readonly (readonly [string, string])[]>()
+
+function namesOf(prefix: string): readonly (readonly [string, string])[] {
+  let names = namesByPrefix.get(prefix)
+  if (names === undefined) {
+    names = Object.keys(transport).map((name) => [name, `${prefix}_${name}`] as const)
+    namesByPrefix.set(prefix, names)
+  }
+  return names
 }
