@@ -16,6 +16,7 @@ const BUSY = 0.005
 type Collect = (options: { readonly type: 'major'; readonly flavor?: 'last-resort' }) => void
 let collect: Collect | undefined
 let usedBefore = 0
+let rest: NodeJS.Timeout | undefined
 
 /** Collects, and returns the room that is left, when there may be much: for threads that serve nobody. */
 export function giveBack(): void {
@@ -31,13 +32,16 @@ export function giveBackWhenIdle(): void {
   setImmediate(collectShortly)
   let before = performance.eventLoopUtilization()
   let tries = 0
-  const rest = setInterval(() => {
+  // Of several reloads in a row the last one counts.
+  clearInterval(rest)
+  const timer = setInterval(() => {
     const busy = performance.eventLoopUtilization(before).utilization > BUSY
     before = performance.eventLoopUtilization()
     if (busy && ++tries < TRIES) return
-    clearInterval(rest)
+    clearInterval(timer)
     if (!busy) giveBack()
   }, REST_MS).unref()
+  rest = timer
 }
 
 function collectShortly(): void {
