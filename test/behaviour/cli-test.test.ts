@@ -120,3 +120,19 @@ for (const [what, directive, message] of process.geteuid?.() === 0 ? ACCOUNTS : 
     assert.match(stderr, new RegExp(`\\[emerg\\] ${message} in .*nginx.conf:1\n`))
   })
 }
+
+test('-t looks into every location, also for what others have said rightly', async () => {
+  const lines = [
+    'http { log_format known "$uri"; server { listen 127.0.0.1:%%PORT_0%%; access_log a.log known;',
+    'location /a/ { return 200; }',
+    'location /b/ { access_log b.log known; }',
+    'location /c/ { access_log c.log unknown; return 200; }',
+    'location /d/ { alias /d/; location /d/e/ { root /e/; alias /e/; } }',
+    '} server { listen 127.0.0.1:%%PORT_0%%; location / { access_log d.log unknown; } } }',
+  ]
+  await using prefix = await Prefix.create(withDefaults(lines.join('\n')))
+  const { code, stderr } = await prefix.run(['-t'])
+  assert.equal(stderr.match(/unknown log format "unknown"/g)?.length, 2)
+  assert.match(stderr, /"alias" directive is duplicate, "root" directive was specified earlier/)
+  assert.equal(code, 1)
+})

@@ -62,6 +62,13 @@ test('more and fewer worker processes start and drain threads', async () => {
   for (let i = 0; i < 8; i++) assert.match(await server.raw('GET / HTTP/1.0\n\n'), /^HTTP\/1.1 /)
 })
 
+test('of threads that were started ahead by a wrong guess those too many leave', async () => {
+  await using server = await startViaduct(`# was: ;worker_processes 3;\nworker_processes 1; ${ONE}`)
+  const gone = /worker process \d+ exited with code 0\n/g
+  await server.until('two gone', () => server.errorLog().match(gone)?.length === 2)
+  for (let i = 0; i < 8; i++) assert.match(await server.raw('GET / HTTP/1.0\n\n'), /^HTTP\/1.1 /)
+})
+
 test('an address in use refuses the reload', async () => {
   await using other = await startViaduct(ONE)
   await using server = await startViaduct(ONE)
