@@ -72,7 +72,9 @@ test('a revoked certificate is refused', async () => {
     return 200 ok; } }`)
   assert.equal((await askTls(server.port(), { cert: client.cert, key: client.key })).status, 400)
   assert.match(responder.asked[0] ?? '', /^\/x\/M/)
-  await server.logged(/\[info\].* client SSL certificate verify error: certificate revoked while reading client request headers, client/)
+  await server.logged(
+    /\[info\].* client SSL certificate verify error: certificate revoked while reading client request headers, client/,
+  )
 })
 
 test('an answer is stapled, from a file or from the responder', async () => {
