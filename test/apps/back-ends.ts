@@ -14,7 +14,7 @@ import { promisify } from 'node:util'
 import { freePorts } from '../harness/ports.ts'
 
 /** The folder of the example that holds both applications and the configurations. */
-export const EXAMPLE: string = fileURLToPath(new URL('../../examples/fastapi-vite', import.meta.url))
+export const EXAMPLE: string = fileURLToPath(new URL('../../examples/fastapi-vite/', import.meta.url))
 
 const VITE = fileURLToPath(new URL('../../node_modules/vite/bin/vite.js', import.meta.url))
 /** Debian's Python has Debian's packages; another one may come first on the path. */
