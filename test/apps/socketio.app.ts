@@ -29,7 +29,8 @@ before(async () => {
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     }`
   server = running.use(
-    await startViaduct(`worker_processes 2;
+    await startViaduct(
+      `worker_processes 2;
       http {
         upstream by_address { ip_hash; server 127.0.0.1:${a}; server 127.0.0.1:${b}; }
         upstream by_cookie { sticky cookie srv path=/; server 127.0.0.1:${a}; server 127.0.0.1:${b}; }
@@ -38,7 +39,9 @@ before(async () => {
         server { listen 127.0.0.1:%%PORT_0%%; ${locations('by_address')} }
         server { listen 127.0.0.1:%%PORT_1%%; ${locations('by_cookie')} }
         server { listen 127.0.0.1:%%PORT_2%%; ${locations('by_turns')} }
-      }`),
+      }`,
+      { busyAtEnd: 'sessions that are left wait in long polls' },
+    ),
   )
 })
 after(() => running.disposeAsync())
