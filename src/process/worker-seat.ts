@@ -56,8 +56,8 @@ export class WorkerSeat {
     done: (errors: readonly string[]) => void,
   ): void {
     if (this.#listening.size === 0) {
+      // Nothing is replaced: a collection would only make V8 forget how much room the work to come needs.
       done(this.installNow(source, zones))
-      giveBackWhenIdle()
       return
     }
     const loading = ++this.#loading
