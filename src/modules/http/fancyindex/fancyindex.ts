@@ -96,7 +96,7 @@ export const fancyindexModule = httpModule({
       after: compileFrame(conf.fancyindex_footer, at),
     }
     if (frames.before?.uri !== undefined || frames.after?.uri !== undefined) plan.subrequests = true
-    plan.content(list, { ...conf, ...frames })
+    plan.content(list, { ...conf, ...frames, ignored: conf.fancyindex_ignore.flat() })
   },
 })
 
@@ -107,6 +107,8 @@ interface CompiledFrame {
 }
 
 interface ListingConf extends Conf {
+  /** No name that one of these matches is listed. */
+  readonly ignored: readonly Pattern[]
   readonly before: CompiledFrame | undefined
   readonly after: CompiledFrame | undefined
 }
@@ -138,10 +140,9 @@ function list(r: Request, conf: ListingConf): Verdict {
   return DONE
 }
 
-function listed(names: readonly string[], folder: string, conf: Conf): readonly string[] {
-  const ignored = conf.fancyindex_ignore.flat()
+function listed(names: readonly string[], folder: string, conf: ListingConf): readonly string[] {
   return names.filter((name) => {
-    if (ignored.some((pattern) => pattern.test(name))) return false
+    if (conf.ignored.some((pattern) => pattern.test(name))) return false
     if (!conf.fancyindex_hide_symlinks) return true
     const stats = lstatPath(`${folder}/${name}`)
     return typeof stats === 'string' || !stats.isSymbolicLink()
