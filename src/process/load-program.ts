@@ -13,6 +13,7 @@ import type { LogFiles } from '../log/log-files.ts'
 import { eventsBlocks } from '../modules/core/events.ts'
 import { compileProgram, type Program } from '../runtime/program.ts'
 import type { CheckedFacts } from '../tree/builder.ts'
+import type { Role } from '../tree/context.ts'
 
 /** What the command line says about the configuration. */
 export interface ConfigOrigin {
@@ -25,7 +26,7 @@ export interface ConfigOrigin {
 
 /** Who compiles, and with what. */
 export interface ProgramSetting {
-  readonly role: 'master' | 'engine' | 'worker'
+  readonly role: Role
   readonly zones: ReadonlyMap<string, SharedArrayBuffer>
   readonly workerId: number
   readonly files: LogFiles

@@ -1,6 +1,6 @@
 /**
  * Compiles the `http` block: settings in, servers and locations with their plans out. Runs in the master (to find every
- * mistake before anything is replaced), in the engine (to make zones) and in each worker (to serve).
+ * mistake before anything is replaced) and in each worker (to serve).
  */
 import type { Config, ConfigModule } from '../config/load.ts'
 import type { Scope } from '../config/scope.ts'

@@ -6,6 +6,7 @@ import type { Steps } from '../lib/steps.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { CheckedFacts, ZoneRequest } from '../tree/builder.ts'
+import type { Role } from '../tree/context.ts'
 import type { ListenSpec } from './endpoints.ts'
 import { compileHttp, type HttpTree } from './http-tree.ts'
 
@@ -26,7 +27,7 @@ export interface Program {
 export interface ProgramEnv {
   readonly diagnostics: Diagnostics
   readonly modules: readonly ConfigModule[]
-  readonly role: 'master' | 'engine' | 'worker'
+  readonly role: Role
   readonly zones: ReadonlyMap<string, SharedArrayBuffer>
   readonly log: ErrorLog
   readonly files: LogFiles

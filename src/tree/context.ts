@@ -10,8 +10,8 @@ import type { Pattern } from '../value/regex.ts'
 import type { Template } from '../value/template.ts'
 import type { Getter, HasSlots, Setter, Text, VariableTable } from '../value/variables.ts'
 
-/** Which process or thread compiles: only a worker serves, the others check and list what it will need. */
-export type Role = 'master' | 'engine' | 'worker'
+/** Who compiles: only a worker serves, the master checks and lists what it will need. */
+export type Role = 'master' | 'worker'
 
 /** What the records of a zone mean: `limit_req "one"` and its `"$uri"` key. A reload that changes it is refused. */
 export interface ZoneBinding {
