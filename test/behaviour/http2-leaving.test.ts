@@ -16,6 +16,7 @@ const conf = (port: number) => `http {
     max_headers 10;
     location / { proxy_pass http://127.0.0.1:${port}; }
     location /on { proxy_ignore_client_abort on; proxy_pass http://127.0.0.1:${port}; }
+    location /streamed { proxy_request_buffering off; proxy_pass http://127.0.0.1:${port}; }
     location /first { return 200; }
   }
 }`
@@ -29,6 +30,23 @@ test('a request that is taken back', async () => {
   client.write(rstStream(1, CANCEL))
   await peer.until(() => peer.sockets[0]!.closed)
   await server.until('it is logged', () => server.prefix.read('access.log').includes('/back|499|'))
+})
+
+test('an upload that is broken off is a bad request where it is passed on as it comes', async () => {
+  await using peer = await Peer.start(() => undefined)
+  await using server = await startViaduct(conf(peer.port))
+  await using client = await H2Client.connect(server.prefix.port())
+  const log = () => server.prefix.read('access.log')
+  for (const [id, path] of [
+    [1, '/streamed'],
+    [3, '/back'],
+  ] as const) {
+    client.request(id, { method: 'POST', path, open: true })
+    client.data(id, 'x'.repeat(1000))
+    await client.settled()
+    client.write(rstStream(id, CANCEL))
+  }
+  await server.until('both are logged', () => log().includes('/streamed|400|') && log().includes('/back|499|'))
 })
 
 test('a request that goes on without its client', async () => {

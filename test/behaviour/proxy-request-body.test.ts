@@ -180,3 +180,28 @@ test('Expect: 100-continue is answered although the body has come, and counts; a
   await server.raw(sent)
   await server.until('it is logged', () => server.accessLog().includes(`/dropped ${sent.length - 5} `))
 })
+
+test('a body that is not passed on is read and judged first', async (t) => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(`http { client_max_body_size 10;
+    server { listen 127.0.0.1:%%PORT_0%%;
+      location /none { proxy_pass http://127.0.0.1:${peer.port}; proxy_pass_request_body off; proxy_set_header Content-Length ""; }
+      location /other { proxy_pass http://127.0.0.1:${peer.port}; proxy_set_body other; proxy_request_buffering off; }
+    } }`)
+  for (const [target, body] of [
+    ['/none', ''],
+    ['/other', 'other'],
+  ] as const) {
+    await t.test(`${target}: a good one`, async () => {
+      assert.match(await server.raw(post(target, 'Transfer-Encoding: chunked', chunks('hello'))), /^HTTP\/1\.1 200 /)
+      assert.equal(peer.requests.at(-1)!.body, body)
+    })
+    await t.test(`${target}: others are refused, and nobody is asked`, async () => {
+      const before = peer.requests.length
+      const tooLarge = await server.raw(post(target, 'Transfer-Encoding: chunked', chunks('hello', 'world', '!')))
+      assert.match(tooLarge, /^HTTP\/1\.1 413 /)
+      assert.match(await server.raw(post(target, 'Transfer-Encoding: chunked', '5\r\nhello!')), /^HTTP\/1\.1 400 /)
+      assert.equal(peer.requests.length, before)
+    })
+  }
+})

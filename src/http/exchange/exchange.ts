@@ -199,11 +199,9 @@ export class Exchange
       r.noBody()
       return this.bodyRead()
     }
-    if (!conf.passBody) {
-      const broken = r.discardBody()
-      if (broken !== 0) return broken
-    } else if (conf.transport.request_buffering || (r.chunked && !conf.chunkedAllowed)) return r.readBody(onBodyRead)
-    return this.bodyRead()
+    // One that is not passed on is read first too: what is wrong with it is the client's fault, and no back end is asked.
+    const streamed = conf.passBody && !conf.transport.request_buffering && (!r.chunked || conf.chunkedAllowed)
+    return streamed ? this.bodyRead() : r.readBody(onBodyRead)
   }
 
   /** The request body is there, or will be streamed: asks the first peer. */

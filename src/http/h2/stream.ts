@@ -510,7 +510,9 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
       if (waited) r.producer.onDrain()
       return
     }
-    r.abort(499)
+    // As nginx has it: who breaks off a body that is being passed on has sent a bad request.
+    const { requestBody } = r
+    r.abort(requestBody?.streaming === true && !requestBody.complete ? 400 : 499)
   }
 
   // ---- the request body ----------------------------------------------------------------------

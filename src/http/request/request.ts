@@ -25,6 +25,10 @@ import { RequestBody } from './request-body.ts'
 import type { Mark, Slot } from './slots.ts'
 import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
+/** nginx's words when a client does not wait for its back end. */
+const LEFT_BACK_END =
+  'epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too'
+
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
 /** `version` of HTTP/1.1. */
@@ -604,7 +608,8 @@ export class Request implements LogContext {
   clientEnded(): void {
     this.keepAlive = false
     if (this.producer?.ignoresClientAbort === true || this.ended) return
-    this.logError(INFO, 'client prematurely closed connection')
+    const atBackEnd = this.producer !== undefined && this.conversation !== undefined && this.conversation.asked !== ''
+    this.logError(INFO, atBackEnd ? LEFT_BACK_END : 'client prematurely closed connection')
     if (!this.headSent) this.out.status = 499
     this.carrier.abortRequest(this)
   }
