@@ -10,6 +10,7 @@
  *   TlsServerWire  from a client   (tls-server-wire.ts)
  */
 import { HandleWire, type StreamHandle } from './handle-wire.ts'
+import { tlsUnread } from './tls-unread.ts'
 import { type PeerCertificate, sslErrorText } from './tls-wire-verify.ts'
 import { readBuffer } from './wire.ts'
 
@@ -22,6 +23,8 @@ export interface SecureContextHandle {
 
 /** Node's engine as far as it is used here. */
 export interface TlsHandle extends StreamHandle {
+  /** Bytes of the engine that the handle below has not taken. */
+  readonly writeQueueSize: number
   onhandshakestart: (() => void) | undefined
   onhandshakedone: (this: TlsHandle) => void
   onclienthello: () => void
@@ -105,6 +108,7 @@ export abstract class TlsWire extends HandleWire {
   /** The engine was freed. */
   onGone(): void {
     this.#gone = true
+    tlsUnread.delete(this)
   }
 
   /** False when the engine is freed. */
@@ -150,6 +154,15 @@ export abstract class TlsWire extends HandleWire {
 
   protected override get kernelBytes(): number {
     return super.kernelBytes + this.#queuedBytes
+  }
+
+  /** What the engine holds back that nobody here wrote; see tls-unread.ts. */
+  get unread(): number {
+    return this.#gone || this.kernelBytes > 0 ? 0 : this.tls.writeQueueSize
+  }
+
+  onUnread(): void {
+    this.refuse('SSL_read() failed (SSL: too many key updates)')
   }
 
   protected override get backedUp(): boolean {
@@ -265,7 +278,9 @@ function wireOf(handle: TlsHandle): TlsWire {
 }
 
 function onhandshakedone(this: TlsHandle): void {
-  wireOf(this).onHandshakeDone()
+  const wire = wireOf(this)
+  tlsUnread.add(wire)
+  wire.onHandshakeDone()
 }
 
 function onerror(this: TlsHandle, error: Error): void {
