@@ -23,9 +23,6 @@ export const WITH: readonly string[] = [
 
 /** Parts that nginx has by default and that do not work here. */
 export const WITHOUT: readonly string[] = [
-  '--without-http_fastcgi_module',
-  '--without-http_uwsgi_module',
-  '--without-http_scgi_module',
   '--without-http-cache',
   '--without-mail_pop3_module',
   '--without-mail_imap_module',

@@ -9,6 +9,7 @@ import { errnoText } from '../lib/errno.ts'
 import { finish, type Steps } from '../lib/steps.ts'
 import { expandGlob } from './glob.ts'
 import { LATE_WEIGHT_MAX, type LateBlock, type LateRule, weightOf } from './late.ts'
+import { packagedFile } from './packaged.ts'
 import { parseInSteps } from './parser.ts'
 import type { Statement } from './source.ts'
 import { decodeText } from './text.ts'
@@ -178,7 +179,18 @@ export class Includer {
 
   #pathsOf(argument: string): readonly string[] {
     const path = fullName(argument, this.#confPrefix)
-    return /[*?[]/.test(path) ? this.#reader.glob(path) : [path]
+    if (/[*?[]/.test(path)) return this.#reader.glob(path)
+    const packaged = packagedFile(argument)
+    return [packaged !== undefined && this.#isMissing(path) ? packaged : path]
+  }
+
+  #isMissing(path: string): boolean {
+    try {
+      this.#reader.read(path)
+      return false
+    } catch (error) {
+      return codeOf(error) === 'ENOENT'
+    }
   }
 
   #refusal(file: string): string | undefined {

@@ -14,6 +14,7 @@ import { echoModule } from './http/echo.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
 import { errorLogTagModule } from './http/error-log-tag.ts'
 import { fancyindexModule } from './http/fancyindex/fancyindex.ts'
+import { fastcgiModule } from './http/fastcgi/fastcgi.ts'
 import { geoModule } from './http/geo.ts'
 import { grpcModule } from './http/grpc/grpc.ts'
 import { gunzipModule } from './http/gunzip.ts'
@@ -40,6 +41,7 @@ import { rangeModule } from './http/range.ts'
 import { realipModule } from './http/realip.ts'
 import { refererModule } from './http/referer.ts'
 import { rewriteModule, serverIfModule } from './http/rewrite/rewrite.ts'
+import { scgiModule } from './http/scgi/scgi.ts'
 import { secureLinkModule } from './http/secure-link.ts'
 import { splitClientsModule } from './http/split-clients.ts'
 import { ssiModule } from './http/ssi/ssi.ts'
@@ -52,6 +54,7 @@ import { tryFilesModule } from './http/try-files.ts'
 import { tunnelModule } from './http/tunnel.ts'
 import { upstreamModule } from './http/upstream/upstream.ts'
 import { useridModule } from './http/userid.ts'
+import { uwsgiModule } from './http/uwsgi/uwsgi.ts'
 import { v2Module } from './http/v2.ts'
 
 export const modules: readonly ConfigModule[] = [
@@ -90,6 +93,9 @@ export const modules: readonly ConfigModule[] = [
   gzipStaticModule,
   staticModule,
   proxyModule,
+  fastcgiModule,
+  uwsgiModule,
+  scgiModule,
   grpcModule,
   memcachedModule,
   tunnelModule,

@@ -49,6 +49,10 @@ export interface Codec {
   readonly keepAlive: boolean
   /** Bytes of the heads, where they do not come as bytes. */
   readonly headBytes?: number
+  /** Why the back end may have closed the connection without an answer to this request, for logs; in brackets. */
+  readonly silence?: string
+  /** `parseHead` takes what it is given of a head that is not complete: those bytes do not come again. */
+  readonly takesHead?: boolean
   /** The back end said that it has not worked on the request: it may be sent again, whatever it is. */
   readonly refused?: boolean
   /** The back end has left HTTP without being asked to: nobody who asked for that reads pages. */
@@ -67,6 +71,14 @@ export interface Codec {
   decodeBody(buffer: Buffer, start: number, end: number, to: BodyReceiver): number
 }
 
+/** How a protocol frames the body of a request; without it the body goes out as it is. */
+export interface BodyRecords {
+  /** Goes out behind the last byte, also when there is no body. */
+  readonly end: string
+  /** Sends a piece of the body; the bytes are borrowed unless `stable`. */
+  write(wire: Wire, bytes: Uint8Array, stable: boolean): void
+}
+
 /** A protocol: makes the codecs for it. An exchange has one of each that it has spoken. */
 export interface Protocol {
   /** Nothing is asked: a connection that is open is the answer, and from then on bytes pass both ways. */
@@ -74,5 +86,6 @@ export interface Protocol {
   /** Its wires are message wires (link.ts): they know where a request begins and ends. */
   readonly framed: boolean
   readonly links: Links
+  readonly records?: BodyRecords
   newCodec(): Codec
 }

@@ -38,7 +38,7 @@ import {
   TIMEOUT,
 } from './failure.ts'
 import { HeadReader } from './head-reader.ts'
-import type { Link } from './link.ts'
+import { type Link, logNoLink } from './link.ts'
 import { PeerSearch } from './peer-search.ts'
 import { RequestSender, type SenderOwner } from './request-sender.ts'
 import { applyResponseHead, interceptStatus, redirectedByBackEnd } from './response-head.ts'
@@ -138,7 +138,7 @@ export class Exchange
     this.#search.begin()
     if (conf.protocol !== this.#protocol) this.#speak(conf.protocol)
     this.pump.begin(r, conf)
-    this.sender.begin(r, conf.passBody, conf.protocol.framed)
+    this.sender.begin(r, conf.passBody, conf.protocol)
   }
 
   #speak(protocol: Protocol): void {
@@ -370,7 +370,7 @@ export class Exchange
     attempt.status = codec.status
     attempt.bytesReceived += codec.headBytes ?? 0
     this.#search.onHead()
-    if (codec.problem !== '') this.#logHead(LOG_ERROR, codec.problem)
+    this.#logHead(LOG_ERROR, codec.problem)
     const kind = statusFailure(codec.status)
     if (kind !== 0 && selection.triesLeft > 1 && this.#mayRetry(kind)) {
       this.#endPeer(blamesPeer(kind))
@@ -496,14 +496,14 @@ export class Exchange
   #peerEnded(failure: WireFailure | undefined): void {
     const level = failure === undefined ? LOG_ERROR : wireFailureLevel(failure)
     if (this.#state === CONNECT) {
-      const link = this.#link!
-      this.r.logError(level, `${link.failureText(failure)} while ${link.doing}`)
+      logNoLink(this.r, this.#link!, failure, level)
       if (failure === undefined || !isOurs(failure)) return this.#fail(ERROR)
       this.#endPeer(false)
       this.#finishWith(500)
     } else if (this.#state === HEAD) {
       // A kept connection may be closed by the peer at any time: that is no error worth a line above info.
-      this.#logHead(this.#cached && this.#search.attempt.bytesReceived === 0 ? INFO : level, endText(failure))
+      const stale = this.#cached && this.#search.attempt.bytesReceived === 0
+      this.#logHead(stale ? INFO : level, endText(failure), this.codec.silence)
       this.#fail(ERROR)
     } else if (this.#state === BODY) this.#bodyEnded(failure, level)
   }
@@ -526,8 +526,8 @@ export class Exchange
     r.breakOff()
   }
 
-  #logHead(level: number, problem: string): void {
-    this.r.logError(level, `${problem} while reading response header from upstream`)
+  #logHead(level: number, problem: string, hint = ''): void {
+    if (problem !== '') this.r.logError(level, `${problem} while reading response header from upstream${hint}`)
   }
 
   /** The peer does not want requests on this connection any more, and has not looked at this one. */

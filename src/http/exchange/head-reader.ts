@@ -43,7 +43,7 @@ export class HeadReader {
       const code = codec.parseHead(buffer, at, end)
       switch (code) {
         case HEAD_MORE:
-          this.#partial = fresh || at > 0 ? Buffer.from(buffer.subarray(at, end)) : buffer
+          if (codec.takesHead !== true) this.#partial = fresh || at > 0 ? Buffer.from(buffer.subarray(at, end)) : buffer
           return code
         case HEAD_INVALID:
           return code

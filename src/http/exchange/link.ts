@@ -4,8 +4,10 @@
  */
 import type { Wire } from '../../net/wire.ts'
 import type { WireFailure } from '../../net/wire-failure.ts'
+import { connectHint } from '../../upstream/connect-hint.ts'
 import type { Peer } from '../../upstream/peer.ts'
 import { type ConnectionPool, type ConnectOptions, type ConnectUser, PeerConnection } from '../../upstream/pool.ts'
+import type { Request } from '../request/request.ts'
 
 /** A connection or a stream that serves one request at a time. */
 export interface Link {
@@ -25,6 +27,11 @@ export interface Link {
   retire?(): void
   /** Gives it up; what was not sent yet is lost, and the owner is not told. */
   close(): void
+}
+
+/** Logs that a link has not come to be. */
+export function logNoLink(r: Request, link: Link, failure: WireFailure | undefined, level: number): void {
+  r.logError(level, `${link.failureText(failure)} while ${link.doing}${connectHint(failure)}`)
 }
 
 /** A link whose wire knows where a request begins and ends. */

@@ -5,6 +5,7 @@
 import type { Wire } from '../../net/wire.ts'
 import type { Request } from '../request/request.ts'
 import type { BodyConsumer, RequestBody } from '../request/request-body.ts'
+import type { BodyRecords, Protocol } from './codec.ts'
 import type { MessageWire } from './link.ts'
 
 const FILE_PIECE = 65536
@@ -42,6 +43,7 @@ export class RequestSender implements BodyConsumer {
   #batch = ''
   /** The wire frames the body itself (link.ts, MessageWire). */
   #framed = false
+  #records: BodyRecords | undefined
   /** A body that replaces the client's, where it is not part of the head. */
   #ownBody = ''
   #decoder: BodyDecoder | undefined
@@ -52,7 +54,7 @@ export class RequestSender implements BodyConsumer {
     this.#owner = owner
   }
 
-  begin(r: Request, passBody: boolean, framed: boolean): void {
+  begin(r: Request, passBody: boolean, { framed, records }: Protocol): void {
     this.#r = r
     this.#wire = undefined
     this.#hasBody = passBody && (r.contentLength > 0 || r.chunked)
@@ -60,6 +62,7 @@ export class RequestSender implements BodyConsumer {
     this.#fileAt = 0
     this.#batch = ''
     this.#framed = framed
+    this.#records = records
     this.#ownBody = ''
     this.#decoder = undefined
     this.chunked = false
@@ -71,7 +74,7 @@ export class RequestSender implements BodyConsumer {
     const { contentLength, chunked, requestBody } = this.#r
     const whole = this.#hasBody && requestBody?.complete === true
     this.#length = ownLength >= 0 ? ownLength : whole ? requestBody.received : contentLength
-    this.chunked = ownLength < 0 && this.#hasBody && chunked && !whole && !this.#framed
+    this.chunked = ownLength < 0 && this.#hasBody && chunked && !whole && !this.#framed && this.#records === undefined
   }
 
   /** The same for a wire that frames the body itself: `body` replaces the client's unless it is undefined. */
@@ -131,7 +134,8 @@ export class RequestSender implements BodyConsumer {
   /** Writes bytes of the client's body; false: they make no sense, and the request was answered. */
   #write(wire: Wire, bytes: Uint8Array, stable: boolean): boolean {
     const decoder = this.#decoder
-    if (decoder === undefined) wire.writeBytes(bytes, stable)
+    if (this.#records !== undefined) this.#records.write(wire, bytes, stable)
+    else if (decoder === undefined) wire.writeBytes(bytes, stable)
     else {
       const decoded = decoder.decode(bytes, 0, bytes.length)
       if (decoder.failed) return this.#refuse()
@@ -159,6 +163,7 @@ export class RequestSender implements BodyConsumer {
       // Now, so that it leaves together with the head.
       wire.flush()
     }
+    if (this.#records !== undefined) wire?.write(this.#records.end)
     this.#owner.onRequestSent()
   }
 

@@ -98,6 +98,13 @@ export class ResponseParser {
     this.#code = NEED_MORE
   }
 
+  /** The same for a head that has no status line, as in CGI. */
+  resetFields(sizeMax: number): void {
+    this.reset(sizeMax)
+    this.#inFields = true
+    this.lines.reset(0, sizeMax, 0)
+  }
+
   /**
    * Reads `buffer[start, end)`. After NEED_MORE call again with the same bytes and more after them. Returns NEED_MORE,
    * DONE, NO_STATUS_LINE or another error code.

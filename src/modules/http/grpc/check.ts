@@ -1,6 +1,7 @@
 /** What health checks need to know of a location with `grpc_pass`: its group, and what a call to it looks like. */
 
 import type { AttachContext } from '../../../http/compile/module.ts'
+import type { AddressTarget } from '../../../http/exchange/compile/address-target.ts'
 import { ownFields, requestStart } from '../../../http/exchange/compile/h2-request-fields.ts'
 import { PASSED, type PassedLocations } from '../../../http/exchange/compile/passed-locations.ts'
 import type { SetHeader } from '../../../http/exchange/compile/request-fields.ts'
@@ -9,7 +10,7 @@ import type { ExchangeConf } from '../../../http/exchange/conf.ts'
 import { standInRequest } from '../../../http/exchange/stand-in.ts'
 import { encodeField } from '../../../http/h2/wire/hpack-encoder.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
-import { GRPCS, type GrpcTarget } from './target.ts'
+import { GRPCS } from './schemes.ts'
 
 /** Fields that are the check's own affair. */
 const OWN: ReadonlySet<string> = new Set(['connection', 'upgrade', 'content-length', 'transfer-encoding', 'te', 'host'])
@@ -17,7 +18,7 @@ const OWN: ReadonlySet<string> = new Set(['connection', 'upgrade', 'content-leng
 /** Notes where the location passes requests to, if that is a group known by now. */
 export function noteGrpcPassed(
   set: readonly SetHeader[],
-  { host, scheme }: GrpcTarget,
+  { host, scheme }: AddressTarget,
   exchange: ExchangeConf,
   tls: SslTargets | undefined,
   at: AttachContext,

@@ -6,6 +6,7 @@ import { size } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, directives, family } from '../../../config/directive.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
+import { type AddressTarget, compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
 import { FieldEncoder, requestStart } from '../../../http/exchange/compile/h2-request-fields.ts'
 import { BARE, compileConnect, compileDenies, passOn, secured } from '../../../http/exchange/compile/passing.ts'
 import { compileFields, setHeader, wholeTarget } from '../../../http/exchange/compile/request-fields.ts'
@@ -23,7 +24,7 @@ import type { Request } from '../../../http/request/request.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import { template } from '../../../value/template.ts'
 import { noteGrpcPassed } from './check.ts'
-import { compileGrpcTarget, GRPCS, type GrpcTarget } from './target.ts'
+import { GRPCS, SCHEMES } from './schemes.ts'
 import { attachWeb, webDirectives, webRequest } from './web.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
@@ -130,7 +131,7 @@ export const grpcModule = httpModule({
 function attachGrpc(conf: Conf, plan: Plan, at: AttachContext): void {
   const { location } = at
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
-  const target = compileGrpcTarget(conf.grpc_pass!, registry, at)
+  const target = compileAddressTarget(conf.grpc_pass!, SCHEMES, registry, at)
   if (target === undefined) return
   const tls = target.mayUseTls ? compileSsl('grpc', sslConf('grpc', conf), at, 'h2') : undefined
   const exchange = compileExchange(conf, target, tls, at)
@@ -140,7 +141,12 @@ function attachGrpc(conf: Conf, plan: Plan, at: AttachContext): void {
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }
 
-function compileExchange(conf: Conf, target: GrpcTarget, tls: SslTargets | undefined, at: AttachContext): ExchangeConf {
+function compileExchange(
+  conf: Conf,
+  target: AddressTarget,
+  tls: SslTargets | undefined,
+  at: AttachContext,
+): ExchangeConf {
   const settings = transportConf('grpc', conf, FIXED)
   const request = compileRequest(conf, at)
   return {

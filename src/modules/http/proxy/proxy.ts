@@ -12,6 +12,7 @@ import { compileConnect, compileDenies, passOn, secured } from '../../../http/ex
 import { compileSsl, type SslTargets } from '../../../http/exchange/compile/ssl-targets.ts'
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../../../http/exchange/conf.ts'
 import { ssl, sslConf } from '../../../http/exchange/directives/ssl.ts'
+import { compileStore, store } from '../../../http/exchange/directives/store.ts'
 import { transport, transportConf } from '../../../http/exchange/directives/transport.ts'
 import { exchangeOf } from '../../../http/exchange/exchange.ts'
 import { failureMask } from '../../../http/exchange/failure.ts'
@@ -22,11 +23,10 @@ import { compileCookies, cookieDirectives } from './cookie.ts'
 import { proxyDirectives } from './directives.ts'
 import { compileRedirects } from './redirect.ts'
 import { compileH2Request, compileRequest, forwardedFor } from './request.ts'
-import { compileStore, storeDirectives } from './store.ts'
 import { compileTarget, HTTPS, type ProxyTarget } from './target.ts'
 
-const own = { ...family('proxy', transport), ...family('proxy', ssl) }
-const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...storeDirectives, ...own }
+const own = { ...family('proxy', transport), ...family('proxy', ssl), ...family('proxy', store) }
+const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...own }
 type Conf = ConfOf<typeof allDirectives>
 
 /** Fields of a response that clients do not get unless `proxy_pass_header` says so. */
@@ -96,7 +96,7 @@ function compileExchange(
     chunkedAllowed: conf.proxy_http_version !== '1.0',
     ownBody: setBody !== undefined,
     tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
-    store: compileStore(conf, at),
+    store: compileStore(conf.proxy_store, conf.proxy_store_access, at),
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(HIDDEN, settings.hide_header, settings.pass_header),
     resolve: target.resolve,

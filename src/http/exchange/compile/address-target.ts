@@ -1,23 +1,30 @@
-/** `grpc_pass`: from its address to the group of servers (ngx_http_grpc_pass, ngx_http_grpc_eval). */
-
-import type { AttachContext } from '../../../http/compile/module.ts'
-import { dynamicGroup } from '../../../http/exchange/compile/dynamic-group.ts'
-import { exchangeOf } from '../../../http/exchange/exchange.ts'
-import type { Request } from '../../../http/request/request.ts'
+/**
+ * `grpc_pass`, `fastcgi_pass` and their like: from an address without a URI to the group of servers (ngx_http_grpc_pass,
+ * ngx_http_grpc_eval, ngx_http_fastcgi_eval, ngx_http_uwsgi_eval).
+ */
 import { type Address, parseAddress } from '../../../lib/address.ts'
 import { ERROR } from '../../../log/error-log.ts'
 import { resolverOf } from '../../../tree/resolver.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { Template } from '../../../value/template.ts'
+import type { AttachContext } from '../../compile/module.ts'
+import type { Request } from '../../request/request.ts'
+import { exchangeOf } from '../exchange.ts'
+import { dynamicGroup } from './dynamic-group.ts'
 
 const NO_PORT = 0
-const GRPC = 'grpc://'
-/** The scheme with which TLS is spoken to the back end. */
-export const GRPCS = 'grpcs://'
 
-/** A `grpc_pass` after compiling. */
-export interface GrpcTarget {
+/** What may stand before an address. */
+export interface Schemes {
+  /** The scheme when none is given. */
+  readonly plain: string
+  /** The one with which TLS is spoken; undefined: no scheme may be given at all. */
+  readonly secure: string | undefined
+}
+
+/** An address after compiling. */
+export interface AddressTarget {
   readonly scheme: string
   /** TLS may be spoken: it is, or variables decide. */
   readonly mayUseTls: boolean
@@ -28,13 +35,14 @@ export interface GrpcTarget {
 }
 
 /** Compiles; problems are reported, and then there is no target. */
-export function compileGrpcTarget(
+export function compileAddressTarget(
   written: Template,
+  schemes: Schemes,
   registry: UpstreamRegistry,
   at: AttachContext,
-): GrpcTarget | undefined {
-  if (written.constant === undefined) return dynamicTarget(written, registry, at)
-  const { scheme, authority } = split(written.constant)
+): AddressTarget | undefined {
+  if (written.constant === undefined) return dynamicTarget(written, schemes, registry, at)
+  const { scheme, authority } = split(written.constant, schemes)
   const address = parseAddress(authority, NO_PORT)
   const group = 'error' in address ? `${address.error} in upstream "${authority}"` : registry.target(address, authority)
   if (typeof group === 'string' || 'error' in address) {
@@ -44,7 +52,7 @@ export function compileGrpcTarget(
   const host = hostOf(address, authority)
   return {
     scheme,
-    mayUseTls: scheme === GRPCS,
+    mayUseTls: scheme === schemes.secure,
     host,
     resolve: (r) => {
       note(r, scheme, host)
@@ -53,15 +61,20 @@ export function compileGrpcTarget(
   }
 }
 
-function dynamicTarget(written: Template, registry: UpstreamRegistry, at: AttachContext): GrpcTarget {
+function dynamicTarget(
+  written: Template,
+  schemes: Schemes,
+  registry: UpstreamRegistry,
+  at: AttachContext,
+): AddressTarget {
   const text = at.text(written)
   const resolver = resolverOf(at.scope, at)
   return {
-    scheme: GRPC,
-    mayUseTls: true,
+    scheme: schemes.plain,
+    mayUseTls: schemes.secure !== undefined,
     host: '',
     resolve: (r) => {
-      const { scheme, authority } = split(text(r))
+      const { scheme, authority } = split(text(r), schemes)
       const address = parseAddress(authority, NO_PORT)
       if ('error' in address) {
         r.logError(ERROR, `${address.error} in upstream "${authority}"`)
@@ -77,13 +90,15 @@ function dynamicTarget(written: Template, registry: UpstreamRegistry, at: Attach
   }
 }
 
-function split(written: string): { scheme: string; authority: string } {
-  for (const scheme of [GRPC, GRPCS]) {
-    if (written.slice(0, scheme.length).toLowerCase() === scheme) {
-      return { scheme, authority: written.slice(scheme.length) }
+function split(written: string, { plain, secure }: Schemes): { scheme: string; authority: string } {
+  if (secure !== undefined) {
+    for (const scheme of [plain, secure]) {
+      if (written.slice(0, scheme.length).toLowerCase() === scheme) {
+        return { scheme, authority: written.slice(scheme.length) }
+      }
     }
   }
-  return { scheme: GRPC, authority: written }
+  return { scheme: plain, authority: written }
 }
 
 function hostOf(address: Address, authority: string): string {

@@ -1,0 +1,57 @@
+/**
+ * What FastCGI, uwsgi and SCGI have in common. Declared once and mounted as `fastcgi_*`, `uwsgi_*`, `scgi_*` (nginx
+ * declares them again per protocol).
+ */
+import { bits, size } from '../../../config/args.ts'
+import { type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
+import { cgiParam } from '../compile/cgi-params.ts'
+import { store } from './store.ts'
+import { transport } from './transport.ts'
+
+const HSL: readonly Context[] = ['http', 'server', 'location']
+const socketBuffer = { in: HSL, args: size, withoutEffect: 'Node.js cannot set the buffers of a stream socket.' }
+
+const { half_close: _, ...shared } = transport
+
+/** The options, without the prefix that each family gives them. */
+export const cgi = {
+  ...shared,
+  ...store,
+  next_upstream: directive({
+    in: HSL,
+    args: bits(
+      'error',
+      'timeout',
+      'denied',
+      'invalid_header',
+      'non_idempotent',
+      'http_500',
+      'http_503',
+      'http_403',
+      'http_404',
+      'http_429',
+      'off',
+    ),
+    default: 'error timeout',
+    doc: 'When a request is passed to the next server.',
+  }),
+  param: directives({
+    in: HSL,
+    args: cgiParam,
+    doc:
+      'A parameter for the application, also (`if_not_empty`) only when it has a value. One named HTTP_NAME replaces that ' +
+      'field of the client; the field Proxy is never passed of itself.',
+  }),
+  socket_sndbuf: directive({ ...socketBuffer, doc: 'Send buffer of connections.' }),
+  socket_rcvbuf: directive({ ...socketBuffer, doc: 'Receive buffer of connections.' }),
+}
+
+/** The settings of `cgi`. */
+export type CgiConf = ConfOf<typeof cgi>
+
+/** The settings of a family without its prefix. */
+export function cgiConf(prefix: string, conf: object): CgiConf {
+  const given = conf as Readonly<Record<string, unknown>>
+  // The directives of the family are exactly these, read by these readers.
+  return Object.fromEntries(Object.keys(cgi).map((name) => [name, given[`${prefix}_${name}`]])) as CgiConf
+}

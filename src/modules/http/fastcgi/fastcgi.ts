@@ -1,0 +1,88 @@
+/** ngx_http_fastcgi_module: passes requests to FastCGI servers, such as php-fpm. */
+import { flag, text } from '../../../config/args.ts'
+import { type ConfOf, type Context, directive, directives, family } from '../../../config/directive.ts'
+import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { CAUGHT, FASTCGI } from '../../../http/exchange/codecs/fastcgi.ts'
+import { FastcgiParams } from '../../../http/exchange/codecs/fastcgi-record.ts'
+import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
+import { type CgiWay, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import { compileParams } from '../../../http/exchange/compile/cgi-params.ts'
+import { passOn } from '../../../http/exchange/compile/passing.ts'
+import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
+import type { Plan } from '../../../http/request/plan.ts'
+import { ALERT } from '../../../log/error-log.ts'
+import { UpstreamRegistry } from '../../../upstream/registry.ts'
+import { template } from '../../../value/template.ts'
+import { attachSplit, pathInfo, scriptName, splitDirectives } from './split.ts'
+
+const HSL: readonly Context[] = ['http', 'server', 'location']
+const SCHEMES = { plain: 'fastcgi://', secure: undefined }
+
+const allDirectives = {
+  ...family('fastcgi', cgi),
+  ...splitDirectives,
+  fastcgi_pass: directive({
+    in: ['location', 'if'],
+    args: template('address'),
+    inheritance: 'pseudo',
+    doc: 'The address of a FastCGI server, or the upstream group of several.',
+  }),
+  fastcgi_keep_conn: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Tells FastCGI servers to leave connections open, for `keepalive` of the upstream.',
+  }),
+  fastcgi_catch_stderr: directives({
+    in: HSL,
+    args: text('string'),
+    doc: 'A text that makes an answer invalid when it stands in the stderr that comes before it.',
+  }),
+}
+type Conf = ConfOf<typeof allDirectives>
+
+/** The module list's entry. */
+export const fastcgiModule = httpModule({
+  name: 'http_fastcgi',
+  doc: 'Passes requests to FastCGI servers.',
+  directives: allDirectives,
+  variables: { fastcgi_script_name: scriptName, fastcgi_path_info: pathInfo },
+  attach(conf, plan, at) {
+    at.tempPath(conf.fastcgi_temp_path?.path ?? at.prefixed('fastcgi_temp'))
+    attachSplit(conf, at.location)
+    if (conf.fastcgi_pass !== undefined) attachFastcgi(conf, plan, at)
+  },
+})
+
+const writer = new FastcgiParams()
+
+function attachFastcgi(conf: Conf, plan: Plan, at: AttachContext): void {
+  const { location } = at
+  const registry = at.shared('upstreams', () => new UpstreamRegistry())
+  const target = compileAddressTarget(conf.fastcgi_pass!, SCHEMES, registry, at)
+  if (target === undefined) return
+  if (conf.fastcgi_catch_stderr.length > 0) location.set(CAUGHT, conf.fastcgi_catch_stderr)
+  const params = compileParams(conf.fastcgi_param, conf.fastcgi_pass_request_headers, at)
+  const keep = conf.fastcgi_keep_conn
+  const way = {
+    name: 'fastcgi',
+    protocol: FASTCGI,
+    hidesStatus: true,
+    needsLength: false,
+    target,
+    tls: undefined,
+    secure: '',
+    request(r, exchange) {
+      exchange.sender.frame(-1)
+      exchange.uri = r.uri
+      writer.begin()
+      params.write(r, writer)
+      const request = writer.finish(keep)
+      if (writer.tooBig === 0) return request
+      r.logError(ALERT, `fastcgi request record is too big: ${writer.tooBig}`)
+      return ''
+    },
+  } satisfies CgiWay
+  plan.own(passOn, compileCgiExchange(way, cgiConf('fastcgi', conf), conf, at))
+  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
+}

@@ -1,0 +1,83 @@
+/**
+ * ngx_http_scgi_module: passes requests to SCGI servers. A request is a netstring of names and values, each ended by a
+ * zero byte, of which the length of the body is the first; the body follows:
+ *
+ *   SIZE:CONTENT_LENGTH 0 LENGTH 0 SCGI 0 1 0 NAME 0 VALUE 0 ... ,
+ */
+import { type ConfOf, directive, family } from '../../../config/directive.ts'
+import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { SCGI } from '../../../http/exchange/codecs/cgi.ts'
+import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
+import { type CgiWay, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import { compileParams, type ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
+import { passOn } from '../../../http/exchange/compile/passing.ts'
+import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
+import type { Plan } from '../../../http/request/plan.ts'
+import { UpstreamRegistry } from '../../../upstream/registry.ts'
+import { template } from '../../../value/template.ts'
+
+const SCHEMES = { plain: 'scgi://', secure: undefined }
+
+const allDirectives = {
+  ...family('scgi', cgi),
+  scgi_pass: directive({
+    in: ['location', 'if'],
+    args: template('address'),
+    inheritance: 'pseudo',
+    doc: 'The address of an SCGI server, or the upstream group of several.',
+  }),
+}
+type Conf = ConfOf<typeof allDirectives>
+
+/** The module list's entry. */
+export const scgiModule = httpModule({
+  name: 'http_scgi',
+  doc: 'Passes requests to SCGI servers.',
+  directives: allDirectives,
+  attach(conf, plan, at) {
+    at.tempPath(conf.scgi_temp_path?.path ?? at.prefixed('scgi_temp'))
+    if (conf.scgi_pass !== undefined) attachScgi(conf, plan, at)
+  },
+})
+
+/** Collects the parameters of one request. */
+class NetString implements ParamSink {
+  text = ''
+
+  add(name: string, value: string): void {
+    this.text += name + '\0' + withoutNul(value) + '\0'
+  }
+}
+
+/** A zero byte would end the value, and what is behind it would be a parameter of the client's making. */
+function withoutNul(value: string): string {
+  return value.includes('\0') ? value.replaceAll('\0', '') : value
+}
+
+const netString = new NetString()
+
+function attachScgi(conf: Conf, plan: Plan, at: AttachContext): void {
+  const { location } = at
+  const registry = at.shared('upstreams', () => new UpstreamRegistry())
+  const target = compileAddressTarget(conf.scgi_pass!, SCHEMES, registry, at)
+  if (target === undefined) return
+  const params = compileParams(conf.scgi_param, conf.scgi_pass_request_headers, at)
+  const way = {
+    name: 'scgi',
+    protocol: SCGI,
+    hidesStatus: true,
+    needsLength: true,
+    target,
+    tls: undefined,
+    secure: '',
+    request(r, exchange) {
+      exchange.sender.frame(-1)
+      exchange.uri = r.uri
+      netString.text = `CONTENT_LENGTH\0${exchange.sender.lengthText() || '0'}\0`
+      params.write(r, netString)
+      return `${netString.text.length}:${netString.text},`
+    },
+  } satisfies CgiWay
+  plan.own(passOn, compileCgiExchange(way, cgiConf('scgi', conf), conf, at))
+  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
+}

@@ -1,0 +1,104 @@
+/**
+ * ngx_http_uwsgi_module: passes requests to uWSGI and its like. A request is one packet, behind which its body follows:
+ *
+ *   modifier1 | size of the parameters (2, little endian) | modifier2 | size (2) | name | size (2) | value | ...
+ */
+import { number, text } from '../../../config/args.ts'
+import { type ConfOf, type Context, directive, family } from '../../../config/directive.ts'
+import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { UWSGI } from '../../../http/exchange/codecs/cgi.ts'
+import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
+import { type CgiWay, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import { compileParams, type ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
+import { passOn } from '../../../http/exchange/compile/passing.ts'
+import { compileSsl } from '../../../http/exchange/compile/ssl-targets.ts'
+import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
+import { ssl, sslConf } from '../../../http/exchange/directives/ssl.ts'
+import type { Plan } from '../../../http/request/plan.ts'
+import { ALERT } from '../../../log/error-log.ts'
+import { UpstreamRegistry } from '../../../upstream/registry.ts'
+import { template } from '../../../value/template.ts'
+
+const HSL: readonly Context[] = ['http', 'server', 'location']
+const SECURE = 'suwsgi://'
+const SCHEMES = { plain: 'uwsgi://', secure: SECURE }
+const PACKET_MAX = 65535
+const modifier = number('number', { min: 0, max: 255 })
+
+const allDirectives = {
+  ...family('uwsgi', cgi),
+  ...family('uwsgi', ssl),
+  uwsgi_pass: directive({
+    in: ['location', 'if'],
+    args: template('[protocol://]address'),
+    inheritance: 'pseudo',
+    doc: 'The address of a uwsgi server, or the upstream group of several; suwsgi:// before it speaks TLS.',
+  }),
+  uwsgi_modifier1: directive({ in: HSL, args: modifier, default: '0', doc: 'The modifier1 field of packets.' }),
+  uwsgi_modifier2: directive({ in: HSL, args: modifier, default: '0', doc: 'The modifier2 field of packets.' }),
+  uwsgi_string: directive({
+    in: HSL,
+    args: text('string'),
+    default: '""',
+    doc: 'What follows the parameters in packets.',
+  }),
+}
+type Conf = ConfOf<typeof allDirectives>
+
+/** The module list's entry. */
+export const uwsgiModule = httpModule({
+  name: 'http_uwsgi',
+  doc: 'Passes requests to uwsgi servers.',
+  directives: allDirectives,
+  attach(conf, plan, at) {
+    at.tempPath(conf.uwsgi_temp_path?.path ?? at.prefixed('uwsgi_temp'))
+    if (conf.uwsgi_pass !== undefined) attachUwsgi(conf, plan, at)
+  },
+})
+
+/** Collects the parameters of one request. */
+class Packet implements ParamSink {
+  text = ''
+
+  add(name: string, value: string): void {
+    this.text += sizeText(name.length) + name + sizeText(value.length) + value
+  }
+}
+
+function sizeText(size: number): string {
+  return String.fromCharCode(size & 255, (size >> 8) & 255)
+}
+
+const packet = new Packet()
+
+function attachUwsgi(conf: Conf, plan: Plan, at: AttachContext): void {
+  const { location } = at
+  const registry = at.shared('upstreams', () => new UpstreamRegistry())
+  const target = compileAddressTarget(conf.uwsgi_pass!, SCHEMES, registry, at)
+  if (target === undefined) return
+  const params = compileParams(conf.uwsgi_param, conf.uwsgi_pass_request_headers, at)
+  const modifier1 = String.fromCharCode(conf.uwsgi_modifier1)
+  const modifier2 = String.fromCharCode(conf.uwsgi_modifier2)
+  const behind = conf.uwsgi_string
+  const way = {
+    name: 'uwsgi',
+    protocol: UWSGI,
+    hidesStatus: false,
+    needsLength: false,
+    target,
+    tls: target.mayUseTls ? compileSsl('uwsgi', sslConf('uwsgi', conf), at, '') : undefined,
+    secure: SECURE,
+    request(r, exchange) {
+      exchange.sender.frame(-1)
+      exchange.uri = r.uri
+      packet.text = ''
+      params.write(r, packet)
+      const text = packet.text + behind
+      if (text.length <= PACKET_MAX) return modifier1 + sizeText(text.length) + modifier2 + text
+      r.logError(ALERT, `uwsgi request is too big: ${text.length}`)
+      return ''
+    },
+  } satisfies CgiWay
+  plan.own(passOn, compileCgiExchange(way, cgiConf('uwsgi', conf), conf, at))
+  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
+}
