@@ -4,6 +4,7 @@
  * nothing is held but that dictionary (a zlib stream holds 256 KiB).
  */
 import { constants, crc32, deflateRawSync, gzipSync } from 'node:zlib'
+import type { Pieces } from './coded-pieces.ts'
 
 const WINDOW_SIZE = 32768
 /** Magic, deflate, no flags, no time, no hints, Unix. */
@@ -27,7 +28,7 @@ export function gzipWhole(bytes: Uint8Array, level: number, windowBits = WINDOW_
 }
 
 /** One gzip member that grows. */
-export class GzipPieces {
+export class GzipPieces implements Pieces {
   readonly #level: number
   #crc = 0
   #size = 0
@@ -37,14 +38,15 @@ export class GzipPieces {
     this.#level = level
   }
 
-  /** Compresses the next bytes; `last` ends the member. What comes back belongs to the caller. */
-  next(bytes: Buffer, last: boolean): Buffer {
+  next(bytes: Buffer, _flush: boolean, last: boolean): Buffer {
     const parts: Buffer[] = []
     if (this.#window === undefined) parts.push(HEAD)
     if (bytes.length > 0) parts.push(this.#deflate(bytes))
     if (last) parts.push(LAST_BLOCK, this.#tail())
     return Buffer.concat(parts)
   }
+
+  close(): void {}
 
   #deflate(bytes: Buffer): Buffer {
     const before = this.#window

@@ -9,6 +9,8 @@ import { authRequestModule } from './http/auth-request.ts'
 import { autoindexModule } from './http/autoindex/autoindex.ts'
 import { browserModule } from './http/browser.ts'
 import { charsetModule } from './http/charset/charset.ts'
+import { compressionModule } from './http/compression/compression.ts'
+import { storedFormsModule } from './http/compression/stored-forms.ts'
 import { coreModule } from './http/core/core.ts'
 import { echoModule } from './http/echo.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
@@ -18,8 +20,6 @@ import { fastcgiModule } from './http/fastcgi/fastcgi.ts'
 import { geoModule } from './http/geo.ts'
 import { grpcModule } from './http/grpc/grpc.ts'
 import { gunzipModule } from './http/gunzip.ts'
-import { gzipModule } from './http/gzip.ts'
-import { gzipStaticModule } from './http/gzip-static.ts'
 import { headersModule } from './http/headers.ts'
 import { headersMoreInputModule } from './http/headers-more/input.ts'
 import { headersMoreModule } from './http/headers-more/output.ts'
@@ -90,7 +90,7 @@ export const modules: readonly ConfigModule[] = [
   indexModule,
   fancyindexModule,
   autoindexModule,
-  gzipStaticModule,
+  storedFormsModule,
   staticModule,
   proxyModule,
   fastcgiModule,
@@ -112,7 +112,7 @@ export const modules: readonly ConfigModule[] = [
   charsetModule,
   ssiModule,
   postponeModule,
-  gzipModule,
+  compressionModule,
   rangeModule,
   limitRateModule,
 ]

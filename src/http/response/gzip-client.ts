@@ -1,6 +1,7 @@
 /**
- * Whether a client may be sent gzip (ngx_http_gzip_ok): what gzip, gzip_static and gunzip have in common. The directives
- * are ngx_http_core_module's.
+ * What a client may be sent compressed: what gzip, brotli, zstd, gunzip and the modules for stored files have in common.
+ * The directives are ngx_http_core_module's; but for `gzip_vary` they are about gzip alone, as they are in nginx, because
+ * clients and proxies that need them know no other coding.
  */
 import { bits, flag, oneOf } from '../../config/args.ts'
 import type { ScopeView } from '../../config/directive.ts'
@@ -8,6 +9,7 @@ import { type Args, type ConfOf, directive, directives } from '../../config/dire
 import { clock } from '../../lib/clock.ts'
 import { parseHttpDate } from '../../lib/http-date.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
+import { acceptedCodings, type CodingName } from '../message/accept-encoding.ts'
 import { hashName } from '../message/header-table.ts'
 import { UNKNOWN } from '../message/response-head.ts'
 import type { Request } from '../request/request.ts'
@@ -79,25 +81,26 @@ const USER_AGENT = hashName('user-agent')
 const VIA = hashName('via')
 const AUTHORIZATION = hashName('authorization')
 
-/** Tells whether `r` may be answered with gzip. For proxies it depends on the response's head, as far as that is there. */
+/** How much `r`'s client wants a coding: from 0, not at all, to 1000. For gzip also by the rules, see `acceptsGzip`. */
+export function codingQuality(r: Request, coding: CodingName, rules: GzipClientRules): number {
+  if (r !== r.main) return 0
+  const quality = acceptedCodings(r.headers.valueOf(ACCEPT_ENCODING, 'accept-encoding'))[coding]
+  return quality === 0 || coding !== 'gzip' || mayHaveGzip(r, rules) ? quality : 0
+}
+
+/** Tells whether `r` may be answered with gzip (ngx_http_gzip_ok). */
 export function acceptsGzip(r: Request, rules: GzipClientRules): boolean {
-  if (r !== r.main) return false
-  const accepted = r.headers.valueOf(ACCEPT_ENCODING, 'accept-encoding')
-  if (accepted === undefined || !(accepted.startsWith('gzip,') || namesGzip(accepted))) return false
+  return codingQuality(r, 'gzip', rules) > 0
+}
+
+/** For proxies it depends on the response's head, as far as that is there. */
+function mayHaveGzip(r: Request, rules: GzipClientRules): boolean {
   if (r.version < rules.version) return false
   if (rules.disableMsie6 || rules.disabled.length > 0) {
     const agent = r.headers.valueOf(USER_AGENT, 'user-agent')
     if (agent !== undefined && isDisabled(agent, rules)) return false
   }
   return r.headers.find(VIA, 'via') < 0 || proxyMayHave(r, rules.proxied)
-}
-
-/** A quality of zero, or one that is malformed, is a refusal. */
-const GZIP =
-  /(?:^|[, ])gzip *(?:$|,|; *(?:$|q=(?:1(?:[, ]|$|\.0{0,3}(?:[, ]|$))|0\.(?!0{1,3}(?:[, ]|$))\d{1,3}(?:[, ]|$))))/i
-
-function namesGzip(accepted: string): boolean {
-  return GZIP.test(accepted)
 }
 
 function isDisabled(agent: string, rules: GzipClientRules): boolean {

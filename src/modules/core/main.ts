@@ -97,11 +97,15 @@ const threadPool = mapped(
  * is not here is no reason to refuse a whole configuration either; its directives are, where they are used.
  */
 const BUILT_IN: ReadonlySet<string> = new Set([
+  'ngx_http_brotli_filter_module',
+  'ngx_http_brotli_static_module',
   'ngx_http_echo_module',
   'ngx_http_fancyindex_module',
   'ngx_http_headers_more_filter_module',
   'ngx_http_subs_filter_module',
   'ngx_http_upstream_fair_module',
+  'ngx_http_zstd_filter_module',
+  'ngx_http_zstd_static_module',
 ])
 
 const dynamicModule = word('file', (w, at): string => {

@@ -8,7 +8,7 @@ import type { Request } from '../../http/request/request.ts'
 import { acceptsGzip, type GzipClientRules, gzipClientRules, noteVary } from '../../http/response/gzip-client.ts'
 import { HoldingFilter } from '../../http/response/holding-filter.ts'
 import { NO_BYTES } from '../../lib/bytes.ts'
-import { GunzipStream } from '../../lib/gunzip-stream.ts'
+import { ZlibStream } from '../../lib/zlib-stream.ts'
 import { ERROR } from '../../log/error-log.ts'
 
 const HSL = ['http', 'server', 'location'] as const
@@ -51,7 +51,7 @@ function decompress(r: Request, rules: GzipClientRules): void {
 const piece = Buffer.allocUnsafeSlow(PIECE_SIZE)
 
 class GunzipBody extends HoldingFilter {
-  readonly #stream = new GunzipStream()
+  readonly #stream = ZlibStream.gunzip()
   /** Input that waits for the client to take what came out before. */
   #held: Uint8Array | undefined
   #heldFlags = 0
