@@ -26,7 +26,7 @@ export interface Start {
 /** Runs the server; resolves with the exit status when it has ended. */
 export async function serve(options: Options, { background, inherited, engine }: Start): Promise<number> {
   const show = background ? (line: string) => tellParent({ type: 'line', line }) : showOnStderr
-  const { configuration } = boot(options, show, inherited !== undefined)
+  const { configuration } = boot(options, show, inherited !== undefined && inherited.from !== 'manager')
   const loaded = configuration.load()
   if (loaded === undefined) {
     engine?.kill()
@@ -49,8 +49,14 @@ export async function serve(options: Options, { background, inherited, engine }:
 function adopt(inherited: Inheritance, sockets: SocketBook, configuration: Configuration, { log }: Applied): void {
   log.write(NOTICE, `using inherited sockets from "${inherited.text}"`)
   for (const { key, kind, fd } of inherited.sockets) {
-    const error = sockets.adopt(key, kind, fd)
+    const error = sockets.adopt(key, kind, fd, inherited.from)
     if (error !== undefined) configuration.report('emerg', error)
+  }
+  for (const fd of inherited.bad) {
+    configuration.report(
+      'emerg',
+      `getsockname() of the inherited socket #${fd} failed (88: Socket operation on non-socket)`,
+    )
   }
 }
 

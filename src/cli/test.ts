@@ -18,6 +18,7 @@ export function testConfiguration(options: Options): number {
     if (!options.quiet) process.stderr.write(`viaduct: ${text}\n`)
   }
   say(`the configuration file ${origin.path} syntax is ok`)
+  configuration.warnOfLimits(loaded)
   if (!tryResources(loaded, configuration.report)) {
     process.stderr.write(`viaduct: configuration file ${origin.path} test failed\n`)
     return 1

@@ -16,6 +16,7 @@ import type { Program } from '../runtime/program.ts'
 import type { ZoneRequest } from '../tree/builder.ts'
 import { fileMark } from './file-watch.ts'
 import { type ConfigOrigin, type Loaded, loadProgram } from './load-program.ts'
+import { machineLimits, shortcomings } from './machine-limits.ts'
 import { mainLogPaths, openMainLog } from './main-log.ts'
 import type { ConfigSource, EngineSettings } from './messages.ts'
 import { createFolders, giveLogs, makeLogFolder } from './paths.ts'
@@ -211,6 +212,14 @@ export class Configuration {
     return this.#marks
   }
 
+  /** Reports what the machine will not give although this configuration counts on it. */
+  warnOfLimits({ settings, listens }: Applied): void {
+    const { connections, workers, nofile } = settings
+    const backlog = Math.max(0, ...listens.map((listen) => listen.backlog))
+    const lines = shortcomings({ connections, workers, nofile, backlog }, machineLimits())
+    for (const line of lines) this.report('warn', line)
+  }
+
   /** Makes a loaded configuration the one that holds: logs, folders and sockets first. False: it does not hold. */
   async apply(next: Applied, sockets: SocketBook): Promise<boolean> {
     const { settings } = next
@@ -225,6 +234,7 @@ export class Configuration {
       this.report('emerg', error)
       return false
     }
+    this.warnOfLimits(next)
     const rival = (): string | undefined => runningServer(settings.pidPath)
     if (!(await sockets.open(next.listens, settings.workers, this.report, rival))) return false
     this.#applied = next

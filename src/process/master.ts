@@ -4,12 +4,13 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout } from 'node:timers'
-import { ALERT, CRIT, EMERG, levelOf, NOTICE } from '../log/error-log.ts'
+import { ALERT, CRIT, EMERG, levelOf, NOTICE, WARN } from '../log/error-log.ts'
 import type { Applied, Configuration } from './configuration.ts'
 import { type EngineEnd, EngineLink, type EngineOwner } from './engine-link.ts'
 import { FileWatch } from './file-watch.ts'
 import { giveBack } from './memory.ts'
 import type { FromEngine } from './messages.ts'
+import { notifyManager, READY, RELOADING, STOPPING } from './notify.ts'
 import { giveLogs } from './paths.ts'
 import { OLD_PID_SUFFIX, removePidFile, renamePidFile, writePidFile } from './pid-file.ts'
 import { nameProcess } from './process-name.ts'
@@ -78,6 +79,11 @@ export class Master implements EngineOwner {
     this.#applied.log.write(level, message)
   }
 
+  /** Tells a service manager, where there is one. */
+  #notify(words: readonly string[]): void {
+    notifyManager(words, (why) => this.#log(WARN, why))
+  }
+
   onEngineStarted(link: EngineLink): void {
     const { settings, source, engine } = this.#applied
     for (const [name, value] of [
@@ -134,6 +140,7 @@ export class Master implements EngineOwner {
       // What waits for nginx's old workers to be gone looks for these words.
       if (generation > 1)
         this.#log(NOTICE, `worker process ${this.#engine?.pid} exited with code 0 (configuration replaced)`)
+      this.#notify(READY)
       this.#retire()
       return
     }
@@ -144,6 +151,7 @@ export class Master implements EngineOwner {
       return
     }
     this.#started = true
+    this.#notify(READY)
     this.#options.onListening()
   }
 
@@ -177,6 +185,7 @@ export class Master implements EngineOwner {
 
   #stop(graceful: boolean): void {
     this.#stopping = true
+    this.#notify(STOPPING)
     const engine = this.#engine
     if (engine === undefined || !engine.alive) {
       engine?.kill()
@@ -196,8 +205,12 @@ export class Master implements EngineOwner {
       return
     }
     this.#log(NOTICE, 'reconfiguring')
+    this.#notify(RELOADING)
     const before = this.#applied.settings
-    if (!(await this.#configuration.reload(this.#sockets)) || this.#stopping) return
+    const applied = await this.#configuration.reload(this.#sockets)
+    if (this.#stopping) return
+    // The old configuration serves on.
+    if (!applied) return this.#notify(READY)
     this.#generation++
     const { settings } = this.#applied
     const sameUser = before.identity?.uid === settings.identity?.uid && before.identity?.gid === settings.identity?.gid

@@ -3,6 +3,7 @@
 import type { Diagnostics } from '../config/diagnostics.ts'
 import { fullName } from '../config/include.ts'
 import type { Config } from '../config/load.ts'
+import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { type Affinity, mainDirectives } from '../modules/core/main.ts'
 import type { Program } from '../runtime/program.ts'
 import { findGroup, findUser } from './accounts.ts'
@@ -11,6 +12,7 @@ import type { EngineSettings, Identity } from './messages.ts'
 
 /** nginx's built-in account, and the names that its group has on different systems. */
 const DEFAULT_USER = 'nobody'
+const DEFAULT_CONNECTIONS = 512
 const DEFAULT_GROUPS: readonly string[] = ['nobody', 'nogroup']
 
 /** What the master itself needs to know. */
@@ -19,6 +21,8 @@ export interface MasterSettings {
   readonly master: boolean
   readonly pidPath: string
   readonly workers: number
+  /** `worker_connections`. */
+  readonly connections: number
   readonly nofile: number | undefined
   readonly core: number | undefined
   readonly affinity: Affinity | undefined
@@ -33,11 +37,18 @@ export function masterSettings(config: Config, defaultPid: string, diagnostics: 
     master: main.master_process,
     pidPath: main.pid ?? fullName(defaultPid, config.prefix),
     workers: main.master_process ? Math.max(1, main.worker_processes) : 1,
+    connections: workerConnections(config),
     nofile: main.worker_rlimit_nofile,
     core: main.worker_rlimit_core,
     affinity: main.worker_cpu_affinity,
     identity: findIdentity(config, diagnostics),
   }
+}
+
+/** How many connections a worker may have open. */
+export function workerConnections(config: Config): number {
+  const [events] = config.main.resolve(eventsBlocks).events
+  return events?.scope.resolve(eventsDirectives).worker_connections ?? DEFAULT_CONNECTIONS
 }
 
 /** Reads what the engine is to become. */

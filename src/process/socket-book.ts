@@ -25,9 +25,16 @@ export interface Listen extends BindAddress {
 /** Takes the lines that nginx would log while it opens sockets. */
 export type Report = (level: 'emerg' | 'notice' | 'warn', message: string) => void
 
+/** Who opened a socket that came from elsewhere: an older master of ours, nginx, or a service manager. */
+export type Giver = 'viaduct' | 'nginx' | 'manager'
+
 interface Held {
   readonly listen: Pick<Listen, 'key' | 'kind' | 'path'>
   readonly sockets: BoundSocket[]
+  /** Nobody else may be bound to the address: these are all sockets that there are for it. */
+  readonly complete: boolean
+  /** Whoever opened a unix socket goes on to own its file. */
+  readonly keepsFile: boolean
 }
 
 /** All listening sockets of one master. */
@@ -89,12 +96,14 @@ export class SocketBook {
   forget(key: string): void {
     const held = this.#held.get(key)
     this.#held.delete(key)
-    if (held?.listen.kind === 'unix') removeFile(held.listen.path, () => {})
+    if (held?.listen.kind === 'unix' && !held.keepsFile) removeFile(held.listen.path, () => {})
   }
 
   /** Removes the socket files of addresses whose descriptors somebody else closes. */
   removeFiles(report: Report): void {
-    for (const { listen } of this.#held.values()) if (listen.kind === 'unix') removeFile(listen.path, report)
+    for (const { listen, keepsFile } of this.#held.values()) {
+      if (listen.kind === 'unix' && !keepsFile) removeFile(listen.path, report)
+    }
   }
 
   /** Returns the socket that a worker slot accepts on. */
@@ -111,19 +120,25 @@ export class SocketBook {
   }
 
   /** Takes over an inherited descriptor; returns nginx's error text when it is no socket. */
-  adopt(key: string, kind: Listen['kind'], fd: number): string | undefined {
+  adopt(key: string, kind: Listen['kind'], fd: number, from: Giver): string | undefined {
     const socket = adoptSocket(fd, kind)
     if (typeof socket === 'number')
       return `getsockname() of the inherited socket #${fd} failed ${errnoText(getSystemErrorName(socket))}`
     const held = this.#held.get(key)
     if (held !== undefined) held.sockets.push(socket)
-    else this.#held.set(key, { listen: { key, kind, path: key.replace(/^unix:/, '') }, sockets: [socket] })
+    else
+      this.#held.set(key, {
+        listen: { key, kind, path: key.replace(/^unix:/, '') },
+        sockets: [socket],
+        complete: from !== 'viaduct',
+        keepsFile: from === 'manager',
+      })
     return undefined
   }
 
   #lacks(listen: Listen, workers: number): boolean {
     const held = this.#held.get(listen.key)
-    return held === undefined || held.sockets.length < slotCount(listen, workers)
+    return held === undefined || (!held.complete && held.sockets.length < slotCount(listen, workers))
   }
 
   #bind(listen: Listen, workers: number): number {
@@ -144,7 +159,7 @@ export class SocketBook {
       sockets.push(socket)
     }
     if (listen.kind === 'unix') fs.chmodSync(listen.path, SOCKET_FILE_MODE)
-    if (held === undefined) this.#held.set(listen.key, { listen, sockets })
+    if (held === undefined) this.#held.set(listen.key, { listen, sockets, complete: false, keepsFile: false })
     return 0
   }
 
@@ -158,7 +173,7 @@ export class SocketBook {
     if (held === undefined) return
     this.#held.delete(key)
     for (const socket of held.sockets) socket.close()
-    if (held.listen.kind === 'unix' && alsoFile) removeFile(held.listen.path, report)
+    if (held.listen.kind === 'unix' && alsoFile && !held.keepsFile) removeFile(held.listen.path, report)
   }
 }
 

@@ -5,16 +5,16 @@
 import { setImmediate, setTimeout } from 'node:timers'
 import { formatMessage } from '../config/format.ts'
 import { snapshotReader } from '../config/include.ts'
-import type { Config, ConfigModule } from '../config/load.ts'
+import type { ConfigModule } from '../config/load.ts'
 import { finish, inTurns, type Steps } from '../lib/steps.ts'
 import { type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
-import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
 import { giveBackWhenIdle } from './memory.ts'
 import type { ConfigSource } from './messages.ts'
+import { workerConnections } from './settings.ts'
 
 /** How often a worker that ends looks whether its last output has left. */
 const WRITTEN_POLL_MS = 5
@@ -87,7 +87,7 @@ export class WorkerSeat {
     }
     this.#log = log
     const { id: workerId, wantSockets } = this.#options
-    const connectionsMax = connectionsMaxOf(program.config)
+    const connectionsMax = workerConnections(program.config)
     this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax, wantSockets })
     this.#runtime.install(program)
     const keys = new Set(program.listens.map((listen) => listen.key))
@@ -138,11 +138,6 @@ export class WorkerSeat {
     this.#options.files.flush()
     done()
   }
-}
-
-function connectionsMaxOf(config: Config): number {
-  const [events] = config.main.resolve(eventsBlocks).events
-  return events?.scope.resolve(eventsDirectives).worker_connections ?? 512
 }
 
 /**

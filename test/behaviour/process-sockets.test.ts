@@ -64,10 +64,13 @@ test('inherited descriptors are known under their addresses', async () => {
   const listens = [listen('tcp', tcp!), listen('udp', udp!)]
   await book.open(listens, 1, ignore)
   const heir = new SocketBook()
-  for (const { key, kind, fd } of book.entries()) assert.equal(heir.adopt(key, kind, fd), undefined)
+  for (const { key, kind, fd } of book.entries()) assert.equal(heir.adopt(key, kind, fd, 'viaduct'), undefined)
   assert.equal(await heir.open(listens, 1, ignore), true)
   assert.deepEqual(fdsOf(heir), fdsOf(book))
-  assert.match(heir.adopt('nothing', 'tcp', 987654) ?? '', /getsockname\(\) of the inherited socket #987654 failed/)
+  assert.match(
+    heir.adopt('nothing', 'tcp', 987654, 'viaduct') ?? '',
+    /getsockname\(\) of the inherited socket #987654 failed/,
+  )
   book.closeAll(ignore, true)
 })
 
