@@ -13,7 +13,8 @@ import { until } from '../harness/wait.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const CONF = `daemon off; worker_processes 2; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log; events { }
 http {
-  server { listen 127.0.0.1:%%PORT_0%%; location / { return 200 "installed\\n"; } location /files/ { root %%DIR%%; } }
+  server { listen 127.0.0.1:%%PORT_0%%; location / { return 200 "installed\\n"; } location /files/ { root %%DIR%%; }
+    location ~ \\.php { include snippets/fastcgi-php.conf; fastcgi_pass 127.0.0.1:9; } }
 }`
 
 /** Neither the clone's launcher nor the options of the test runner belong to what is installed. */

@@ -56,6 +56,14 @@ const VALUES: Readonly<Record<string, string>> = {
 
 /** Values for placeholders of one directive. */
 const OWN_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  ...Object.fromEntries(
+    ['fastcgi', 'uwsgi', 'scgi'].flatMap((name) => [
+      [`${name}_store_access`, { users: 'user', permissions: 'rw' }],
+      [`${name}_ignore_headers`, { field: 'Vary' }],
+      [`${name}_bind`, { address: '127.0.0.1' }],
+    ]),
+  ),
+  fastcgi_split_path_info: { regex: '^(.+.php)(/.+)$' },
   proxy_store_access: { users: 'user', permissions: 'rw' },
   memcached_gzip_flag: { flag: '2' },
   limit_except: { method: 'GET' },
@@ -134,6 +142,20 @@ export function example(directive: string, placeholder: string): string {
   return OWN_VALUES[directive]?.[placeholder] ?? VALUES[placeholder] ?? placeholder
 }
 
+const CGI_FAILURES: readonly string[] = [
+  'error',
+  'timeout',
+  'denied',
+  'off',
+  'invalid_header',
+  'http_500',
+  'http_503',
+  'http_403',
+  'http_404',
+  'http_429',
+  'non_idempotent',
+  'error timeout denied',
+]
 const VERSIONS = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3', 'TLSv1 TLSv1.1 TLSv1.2 TLSv1.3']
 
 /** Lines of directives whose documentation describes their forms in words. */
@@ -211,6 +233,13 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
     'grpc_next_upstream non_idempotent',
     'grpc_next_upstream error timeout denied',
   ],
+  ...Object.fromEntries(
+    ['fastcgi_next_upstream', 'uwsgi_next_upstream', 'scgi_next_upstream'].map((name) => [
+      name,
+      CGI_FAILURES.map((failures) => `${name} ${failures}`),
+    ]),
+  ),
+  uwsgi_pass: ['uwsgi_pass 127.0.0.1:8081', 'uwsgi_pass uwsgi://127.0.0.1:8081', 'uwsgi_pass suwsgi://127.0.0.1:8081'],
   memcached_next_upstream: [
     'memcached_next_upstream error',
     'memcached_next_upstream timeout',
@@ -300,7 +329,7 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
     'listen 127.0.0.1:8080 default_server proxy_protocol backlog=16 bind reuseport so_keepalive=on',
   ],
   ...Object.fromEntries(
-    ['ssl_protocols', 'proxy_ssl_protocols', 'grpc_ssl_protocols'].map((name) => [
+    ['ssl_protocols', 'proxy_ssl_protocols', 'grpc_ssl_protocols', 'uwsgi_ssl_protocols'].map((name) => [
       name,
       VERSIONS.map((versions) => `${name} ${versions}`),
     ]),
@@ -362,6 +391,8 @@ const BODIES: Readonly<Record<string, string>> = {
 const COMPANIONS: Readonly<Record<string, string>> = {
   grpc_ssl_certificate: 'grpc_ssl_certificate_key key.pem;',
   grpc_ssl_certificate_key: 'grpc_ssl_certificate cert.pem;',
+  uwsgi_ssl_certificate: 'uwsgi_ssl_certificate_key key.pem;',
+  uwsgi_ssl_certificate_key: 'uwsgi_ssl_certificate cert.pem;',
   health_check: 'proxy_pass http://group;',
   proxy_ssl_certificate: 'proxy_ssl_certificate_key key.pem;',
   proxy_ssl_certificate_key: 'proxy_ssl_certificate cert.pem;',
@@ -410,7 +441,7 @@ export function frame(context: string, name: string, line: string, isBlock: bool
 
 /** Documented forms that are refused, with the reason that the published list gives. */
 export const REFUSED: readonly (readonly [pattern: RegExp, why: string])[] = [
-  [/^(?:proxy|grpc|memcached)_bind .* transparent$/, 'Node.js cannot set IP_TRANSPARENT'],
+  [/^(?:proxy|grpc|memcached|fastcgi|uwsgi|scgi)_bind .* transparent$/, 'Node.js cannot set IP_TRANSPARENT'],
   [/^proxy_cache (?!off)/, 'there is no cache yet'],
   [/^ssl_engine /, 'the OpenSSL in Node.js has no engines'],
   [/^ssl_early_data on/, 'Node.js has no call for it'],

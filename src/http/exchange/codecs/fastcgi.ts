@@ -237,8 +237,6 @@ class FastcgiCodec implements Codec {
       this.problem = `upstream prematurely closed FastCGI ${closes ? 'stdout' : 'request'}`
       return false
     }
-    // The connection is of no more use: nothing else is waited for.
-    if (!this.#keep) this.#finish(false)
     return true
   }
 
