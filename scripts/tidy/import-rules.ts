@@ -32,6 +32,7 @@ const HTTP_ROOMS: readonly (readonly string[])[] = [
   ['subrequest'],
   ['server'],
   ['h1', 'h2'],
+  ['cache'],
   ['exchange'],
   ['accept'],
 ]

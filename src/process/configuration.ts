@@ -252,7 +252,13 @@ export class Configuration {
   #keepsZones({ zones }: Applied): boolean {
     for (const { name, size, tag, bound } of zones) {
       const before = this.current.zones.find((zone) => zone.name === name && zone.tag === tag)
-      if (before?.size !== size || before.bound === undefined || before.bound.value === bound?.value) continue
+      if (before?.size !== size || before.bound === undefined) continue
+      if (before.bound.value === bound?.value) {
+        const { shape } = bound
+        if (shape === undefined || shape.value === before.bound.shape?.value) continue
+        this.report('emerg', shape.changed)
+        return false
+      }
       const { owner, kind, value } = bound ?? { ...before.bound, value: '' }
       const change = `uses the "${value}" ${kind} while previously it used the "${before.bound.value}" ${kind}`
       this.report('emerg', `${owner} ${change}`)

@@ -1,4 +1,7 @@
 /** What is put in order when a thread has ended: locks that it held, and counts that it cannot take back any more. */
+import { Flights } from './cache/flights.ts'
+import { CacheIndex } from './cache/index.ts'
+import { CACHE_ZONE_KIND } from './cache/memory.ts'
 import { ConnRecords } from './conn-records.ts'
 import { heldIn, NOT_NOTED } from './holdings.ts'
 import type { Handle } from './table.ts'
@@ -29,6 +32,11 @@ function countBack(zone: Zone, places: readonly number[]): void {
   if (zone.is(RECORDS)) {
     const records = new ConnRecords(zone)
     for (const place of places) records.release(place as Handle, NOT_NOTED)
+    return
+  }
+  if (zone.is(CACHE_ZONE_KIND)) {
+    const flights = new Flights(new CacheIndex(zone))
+    for (const place of places) flights.giveBack(place)
     return
   }
   zone.lock.enter()

@@ -18,6 +18,8 @@ export interface ZoneBinding {
   readonly owner: string
   readonly kind: string
   readonly value: string
+  /** Something else that may not change, and what is said when it does. */
+  readonly shape?: { readonly value: string; readonly changed: string }
 }
 
 /** A file that belongs to the configuration: its text, or why it cannot be read (`ENOENT`). */

@@ -174,6 +174,13 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
   ],
   geo: ['geo $own', 'geo $remote_addr $own'],
   location: ['location /x/y', 'location = /x/y', 'location ~ y', 'location ~* y', 'location ^~ /x/y'],
+  proxy_cache_path: [
+    'proxy_cache_path folder keys_zone=own:64k',
+    'proxy_cache_path /folder/ levels=1:2:1 use_temp_path=off keys_zone=own:1m inactive=1d max_size=1g min_free=1m',
+    'proxy_cache_path /folder keys_zone=own:1m manager_files=1 manager_sleep=1 manager_threshold=1ms',
+    'proxy_cache_path /folder keys_zone=own:1m loader_files=1 loader_sleep=1 loader_threshold=1ms',
+    'proxy_cache_path /folder keys_zone=own:1m purger=on purger_files=1 purger_sleep=1 purger_threshold=1ms',
+  ],
   resolver: [
     'resolver 127.0.0.1',
     'resolver 127.0.0.1:53 [::1]:53',

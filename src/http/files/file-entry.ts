@@ -20,6 +20,11 @@ const FILE = 1
 const FOLDER = 2
 const OTHER = 3
 
+/** Who keeps an entry with its variants. */
+export interface VariantKeeper {
+  onVariant(bytes: number): void
+}
+
 /** A file, a folder, or the failure to find one. */
 export class FileEntry {
   readonly path: string
@@ -44,6 +49,10 @@ export class FileEntry {
   variants: Map<string, Buffer> | undefined = undefined
   /** Bytes of content and variants in the file memory; 0: the memory does not have it. */
   weight = 0
+  /** Where in the file behind `fd` the content begins. */
+  base = 0
+  /** Told of bytes that variants take, where something else than the file memory keeps the entry. */
+  keeper: VariantKeeper | undefined = undefined
   /** Content was asked for since the memory last looked for something to forget. */
   recent = false
   /** Content was read so soon after a change that the same time stamps do not prove the same content. */
@@ -54,14 +63,15 @@ export class FileEntry {
   #fd = -1
   #references = 0
 
-  private constructor(path: string, stats: Stats | undefined, error: string, failed: string) {
+  private constructor(path: string, stats: Stats | undefined, error: string, failed: string, size = -1) {
     this.path = path
     this.error = error
     this.failed = failed
-    this.#kind = stats === undefined ? 0 : stats.isFile() ? FILE : stats.isDirectory() ? FOLDER : OTHER
+    this.#kind =
+      size >= 0 ? FILE : stats === undefined ? 0 : stats.isFile() ? FILE : stats.isDirectory() ? FOLDER : OTHER
     this.dev = stats === undefined ? 0 : stats.dev
     this.ino = stats === undefined ? 0 : stats.ino
-    this.size = stats === undefined ? 0 : stats.size
+    this.size = stats === undefined ? Math.max(0, size) : stats.size
     this.mtimeMs = stats === undefined ? 0 : stats.mtimeMs
     this.ctimeMs = stats === undefined ? 0 : stats.ctimeMs
     this.mtime = Math.floor(this.mtimeMs / 1000)
@@ -70,6 +80,21 @@ export class FileEntry {
 
   static of(path: string, stats: Stats): FileEntry {
     return new FileEntry(path, stats, '', '')
+  }
+
+  /**
+   * A body that stands in a file behind something else, from `base` on: in memory (`content`), or behind a descriptor that
+   * belongs to the entry. The caller holds a reference.
+   */
+  static body(path: string, base: number, size: number, content: Buffer | undefined, fd: number): FileEntry {
+    const entry = new FileEntry(path, undefined, '', '', size)
+    entry.base = base
+    entry.content = content
+    // Not the file memory's, and not to be dropped by its users.
+    entry.weight = 1
+    entry.#fd = fd
+    entry.retain()
+    return entry
   }
 
   /** `call` is the system call that failed. */

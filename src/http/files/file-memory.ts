@@ -48,6 +48,10 @@ export class FileMemory {
   putVariant(entry: FileEntry, name: string, bytes: Buffer): void {
     entry.variants ??= new Map()
     entry.variants.set(name, bytes)
+    if (entry.keeper !== undefined) {
+      entry.keeper.onVariant(bytes.length)
+      return
+    }
     if (this.#entries.get(entry.path) !== entry) return
     entry.weight += bytes.length
     this.#size += bytes.length

@@ -26,8 +26,17 @@ export class TempFile {
 
   /** Makes a file in `folder`; with `keep` its name stays until `remove` (or for good). */
   static create(folder: TempPath, keep: boolean): TempFile {
+    return TempFile.#make(folder, '', keep)
+  }
+
+  /** Makes a file beside another one, with its name, a dot and ten digits, which stays until `remove` (or for good). */
+  static beside(path: string): TempFile {
+    return TempFile.#make(undefined, path, true)
+  }
+
+  static #make(folder: TempPath | undefined, beside: string, keep: boolean): TempFile {
     for (;;) {
-      const path = tempName(folder)
+      const path = folder === undefined ? `${beside}.${nextNumber()}` : tempName(folder)
       // tidy: creating a file takes far longer
       try {
         const file = new TempFile(path, openSync(path, 'wx+', 0o600))
@@ -94,9 +103,14 @@ export function tempFileProblem(error: unknown, path: string): string {
   return `${syscall === 'write' ? 'pwrite' : syscall}() "${own}" failed ${errnoText(error)}`
 }
 
+/** Ten digits that no other thread takes for a long time. */
+function nextNumber(): string {
+  return String((++serial * 64 + (threadId % 64)) % 1e10).padStart(10, '0')
+}
+
 /** `0000000012` under as many sub-folders as the levels say, taken from the number's end as nginx does. */
 function tempName(folder: TempPath): string {
-  const number = String((++serial * 64 + (threadId % 64)) % 1e10).padStart(10, '0')
+  const number = nextNumber()
   let path = folder.path
   let end = number.length
   for (const level of folder.levels) {

@@ -102,7 +102,7 @@ class FileProducer implements Producer {
     const size = Math.min(LENT_SIZE, end - this.#at)
     const bytes = lend()
     this.#lent.push(bytes)
-    const count = readOpen(this.#entry.fd, bytes, size, this.#at)
+    const count = readOpen(this.#entry.fd, bytes, size, this.#entry.base + this.#at)
     if (typeof count === 'string' || count === 0) {
       this.#fail(count)
       return false

@@ -4,6 +4,8 @@
  * exchange's (http/exchange/).
  */
 import { type ConfOf, family } from '../../../config/directive.ts'
+import { cachePathDirectives } from '../../../http/cache/cache-path.ts'
+import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { compileSize } from '../../../http/compile/size.ts'
 import { HTTP1 } from '../../../http/exchange/codecs/http1.ts'
@@ -25,7 +27,12 @@ import { compileRedirects } from './redirect.ts'
 import { compileH2Request, compileRequest, forwardedFor } from './request.ts'
 import { compileTarget, HTTPS, type ProxyTarget } from './target.ts'
 
-const own = { ...family('proxy', transport), ...family('proxy', ssl), ...family('proxy', store) }
+const own = {
+  ...family('proxy', transport),
+  ...family('proxy', ssl),
+  ...family('proxy', store),
+  ...family('proxy', cachePathDirectives),
+}
 const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...own }
 type Conf = ConfOf<typeof allDirectives>
 
@@ -51,6 +58,9 @@ export const proxyModule = httpModule({
     proxy_add_x_forwarded_for: (r) => forwardedFor(r),
     proxy_internal_body_length: (r) => exchangeOf(r)?.sender.lengthText(),
     proxy_internal_chunked: (r) => (exchangeOf(r)?.sender.chunked === true ? 'chunked' : ''),
+  },
+  init(conf, tree) {
+    cachesOf(tree).declare('proxy', conf.proxy_cache_path)
   },
   attach(conf, plan, at) {
     at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))

@@ -1,0 +1,77 @@
+/** One cache of a configuration: what locations hold, and what requests begin with. */
+import { clock } from '../../lib/clock.ts'
+import { CacheKey, fileNameOf } from './cache-file.ts'
+import type { CachePath } from './cache-path.ts'
+import { CacheUse } from './cache-use.ts'
+import type { CachedObject } from './cached-object.ts'
+import type { CacheCounters } from './counters.ts'
+import { variantSlot } from './object-memory.ts'
+import type { CacheLog, CacheRoom } from './room.ts'
+import { type VaryValues, variantOf } from './vary.ts'
+
+/** A cache with its settings; where nothing is served (in the master) it has no more than those. */
+export class Cache {
+  readonly path: CachePath
+  readonly #room: CacheRoom | undefined
+
+  constructor(path: CachePath, room: CacheRoom | undefined) {
+    this.path = path
+    this.#room = room
+  }
+
+  get name(): string {
+    return this.path.name
+  }
+
+  /** There is a thread that serves, and a zone. */
+  get serving(): boolean {
+    return this.#room !== undefined
+  }
+
+  /** The thread's side of it; only where it serves. */
+  get room(): CacheRoom {
+    return this.#room!
+  }
+
+  get counters(): CacheCounters {
+    return this.#room!.counters
+  }
+
+  /**
+   * An object of this thread's memory, if it is still what the index has; fresh or not. Takes no lock, computes nothing but
+   * the variant of what varies, and counts as a use.
+   */
+  recall(key: string, values: VaryValues): CachedObject | undefined {
+    const room = this.#room!
+    let object = room.memory.get(key)
+    if (object === undefined) return undefined
+    if (object.vary !== '') {
+      object = this.#recallVariant(object, values)
+      if (object === undefined) return undefined
+    }
+    const { index } = room
+    if (index.generationOf(object.place) !== object.generation || index.lastRule > object.purge) return undefined
+    index.touch(object.place, object.generation, clock.seconds, this.path.inactiveS)
+    return object
+  }
+
+  #recallVariant(main: CachedObject, values: VaryValues): CachedObject | undefined {
+    const room = this.#room!
+    const md5 = variantOf(CacheKey.of(main.key).md5, main.vary, values)
+    if (md5.latin1Slice() === main.header.variant) return main
+    // What leads to it must be true as well.
+    if (room.index.generationOf(main.place) !== main.generation) return undefined
+    room.index.touch(main.place, main.generation, clock.seconds, this.path.inactiveS)
+    return room.memory.get(variantSlot(md5.hexSlice()))
+  }
+
+  /** Begins the use of a key by one request, which ends with `release`. */
+  use(key: string, values: VaryValues, log: CacheLog): CacheUse {
+    return new CacheUse(this, CacheKey.of(key), values, log)
+  }
+
+  /** The path of a key's file. */
+  fileName(key: string): string {
+    return fileNameOf(this.path.path, this.path.levels, CacheKey.of(key).hex)
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * The file of a response while it comes: under a temporary name, with bytes reserved before they are written, readable for
+ * others from when the head is in it. It gets its name when it is whole, or goes; half a file never has a final name.
+ */
+import fs from 'node:fs'
+import path from 'node:path'
+import { errnoCode, errnoText } from '../../lib/errno.ts'
+import { openPath } from '../../lib/file-status.ts'
+import { CRIT } from '../../log/error-log.ts'
+import { BROKEN, type Flight, GROWING, WHOLE } from '../../shared/cache/flights.ts'
+import { type Entry, HELD_FLIGHT } from '../../shared/cache/index.ts'
+import { letGo } from '../../shared/holdings.ts'
+import { TempFile, type TempPath, tempFileProblem } from '../files/temp-file.ts'
+import { REFUSED_DISK, REFUSED_ZONE } from './counters.ts'
+import { GrowingBody, type Growth } from './growing-body.ts'
+import type { CacheLog, CacheRoom } from './room.ts'
+
+/** What is reserved at a time for a body of unknown length: as much as there is, between these. */
+const STEP_MIN = 65536
+const STEP_MAX = 8 * 1048576
+const FOLDER_MODE = 0o700
+
+/** What is to be stored: where, and all that stands before the body. */
+export interface StoreTarget {
+  readonly entry: Entry
+  /** The final name. */
+  readonly path: string
+  readonly start: Uint8Array
+  /** Length of the body, or -1. */
+  readonly length: number
+  /** Where temporary files are when they are not beside the final one. */
+  readonly folder: TempPath
+}
+
+/** One response on its way into the cache. */
+export class StoreFile implements Growth {
+  readonly #room: CacheRoom
+  readonly #log: CacheLog
+  readonly #target: StoreTarget
+  readonly #file: TempFile
+  #flight: Flight = 0
+  #holding = -1
+  #reserved: number
+  /** Written of the body. */
+  written = 0
+  state = GROWING
+  /** It will not be kept, but others read it. */
+  #doomed = false
+
+  private constructor(room: CacheRoom, log: CacheLog, target: StoreTarget, file: TempFile, reserved: number) {
+    this.#room = room
+    this.#log = log
+    this.#target = target
+    this.#file = file
+    this.#reserved = reserved
+  }
+
+  get expected(): number {
+    return this.#target.length
+  }
+
+  /** Begins; undefined: there is no room, or the disk refuses. That is logged and counted. */
+  static begin(room: CacheRoom, log: CacheLog, target: StoreTarget): StoreFile | undefined {
+    const { start, length } = target
+    const bytes = start.length + (length < 0 ? STEP_MIN : length)
+    if (!room.makeRoom(bytes, log)) return undefined
+    // tidy: the disk may refuse at any time, and Node tells it by an exception.
+    try {
+      const { path: final, folder } = target
+      const file = room.path.useTempPath ? TempFile.create(folder, true) : TempFile.beside(final)
+      const stored = new StoreFile(room, log, target, file, bytes)
+      stored.#take()
+      return stored
+    } catch (error) {
+      room.index.reserve(-bytes, 0)
+      room.counters.add(REFUSED_DISK, 1)
+      room.complain(log, CRIT, tempFileProblem(error, target.path))
+      return undefined
+    }
+  }
+
+  #take(): void {
+    const { start, entry, length } = this.#target
+    const { flights, index } = this.#room
+    const file = this.#file
+    // tidy: as in `begin`, which is told.
+    try {
+      file.append(start, 0, start.length)
+    } catch (error) {
+      file.close()
+      file.remove()
+      throw error
+    }
+    this.#flight = flights.begin(entry, file.fd, start.length, length, this.#reserved)
+    if (this.#flight !== 0) this.#holding = index.hold(this.#flight, HELD_FLIGHT)
+    else this.#room.counters.add(REFUSED_ZONE, 1)
+  }
+
+  /** Appends bytes of the body. False: the disk or the size of the cache ends it here. */
+  append(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.state !== GROWING) return false
+    if (!this.#reserve(end - start)) {
+      this.#end(BROKEN)
+      return false
+    }
+    // tidy: as in `begin`.
+    try {
+      this.#file.append(bytes, start, end)
+    } catch (error) {
+      this.#room.counters.add(REFUSED_DISK, 1)
+      this.#room.complain(this.#log, CRIT, tempFileProblem(error, this.#file.path))
+      this.#end(BROKEN)
+      return false
+    }
+    this.written = this.#file.size - this.#target.start.length
+    if (this.#flight !== 0) this.#room.flights.grow(this.#flight, this.written)
+    return true
+  }
+
+  #reserve(more: number): boolean {
+    const missing = this.#file.size + more - this.#reserved
+    if (missing <= 0 || this.#doomed) return true
+    const bytes = Math.max(missing, Math.min(Math.max(this.written, STEP_MIN), STEP_MAX))
+    if (!this.#room.makeRoom(bytes, this.#log)) {
+      // Who reads it already gets it to its end.
+      this.#doomed = this.#flight !== 0 && this.#room.flights.followersOf(this.#flight) > 0
+      return this.#doomed
+    }
+    this.#reserved += bytes
+    if (this.#flight !== 0) this.#room.flights.addReserved(this.#flight, bytes)
+    return true
+  }
+
+  /** The body is whole: the file gets its name. Blocks of 512 bytes that it takes; -1: it did not. */
+  complete(): number {
+    if (this.state !== GROWING) return -1
+    if (this.#doomed) {
+      this.#finish(WHOLE, true)
+      return -1
+    }
+    // tidy: as in `begin`.
+    try {
+      const { blocks } = fs.fstatSync(this.#file.fd)
+      this.#rename()
+      this.#finish(WHOLE, false)
+      return blocks
+    } catch (error) {
+      const { path: final } = this.#target
+      const { syscall = 'rename', path: from = this.#file.path } = error as NodeJS.ErrnoException
+      this.#room.counters.add(REFUSED_DISK, 1)
+      const what = syscall === 'rename' ? `rename() "${from}" to "${final}"` : `${syscall}() "${from}"`
+      this.#log.logError(CRIT, `${what} failed ${errnoText(error)}`)
+      this.#finish(WHOLE, true)
+      return -1
+    }
+  }
+
+  #rename(): void {
+    const { path: final } = this.#target
+    const from = this.#file.path
+    for (let tries = 0; ; tries++) {
+      // tidy: folders that are not there, and file systems of their own, show themselves by exceptions.
+      try {
+        fs.renameSync(from, final)
+        return
+      } catch (error) {
+        const code = errnoCode(error)
+        if (code === 'ENOENT' && tries === 0) fs.mkdirSync(path.dirname(final), { recursive: true, mode: FOLDER_MODE })
+        else if (code === 'EXDEV') {
+          this.#copy(from, final)
+          return
+        } else throw error
+      }
+    }
+  }
+
+  /** Beside the final name first, so that nobody sees half of it. */
+  #copy(from: string, final: string): void {
+    fs.mkdirSync(path.dirname(final), { recursive: true, mode: FOLDER_MODE })
+    const beside = `${final}.${path.basename(from)}`
+    fs.copyFileSync(from, beside)
+    fs.renameSync(beside, final)
+    fs.unlinkSync(from)
+  }
+
+  /** What came is not to be kept. */
+  discard(): void {
+    if (this.state === GROWING) this.#end(BROKEN)
+  }
+
+  #end(state: number): void {
+    this.#finish(state, true)
+  }
+
+  #finish(state: number, remove: boolean): void {
+    this.state = state
+    if (this.#flight !== 0) {
+      letGo(this.#holding)
+      this.#room.flights.end(this.#flight, state)
+      this.#flight = 0
+    } else this.#room.index.reserve(-this.#reserved, 0)
+    if (remove) this.#file.remove()
+    this.#file.close()
+  }
+
+  /** What was written so far, to be read by the request that fetches; undefined when no descriptor is to be had. */
+  reader(): GrowingBody | undefined {
+    const fd = this.state === GROWING ? openPath(descriptorPath(this.#file.fd)) : 'EBADF'
+    return typeof fd === 'string' ? undefined : new GrowingBody(this, fd, this.#target.start.length)
+  }
+}
+
+/** The path that opens the file behind a descriptor of this process once more, also one without a name. */
+export function descriptorPath(fd: number): string {
+  return `/dev/fd/${fd}`
+}

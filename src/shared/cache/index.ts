@@ -1,0 +1,606 @@
+/**
+ * The index of one cache, common to all threads: which keys there are, in the exact order of use, what is known of each,
+ * and who is fetching it. Files are not its business: it says what is to be deleted, and is told what was stored.
+ *
+ * Users of an entry (requests) are counted: it stays while there are any. What a thread holds is noted (holdings.ts), so
+ * that it can be given back when the thread dies.
+ */
+import { letGo, noteHolding } from '../holdings.ts'
+import type { Zone } from '../zone.ts'
+import { BELL_BIT, ring } from './bells.ts'
+import * as at from './layout.ts'
+import { CacheMemory, type KeyWords } from './memory.ts'
+import { addRule, applyRules, RULE_KEY, RULE_NOTHING, RULE_PREFIX, RULE_SOFT, RULE_TAG } from './rules.ts'
+import { clearTags, setTags, taggedEntries } from './tags.ts'
+
+/** One key in the index; valid while it is used. 0 is none. */
+export type Entry = number
+
+/** What a holding is of: added to the cell that it is in. */
+export const HELD_USE = 0
+export const HELD_LOCK = 1
+export const HELD_FLIGHT = 2
+export const HELD_FOLLOWING = 3
+
+/** `lock`: another one has it; the object is there by now. */
+export const LOCK_TAKEN = 0
+export const LOCK_POINTLESS = -1
+
+const USES_MAX = 1023
+/** Most variants of one key. */
+const VARIANTS_MAX = 100
+/** Most entries that a purge of a tag takes in one go under the lock. */
+const PURGED_PER_STEP = 1024
+
+/** What was stored under a key. */
+export interface StoredFacts {
+  /** Size of the file on disk in units of 512 bytes. */
+  readonly blocks: number
+  readonly bodyStart: number
+  readonly validSec: number
+  readonly tags: readonly number[]
+}
+
+/** The index of one zone as one thread sees it. */
+export class CacheIndex {
+  readonly memory: CacheMemory
+  readonly words: Int32Array
+  /** The event of the entry that `await` was called for last. */
+  awaited = 0
+  /** The key of the entry that `evict` has removed. */
+  readonly evicted = { k0: 0, k1: 0, k2: 0, k3: 0 }
+
+  constructor(zone: Zone) {
+    this.memory = new CacheMemory(zone)
+    this.words = zone.words
+  }
+
+  /** Finds or makes the entry of a key and counts a use and a user; 0: the zone is full. `main`: the key it is a variant of. */
+  acquire(key: KeyWords, now: number, inactiveS: number, main: Entry): Entry {
+    const { memory, words } = this
+    memory.enter()
+    let entry = memory.find(key)
+    if (entry === 0) entry = memory.insert(key)
+    else {
+      memory.touch(entry)
+      const remembered = words[entry + at.STATE]! >>> at.ERROR_SHIFT !== 0 || (words[entry + at.STATE]! & at.PASS) !== 0
+      if (remembered && words[entry + at.VALID_UNTIL]! >>> 0 < now) this.#forget(entry)
+    }
+    if (entry !== 0) {
+      if (words[entry + at.USES]! < USES_MAX) words[entry + at.USES] = words[entry + at.USES]! + 1
+      words[entry + at.USERS] = words[entry + at.USERS]! + 1
+      words[entry + at.INACTIVE_AT] = now + inactiveS
+      if (main !== 0 && words[entry + at.MAIN] === 0 && entry !== main) this.#link(entry, main)
+    }
+    memory.leave()
+    return entry
+  }
+
+  /** Notes a holding of this thread, to be let go of before what it is about is given back. */
+  hold(cell: number, what: number): number {
+    return noteHolding(this.memory.zone.id, cell + what)
+  }
+
+  /** An object was answered from this thread's memory: its entry is the newest, unless it has been so in this second. */
+  touch(entry: Entry, generation: number, now: number, inactiveS: number): void {
+    const { memory, words } = this
+    if (words[entry + at.INACTIVE_AT] === ((now + inactiveS) | 0)) return
+    memory.enter()
+    if (words[entry + at.GENERATION] === generation) {
+      words[entry + at.INACTIVE_AT] = now + inactiveS
+      memory.touch(entry)
+    }
+    memory.leave()
+  }
+
+  /** Ends a use. An entry that nothing is known of goes, unless its uses are counted. */
+  release(entry: Entry, holding: number, countsUses: boolean): void {
+    const { memory, words } = this
+    letGo(holding)
+    memory.enter()
+    words[entry + at.USERS] = words[entry + at.USERS]! - 1
+    if (!countsUses) this.#dropUnknown(entry)
+    memory.leave()
+  }
+
+  exists(entry: Entry): boolean {
+    return (this.words[entry + at.STATE]! & at.EXISTS) !== 0
+  }
+
+  /** The status that is remembered instead of an object, or 0. */
+  errorOf(entry: Entry): number {
+    return this.words[entry + at.STATE]! >>> at.ERROR_SHIFT
+  }
+
+  /** Answers of this key were not cacheable a short while ago: nobody need wait for another's. */
+  passes(entry: Entry): boolean {
+    return (this.words[entry + at.STATE]! & at.PASS) !== 0
+  }
+
+  usesOf(entry: Entry): number {
+    return this.words[entry + at.USES]!
+  }
+
+  /** Changes with whatever is stored under the key, or purged; 0: nothing is stored. */
+  generationOf(entry: Entry): number {
+    return this.words[entry + at.GENERATION]!
+  }
+
+  bodyStartOf(entry: Entry): number {
+    return this.words[entry + at.BODY_START]!
+  }
+
+  /** The last purge that was begun. */
+  get lastPurge(): number {
+    return this.words[at.LAST_PURGE]!
+  }
+
+  /** The last rule of purging: what was read before has to be held against it. */
+  get lastRule(): number {
+    return this.words[at.LAST_RULE]!
+  }
+
+  /** Files may be there that no entry knows. */
+  get cold(): boolean {
+    return this.words[at.LOADING] !== at.LOADED
+  }
+
+  // ------------------------------------------------------------------------------------------------ fetching
+
+  /**
+   * Becomes the one who fetches: the number of the lock, which holds for `ageMs` (0: for good). `stale`: there is an object,
+   * to be refreshed.
+   */
+  lock(entry: Entry, nowMs: number, ageMs: number, stale: boolean): number {
+    const { memory, words } = this
+    memory.enter()
+    let lock = LOCK_TAKEN
+    if (!stale && this.exists(entry)) lock = LOCK_POINTLESS
+    else if (!this.#locked(entry, nowMs)) {
+      words[at.LAST_LOCK] = (words[at.LAST_LOCK]! + 1) & 0x7fffffff || 1
+      lock = words[at.LAST_LOCK]!
+      words[entry + at.LOCK] = lock
+      words[entry + at.LOCK_UNTIL] = ageMs === 0 ? 0 : (nowMs + ageMs) | 0 || 1
+      words[entry + at.STATE] = words[entry + at.STATE]! | at.UPDATING
+    }
+    memory.leave()
+    return lock
+  }
+
+  #locked(entry: Entry, nowMs: number): boolean {
+    const { words } = this
+    if ((words[entry + at.STATE]! & at.UPDATING) === 0) return false
+    const until = words[entry + at.LOCK_UNTIL]!
+    return until === 0 || ((until - nowMs) | 0) > 0
+  }
+
+  /** Milliseconds until the lock may be taken over; Infinity: never. */
+  lockLeftMs(entry: Entry, nowMs: number): number {
+    const until = this.words[entry + at.LOCK_UNTIL]!
+    return until === 0 ? Number.POSITIVE_INFINITY : Math.max(0, (until - nowMs) | 0)
+  }
+
+  /** Gives a lock back, if it still holds; who waits is woken. */
+  unlock(entry: Entry, lock: number): void {
+    this.memory.enter()
+    const mask = this.#unlock(entry, lock)
+    this.memory.leave()
+    ring(this.words, mask)
+  }
+
+  #unlock(entry: Entry, lock: number): number {
+    const { words } = this
+    if (words[entry + at.LOCK] !== lock || lock === 0) return 0
+    words[entry + at.LOCK] = 0
+    words[entry + at.STATE] = words[entry + at.STATE]! & ~at.UPDATING
+    return this.wakeUp(entry)
+  }
+
+  /** Between enter and leave: there is news; returns the threads to ring at. */
+  wakeUp(entry: Entry): number {
+    const { words } = this
+    words[entry + at.EVENT] = (words[entry + at.EVENT]! + 1) | 0
+    const mask = words[entry + at.WAITING]!
+    words[entry + at.WAITING] = 0
+    return mask
+  }
+
+  /**
+   * Says that this thread waits for news of an entry that is being fetched, after the event `awaited`. False: it is not
+   * (any more).
+   */
+  await(entry: Entry, nowMs: number): boolean {
+    const { memory, words } = this
+    memory.enter()
+    const locked = this.#locked(entry, nowMs)
+    if (locked) words[entry + at.WAITING] = words[entry + at.WAITING]! | BELL_BIT
+    this.awaited = words[entry + at.EVENT]!
+    memory.leave()
+    return locked
+  }
+
+  /** What is being stored under an entry, for those who want to follow; 0: nothing. */
+  flightOf(entry: Entry): number {
+    return this.words[entry + at.OWN_FLIGHT]!
+  }
+
+  /** The last purge that the object of an entry was held against. */
+  purgeOf(entry: Entry): number {
+    return this.words[entry + at.PURGE]!
+  }
+
+  /** Rings at this thread's own bell: it has something to look at in a moment. */
+  ringSelf(): void {
+    ring(this.words, BELL_BIT)
+  }
+
+  /** What the rules after purge `since` say of a key; see rules.ts. */
+  ruleFor(since: number, key: string, tags: readonly number[]): number {
+    const { memory } = this
+    memory.enter()
+    const found = applyRules(memory, since, key, tags)
+    memory.leave()
+    return found
+  }
+
+  /** A number that changes when there is news of an entry. */
+  eventOf(entry: Entry): number {
+    return this.words[entry + at.EVENT]!
+  }
+
+  /**
+   * The file of an object stands under its name. False: what it was fetched for was purged after purge `since`, so that it
+   * has to go again.
+   */
+  stored(entry: Entry, key: string, facts: StoredFacts, since: number, lock: number): boolean {
+    const { memory, words } = this
+    memory.enter()
+    if (words[at.LAST_PURGE] !== since && this.#purgedSince(entry, since, key, facts.tags)) {
+      if (this.exists(entry)) this.#empty(entry)
+      const mask = this.#unlock(entry, lock)
+      memory.leave()
+      ring(words, mask)
+      return false
+    }
+    if ((words[entry + at.STATE]! & at.DOOMED) !== 0) words[at.DOOMED_COUNT] = words[at.DOOMED_COUNT]! - 1
+    this.#addSize(entry, facts.blocks)
+    words[entry + at.BODY_START] = facts.bodyStart
+    words[entry + at.VALID_UNTIL] = clampSeconds(facts.validSec)
+    words[entry + at.STATE] = (words[entry + at.STATE]! & at.UPDATING) | at.EXISTS
+    words[entry + at.PURGE] = words[at.LAST_PURGE]!
+    words[entry + at.GENERATION] = this.#nextGeneration()
+    setTags(memory, entry, facts.tags)
+    const mask = lock === 0 ? this.wakeUp(entry) : this.#unlock(entry, lock)
+    memory.leave()
+    ring(words, mask)
+    return true
+  }
+
+  #purgedSince(entry: Entry, since: number, key: string, tags: readonly number[]): boolean {
+    const { memory, words } = this
+    if (words[entry + at.PURGED]! > since) return true
+    if (words[at.LAST_RULE]! > since && applyRules(memory, since, key, tags) !== RULE_NOTHING) return true
+    if (tags.length === 0) return false
+    let after = 0
+    for (let n = 0; n < at.RECENT_TAGS_MAX; n++) {
+      const recent = at.RECENT_TAGS + n * 2
+      if (words[recent + 1]! <= since) continue
+      after++
+      if (tags.includes(words[recent]!)) return true
+    }
+    // More of them than are remembered.
+    return after === at.RECENT_TAGS_MAX
+  }
+
+  /** The object of an entry has another time until which it is valid. */
+  refreshed(entry: Entry, validSec: number, lock: number): void {
+    const { memory, words } = this
+    memory.enter()
+    if (this.exists(entry)) {
+      words[entry + at.VALID_UNTIL] = clampSeconds(validSec)
+      words[entry + at.GENERATION] = this.#nextGeneration()
+    }
+    const mask = this.#unlock(entry, lock)
+    memory.leave()
+    ring(words, mask)
+  }
+
+  /** A file was found that the index did not know, or knew less of; returns its generation, 0 when it is known by now. */
+  found(entry: Entry, { blocks, bodyStart, validSec, tags }: StoredFacts): number {
+    const { memory, words } = this
+    memory.enter()
+    let generation = 0
+    if (!this.exists(entry)) {
+      this.#addSize(entry, blocks)
+      words[entry + at.BODY_START] = bodyStart
+      words[entry + at.VALID_UNTIL] = clampSeconds(validSec)
+      words[entry + at.STATE] = (words[entry + at.STATE]! & at.UPDATING) | at.EXISTS
+      words[entry + at.PURGE] = words[at.LAST_PURGE]!
+      generation = this.#nextGeneration()
+      words[entry + at.GENERATION] = generation
+      setTags(memory, entry, tags)
+    }
+    memory.leave()
+    return generation
+  }
+
+  /** The entry was held against all purges so far, and stays. */
+  cleared(entry: Entry, generation: number, purge: number): void {
+    const { memory, words } = this
+    memory.enter()
+    if (words[entry + at.GENERATION] === generation) words[entry + at.PURGE] = purge
+    memory.leave()
+  }
+
+  /** The object of this generation was made to expire, by a purge. */
+  expired(entry: Entry, generation: number, purge: number): void {
+    const { memory, words } = this
+    memory.enter()
+    if (words[entry + at.GENERATION] === generation) {
+      words[entry + at.PURGE] = purge
+      words[entry + at.VALID_UNTIL] = 0
+      words[entry + at.GENERATION] = this.#nextGeneration()
+    }
+    memory.leave()
+  }
+
+  /** The file of this generation is gone or broken: nothing is stored any more. */
+  missing(entry: Entry, generation: number): void {
+    const { memory, words } = this
+    memory.enter()
+    if (this.exists(entry) && words[entry + at.GENERATION] === generation) this.#empty(entry)
+    memory.leave()
+  }
+
+  /** Remembers a failure until `validSec`. */
+  remember(entry: Entry, status: number, validSec: number): void {
+    const { memory, words } = this
+    memory.enter()
+    if (validSec > 0) words[entry + at.VALID_UNTIL] = clampSeconds(validSec)
+    words[entry + at.STATE] = (words[entry + at.STATE]! & 0xffff) | (status << at.ERROR_SHIFT)
+    memory.leave()
+  }
+
+  /** Answers are not cacheable: until then nobody waits for another's. Who waits now goes on at once. */
+  pass(entry: Entry, untilSec: number, lock: number): void {
+    const { memory, words } = this
+    memory.enter()
+    if (!this.exists(entry)) {
+      words[entry + at.STATE] = words[entry + at.STATE]! | at.PASS
+      words[entry + at.VALID_UNTIL] = clampSeconds(untilSec)
+    }
+    const mask = this.#unlock(entry, lock)
+    memory.leave()
+    ring(words, mask)
+  }
+
+  // ------------------------------------------------------------------------------------------------ room
+
+  /** Reserves bytes for files to come; false: with them the cache would be larger than `max`. */
+  reserve(bytes: number, max: number): boolean {
+    const { memory } = this
+    memory.enter()
+    const reserved = memory.float(at.RESERVED) + bytes
+    const fits = bytes <= 0 || memory.float(at.SIZE) + reserved <= max
+    if (fits) memory.setFloat(at.RESERVED, Math.max(0, reserved))
+    memory.leave()
+    return fits
+  }
+
+  /**
+   * Removes the oldest entry that nobody uses, and all that is inactive before `now` when `onlyInactive`; its key is in
+   * `evicted`. Returns whether it has a file to delete: 1 or 0; -1: there is none to remove.
+   */
+  evict(now: number, inactiveS: number, onlyInactive: boolean): number {
+    const { memory, words } = this
+    memory.enter()
+    let result = -1
+    for (let left = words[at.ENTRY_COUNT]!; left > 0; left--) {
+      const entry = words[at.OLDEST]!
+      if (onlyInactive && words[entry + at.INACTIVE_AT]! >>> 0 > now) break
+      if (words[entry + at.USERS]! === 0) {
+        result = (words[entry + at.STATE]! & (at.EXISTS | at.DOOMED)) !== 0 ? 1 : 0
+        this.#copyKey(entry, this.evicted)
+        this.#remove(entry)
+        break
+      }
+      words[entry + at.INACTIVE_AT] = now + inactiveS
+      memory.touch(entry)
+    }
+    memory.leave()
+    return result
+  }
+
+  #copyKey(entry: Entry, to: { k0: number; k1: number; k2: number; k3: number }): void {
+    const { words } = this
+    to.k0 = words[entry + at.KEY]!
+    to.k1 = words[entry + at.KEY + 1]!
+    to.k2 = words[entry + at.KEY + 2]!
+    to.k3 = words[entry + at.KEY + 3]!
+  }
+
+  /** The key of an entry that is used, or that the caller has seen under the lock. */
+  keyOf(entry: Entry): KeyWords {
+    const key = { k0: 0, k1: 0, k2: 0, k3: 0 }
+    this.#copyKey(entry, key)
+    return key
+  }
+
+  // ------------------------------------------------------------------------------------------------ purging
+
+  /**
+   * Purges a key with its variants. Hard: nothing is stored under them any more, and the keys are appended to `files`, to be
+   * deleted. Soft: they are appended and stay, to be made to expire. Whoever fetches now will not store what comes.
+   */
+  purgeKey(key: KeyWords, soft: boolean, files: KeyWords[]): void {
+    const { memory, words } = this
+    memory.enter()
+    words[at.LAST_PURGE] = words[at.LAST_PURGE]! + 1
+    let mask = 0
+    const main = memory.find(key)
+    if (main !== 0) {
+      let variant = words[main + at.VARIANT]!
+      while (variant !== 0) {
+        const next = words[variant + at.VARIANT]!
+        mask |= this.#purge(variant, soft, files)
+        variant = next
+      }
+      mask |= this.#purge(main, soft, files)
+    }
+    memory.leave()
+    ring(words, mask)
+  }
+
+  #purge(entry: Entry, soft: boolean, files: KeyWords[]): number {
+    const { words } = this
+    if ((words[entry + at.STATE]! & (at.EXISTS | at.DOOMED)) !== 0) files.push(this.keyOf(entry))
+    words[entry + at.PURGE] = words[entry + at.PURGED] = words[at.LAST_PURGE]!
+    if (soft && this.exists(entry)) {
+      words[entry + at.GENERATION] = this.#nextGeneration()
+      return 0
+    }
+    this.#forget(entry)
+    if (this.exists(entry)) this.#empty(entry)
+    words[entry + at.OWN_FLIGHT] = 0
+    const mask = this.#unlock(entry, words[entry + at.LOCK]!)
+    this.#dropUnknown(entry)
+    return mask
+  }
+
+  /** Purges what has a tag, at most some of it: to be called until it appends nothing to `files`. */
+  purgeTag(hash: number, soft: boolean, files: KeyWords[], first: boolean): void {
+    const { memory, words } = this
+    const found: Entry[] = []
+    memory.enter()
+    if (first) {
+      words[at.LAST_PURGE] = words[at.LAST_PURGE]! + 1
+      const recent = at.RECENT_TAGS + (words[at.TAG_PURGES]! % at.RECENT_TAGS_MAX) * 2
+      words[at.TAG_PURGES] = words[at.TAG_PURGES]! + 1
+      words[recent] = hash
+      words[recent + 1] = words[at.LAST_PURGE]!
+    }
+    taggedEntries(memory, hash, found, soft ? Number.POSITIVE_INFINITY : PURGED_PER_STEP)
+    let mask = 0
+    for (let i = 0; i < found.length; i++) mask |= this.#purge(found[i]!, soft, files)
+    memory.leave()
+    ring(words, mask)
+  }
+
+  /** Adds a rule of purging. False: too many are under way. */
+  addRule(type: number, soft: boolean, text: string): boolean {
+    this.memory.enter()
+    const added = addRule(this.memory, soft ? type | RULE_SOFT : type, text)
+    this.memory.leave()
+    return added
+  }
+
+  /** The rules that stand in for a purge while files are there that no entry knows. */
+  ruleForKey(key: string, soft: boolean): void {
+    if (this.cold) this.addRule(RULE_KEY, soft, key)
+  }
+
+  ruleForTag(hash: number, soft: boolean): void {
+    if (this.cold) this.addRule(RULE_TAG, soft, String(hash))
+  }
+
+  /** Purges all keys that begin with a text. */
+  purgePrefix(prefix: string, soft: boolean): boolean {
+    return this.addRule(RULE_PREFIX, soft, prefix)
+  }
+
+  // ------------------------------------------------------------------------------------------------ insides
+
+  /** The cap of variants is kept by dooming the one that was not used for longest. */
+  #link(entry: Entry, main: Entry): void {
+    const { words } = this
+    let count = 0
+    let oldest = 0
+    for (let variant = words[main + at.VARIANT]!; variant !== 0; variant = words[variant + at.VARIANT]!) {
+      count++
+      if (words[variant + at.USERS] !== 0 || !this.exists(variant)) continue
+      if (oldest === 0 || words[variant + at.INACTIVE_AT]! >>> 0 < words[oldest + at.INACTIVE_AT]! >>> 0)
+        oldest = variant
+    }
+    if (count >= VARIANTS_MAX && oldest !== 0) {
+      this.#unlink(oldest)
+      this.#doom(oldest)
+    }
+    words[entry + at.MAIN] = main
+    words[entry + at.VARIANT] = words[main + at.VARIANT]!
+    words[main + at.VARIANT] = entry
+  }
+
+  #unlink(entry: Entry): void {
+    const { words } = this
+    const main = words[entry + at.MAIN]!
+    if (main === 0) return
+    let link = main + at.VARIANT
+    while (words[link] !== entry && words[link] !== 0) link = words[link]! + at.VARIANT
+    words[link] = words[entry + at.VARIANT]!
+    words[entry + at.MAIN] = words[entry + at.VARIANT] = 0
+  }
+
+  /** Without the main entry nothing leads to its variants: they go with it. */
+  #orphan(main: Entry): void {
+    const { words } = this
+    while (words[main + at.VARIANT] !== 0) {
+      const variant = words[main + at.VARIANT]!
+      this.#unlink(variant)
+      if (this.exists(variant)) this.#doom(variant)
+    }
+  }
+
+  /** Nothing is stored any more; the file is for the keeper to delete. */
+  #doom(entry: Entry): void {
+    const { words } = this
+    this.#empty(entry)
+    words[entry + at.STATE] = words[entry + at.STATE]! | at.DOOMED
+    words[at.DOOMED_COUNT] = words[at.DOOMED_COUNT]! + 1
+  }
+
+  #remove(entry: Entry): void {
+    const { words } = this
+    this.#addSize(entry, 0)
+    if ((words[entry + at.STATE]! & at.DOOMED) !== 0) words[at.DOOMED_COUNT] = words[at.DOOMED_COUNT]! - 1
+    if (words[entry + at.MAIN] === 0) this.#orphan(entry)
+    this.#unlink(entry)
+    clearTags(this.memory, entry)
+    this.memory.remove(entry)
+  }
+
+  #dropUnknown(entry: Entry): void {
+    const { words } = this
+    if (words[entry + at.USERS] !== 0 || (words[entry + at.MAIN] === 0 && words[entry + at.VARIANT] !== 0)) return
+    const known = at.EXISTS | at.DOOMED | at.PASS
+    if ((words[entry + at.STATE]! & known) === 0 && this.errorOf(entry) === 0) this.#remove(entry)
+  }
+
+  #forget(entry: Entry): void {
+    this.words[entry + at.STATE] = this.words[entry + at.STATE]! & 0xffff & ~at.PASS
+  }
+
+  #empty(entry: Entry): void {
+    const { words } = this
+    this.#addSize(entry, 0)
+    clearTags(this.memory, entry)
+    words[entry + at.STATE] = words[entry + at.STATE]! & ~at.EXISTS
+    words[entry + at.GENERATION] = words[entry + at.BODY_START] = 0
+  }
+
+  #addSize(entry: Entry, blocks: number): void {
+    const { memory, words } = this
+    memory.setFloat(at.SIZE, memory.float(at.SIZE) + (blocks - words[entry + at.BLOCKS]!) * 512)
+    words[entry + at.BLOCKS] = blocks
+  }
+
+  #nextGeneration(): number {
+    const { words } = this
+    words[at.LAST_GENERATION] = (words[at.LAST_GENERATION]! + 1) | 0 || 1
+    return words[at.LAST_GENERATION]!
+  }
+}
+
+/** The index knows times up to the year 2106. */
+function clampSeconds(seconds: number): number {
+  return Math.min(Math.max(0, seconds), 0xffffffff)
+}
