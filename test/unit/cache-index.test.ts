@@ -5,7 +5,7 @@ import { CacheKey } from '../../src/http/cache/cache-file.ts'
 import { warnOfCopies } from '../../src/http/cache/caches.ts'
 import { STATUS_HIT } from '../../src/http/cache/counters.ts'
 import { CacheIndex } from '../../src/shared/cache/index.ts'
-import { ENTRY_COUNT, FREE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
+import { DOOMED_COUNT, ENTRY_COUNT, FREE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
 import { CACHE_ZONE_KIND } from '../../src/shared/cache/memory.ts'
 import { applyRules, dropRules, RULE_EXPIRES, RULE_NOTHING, RULE_REMOVES } from '../../src/shared/cache/rules.ts'
 import { tagHash, tagsOf } from '../../src/shared/cache/tags.ts'
@@ -99,11 +99,11 @@ test('an entry has tags, more than stand in it, and loses them with its object',
   const entry = add(index, '/a', NOW, tags)
   add(index, '/b', NOW, ['tag-3'])
   assert.deepEqual(new Set(tagsOf(index.memory, entry)), new Set(tags.map(tagHash)))
-  const files: { k0: number }[] = []
-  index.purgeTag(tagHash('tag-3'), false, files as never, true)
-  assert.equal(files.length, 2)
+  assert.equal(index.purgeTag(tagHash('tag-3'), false, NOW), 2)
   assert.equal(has(index, '/a') || has(index, '/b'), false)
-  assert.equal(index.words[FREE_COUNT], free)
+  // Two entries are left, whose files are to be deleted.
+  assert.equal(index.words[FREE_COUNT], free - 2)
+  assert.equal(index.words[DOOMED_COUNT], 2)
 })
 
 test('a key is purged with its variants; what others have stays', () => {
@@ -118,7 +118,7 @@ test('a key is purged with its variants; what others have stays', () => {
   }
   index.release(main, -1, false)
   const files: { k0: number }[] = []
-  index.purgeKey(CacheKey.of('/main'), false, files as never)
+  index.purgeKey(CacheKey.of('/main'), false, NOW, files as never)
   assert.equal(files.length, 3)
   assert.deepEqual(
     [has(index, '/main'), has(index, 'v1'), has(index, 'v2'), has(index, '/other')],
@@ -131,9 +131,9 @@ test('what was fetched before a purge is not stored after it', () => {
   const index = make()
   const facts = { blocks: 8, bodyStart: 400, validSec: NOW, tags: [tagHash('t')] }
   const purges = [
-    () => index.purgeKey(CacheKey.of('/a'), false, []),
+    () => index.purgeKey(CacheKey.of('/a'), false, NOW, []),
     () => index.purgePrefix('/', false),
-    () => index.purgeTag(tagHash('t'), false, [], true),
+    () => index.purgeTag(tagHash('t'), false, NOW),
   ]
   for (const purge of purges) {
     const since = index.lastPurge
@@ -145,9 +145,9 @@ test('what was fetched before a purge is not stored after it', () => {
   }
   const since = index.lastPurge
   const entry = index.acquire(CacheKey.of('/a'), NOW, 600, 0)
-  index.purgeKey(CacheKey.of('/b'), false, [])
+  index.purgeKey(CacheKey.of('/b'), false, NOW, [])
   index.purgePrefix('/other', false)
-  index.purgeTag(tagHash('u'), false, [], true)
+  index.purgeTag(tagHash('u'), false, NOW)
   assert.equal(index.stored(entry, '/a', facts, since, 0), true)
 })
 
@@ -200,9 +200,7 @@ test('what a thread leaves that dies inside is put in order', () => {
   assert.equal(index.words[FREE_COUNT], free - 1)
   assert.equal(index.words[ENTRY_COUNT], 50)
   assert.equal(applyRules(index.memory, 0, '/rule/x', []), RULE_REMOVES)
-  const files: unknown[] = []
-  index.purgeTag(tagHash('t3'), false, files as never, true)
-  assert.equal(files.length, 10)
+  assert.equal(index.purgeTag(tagHash('t3'), true, NOW), 10)
   for (let n = 0; n < 3; n++) {
     assert.equal(index.evict(NOW, 600, false), 1)
     assert.equal(evictedHex(index), CacheKey.of(`/${n}`).hex)

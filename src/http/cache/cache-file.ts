@@ -16,7 +16,8 @@ const HEADER_SIZE = 336
 const FIELD_MAX = 128
 const VERSION = 5
 const KEY_MARK = '\nKEY: '
-const VALID_SEC = 8
+/** Where the header says until when it is fresh. */
+export const VALID_SEC = 8
 const UPDATING_SEC = 16
 const ERROR_SEC = 24
 const LAST_MODIFIED = 32
@@ -216,7 +217,7 @@ function writeText(bytes: Buffer, at: number, text: string): void {
 }
 
 /** Seconds are 64 bits and signed; -1 is none. */
-function writeSeconds(bytes: Buffer, at: number, seconds: number): void {
+export function writeSeconds(bytes: Buffer, at: number, seconds: number): void {
   const high = Math.floor(seconds / TWO_32)
   bytes.writeUInt32LE(seconds - high * TWO_32, at)
   bytes.writeInt32LE(high, at + 4)

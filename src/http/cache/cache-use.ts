@@ -27,7 +27,7 @@ import { GrowingBody } from './growing-body.ts'
 import { headTags } from './head-tags.ts'
 import { variantSlot } from './object-memory.ts'
 import { type ReadFailure, readGrowing, readObject } from './read-object.ts'
-import { rewriteHeader } from './rewrite-header.ts'
+import { expireFile, rewriteHeader } from './rewrite-header.ts'
 import type { CacheLog, CacheRoom } from './room.ts'
 import { descriptorPath, StoreFile } from './store-file.ts'
 import { type VaryValues, variantOf } from './vary.ts'
@@ -163,7 +163,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     this.error = index.errorOf(entry)
     if (this.error !== 0) return CACHE_ERROR
     const existed = index.exists(entry)
-    if (existed || index.cold) {
+    if (existed || (index.cold && !index.isDoomed(entry))) {
       const found = this.#find(existed)
       if (found === AGAIN) return AGAIN
       if (found !== undefined) return this.#judge(found)
@@ -201,7 +201,8 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     // Before the file is opened: what is replaced meanwhile is read again by the next.
     let generation = index.generationOf(entry)
     const path = this.#room.fileName(this.#current)
-    const read = readObject(path, this.#current, index.bodyStartOf(entry))
+    const expiredAt = index.expiredAt(entry)
+    let read = readObject(path, this.#current, index.bodyStartOf(entry))
     if (!(read instanceof CachedObject)) {
       this.#unread(read, path, existed ? generation : 0)
       return undefined
@@ -210,6 +211,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
       const { bodyStart, validSec, blocks } = read
       generation = index.found(entry, { blocks, bodyStart, validSec, tags: headTags(read.head) })
     }
+    if (read.validSec > expiredAt) read = read.renewed({ ...read.header, validSec: expiredAt })
     read.generation = generation
     read.place = entry
     read.purge = index.purgeOf(entry)
@@ -269,8 +271,8 @@ export class CacheUse implements EntryWaiter, TimerOwner {
       this.#room.unlink(path, this.#log)
       return undefined
     }
-    rewriteHeader(path, object, { ...object.header, validSec: Math.min(object.validSec, clock.seconds - 1) }, this.#log)
-    index.expired(this.#entry, object.generation, last)
+    expireFile(path, clock.seconds, this.#log)
+    index.expire(this.#entry, object.generation, last, clock.seconds)
     return AGAIN
   }
 

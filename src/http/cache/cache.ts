@@ -1,11 +1,14 @@
 /** One cache of a configuration: what locations hold, and what requests begin with. */
 import { clock } from '../../lib/clock.ts'
+import type { KeyWords } from '../../shared/cache/memory.ts'
+import { tagHash } from '../../shared/cache/tags.ts'
 import { CacheKey, fileNameOf } from './cache-file.ts'
 import type { CachePath } from './cache-path.ts'
 import { CacheUse } from './cache-use.ts'
 import type { CachedObject } from './cached-object.ts'
-import type { CacheCounters } from './counters.ts'
+import { type CacheCounters, PURGED } from './counters.ts'
 import { variantSlot } from './object-memory.ts'
+import { expireFile } from './rewrite-header.ts'
 import type { CacheLog, CacheRoom } from './room.ts'
 import { type VaryValues, variantOf } from './vary.ts'
 
@@ -74,4 +77,50 @@ export class Cache {
   fileName(key: string): string {
     return fileNameOf(this.path.path, this.path.levels, CacheKey.of(key).hex)
   }
+
+  /**
+   * Purges a key with all its variants, or (`soft`) makes them expire, so that they are refreshed and may be used as stale.
+   * Returns how many responses there were.
+   */
+  purgeKey(key: string, soft: boolean, log: CacheLog): number {
+    return purgeKey(this.#room!, CacheKey.of(key), soft, log)
+  }
+
+  /**
+   * Purges all keys that begin with a text; an empty one is everything. It holds from now on, and the files go one after
+   * another. False: too many such purges are under way.
+   */
+  purgePrefix(prefix: string, soft: boolean): boolean {
+    return this.#room!.index.purgePrefix(prefix, soft)
+  }
+
+  /** Purges what has a tag; returns how many responses are known to have it. */
+  purgeTag(tag: string, soft: boolean): number {
+    return purgeTag(this.#room!, tag, soft)
+  }
+}
+
+function purgeKey(room: CacheRoom, key: CacheKey, soft: boolean, log: CacheLog): number {
+  const { index } = room
+  const files: KeyWords[] = []
+  index.ruleForKey(key.text, soft)
+  index.purgeKey(key, soft, clock.seconds, files)
+  let count = 0
+  // Until all files are known, that of the key may be there without an entry.
+  const known = files.some(({ k0, k1, k2, k3 }) => k0 === key.k0 && k1 === key.k1 && k2 === key.k2 && k3 === key.k3)
+  if (index.cold && !known) files.push(key)
+  for (let i = 0; i < files.length; i++) {
+    const path = room.fileName(files[i]!)
+    if (soft ? expireFile(path, clock.seconds, log) : room.unlink(path, log)) count++
+  }
+  room.counters.add(PURGED, count)
+  return count
+}
+
+function purgeTag(room: CacheRoom, tag: string, soft: boolean): number {
+  const hash = tagHash(tag)
+  room.index.ruleForTag(hash, soft)
+  const count = room.index.purgeTag(hash, soft, clock.seconds)
+  room.counters.add(PURGED, count)
+  return count
 }

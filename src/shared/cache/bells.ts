@@ -10,6 +10,9 @@ const BELL_COUNT = 32
 /** This thread's bit in the masks of those who wait. Threads far apart may share one and wake each other for nothing. */
 export const BELL_BIT = 1 << (threadId % BELL_COUNT)
 
+/** The bit of the main thread, where the files are looked after. */
+export const KEEPER_BIT = 1
+
 /** Rings at the threads of a mask. */
 export function ring(words: Int32Array, mask: number): void {
   for (let left = mask; left !== 0; left &= left - 1) {

@@ -7,7 +7,7 @@
  */
 import { letGo, noteHolding } from '../holdings.ts'
 import type { Zone } from '../zone.ts'
-import { BELL_BIT, ring } from './bells.ts'
+import { BELL_BIT, KEEPER_BIT, ring } from './bells.ts'
 import * as at from './layout.ts'
 import { CacheMemory, type KeyWords } from './memory.ts'
 import { addRule, applyRules, RULE_KEY, RULE_NOTHING, RULE_PREFIX, RULE_SOFT, RULE_TAG } from './rules.ts'
@@ -29,8 +29,6 @@ export const LOCK_POINTLESS = -1
 const USES_MAX = 1023
 /** Most variants of one key. */
 const VARIANTS_MAX = 100
-/** Most entries that a purge of a tag takes in one go under the lock. */
-const PURGED_PER_STEP = 1024
 
 /** What was stored under a key. */
 export interface StoredFacts {
@@ -105,6 +103,11 @@ export class CacheIndex {
 
   exists(entry: Entry): boolean {
     return (this.words[entry + at.STATE]! & at.EXISTS) !== 0
+  }
+
+  /** What its file has is purged, and the file is still there. */
+  isDoomed(entry: Entry): boolean {
+    return (this.words[entry + at.STATE]! & at.DOOMED) !== 0
   }
 
   /** The status that is remembered instead of an object, or 0. */
@@ -298,6 +301,7 @@ export class CacheIndex {
     memory.enter()
     if (this.exists(entry)) {
       words[entry + at.VALID_UNTIL] = clampSeconds(validSec)
+      words[entry + at.STATE] = words[entry + at.STATE]! & ~at.EXPIRED
       words[entry + at.GENERATION] = this.#nextGeneration()
     }
     const mask = this.#unlock(entry, lock)
@@ -315,7 +319,8 @@ export class CacheIndex {
       words[entry + at.BODY_START] = bodyStart
       words[entry + at.VALID_UNTIL] = clampSeconds(validSec)
       words[entry + at.STATE] = (words[entry + at.STATE]! & at.UPDATING) | at.EXISTS
-      words[entry + at.PURGE] = words[at.LAST_PURGE]!
+      // It has still to be held against all purges.
+      words[entry + at.PURGE] = 0
       generation = this.#nextGeneration()
       words[entry + at.GENERATION] = generation
       setTags(memory, entry, tags)
@@ -332,16 +337,23 @@ export class CacheIndex {
     memory.leave()
   }
 
-  /** The object of this generation was made to expire, by a purge. */
-  expired(entry: Entry, generation: number, purge: number): void {
+  /** The object of this generation expires, by a purge. */
+  expire(entry: Entry, generation: number, purge: number, now: number): void {
     const { memory, words } = this
     memory.enter()
     if (words[entry + at.GENERATION] === generation) {
       words[entry + at.PURGE] = purge
-      words[entry + at.VALID_UNTIL] = 0
-      words[entry + at.GENERATION] = this.#nextGeneration()
+      this.#expire(entry, now)
     }
     memory.leave()
+  }
+
+  /** When the object of an entry has expired by a purge, whatever its file says; Infinity: it has not. */
+  expiredAt(entry: Entry): number {
+    const { words } = this
+    return (words[entry + at.STATE]! & at.EXPIRED) === 0
+      ? Number.POSITIVE_INFINITY
+      : words[entry + at.VALID_UNTIL]! >>> 0
   }
 
   /** The file of this generation is gone or broken: nothing is stored any more. */
@@ -430,9 +442,10 @@ export class CacheIndex {
 
   /**
    * Purges a key with its variants. Hard: nothing is stored under them any more, and the keys are appended to `files`, to be
-   * deleted. Soft: they are appended and stay, to be made to expire. Whoever fetches now will not store what comes.
+   * deleted. Soft: they have expired, and the keys are appended for their files to say so too. Whoever fetches now will
+   * not store what comes.
    */
-  purgeKey(key: KeyWords, soft: boolean, files: KeyWords[]): void {
+  purgeKey(key: KeyWords, soft: boolean, now: number, files: KeyWords[]): void {
     const { memory, words } = this
     memory.enter()
     words[at.LAST_PURGE] = words[at.LAST_PURGE]! + 1
@@ -442,48 +455,58 @@ export class CacheIndex {
       let variant = words[main + at.VARIANT]!
       while (variant !== 0) {
         const next = words[variant + at.VARIANT]!
-        mask |= this.#purge(variant, soft, files)
+        mask |= this.#purge(variant, soft, now, files)
         variant = next
       }
-      mask |= this.#purge(main, soft, files)
+      mask |= this.#purge(main, soft, now, files)
     }
     memory.leave()
     ring(words, mask)
   }
 
-  #purge(entry: Entry, soft: boolean, files: KeyWords[]): number {
+  /** Without `files` what is purged is doomed: its file is for the keeper to delete. */
+  #purge(entry: Entry, soft: boolean, now: number, files: KeyWords[] | undefined): number {
     const { words } = this
-    if ((words[entry + at.STATE]! & (at.EXISTS | at.DOOMED)) !== 0) files.push(this.keyOf(entry))
+    const state = words[entry + at.STATE]!
     words[entry + at.PURGE] = words[entry + at.PURGED] = words[at.LAST_PURGE]!
-    if (soft && this.exists(entry)) {
-      words[entry + at.GENERATION] = this.#nextGeneration()
+    if ((state & (at.EXISTS | at.DOOMED)) !== 0) files?.push(this.keyOf(entry))
+    if (soft && (state & at.EXISTS) !== 0) {
+      this.#expire(entry, now)
       return 0
     }
     this.#forget(entry)
-    if (this.exists(entry)) this.#empty(entry)
+    if ((state & at.EXISTS) !== 0) {
+      if (files === undefined) this.#doom(entry)
+      else this.#empty(entry)
+    }
     words[entry + at.OWN_FLIGHT] = 0
     const mask = this.#unlock(entry, words[entry + at.LOCK]!)
     this.#dropUnknown(entry)
     return mask
   }
 
-  /** Purges what has a tag, at most some of it: to be called until it appends nothing to `files`. */
-  purgeTag(hash: number, soft: boolean, files: KeyWords[], first: boolean): void {
+  #expire(entry: Entry, now: number): void {
+    const { words } = this
+    words[entry + at.STATE] = words[entry + at.STATE]! | at.EXPIRED
+    words[entry + at.VALID_UNTIL] = Math.min(words[entry + at.VALID_UNTIL]! >>> 0, now - 1)
+    words[entry + at.GENERATION] = this.#nextGeneration()
+  }
+
+  /** Purges what has a tag: how many entries. Hard: their files go soon. */
+  purgeTag(hash: number, soft: boolean, now: number): number {
     const { memory, words } = this
-    const found: Entry[] = []
     memory.enter()
-    if (first) {
-      words[at.LAST_PURGE] = words[at.LAST_PURGE]! + 1
-      const recent = at.RECENT_TAGS + (words[at.TAG_PURGES]! % at.RECENT_TAGS_MAX) * 2
-      words[at.TAG_PURGES] = words[at.TAG_PURGES]! + 1
-      words[recent] = hash
-      words[recent + 1] = words[at.LAST_PURGE]!
-    }
-    taggedEntries(memory, hash, found, soft ? Number.POSITIVE_INFINITY : PURGED_PER_STEP)
-    let mask = 0
-    for (let i = 0; i < found.length; i++) mask |= this.#purge(found[i]!, soft, files)
+    words[at.LAST_PURGE] = words[at.LAST_PURGE]! + 1
+    const recent = at.RECENT_TAGS + (words[at.TAG_PURGES]! % at.RECENT_TAGS_MAX) * 2
+    words[at.TAG_PURGES] = words[at.TAG_PURGES]! + 1
+    words[recent] = hash
+    words[recent + 1] = words[at.LAST_PURGE]!
+    const found = taggedEntries(memory, hash)
+    let mask = KEEPER_BIT
+    for (let i = 0; i < found.length; i++) mask |= this.#purge(found[i]!, soft, now, undefined)
     memory.leave()
     ring(words, mask)
+    return found.length
   }
 
   /** Adds a rule of purging. False: too many are under way. */
@@ -491,6 +514,7 @@ export class CacheIndex {
     this.memory.enter()
     const added = addRule(this.memory, soft ? type | RULE_SOFT : type, text)
     this.memory.leave()
+    ring(this.words, KEEPER_BIT)
     return added
   }
 
@@ -583,7 +607,7 @@ export class CacheIndex {
     const { words } = this
     this.#addSize(entry, 0)
     clearTags(this.memory, entry)
-    words[entry + at.STATE] = words[entry + at.STATE]! & ~at.EXISTS
+    words[entry + at.STATE] = words[entry + at.STATE]! & ~(at.EXISTS | at.EXPIRED)
     words[entry + at.GENERATION] = words[entry + at.BODY_START] = 0
   }
 

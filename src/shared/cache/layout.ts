@@ -103,6 +103,7 @@ export const DOOMED = 4
 export const PASS = 8
 export const SECONDARY = 16
 export const SEEN = 32
+export const EXPIRED = 64
 export const ERROR_SHIFT = 16
 
 /** Words of a cell with tags: NEXT of the same entry, the entry, and nine of them. */

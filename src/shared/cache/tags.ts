@@ -85,13 +85,13 @@ function collect(memory: CacheMemory, from: number, count: number, into: number[
   }
 }
 
-/** Appends the entries that have a tag to `into`, at most `max`. */
-export function taggedEntries(memory: CacheMemory, hash: number, into: number[], max: number): void {
+/** The entries that have a tag. */
+export function taggedEntries(memory: CacheMemory, hash: number): number[] {
   const { words } = memory
+  const found: number[] = []
   let tag = words[memory.tagBuckets + (hash & memory.tagMask)]!
-  for (; tag !== 0 && into.length < max; tag = words[tag + 1]!) {
-    if (words[tag] === hash) into.push(ownerOf(memory, tag))
-  }
+  for (; tag !== 0; tag = words[tag + 1]!) if (words[tag] === hash) found.push(ownerOf(memory, tag))
+  return found
 }
 
 function ownerOf({ words }: CacheMemory, tag: number): number {
