@@ -10,6 +10,7 @@ export const WITH: readonly string[] = [
   '--with-threads',
   '--with-http_addition_module',
   '--with-http_auth_request_module',
+  '--with-http_dav_module',
   '--with-http_gunzip_module',
   '--with-http_gzip_static_module',
   '--with-http_random_index_module',

@@ -12,6 +12,7 @@ import { charsetModule } from './http/charset/charset.ts'
 import { compressionModule } from './http/compression/compression.ts'
 import { storedFormsModule } from './http/compression/stored-forms.ts'
 import { coreModule } from './http/core/core.ts'
+import { davModule } from './http/dav/dav.ts'
 import { echoModule } from './http/echo.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
 import { errorLogTagModule } from './http/error-log-tag.ts'
@@ -90,6 +91,7 @@ export const modules: readonly ConfigModule[] = [
   indexModule,
   fancyindexModule,
   autoindexModule,
+  davModule,
   storedFormsModule,
   staticModule,
   proxyModule,

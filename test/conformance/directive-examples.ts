@@ -65,6 +65,8 @@ const OWN_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ),
   fastcgi_split_path_info: { regex: '^(.+.php)(/.+)$' },
   proxy_store_access: { users: 'user', permissions: 'rw' },
+  dav_access: { users: 'user', permissions: 'rw' },
+  dav_methods: { method: 'PUT' },
   memcached_gzip_flag: { flag: '2' },
   limit_except: { method: 'GET' },
   limit_conn: { zone: 'conn' },

@@ -83,6 +83,16 @@ export class TempFile {
     closeSync(this.fd)
   }
 
+  /** Its name is another one by now: there is nothing to remove. */
+  leave(): void {
+    this.#kept = false
+  }
+
+  /** It was made with a name that it still has. */
+  get named(): boolean {
+    return this.#kept
+  }
+
   /** Removes the name of a kept file. */
   remove(): void {
     if (!this.#kept) return

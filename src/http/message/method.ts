@@ -15,6 +15,12 @@ export const POST = 0x8
 export const PUT = 0x10
 /** The bit of DELETE. */
 export const DELETE = 0x20
+/** The bit of MKCOL. */
+export const MKCOL = 0x40
+/** The bit of COPY. */
+export const COPY = 0x80
+/** The bit of MOVE. */
+export const MOVE = 0x100
 /** The bit of OPTIONS. */
 export const OPTIONS = 0x200
 /** The bit of TRACE. */
@@ -34,9 +40,9 @@ export const METHODS: ReadonlyMap<string, number> = new Map([
   ['POST', POST],
   ['PUT', PUT],
   ['DELETE', DELETE],
-  ['MKCOL', 0x40],
-  ['COPY', 0x80],
-  ['MOVE', 0x100],
+  ['MKCOL', MKCOL],
+  ['COPY', COPY],
+  ['MOVE', MOVE],
   ['OPTIONS', OPTIONS],
   ['PROPFIND', 0x400],
   ['PROPPATCH', 0x800],

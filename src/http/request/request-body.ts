@@ -25,6 +25,9 @@ export interface BodyConsumer {
 /** Small bodies are many, and most of them come in one piece. */
 const SMALLEST = 64
 
+/** Bytes copied at once from file to file. */
+const PIECE_SIZE = 65536
+
 const BUFFERED = 0
 const STREAMED = 1
 const DISCARDED = 2
@@ -43,6 +46,8 @@ export class RequestBody {
   file: TempFile | undefined
   #then: ((r: Request) => Verdict) | undefined
   #consumer: BodyConsumer | undefined
+  /** It goes to a file with a name, however short it is. */
+  #intoFile = false
   /** `collect` has not returned yet. */
   #starting = false
   /** The status that the body was refused with meanwhile. */
@@ -65,7 +70,7 @@ export class RequestBody {
     this.#then = then
     const { core } = r.location
     const bufferMax = core.client_body_buffer_size
-    if (core.client_body_in_file_only !== 'off') {
+    if (core.client_body_in_file_only !== 'off' || this.#intoFile) {
       if (!this.#spill()) return 500
     } else if (r.contentLength > 0) {
       this.memory = Buffer.allocUnsafe(Math.min(r.contentLength, bufferMax))
@@ -78,6 +83,16 @@ export class RequestBody {
     if (!this.complete || this.#then !== then) return WAIT
     this.#then = undefined
     return then(this.#r)
+  }
+
+  /** The same with a file for all of it, which has a name and may be moved elsewhere: then `file.leave()` is due. */
+  collectIntoFile(then: (r: Request) => Verdict): Verdict {
+    this.#intoFile = true
+    if (!this.complete) return this.collect(then)
+    this.#starting = true
+    const ready = this.file?.named === true || this.#spill()
+    this.#starting = false
+    return ready ? then(this.#r) : 500
   }
 
   /** Hands the body on as it comes. */
@@ -218,14 +233,19 @@ export class RequestBody {
   /** Moves from memory to a file. */
   #spill(): boolean {
     const { core } = this.#r.location
+    const before = this.file
+    const named = this.#intoFile || core.client_body_in_file_only !== 'off'
     // tidy: once per body that does not fit into memory
     try {
-      this.file = TempFile.create(core.client_body_temp_path, core.client_body_in_file_only !== 'off')
+      this.file = TempFile.create(core.client_body_temp_path, named)
+      if (before !== undefined) this.#copy(before, this.file)
     } catch (error) {
       this.#r.logError(CRIT, tempFileProblem(error, core.client_body_temp_path.path))
       return false
+    } finally {
+      if (before !== this.file) before?.close()
     }
-    if (core.client_body_in_file_only === 'off') {
+    if (!named) {
       this.#r.logError(WARN, `a client request body is buffered to a temporary file ${this.file.path}`)
     }
     const kept = this.memory
@@ -233,6 +253,12 @@ export class RequestBody {
     this.memory = NO_BYTES
     this.#used = 0
     return used === 0 || this.#append(kept, 0, used)
+  }
+
+  /** Who read the body before had a file without a name made for it. */
+  #copy(from: TempFile, to: TempFile): void {
+    const piece = Buffer.allocUnsafe(Math.min(from.size, PIECE_SIZE))
+    while (to.size < from.size) to.append(piece, 0, from.read(piece, to.size))
   }
 
   #append(bytes: Uint8Array, start: number, end: number): boolean {

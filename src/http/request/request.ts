@@ -555,6 +555,15 @@ export class Request implements LogContext {
     return this.ensureBody().collect(then)
   }
 
+  /** The same with all of the body in a file that has a name: `requestBody.file`. */
+  readBodyIntoFile(then: (r: Request) => Verdict): Verdict {
+    if (this.contentLength <= 0 && !this.chunked) {
+      this.noBody()
+      this.ensureBody().complete = true
+    }
+    return this.ensureBody().collectIntoFile(then)
+  }
+
   /** Who asks for the body finds none; a client may wait for a word before it sends that (ngx_http_test_expect). */
   noBody(): void {
     if (!this.expectContinue || this.main !== this || this.headSent || this.version !== HTTP_11) return

@@ -1,18 +1,16 @@
 /**
  * `proxy_store` and `proxy_store_access`, also of other families: where copies of responses are kept, and with which permissions.
  */
+import { accessMode } from '../../../config/access-mode.ts'
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { type ConfOf, type Context, directive } from '../../../config/directive.ts'
-import type { Word } from '../../../config/source.ts'
 import { readTemplate, type Template } from '../../../value/template.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import { filePath } from '../../response/file-path.ts'
 import type { StorePlace } from '../stored-file.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
-const SHIFTS: Readonly<Record<string, number>> = { user: 6, group: 3, all: 0 }
-const OWNER_ONLY = 0o600
 
 /** The directives, without the prefix (`proxy_` ...) that each family gives them. */
 export const store = {
@@ -28,19 +26,10 @@ export const store = {
   }),
   store_access: directive({
     in: HSL,
-    args: mapped(raw('users:permissions ...', { min: 1, max: 3 }), (words, _, at) => {
-      const given = words.map((word) => access(word) ?? at.fail(`invalid value "${word.text}"`, word))
-      const owner = words.some((word) => word.text.startsWith('user:')) ? 0 : OWNER_ONLY
-      return given.reduce((mode, bits) => mode | bits, owner)
-    }),
+    args: accessMode,
     default: 'user:rw',
     doc: 'Permissions of the copies: `user`, `group` and `all`, each with `r` or `rw`.',
   }),
-}
-
-function access(word: Word): number | undefined {
-  const [, who, right] = /^(user|group|all):(rw|r)$/.exec(word.text) ?? []
-  return who === undefined ? undefined : (right === 'rw' ? 6 : 4) << SHIFTS[who]!
 }
 
 type StoreConf = ConfOf<typeof store>
