@@ -3,12 +3,22 @@
  * opens them and the others adopt its numbers; after USR1 the owner opens anew and hands out the new numbers, and closes
  * the old ones only when every thread has adopted.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readlinkSync, writeSync } from 'node:fs'
 import { bytesOf } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoCode } from '../lib/errno.ts'
 
+const STDOUT = 1
 const STDERR = 2
+/** Names of the streams that a process begins with. */
+const STREAMS: ReadonlyMap<string, number> = new Map([
+  ['/dev/stdout', STDOUT],
+  ['/proc/self/fd/1', STDOUT],
+  ['/dev/stderr', STDERR],
+  ['/proc/self/fd/2', STDERR],
+])
+/** Links to one another are followed so far. */
+const LINKS_MAX = 8
 
 /** What a write came to: LOG_OK, or the symbolic errno of the failure. */
 export const LOG_OK = ''
@@ -88,7 +98,7 @@ export class LogFiles {
   open(path: string): LogFile {
     const known = this.#files.get(path)
     if (known !== undefined) return known
-    const file = new LogFile(path, this.#adopted.get(path) ?? openSync(path, 'a', this.#mode))
+    const file = new LogFile(path, this.#adopted.get(path) ?? openLog(path, this.#mode))
     this.#files.set(path, file)
     return file
   }
@@ -113,7 +123,7 @@ export class LogFiles {
     for (const [path, file] of this.#files) {
       if (this.#adopted.has(path)) continue
       try {
-        const fd = openSync(path, 'a', this.#mode)
+        const fd = openLog(path, this.#mode)
         this.#retired.push(file.fd)
         file.swap(fd)
       } catch (error) {
@@ -154,7 +164,37 @@ export class LogFiles {
 /** Standard error as a log file; it is never reopened or closed. */
 export const STDERR_FILE: LogFile = new LogFile('stderr', STDERR)
 
+/**
+ * Opens a file for appending. Images have links to `/dev/stdout` and `/dev/stderr` for logs, which cannot be opened where
+ * the stream is a socket, or somebody else's pipe: then it is used as it is.
+ */
+function openLog(path: string, mode: number): number {
+  try {
+    return openSync(path, 'a', mode)
+  } catch (error) {
+    const code = errnoCode(error)
+    const stream = code === 'EACCES' || code === 'ENXIO' ? streamOf(path) : undefined
+    if (stream === undefined) throw error
+    return stream
+  }
+}
+
+function streamOf(path: string): number | undefined {
+  let name = path
+  for (let i = 0; i < LINKS_MAX; i++) {
+    const stream = STREAMS.get(name)
+    if (stream !== undefined) return stream
+    try {
+      name = readlinkSync(name)
+    } catch {
+      return undefined
+    }
+  }
+  return undefined
+}
+
 function closeQuietly(fd: number): void {
+  if (fd <= STDERR) return
   try {
     closeSync(fd)
   } catch {

@@ -28,7 +28,7 @@ export function startNewBinary(book: SocketBook): ChildProcess {
   const described = entries.map(({ key, kind }, i) => `${FIRST_INHERITED_FD + i} ${kind} ${key}`)
   const { file, args } = ownCommand()
   return spawn(file, args, {
-    stdio: ['ignore', 'ignore', 'inherit', ...entries.map((entry) => entry.fd)],
+    stdio: ['ignore', 'inherit', 'inherit', ...entries.map((entry) => entry.fd)],
     env: { ...process.env, [VARIABLE]: described.join(';') },
   })
 }

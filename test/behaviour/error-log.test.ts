@@ -1,5 +1,6 @@
 /** `error_log`: levels, several targets, memory buffers, debug_connection, and what is refused. */
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import net from 'node:net'
 import { test } from 'node:test'
 import { Prefix, startViaduct } from '../harness/server.ts'
@@ -69,4 +70,22 @@ test('tags say more about a request, and a block with some has its own alone', a
   await server.logged(/"[^"]*\/none\/a" failed .*, referrer: "http:\/\/r\/", tenant: "acme", id: "7"\n/)
   await server.logged(/"[^"]*\/none\/b" failed .*, host: "127.0.0.1:\d+"\n/)
   await server.logged(/"[^"]*\/none\/own" failed .*, host: "127.0.0.1:\d+", place: "here"\n/)
+})
+
+test('a link to a standard stream that cannot be opened means the stream', async () => {
+  const prepare = (dir: string) => fs.symlinkSync('/dev/stderr', `${dir}/linked.log`)
+  // What Node makes for the streams of a child are sockets, as those of services are.
+  await using server = await startViaduct(
+    `error_log linked.log notice; http { access_log %%DIR%%/linked.log; server { listen 127.0.0.1:%%PORT_0%%; return 204; } }`,
+    { prepare, args: ['-e', 'linked.log'] },
+  )
+  await server.raw('GET /asked HTTP/1.0\n\n')
+  await server.until(
+    'lines of both kinds',
+    () => /GET \/asked/.test(server.stderr) && /start worker process/.test(server.stderr),
+  )
+  process.kill(server.pid, 'SIGUSR1')
+  await server.until('it is reopened', () => /reopening logs/.test(server.stderr))
+  await server.raw('GET /again HTTP/1.0\n\n')
+  await server.until('it goes on', () => /GET \/again/.test(server.stderr))
 })
