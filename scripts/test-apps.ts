@@ -2,7 +2,8 @@
  * `npm run test:apps`: real applications behind the server, as people run them. Needs what a Debian machine gets by
  *
  *     apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium \
- *       memcached python3-grpcio curl nghttp2-client openssl
+ *       memcached python3-grpcio curl nghttp2-client openssl php-fpm dokuwiki fcgiwrap git uwsgi-plugin-python3 \
+ *       python3-django libscgi-perl
  *
  *     npm run test:apps                 all of them
  *     npm run test:apps -- vite         only files whose name contains one of the words
@@ -23,10 +24,17 @@ const NEEDED = [
   '/usr/bin/memcached',
   '/usr/bin/nghttp',
   '/usr/bin/openssl',
+  '/usr/bin/php',
+  '/usr/bin/uwsgi',
+  '/usr/lib/git-core/git-http-backend',
+  '/usr/lib/python3/dist-packages/django',
   '/usr/lib/python3/dist-packages/fastapi',
   '/usr/lib/python3/dist-packages/grpc',
   '/usr/lib/python3/dist-packages/gunicorn',
   '/usr/lib/python3/dist-packages/uvicorn',
+  '/usr/sbin/fcgiwrap',
+  '/usr/share/dokuwiki',
+  '/usr/share/perl5/SCGI.pm',
 ]
 
 process.exitCode = await main(process.argv.slice(2))
@@ -38,7 +46,8 @@ async function main(words: readonly string[]): Promise<number> {
     console.error(`not here: ${missing.join(', ')}`)
     console.error(
       'apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium ' +
-        'memcached python3-grpcio curl nghttp2-client openssl',
+        'memcached python3-grpcio curl nghttp2-client openssl php-fpm dokuwiki fcgiwrap git uwsgi-plugin-python3 ' +
+        'python3-django libscgi-perl',
     )
     return 1
   }

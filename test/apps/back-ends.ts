@@ -1,6 +1,6 @@
 /**
  * The real applications behind the server: FastAPI under uvicorn or gunicorn, a Vite dev server, a Go server, memcached,
- * a gRPC server in Python.
+ * a gRPC server in Python, php-fpm, CGI programs under fcgiwrap, Django under uWSGI, a server of Perl's SCGI.
  * Each ends with its block.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -23,6 +23,9 @@ export const PYTHON: string = process.env['PYTHON'] ?? '/usr/bin/python3'
 const GRPC_SOURCE = fileURLToPath(new URL('fixtures/grpc_echo.py', import.meta.url))
 /** The Go server's source. */
 const GO_SOURCE = fileURLToPath(new URL('fixtures/server.go', import.meta.url))
+/** The Django application's source, and that of the SCGI server. */
+const DJANGO_SOURCE = fileURLToPath(new URL('fixtures/django_app.py', import.meta.url))
+const SCGI_SOURCE = fileURLToPath(new URL('fixtures/scgi_app.pl', import.meta.url))
 const START_TIMEOUT_MS = 30_000
 const POLL_MS = 20
 
@@ -110,6 +113,54 @@ export class BackEnd implements AsyncDisposable {
     return Promise.all(ports.map((port) => start(port).#started()))
   }
 
+  /**
+   * Starts php-fpm with `children` processes on a Unix socket that every user may use; scripts see `folder`. Their errors
+   * are told to the server.
+   */
+  static async phpFpm(folder: string, children: number): Promise<BackEnd> {
+    const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-php-'))
+    fs.chmodSync(temporary, 0o755)
+    const at = path.join(temporary, 'php-fpm.sock')
+    const { username } = os.userInfo()
+    const pool = [
+      `[global]\nerror_log = ${temporary}/php-fpm.log\ndaemonize = no\n[www]`,
+      ...(process.getuid!() === 0 ? [`user = ${username}`] : []),
+      `listen = ${at}\nlisten.mode = 0666\npm = static\npm.max_children = ${children}`,
+      `php_admin_value[session.save_path] = ${temporary}\nphp_admin_value[upload_tmp_dir] = ${temporary}`,
+      'php_admin_value[upload_max_filesize] = 60M\nphp_admin_value[post_max_size] = 60M',
+    ]
+    fs.writeFileSync(path.join(temporary, 'php-fpm.conf'), `${pool.join('\n')}\n`)
+    const command = [
+      fpmProgram(),
+      '--nodaemonize',
+      '--allow-to-run-as-root',
+      '-y',
+      path.join(temporary, 'php-fpm.conf'),
+    ]
+    return new BackEnd(command, { at, folder, temporary, end: 'SIGTERM' }).#started()
+  }
+
+  /** Starts fcgiwrap, which runs CGI programs behind FastCGI. */
+  static async fcgiwrap(): Promise<BackEnd> {
+    const [port] = await freePorts(1)
+    const command = ['fcgiwrap', '-f', '-s', `tcp:127.0.0.1:${port}`]
+    return new BackEnd(command, { at: port!, folder: os.tmpdir(), end: 'SIGTERM' }).#started()
+  }
+
+  /** Starts a Django application under uWSGI, with two processes. */
+  static async uwsgi(): Promise<BackEnd> {
+    const [port] = await freePorts(1)
+    const where = ['--socket', `127.0.0.1:${port}`, '--wsgi-file', DJANGO_SOURCE]
+    const command = ['uwsgi', '--plugin', 'python3', ...where, '--master', '--processes', '2', '--die-on-term']
+    return new BackEnd(command, { at: port!, folder: os.tmpdir(), end: 'SIGTERM' }).#started()
+  }
+
+  /** Starts a server of Perl's SCGI. */
+  static async scgi(): Promise<BackEnd> {
+    const [port] = await freePorts(1)
+    return new BackEnd(['perl', SCGI_SOURCE, `${port}`], { at: port!, folder: os.tmpdir() }).#started()
+  }
+
   get port(): number {
     if (typeof this.#place.at === 'string') throw new Error(`it listens on ${this.#place.at}`)
     return this.#place.at
@@ -159,6 +210,13 @@ export class BackEnd implements AsyncDisposable {
     }
     return this
   }
+}
+
+/** Debian names it by its version. */
+function fpmProgram(): string {
+  const [found] = fs.globSync('/usr/sbin/php-fpm*').toSorted()
+  if (found === undefined) throw new Error('there is no php-fpm in /usr/sbin')
+  return found
 }
 
 function listens(at: number | string): Promise<boolean> {
