@@ -16,6 +16,7 @@ export const WITH: readonly string[] = [
   '--with-http_random_index_module',
   '--with-http_realip_module',
   '--with-http_secure_link_module',
+  '--with-http_slice_module',
   '--with-http_ssl_module',
   '--with-http_stub_status_module',
   '--with-http_sub_module',
@@ -24,7 +25,6 @@ export const WITH: readonly string[] = [
 
 /** Parts that nginx has by default and that do not work here. */
 export const WITHOUT: readonly string[] = [
-  '--without-http-cache',
   '--without-mail_pop3_module',
   '--without-mail_imap_module',
   '--without-mail_smtp_module',

@@ -44,6 +44,7 @@ import { refererModule } from './http/referer.ts'
 import { rewriteModule, serverIfModule } from './http/rewrite/rewrite.ts'
 import { scgiModule } from './http/scgi/scgi.ts'
 import { secureLinkModule } from './http/secure-link.ts'
+import { sliceModule } from './http/slice.ts'
 import { splitClientsModule } from './http/split-clients.ts'
 import { ssiModule } from './http/ssi/ssi.ts'
 import { sslModule } from './http/ssl/ssl.ts'
@@ -103,6 +104,7 @@ export const modules: readonly ConfigModule[] = [
   tunnelModule,
   postActionModule,
   errorLogTagModule,
+  sliceModule,
   notModifiedModule,
   headersMoreModule,
   headersModule,

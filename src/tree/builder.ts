@@ -54,6 +54,8 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   readonly variables: VariableTable<Subject>
   readonly role: Role
   readonly workerId: number
+  /** Somebody has checked the configuration before. */
+  readonly checked: boolean
   readonly log: ErrorLog
   readonly files: LogFiles
   readonly zones = new Map<string, ZoneRequest>()
@@ -84,15 +86,11 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     this.#env = env
     this.role = env.role
     this.workerId = env.workerId
+    this.checked = env.facts !== undefined
     this.log = env.log
     this.files = env.files
     // Modules get objects that inherit from this one, and private fields are not inherited.
     for (const name of BOUND) Object.defineProperty(this, name, { value: this[name].bind(this) })
-  }
-
-  /** Somebody has checked the configuration before. */
-  get checked(): boolean {
-    return this.#env.facts !== undefined
   }
 
   fail(message: string, at?: Position): void {

@@ -87,5 +87,7 @@ export interface Protocol {
   readonly framed: boolean
   readonly links: Links
   readonly records?: BodyRecords
+  /** The protocol whose heads stand in cache files, when this one's own cannot: their writer makes them of the fields. */
+  readonly stored?: Protocol
   newCodec(): Codec
 }

@@ -2,9 +2,17 @@
 
 import type { PeerGroup } from '../../upstream/group.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
+import {
+  IGNORE_ACCEL_EXPIRES,
+  IGNORE_CACHE_CONTROL,
+  IGNORE_EXPIRES,
+  IGNORE_SET_COOKIE,
+  IGNORE_VARY,
+} from '../cache/freshness.ts'
 import type { TempPath } from '../files/temp-file.ts'
 import { hashName } from '../message/header-table.ts'
 import type { Request } from '../request/request.ts'
+import type { CacheConf } from './cache/conf.ts'
 import type { Protocol } from './codec.ts'
 import type { TransportConf } from './directives/transport.ts'
 import type { Exchange } from './exchange.ts'
@@ -15,17 +23,21 @@ export const IGNORE_REDIRECT = 1
 export const IGNORE_LIMIT_RATE = 2
 export const IGNORE_BUFFERING = 4
 export const IGNORE_CHARSET = 8
+const IGNORED: Readonly<Record<string, number>> = {
+  'X-Accel-Redirect': IGNORE_REDIRECT,
+  'X-Accel-Limit-Rate': IGNORE_LIMIT_RATE,
+  'X-Accel-Buffering': IGNORE_BUFFERING,
+  'X-Accel-Charset': IGNORE_CHARSET,
+  'X-Accel-Expires': IGNORE_ACCEL_EXPIRES,
+  Expires: IGNORE_EXPIRES,
+  'Cache-Control': IGNORE_CACHE_CONTROL,
+  'Set-Cookie': IGNORE_SET_COOKIE,
+  Vary: IGNORE_VARY,
+}
 
 /** The bits of an `ignore_headers` list. */
 export function ignoreMask(names: readonly string[]): number {
-  let mask = 0
-  for (const name of names) {
-    if (name === 'X-Accel-Redirect') mask |= IGNORE_REDIRECT
-    else if (name === 'X-Accel-Limit-Rate') mask |= IGNORE_LIMIT_RATE
-    else if (name === 'X-Accel-Buffering') mask |= IGNORE_BUFFERING
-    else if (name === 'X-Accel-Charset') mask |= IGNORE_CHARSET
-  }
-  return mask
+  return names.reduce((mask, name) => mask | (IGNORED[name] ?? 0), 0)
 }
 
 /** Names that clients do not get, by hash: `base` and `hide` without `pass`. */
@@ -70,6 +82,10 @@ export interface ExchangeConf {
   readonly ignore: number
   /** Hashes of lower-case names that the client does not get, each with its names. */
   readonly hidden: ReadonlyMap<number, readonly string[]>
+  /** `proxy_cache`, when it is on. */
+  readonly cache: CacheConf | undefined
+  /** With a cache: notes where the request would go, as its key may need to know. 0, or a status when that is nowhere. */
+  aim(r: Request): number
   /** The group to ask; a status when there is none; WAIT when `exchange.resolved` will be called. */
   resolve(r: Request): PeerGroup | number
   /** The request as text, head and own body; sets `exchange.uri`. Empty: it cannot be made (500). */

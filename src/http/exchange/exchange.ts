@@ -12,21 +12,18 @@
 import { clock } from '../../lib/clock.ts'
 import { INFO, ERROR as LOG_ERROR, WARN } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
-import type { TlsTarget } from '../../net/tls-client-wire.ts'
 import type { WireOwner } from '../../net/wire.ts'
 import { isOurs, type WireFailure, wireFailureLevel } from '../../net/wire-failure.ts'
 import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup } from '../../upstream/group.ts'
 import type { ConnectUser } from '../../upstream/pool.ts'
-import type { RequestQueue, Waiter } from '../../upstream/queue.ts'
-import { type TunnelOwner, WireTunnel } from '../../upstream/tunnel.ts'
-import type { HeaderTable } from '../message/header-table.ts'
-import type { Attempts } from '../request/attempts.ts'
-import type { Conversation } from '../request/conversation.ts'
+import type { RequestQueue } from '../../upstream/queue.ts'
 import type { Request } from '../request/request.ts'
-import { DONE, type Verdict } from '../request/verdict.ts'
-import { BODY_BROKEN, type BodyReceiver, type Codec, HEAD_INVALID, HEAD_MORE, type Protocol } from './codec.ts'
-import { HTTP1 } from './codecs/http1.ts'
+import { DONE, NEXT, type Verdict } from '../request/verdict.ts'
+import { Caching } from './cache/caching.ts'
+import { storedHead } from './cache/stored-head.ts'
+import { BODY_BROKEN, type BodyReceiver, HEAD_INVALID, HEAD_MORE } from './codec.ts'
 import type { ExchangeConf } from './conf.ts'
+import { ExchangeFacts } from './exchange-facts.ts'
 import {
   blamesPeer,
   ERROR,
@@ -39,11 +36,11 @@ import {
 } from './failure.ts'
 import { HeadReader } from './head-reader.ts'
 import { type Link, logNoLink } from './link.ts'
-import { PeerSearch } from './peer-search.ts'
+import { QueueSeat, type SeatOwner } from './queue-seat.ts'
 import { RequestSender, type SenderOwner } from './request-sender.ts'
 import { applyResponseHead, interceptStatus, redirectedByBackEnd } from './response-head.ts'
 import { type PumpOwner, ResponsePump } from './response-pump.ts'
-import { Trailers } from './trailers.ts'
+import { Upgraded, type UpgradedOwner } from './upgraded.ts'
 
 const IDLE = 0
 const CONNECT = 1
@@ -81,18 +78,14 @@ export function exchangeOf(r: Request): Exchange | undefined {
 
 /** The conversation of one request with its back ends; `release` ends it for good. */
 export class Exchange
-  implements Conversation, WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, TunnelOwner, ConnectUser, Waiter
+  extends ExchangeFacts
+  implements WireOwner, TimerOwner, SenderOwner, PumpOwner, BodyReceiver, UpgradedOwner, ConnectUser, SeatOwner
 {
-  readonly #search = new PeerSearch()
-  codec: Codec = HTTP1.newCodec()
   readonly pump = new ResponsePump(this)
   readonly sender = new RequestSender(this)
   readonly #timer = new Timer(this)
-  #protocol: Protocol = HTTP1
-  /** Codecs of other protocols that this object has spoken. */
-  readonly #codecs = new Map<Protocol, Codec>([[HTTP1, this.codec]])
-  r!: Request
-  conf!: ExchangeConf
+  readonly #upgraded = new Upgraded(this)
+  readonly #seat = new QueueSeat(this, this.search)
   #generation = 0
   #state = IDLE
   #link: Link | undefined
@@ -106,24 +99,13 @@ export class Exchange
   #head = ''
   /** A peer has seen some of the request. */
   #requestSent = false
-  queuedMs = 0
   readonly #headReader = new HeadReader()
   #inputEnd = 0
-  readonly trailers = new Trailers()
-  /** The URI that the back end is asked for, for logs. */
-  uri = ''
-  asked = ''
-  /** Scheme, `$proxy_host`, `$proxy_port` and URI of `proxy_pass`, which may come from variables. */
-  scheme = ''
-  tls: TlsTarget | undefined
-  targetHost = ''
-  targetPort = ''
-  targetUri = ''
+  #ownCaching: Caching | undefined
 
   begin(r: Request, conf: ExchangeConf): void {
     this.#generation++
-    this.r = r
-    this.conf = conf
+    this.beginFacts(r, conf)
     this.#state = IDLE
     this.#link = undefined
     this.#cached = this.#joined = false
@@ -132,25 +114,25 @@ export class Exchange
     this.#requestSent = false
     this.#headReader.begin()
     this.#inputEnd = 0
-    this.uri = this.asked = ''
-    this.scheme = conf.scheme
-    this.tls = undefined
-    this.#search.begin()
-    if (conf.protocol !== this.#protocol) this.#speak(conf.protocol)
+    if (this.caching !== undefined || conf.cache !== undefined) this.#beginCaching(r, conf)
     this.pump.begin(r, conf)
     this.sender.begin(r, conf.passBody, conf.protocol)
   }
 
-  #speak(protocol: Protocol): void {
-    this.#protocol = protocol
-    this.codec = this.#codecs.get(protocol) ?? protocol.newCodec()
-    this.#codecs.set(protocol, this.codec)
+  #beginCaching(r: Request, conf: ExchangeConf): void {
+    this.caching?.release()
+    this.caching = undefined
+    if (conf.cache === undefined) return
+    this.caching = this.#ownCaching ??= new Caching(this)
+    this.caching.begin(r, conf.cache)
   }
 
   /** The request is logged: everything goes back. */
   release(): void {
     this.#generation++
-    if (this.#state === QUEUED) this.#search.group.queue!.leave(this)
+    this.caching?.release()
+    this.caching = undefined
+    if (this.#state === QUEUED) this.#seat.leave()
     this.#closePeer()
     this.pump.close()
     cancelTimer(this.#timer)
@@ -165,18 +147,6 @@ export class Exchange
     this.begin(r, conf)
   }
 
-  get attempts(): Attempts {
-    return this.#search.attempts
-  }
-
-  get responseFields(): HeaderTable {
-    return this.codec.headers
-  }
-
-  get responseTrailers(): string {
-    return this.trailers.received
-  }
-
   /** Changes whenever this object begins with, or lets go of, a request. */
   get generation(): number {
     return this.#generation
@@ -184,17 +154,28 @@ export class Exchange
 
   // ---- the request ---------------------------------------------------------------------------
 
-  /** Begins; DONE when the exchange is under way, WAIT when a name or the request body is waited for. */
+  /** Begins; DONE when the exchange is under way, WAIT when a name, the request body or another request is waited for. */
   start(): Verdict {
     const { r, conf } = this
-    const group = conf.resolve(r)
+    if (this.caching === undefined) return this.fetch()
+    const status = conf.aim(r)
+    return status === 0 ? this.#needBody() : status
+  }
+
+  /** Finds the group, once it is certain that a back end is asked. */
+  fetch(): Verdict {
+    const group = this.conf.resolve(this.r)
     return typeof group === 'number' ? group : this.resolved(group)
   }
 
-  /** The group is known: goes on with the request body and the first peer. */
+  /** The group is known: goes on with the request body (which the cache has waited for) and the first peer. */
   resolved(group: PeerGroup): Verdict {
+    this.search.resolved(group, this.conf.transport.next_upstream_tries)
+    return this.caching === undefined ? this.#needBody() : this.#ask()
+  }
+
+  #needBody(): Verdict {
     const { r, conf } = this
-    this.#search.resolved(group, conf.transport.next_upstream_tries)
     if (r.contentLength <= 0 && !r.chunked) {
       r.noBody()
       return this.bodyRead()
@@ -204,8 +185,14 @@ export class Exchange
     return streamed ? this.bodyRead() : r.readBody(onBodyRead)
   }
 
-  /** The request body is there, or will be streamed: asks the first peer. */
+  /** The request body is there, or will be streamed: asks the cache, then the first peer. */
   bodyRead(): Verdict {
+    if (this.caching === undefined) return this.#ask()
+    const verdict = this.caching.lookUp()
+    return verdict === NEXT ? this.fetch() : verdict
+  }
+
+  #ask(): Verdict {
     const { r, conf } = this
     if (!conf.perServer) this.#head = conf.request(r, this)
     if (this.#head === '' && !conf.protocol.tunnel && !conf.perServer) return 500
@@ -215,24 +202,23 @@ export class Exchange
 
   /** Picks a peer and connects. Returns DONE, or a status when no attempt can be made. */
   #tryPeer(): Verdict {
-    const { queue } = this.#search.group
+    const { queue } = this.search.group
     // Who waits already goes first.
-    if ((queue === undefined || queue.size === 0) && this.#usePeer()) return DONE
-    return queue === undefined || this.#search.denied ? this.#noPeer('no live upstreams') : this.#wait(queue)
+    if ((queue === undefined || queue.size === 0) && this.usePeer()) return DONE
+    return queue === undefined || this.search.denied ? this.noPeer('no live upstreams') : this.#wait(queue)
   }
 
   /** Begins an attempt with the next peer; false when there is none. */
-  #usePeer(): boolean {
+  usePeer(): boolean {
     const { r, conf } = this
     const { links } = conf.protocol
-    const { pool } = this.#search.group
-    const peer = this.#search.next(r, conf)
+    const { pool } = this.search.group
+    const peer = this.search.next(r, conf)
     if (peer === undefined) return false
-    const { attempt } = this.#search
+    const { attempt } = this.search
     if (conf.perServer) this.#head = conf.request(r, this)
     this.asked = this.scheme + peer.address.name + this.uri
-    this.trailers.reset()
-    this.codec.begin(r, this.#head, conf.transport.buffer_size)
+    this.beginResponse(this.#head)
     this.#headReader.begin()
     const options = conf.connectOptions(r)
     const kept = links.take(pool, peer, conf.tag, options)
@@ -251,38 +237,21 @@ export class Exchange
   }
 
   #wait(queue: RequestQueue): Verdict {
-    if (!queue.enter(this)) return this.#noPeer('upstream queue is full')
-    this.#search.selection.waits()
+    if (!this.#seat.enter(queue)) return this.noPeer('upstream queue is full')
     this.#state = QUEUED
     return DONE
   }
 
-  /** Leaves the queue when a server can be had. */
-  onTurn(): boolean {
-    const waitedMs = clock.monotonic - this.queuedMs
-    if (!this.#usePeer()) {
-      this.#search.selection.waits()
-      return false
-    }
-    this.#search.attempt.queueMs = waitedMs
-    return true
-  }
-
-  onQueueTimeout(): void {
-    const waitedMs = clock.monotonic - this.queuedMs
-    const verdict = this.#noPeer('upstream queue timed out')
-    this.#search.attempt.queueMs = waitedMs
-    this.r.finish(verdict)
-  }
-
-  #noPeer(why: string): Verdict {
-    if (!this.#search.denied) {
-      this.asked = this.scheme + this.#search.group.name + this.uri
-      this.#search.failWithout(this.r, `${why} while connecting to upstream`)
+  /** No server can be had: the status of that, or DONE when the cache answers. */
+  noPeer(why: string): Verdict {
+    if (!this.search.denied) {
+      this.asked = this.scheme + this.search.group.name + this.uri
+      this.search.failWithout(this.r, `${why} while connecting to upstream`)
     }
     this.#state = FINISHED
     this.r.producer = undefined
-    return failureStatus(NO_PEER)
+    const status = failureStatus(NO_PEER)
+    return this.caching === undefined ? status : this.caching.settleFor(NO_PEER, status)
   }
 
   #connect(link: Link): void {
@@ -296,12 +265,12 @@ export class Exchange
   onConnect(): void {
     if (this.#state !== CONNECT) return
     const link = this.#link!
-    const { attempt } = this.#search
+    const { attempt } = this.search
     link.user = undefined
     this.#cached = this.#joined
     attempt.connectMs = clock.monotonic - attempt.startMs
     link.wire.resume()
-    if (this.#protocol.tunnel) {
+    if (this.protocol.tunnel) {
       this.#state = HEAD
       this.#onHead()
     } else this.#send(link)
@@ -313,7 +282,7 @@ export class Exchange
     this.#requestSent = true
     this.#timer.purpose = 0
     link.requests++
-    this.#search.attempt.bytesSent = wire.bytesWritten
+    this.search.attempt.bytesSent = wire.bytesWritten
     this.codec.attach?.(wire)
     this.sender.send(wire, this.#head)
   }
@@ -340,14 +309,14 @@ export class Exchange
 
   onBytes(buffer: Buffer, size: number): void {
     if (this.#state === BODY) {
-      const { attempt } = this.#search
+      const { attempt } = this.search
       attempt.bytesReceived += size
       if (!this.conf.protocol.framed) attempt.responseLength += size
       this.#body(buffer, 0, size)
       return
     }
     if (this.#state !== HEAD) return
-    this.#search.attempt.bytesReceived += size
+    this.search.attempt.bytesReceived += size
     const { codec } = this
     const head = this.#headReader
     switch (head.read(this.r, this.conf, codec, buffer, size)) {
@@ -366,10 +335,10 @@ export class Exchange
   /** The head is complete: retry, intercept or pass it on. True when body bytes may follow. */
   #onHead(): boolean {
     const { r, conf, codec } = this
-    const { attempt, selection } = this.#search
+    const { attempt, selection } = this.search
     attempt.status = codec.status
     attempt.bytesReceived += codec.headBytes ?? 0
-    this.#search.onHead()
+    this.search.onHead()
     this.#logHead(LOG_ERROR, codec.problem)
     const kind = statusFailure(codec.status)
     if (kind !== 0 && selection.triesLeft > 1 && this.#mayRetry(kind)) {
@@ -377,8 +346,9 @@ export class Exchange
       this.#again()
       return false
     }
-    if (this.#answeredElsewhere()) return false
-    this.#search.onPassed(r)
+    if ((this.caching !== undefined && this.#answeredByCache(kind)) || this.#answeredElsewhere()) return false
+    this.search.onPassed(r)
+    if (r.ended) return this.#keepOnly(this.caching!)
     if (!conf.protocol.framed && r.method !== 'HEAD') attempt.responseLength += this.#headReader.size
     const generation = this.#generation
     applyResponseHead(r, conf, this)
@@ -386,9 +356,44 @@ export class Exchange
     r.sendHead()
     if (generation !== this.#generation || r.aborted) return false
     this.pump.open(conf.rate(r), codec.contentLength)
+    if (this.caching !== undefined) this.#keep(this.caching)
     this.#state = BODY
     this.#arm(READ_TIMEOUT, conf.transport.read_timeout)
-    if (!codec.bodyDone && !r.headerOnly) return true
+    if (!codec.bodyDone && (!r.headerOnly || this.pump.keepsOnly())) return true
+    this.#finishPeer(this.#endsWithHead)
+    this.pump.end()
+    return false
+  }
+
+  /** The stored response answers in place of what came: a failure, or the word that nothing has changed. */
+  #answeredByCache(kind: number): boolean {
+    const caching = this.caching!
+    caching.judge()
+    if (!caching.standsIn(kind, this.codec.status)) return false
+    this.#finishPeer(this.#endsWithHead)
+    this.r.producer = undefined
+    caching.answer()
+    return true
+  }
+
+  #keep(caching: Caching): void {
+    caching.keep(storedHead(this.protocol, this.codec, this.#headReader), this.codec.contentLength)
+    if (caching.storing) this.pump.keepIn(caching)
+  }
+
+  /** The client has left: the rest is received for the cache alone. */
+  #keepOnly(caching: Caching): boolean {
+    this.pump.open(0, this.codec.contentLength)
+    this.#keep(caching)
+    if (!caching.storing) {
+      this.#endPeer(false)
+      this.#state = FINISHED
+      caching.settle()
+      return false
+    }
+    this.#state = BODY
+    this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
+    if (!this.codec.bodyDone) return true
     this.#finishPeer(this.#endsWithHead)
     this.pump.end()
     return false
@@ -409,8 +414,9 @@ export class Exchange
     if (intercepted === 0 && redirected === undefined) return false
     this.#finishPeer(this.#endsWithHead)
     r.producer = undefined
+    this.caching?.intercepted(intercepted)
     if (redirected === undefined) r.finish(intercepted)
-    else redirected()
+    else if (!r.ended) redirected()
     return true
   }
 
@@ -443,7 +449,7 @@ export class Exchange
 
   onBody(bytes: Uint8Array, start: number, end: number): void {
     const { codec } = this
-    if (this.conf.protocol.framed) this.#search.attempt.responseLength += end - start
+    if (this.conf.protocol.framed) this.search.attempt.responseLength += end - start
     const last = codec.contentLength >= 0 && codec.bodyDone && this.pump.held.length === 0
     if (last) {
       // The peer is free before the client is told, since that may end the request.
@@ -502,7 +508,7 @@ export class Exchange
       this.#finishWith(500)
     } else if (this.#state === HEAD) {
       // A kept connection may be closed by the peer at any time: that is no error worth a line above info.
-      const stale = this.#cached && this.#search.attempt.bytesReceived === 0
+      const stale = this.#cached && this.search.attempt.bytesReceived === 0
       this.#logHead(stale ? INFO : level, endText(failure), this.codec.silence)
       this.#fail(ERROR)
     } else if (this.#state === BODY) this.#bodyEnded(failure, level)
@@ -523,6 +529,7 @@ export class Exchange
     const { r } = this
     this.#finishPeer(false)
     r.producer = undefined
+    this.caching?.settle()
     r.breakOff()
   }
 
@@ -537,7 +544,7 @@ export class Exchange
 
   /** An attempt failed: the next peer, or the end. */
   #fail(kind: number): void {
-    const { attempt, selection } = this.#search
+    const { attempt, selection } = this.search
     const refused = this.#refusedBeforeWork
     if (refused) this.#refusals++
     // A kept connection that died before it answered says nothing about the peer: another attempt is free.
@@ -546,7 +553,7 @@ export class Exchange
     this.#endPeer(blamesPeer(kind) && !stale)
     if (stale) selection.forgive()
     if (selection.triesLeft > 0 && (refused ? this.sender.repeatable : this.#mayRetry(kind))) this.#again()
-    else this.#finishWith(failureStatus(kind))
+    else this.#finishWith(this.caching?.settleFor(kind, failureStatus(kind)) ?? failureStatus(kind))
   }
 
   #again(): void {
@@ -556,7 +563,7 @@ export class Exchange
   }
 
   #mayRetry(kind: number): boolean {
-    return this.#search.mayRetry(this.r, this.conf, kind, this.#requestSent)
+    return this.search.mayRetry(this.r, this.conf, kind, this.#requestSent)
   }
 
   #finishWith(status: number): void {
@@ -568,8 +575,8 @@ export class Exchange
   }
 
   #endAttempt(outcome: Outcome): void {
-    this.#search.endAttempt(this.#link?.wire)
-    this.#search.endSelection(this.r, outcome)
+    this.search.endAttempt(this.#link?.wire)
+    this.search.endSelection(this.r, outcome)
   }
 
   /** The attempt is over without a response to pass on. */
@@ -581,14 +588,14 @@ export class Exchange
   /** The peer has done its part: its connection is kept when it may be. */
   #finishPeer(reusable: boolean): void {
     const link = this.#link
-    const { pool } = this.#search.group
+    const { pool } = this.search.group
     this.#state = FINISHED
     this.#timer.purpose = 0
     this.#endAttempt(GOOD)
     if (reusable && pool !== undefined && this.sender.sent && this.codec.keepAlive && !this.r.carrier.closing) {
       this.#link = undefined
       this.sender.detach()
-      if (link !== undefined) this.#protocol.links.give(link, pool, this.conf.tag)
+      if (link !== undefined) this.protocol.links.give(link, pool, this.conf.tag)
     } else {
       if (this.r.carrier.closing) link?.retire?.()
       this.#closePeer()
@@ -606,41 +613,21 @@ export class Exchange
   // ---- tunnels -------------------------------------------------------------------------------
 
   #startTunnel(): boolean {
-    const { r, conf } = this
+    const { r } = this
     if (r.carrier.startTunnel === undefined) {
       r.logError(LOG_ERROR, 'connection upgrade in subrequest')
       r.sendHead()
       this.#breakOff()
       return false
     }
-    r.keepAlive = false
-    r.sendHead()
     this.#state = TUNNEL
     this.#timer.purpose = 0
-    const { read_timeout, send_timeout, half_close } = conf.transport
-    const tunnel = new WireTunnel(r.carrier.tunnelWire ?? r.client.wire, this.#link!.wire, this, {
-      readTimeoutMs: read_timeout,
-      sendTimeoutMs: send_timeout,
-      clientSendTimeoutMs: r.location.core.send_timeout,
-      halfClose: half_close,
-    })
-    r.carrier.startTunnel(tunnel)
+    this.#upgraded.start(r, this.conf, this.#link!.wire, this.search.attempt)
     return true
   }
 
-  onTunnelBytes(count: number): void {
-    const { attempt } = this.#search
-    attempt.bytesReceived += count
-    attempt.responseLength += count
-    this.r.bytesSent += count
-  }
-
-  onTunnelTimeout(who: 'client' | 'upstream'): void {
-    const level = who === 'client' ? INFO : LOG_ERROR
-    this.r.logError(level, `${who} timed out (110: Connection timed out) while proxying upgraded connection`)
-  }
-
-  onTunnelEnd(): void {
+  /** Both sides of the tunnel are over. */
+  tunnelEnded(): void {
     const { r } = this
     this.#endAttempt(GOOD)
     this.#link = undefined
@@ -654,10 +641,24 @@ export class Exchange
 
   onAbort(): void {
     if (this.#state === FINISHED || this.#state === IDLE) return
-    if (this.#state === QUEUED) this.#search.group.queue!.leave(this)
+    if (this.#state !== QUEUED && this.#outlastsClient()) return
+    if (this.#state === QUEUED) this.#seat.leave()
     else this.#endPeer(false)
     this.#timer.purpose = 0
     this.#state = FINISHED
+    this.caching?.settle()
+  }
+
+  /** The client has left, but the cache wants the response. */
+  #outlastsClient(): boolean {
+    if (!this.r.aborted || this.caching?.outlast() !== true) return false
+    this.pump.deafen()
+    return true
+  }
+
+  /** An exchange for a copy of the request. */
+  another(r: Request): Exchange {
+    return takeExchange(r, this.conf)
   }
 
   #arm(purpose: number, ms: number): void {

@@ -12,8 +12,9 @@ export class HeadReader {
   #partial: Buffer = NO_BYTES
   /** The size of interim heads in this attempt. */
   #interimBytes = 0
-  /** What follows the head, after HEAD_DONE: `buffer[at, end)`. */
+  /** The head and what follows it, after HEAD_DONE: `buffer[start, at)` and `buffer[at, end)`. */
   buffer: Buffer = NO_BYTES
+  start = 0
   at = 0
   end = 0
 
@@ -30,7 +31,7 @@ export class HeadReader {
   /** Makes ready for another attempt. */
   begin(): void {
     this.#partial = this.buffer = NO_BYTES
-    this.at = this.end = 0
+    this.start = this.at = this.end = 0
     this.#interimBytes = 0
   }
 
@@ -57,6 +58,7 @@ export class HeadReader {
           assert(code === HEAD_DONE, 'the codec answers with one of its codes')
           this.#partial = NO_BYTES
           this.buffer = buffer
+          this.start = at
           this.at = at + codec.headLength
           this.end = end
           return code

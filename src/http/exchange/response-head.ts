@@ -136,8 +136,11 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
     }
   }
   out.lines = runEnd > runStart ? lines + text.slice(runStart, runEnd) : lines
+  const { caching } = exchange
   if (conf.transport.force_ranges) out.allowRanges = out.singleRange = true
-  out.conditionsOff = true
+  if (caching?.serving === true) out.singleRange = false
+  // A response that is kept was asked for whole, and without the client's conditions.
+  out.conditionsOff = caching === undefined || !(caching.cacheable || caching.serving)
   if (!conf.passTrailers || codec.bodyDone || (codec.contentLength >= 0 && !conf.protocol.framed)) return
   out.trailers = () => (out.trailerLines = exchange.trailers.sent)
   out.trailersOptional = codec.contentLength >= 0
@@ -182,7 +185,7 @@ function applyKnown(
       return true
     case ACCEPT_RANGES:
       // Forced ranges speak for themselves.
-      return hidden || conf.transport.force_ranges
+      return hidden || conf.transport.force_ranges || cutsRanges(r, exchange)
     case CONTENT_TYPE:
       if (!hidden) out.contentType = table.value(index)
       return true
@@ -220,6 +223,13 @@ function applyKnown(
       applyAccel(r, conf, exchange, kind, table.value(index))
       return false
   }
+}
+
+/** Ranges of what is or may be in the cache are cut here, since the back end does not hear of them. */
+function cutsRanges({ out }: Request, { caching }: Exchange): boolean {
+  if (caching === undefined || !(caching.cacheable || caching.serving)) return false
+  out.allowRanges = out.singleRange = true
+  return true
 }
 
 /**

@@ -19,6 +19,16 @@ export interface PumpOwner {
   onAbort(): void
 }
 
+/** Keeps a body while it passes. */
+export interface BodyKeeper {
+  /** Takes bytes; false: nothing is kept any more. */
+  append(bytes: Uint8Array, start: number, end: number): boolean
+  /** The body is whole. Where no client is left, the request may be over when this returns. */
+  complete(): void
+  /** The client is served, and the request goes on for the body's sake. */
+  outlast(): boolean
+}
+
 export class ResponsePump implements Producer {
   readonly #owner: PumpOwner
   #r!: Request
@@ -26,6 +36,10 @@ export class ResponsePump implements Producer {
   #spool: Spool | undefined
   /** `proxy_store`: the copy of the response. */
   #store: StoredFile | undefined
+  /** The cache that keeps the response. */
+  #keeper: BodyKeeper | undefined
+  /** Nobody reads what is received but the cache. */
+  #deaf = false
   /** The client takes nothing for now. */
   stalled = false
   /** The peer has sent all. */
@@ -48,7 +62,7 @@ export class ResponsePump implements Producer {
     this.#r = r
     this.#conf = conf
     this.close()
-    this.stalled = false
+    this.stalled = this.#deaf = false
     this.#complete = false
     this.buffering = conf.transport.buffering
     this.ignoresClientAbort = conf.transport.ignore_client_abort || conf.store !== undefined
@@ -65,7 +79,32 @@ export class ResponsePump implements Producer {
     if (store !== undefined) this.#store = StoredFile.begin(this.#r, store, tempPath, length)
   }
 
+  /** The body goes into the cache, too. */
+  keepIn(keeper: BodyKeeper): void {
+    this.#keeper = keeper
+  }
+
+  /** Who asked wants no body: what comes is for the cache alone. False: there is none. */
+  keepsOnly(): boolean {
+    if (this.#keeper?.outlast() !== true) return false
+    this.#deaf = true
+    this.#r.producer = undefined
+    this.#r.body.write(NO_BYTES, LAST)
+    return true
+  }
+
+  /** The client has left; what comes is for the cache alone. */
+  deafen(): void {
+    this.#deaf = true
+    this.#spool?.close()
+    this.#spool = undefined
+    if (!this.stalled) return
+    this.stalled = false
+    if (this.held.length === 0) this.#owner.resumePeer()
+  }
+
   close(): void {
+    this.#keeper = undefined
     this.#store?.discard()
     this.#store = undefined
     this.#spool?.close()
@@ -75,7 +114,9 @@ export class ResponsePump implements Producer {
   /** Passes bytes on; with `last` nothing follows, and the request may have ended when this returns. */
   push(bytes: Uint8Array, start: number, end: number, last: boolean): void {
     this.#store?.append(bytes, start, end)
-    if (last) this.#endStore()
+    if (this.#keeper?.append(bytes, start, end) === false) this.#keeper = undefined
+    if (this.#deaf) return this.#endDeaf(last)
+    if (last) this.#endCopies()
     if (this.stalled) {
       this.#hold(bytes as Buffer, start, end)
       if (last) this.#complete = true
@@ -95,16 +136,25 @@ export class ResponsePump implements Producer {
   /** Nothing follows; the response ends when the client has taken what is held. */
   end(): void {
     this.#complete = true
-    this.#endStore()
+    if (this.#deaf) return this.#endDeaf(true)
+    this.#endCopies()
     if (this.stalled || (this.#spool !== undefined && !this.#spool.empty)) return
     this.#r.producer = undefined
     this.#r.body.write(NO_BYTES, LAST)
   }
 
-  #endStore(): void {
+  #endCopies(): void {
     const store = this.#store
-    this.#store = undefined
+    const keeper = this.#keeper
+    this.#store = this.#keeper = undefined
     store?.complete()
+    keeper?.complete()
+  }
+
+  /** Nobody listens: goes on as long as something is kept. The request may be over when this returns. */
+  #endDeaf(last: boolean): void {
+    if (last) this.#endCopies()
+    else if (this.#keeper === undefined) this.#owner.onAbort()
   }
 
   #hold(bytes: Buffer, start: number, end: number): void {

@@ -43,6 +43,7 @@ class StandInConversation implements Conversation {
   readonly targetHost: string
   readonly targetPort = ''
   readonly tls = undefined
+  readonly caching = undefined
 
   constructor({ host, status, headers }: KnownOutcome) {
     this.targetHost = host

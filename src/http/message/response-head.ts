@@ -3,6 +3,7 @@
  * of their own, the rest as names and values in order, and what a back end sent as verbatim lines.
  */
 import type { FileEntry } from '../files/file-entry.ts'
+import type { ByteRange } from './byte-ranges.ts'
 import type { HeaderTable } from './header-table.ts'
 
 /** A piece of a body: `text` first, then the bytes from `start` to before `end` of the whole. */
@@ -10,6 +11,11 @@ export interface BodyPart {
   readonly text: string
   readonly start: number
   readonly end: number
+}
+
+/** Who makes a body of several answers, and is told which part of it is wanted. */
+export interface BodyAssembler {
+  part: ByteRange | undefined
 }
 
 /** Nothing known, as `contentLength` and `lastModified`. */
@@ -47,6 +53,8 @@ export class ResponseHead {
   singleRange = false
   /** Whoever makes the body obeys `parts` and `replacement`, so that filters need not cut it themselves. */
   seekable = false
+  /** Who makes the body of several answers cuts it too. */
+  assembler: BodyAssembler | undefined
   /** The file that is served, for filters that keep other forms of it. */
   file: FileEntry | undefined
   /** What to send of a seekable body, in this order. */
@@ -89,6 +97,7 @@ export class ResponseHead {
     this.allowRanges = false
     this.singleRange = false
     this.seekable = false
+    this.assembler = undefined
     this.file = undefined
     this.parts = undefined
     this.replacement = undefined
@@ -127,6 +136,7 @@ export class ResponseHead {
     this.contentEncoding = ''
     this.allowRanges = false
     this.seekable = false
+    this.assembler = undefined
     this.file = undefined
     this.parts = undefined
     this.replacement = undefined

@@ -6,6 +6,18 @@ import type { TlsTarget } from '../../net/tls-client-wire.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import type { Attempts } from './attempts.ts'
 
+/** What the cache had to say. */
+export interface CacheFacts {
+  /** `$upstream_cache_status`. */
+  readonly statusText: string | undefined
+  readonly key: string
+  /** What an expired response is revalidated by: seconds since the epoch (-1: by no date), and an entity tag. */
+  readonly lastModified: number
+  readonly etag: string
+  /** Seconds since the response was stored; -1: it was not. */
+  readonly age: number
+}
+
 /** From the first attempt until the request is logged. */
 export interface Conversation {
   readonly attempts: Attempts
@@ -20,6 +32,8 @@ export interface Conversation {
   readonly targetPort: string
   /** How the back end is spoken to in TLS; undefined: in the clear. */
   readonly tls: TlsTarget | undefined
+  /** Undefined where there is no cache. */
+  readonly caching: CacheFacts | undefined
   /** The request is logged: everything goes back. Called once. */
   release(): void
 }

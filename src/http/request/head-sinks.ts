@@ -1,11 +1,13 @@
 /** What stands in the place of the carrier's sink while the head of a response is not sent yet, or will never be. */
-import { BodySink, LAST } from '../message/body.ts'
+import { BodySink, FLUSH, LAST, STABLE } from '../message/body.ts'
 import type { Request } from './request.ts'
 
-/** Sends the head before the first bytes. */
+/** Sends the head before the first bytes, or before as many of them as `headHeld` says. */
 export class HeadFirst extends BodySink {
   readonly #r: Request
   #next: BodySink | undefined
+  #held: Buffer[] = []
+  #heldSize = 0
 
   constructor(r: Request) {
     super()
@@ -13,8 +15,19 @@ export class HeadFirst extends BodySink {
   }
 
   write(bytes: Uint8Array, flags: number): boolean {
-    this.#next ??= this.#send()
+    if (this.#next === undefined) {
+      if (this.#holds(bytes, flags)) return true
+      this.#next = this.#send()
+      for (const held of this.#held.splice(0)) this.#next.write(held, STABLE)
+    }
     return this.#next.write(bytes, flags)
+  }
+
+  #holds(bytes: Uint8Array, flags: number): boolean {
+    this.#heldSize += bytes.length
+    if ((flags & (LAST | FLUSH)) !== 0 || this.#heldSize >= this.#r.headHeld) return false
+    this.#held.push(Buffer.from(bytes))
+    return true
   }
 
   #send(): BodySink {

@@ -145,6 +145,8 @@ export class Request implements LogContext {
   filtersOff = false
   /** A filter asks to send the head with the first bytes of the body: until then the answer may still be nothing. */
   headLater = false
+  /** With `headLater`: how many bytes must be there before. */
+  headHeld = 0
   /** The rate limits the head too: the carrier keeps it back for `passHead`. */
   headPaced = false
   /** Subrequests under way, of a main request. */
@@ -216,6 +218,7 @@ export class Request implements LogContext {
     this.refusal = 0
     this.filtersOff = false
     this.headLater = false
+    this.headHeld = 0
     this.headPaced = false
     this.subrequests = 0
     this.background = 0
@@ -502,6 +505,17 @@ export class Request implements LogContext {
   /** A background subrequest is over. */
   backgroundEnded(): void {
     if (--this.background === 0 && this.ended) this.carrier.requestEnded(this)
+  }
+
+  /** Something goes on for the request that neither its client nor the next request waits for; `copyEnded` ends it. */
+  copyBegun(): void {
+    this.background++
+    this.copies++
+  }
+
+  copyEnded(): void {
+    this.copies--
+    this.backgroundEnded()
   }
 
   /** The body cannot be completed: the client is cut off so that it does not take what it has for everything. */

@@ -16,6 +16,7 @@ import type { Carrier } from '../request/carrier.ts'
 import type { Client } from '../request/client.ts'
 import { redirectToNamed } from '../request/error-pages.ts'
 import { logRequest } from '../request/log-request.ts'
+import type { Step } from '../request/plan.ts'
 import { type Held, Request } from '../request/request.ts'
 import { NEXT } from '../request/verdict.ts'
 
@@ -42,6 +43,10 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
   readonly #owner: SubrequestOwner | undefined
   /** The named location (with its `@`) that answers, in place of the one that the URI leads to. */
   named = ''
+  /** The request that this one is once more. */
+  original: Request | undefined
+  /** Where a clone begins; undefined: at the server's rules. */
+  #steps: readonly Step[] | undefined
   #background = false
   #copy = false
   #mainOver = false
@@ -72,6 +77,20 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
   /** Only the head of the answer is wanted. */
   set headOnly(value: boolean) {
     this.r.headerOnly = value
+  }
+
+  /** Is `r` once more, from a step of its location on (NGX_HTTP_SUBREQUEST_CLONE). */
+  cloneOf(r: Request, step: Step): void {
+    const copy = this.r
+    this.original = r
+    copy.method = r.method
+    copy.methodBit = r.methodBit
+    copy.unparsedUri = r.unparsedUri
+    copy.uriUnchanged = r.uriUnchanged
+    copy.locationValid = r.locationValid
+    copy.location = r.location
+    copy.captures = r.captures
+    this.#steps = [step]
   }
 
   /** The request body does not go along. */
@@ -127,7 +146,8 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
     if (this.named !== '') {
       const verdict = redirectToNamed(r, this.named)
       if (verdict !== NEXT) return r.finish(verdict)
-    } else r.goto(r.server.startSteps, r.server.rewriteAt)
+    } else if (this.#steps !== undefined) r.goto(this.#steps, 0)
+    else r.goto(r.server.startSteps, r.server.rewriteAt)
     r.run()
   }
 

@@ -74,7 +74,8 @@ function ifRangeHolds(r: Request): boolean {
 
 function sendRanges(r: Request, parts: readonly BodyPart[]): void {
   const { out } = r
-  if (out.seekable) out.parts = parts
+  if (out.assembler !== undefined) out.assembler.part = parts[0]
+  else if (out.seekable) out.parts = parts
   else if (parts.length === 1) r.addBodyFilter((next) => new CutBody(next, parts[0]!))
   else r.addBodyFilter((next) => new CollectedBody(next, parts))
 }

@@ -19,6 +19,7 @@ import {
 import { H2Session } from '../h2/session.ts'
 import type { H2Stream, StreamReader } from '../h2/stream.ts'
 import type { Link, Links } from '../link.ts'
+import { HTTP1 } from './http1.ts'
 
 const METHOD_HEAD = encodeField(':method', 'HEAD')
 const EMPTY_STREAM = 'upstream prematurely closed stream'
@@ -262,4 +263,10 @@ const STREAMS: Links = {
 }
 
 /** HTTP/2 as `grpc_pass` and `proxy_http_version 2` speak it. */
-export const HTTP2: Protocol = { tunnel: false, framed: true, links: STREAMS, newCodec: () => new Http2Codec() }
+export const HTTP2: Protocol = {
+  tunnel: false,
+  framed: true,
+  links: STREAMS,
+  stored: HTTP1,
+  newCodec: () => new Http2Codec(),
+}

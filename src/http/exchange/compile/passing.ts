@@ -115,6 +115,8 @@ export const BARE = {
   ownBody: false,
   tempPath: { path: '', levels: [] },
   store: undefined,
+  cache: undefined,
+  aim: () => 0,
   ignore: 0,
   hidden: new Map(),
   rate: () => 0,

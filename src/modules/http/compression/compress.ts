@@ -16,6 +16,8 @@ import { defineSlot } from '../../../http/request/slots.ts'
 import { codingQuality, type GzipClientRules, noteVary } from '../../../http/response/gzip-client.ts'
 import type { Pieces } from '../../../lib/coded-pieces.ts'
 
+/** `Request.version` of HTTP/1.1. */
+const HTTP_11 = 11
 /** Bytes that are collected before they are compressed, unless they are to be flushed. */
 const PIECE_SIZE = 65536
 
@@ -56,7 +58,8 @@ export function compress(r: Request, list: readonly Compression[]): void {
   if (file?.content !== undefined) {
     const bytes = variantOf(file, file.content, chosen)
     out.replacement = bytes
-    out.contentLength = bytes.length
+    // What stands behind something else in its file is a cached response, which nginx sends in chunks then.
+    if (file.base === 0 || r.version !== HTTP_11) out.contentLength = bytes.length
     ratio.bytesIn = original
     ratio.bytesOut = bytes.length
   } else {

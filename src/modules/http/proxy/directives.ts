@@ -67,27 +67,6 @@ export const proxyDirectives = {
     args: redirectRule,
     doc: 'What replaces the beginning of Location and Refresh of back ends.',
   }),
-  proxy_cache: directive({
-    in: HSL,
-    args: mapped(raw('zone | off', { min: 1, max: 1 }), ([zone], _, at) =>
-      zone!.text === 'off' ? undefined : at.fail('"proxy_cache" with a zone is not supported yet by Viaduct', zone),
-    ),
-    default: 'off',
-    doc: 'The cache of responses; only `off` so far.',
-    withoutEffect: 'Nothing is cached yet, so off is what holds anyway.',
-  }),
-  proxy_cache_bypass: directives({
-    in: HSL,
-    args: raw('string ...', { min: 1 }),
-    doc: 'When a response is not taken from the cache.',
-    withoutEffect: 'Nothing is cached yet.',
-  }),
-  proxy_no_cache: directives({
-    in: HSL,
-    args: raw('string ...', { min: 1 }),
-    doc: 'When a response is not put into the cache.',
-    withoutEffect: 'Nothing is cached yet.',
-  }),
   proxy_headers_hash_max_size: directive({
     in: HSL,
     args: number(),

@@ -8,11 +8,13 @@ import { cachePathDirectives } from '../../../http/cache/cache-path.ts'
 import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { compileSize } from '../../../http/compile/size.ts'
+import { type CacheContext, compileCache } from '../../../http/exchange/cache/conf.ts'
 import { HTTP1 } from '../../../http/exchange/codecs/http1.ts'
 import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
 import { compileConnect, compileDenies, passOn, secured } from '../../../http/exchange/compile/passing.ts'
 import { compileSsl, type SslTargets } from '../../../http/exchange/compile/ssl-targets.ts'
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../../../http/exchange/conf.ts'
+import { cache } from '../../../http/exchange/directives/cache.ts'
 import { ssl, sslConf } from '../../../http/exchange/directives/ssl.ts'
 import { compileStore, store } from '../../../http/exchange/directives/store.ts'
 import { transport, transportConf } from '../../../http/exchange/directives/transport.ts'
@@ -24,13 +26,14 @@ import { notePassed } from './check.ts'
 import { compileCookies, cookieDirectives } from './cookie.ts'
 import { proxyDirectives } from './directives.ts'
 import { compileRedirects } from './redirect.ts'
-import { compileH2Request, compileRequest, forwardedFor } from './request.ts'
+import { cacheKey, compileH2Request, compileRequest, forwardedFor } from './request.ts'
 import { compileTarget, HTTPS, type ProxyTarget } from './target.ts'
 
 const own = {
   ...family('proxy', transport),
   ...family('proxy', ssl),
   ...family('proxy', store),
+  ...family('proxy', cache),
   ...family('proxy', cachePathDirectives),
 }
 const allDirectives = { ...proxyDirectives, ...cookieDirectives, ...own }
@@ -93,7 +96,15 @@ function compileExchange(
   const setBody = conf.proxy_set_body === undefined ? undefined : at.text(conf.proxy_set_body)
   const rewrite = compileRedirects(conf.proxy_redirect, target, at)
   const two = conf.proxy_http_version === '2'
-  const request = (two ? compileH2Request : compileRequest)(conf, target, setBody, at)
+  const tempPath = settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] }
+  const cacheContext: CacheContext = {
+    prefix: 'proxy',
+    bufferSize: settings.buffer_size,
+    tempFolder: tempPath.path,
+    key: (r, exchange) => cacheKey(r, target, exchange),
+  }
+  const kept = compileCache(conf, cacheContext, at)
+  const request = (two ? compileH2Request : compileRequest)(conf, target, setBody, kept !== undefined, at)
   return {
     protocol: two ? HTTP2 : HTTP1,
     intercept404: false,
@@ -105,10 +116,12 @@ function compileExchange(
     passTrailers: conf.proxy_pass_trailers,
     chunkedAllowed: conf.proxy_http_version !== '1.0',
     ownBody: setBody !== undefined,
-    tempPath: settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] },
-    store: compileStore(conf.proxy_store, conf.proxy_store_access, at),
+    tempPath,
+    store: kept === undefined ? compileStore(conf.proxy_store, conf.proxy_store_access, at) : undefined,
+    cache: kept,
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(HIDDEN, settings.hide_header, settings.pass_header),
+    aim: target.aim,
     resolve: target.resolve,
     request: secured(request, tls, HTTPS),
     rate: compileSize(settings.limit_rate, at),

@@ -6,7 +6,13 @@
 import type { ConfOf } from '../../../config/directive.ts'
 import type { AttachContext } from '../../../http/compile/module.ts'
 import { FieldEncoder, requestStart } from '../../../http/exchange/compile/h2-request-fields.ts'
-import { breaksLine, compileFields, type NameSet, wholeTarget } from '../../../http/exchange/compile/request-fields.ts'
+import {
+  breaksLine,
+  compileFields,
+  type NameSet,
+  type RequestFields,
+  wholeTarget,
+} from '../../../http/exchange/compile/request-fields.ts'
 import type { Exchange } from '../../../http/exchange/exchange.ts'
 import { type HeaderTable, hashName } from '../../../http/message/header-table.ts'
 import { escapeUri } from '../../../http/message/uri.ts'
@@ -32,6 +38,17 @@ const DEFAULTS: readonly (readonly [string, string])[] = [
   ['Upgrade', ''],
 ]
 
+/** The same for a request whose response is to be kept: it is asked for whole, and without the client's conditions. */
+const CACHE_DEFAULTS: readonly (readonly [string, string])[] = [
+  ...DEFAULTS,
+  ['If-Modified-Since', '$upstream_cache_last_modified'],
+  ['If-Unmodified-Since', ''],
+  ['If-None-Match', '$upstream_cache_etag'],
+  ['If-Match', ''],
+  ['Range', ''],
+  ['If-Range', ''],
+]
+
 const XFF = hashName('x-forwarded-for')
 
 /** `$proxy_add_x_forwarded_for`. */
@@ -40,15 +57,18 @@ export function forwardedFor(r: Request): string {
   return before === undefined ? r.client.address : `${before}, ${r.client.address}`
 }
 
-/** Compiles the function that makes the request. */
+/** Compiles the function that makes the request; with `caching` its response may be kept. */
 export function compileRequest(
   conf: Conf,
   target: ProxyTarget,
   setBody: Text | undefined,
+  caching: boolean,
   at: AttachContext,
 ): (r: Request, exchange: Exchange) => string {
-  const { host: hostText, fields: set, replaced } = compileFields(conf.proxy_set_header, DEFAULTS, at)
-  const fields = set.map(({ name, value }) => ({ start: `${name}: `, value }))
+  const plain = compileFields(conf.proxy_set_header, DEFAULTS, at)
+  const plainLines = new FieldLines(plain)
+  const hostText = plain.host
+  const keptLines = caching ? new FieldLines(compileFields(conf.proxy_set_header, CACHE_DEFAULTS, at)) : plainLines
   const method = conf.proxy_method === undefined ? undefined : at.text(conf.proxy_method)
   const version = conf.proxy_http_version === '1.0' ? ' HTTP/1.0\r\n' : ' HTTP/1.1\r\n'
   const oneOne = conf.proxy_http_version !== '1.0'
@@ -58,24 +78,43 @@ export function compileRequest(
     if (uri === '') return ''
     const body = setBody?.(r)
     exchange.sender.frame(body === undefined ? -1 : body.length)
-    const methodText = methodOf(r, method)
+    const methodText = methodOf(r, method, exchange)
     if (methodText === '') return ''
     let head = methodText + ' ' + uri + version
     const hostValue = hostText?.(r) ?? ''
     if (hostText === undefined || (hostValue === '' && oneOne)) head += 'Host: ' + exchange.targetHost + '\r\n'
     else if (hostValue !== '') head += 'Host: ' + hostValue + '\r\n'
-    for (let i = 0; i < fields.length; i++) {
-      const field = fields[i]!
-      const value = field.value(r)
-      if (value !== '') head += field.start + value + '\r\n'
-    }
-    if (passFields) head += passedFields(r.headers, replaced)
+    head += (exchange.keeping ? keptLines : plainLines).of(r, passFields)
     return body === undefined ? head + '\r\n' : head + '\r\n' + body
   }
 }
 
+/** The fields of a request as lines. */
+class FieldLines {
+  readonly #fields: readonly { readonly start: string; readonly value: Text }[]
+  readonly #replaced: NameSet
+
+  constructor({ fields, replaced }: RequestFields) {
+    this.#fields = fields.map(({ name, value }) => ({ start: `${name}: `, value }))
+    this.#replaced = replaced
+  }
+
+  /** What is set, and with `pass` the client's own. */
+  of(r: Request, pass: boolean): string {
+    const fields = this.#fields
+    let lines = ''
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i]!
+      const value = field.value(r)
+      if (value !== '') lines += field.start + value + '\r\n'
+    }
+    return pass ? lines + passedFields(r.headers, this.#replaced) : lines
+  }
+}
+
 /** The method; empty when it cannot be sent. */
-function methodOf(r: Request, method: Text | undefined): string {
+function methodOf(r: Request, method: Text | undefined, exchange: Exchange): string {
+  if (exchange.methodAsked !== '') return exchange.methodAsked
   const text = method === undefined ? r.method : method(r)
   if (method === undefined || (text !== '' && !breaksLine(text))) return text
   r.logError(ERROR, 'invalid method to proxy')
@@ -88,6 +127,11 @@ function noteUri(r: Request, target: ProxyTarget, exchange: Exchange): string {
   if (uri === '') r.logError(ERROR, 'zero length URI to proxy')
   exchange.uri = uri
   return uri
+}
+
+/** `proxy_cache_key` when it is not given (ngx_http_proxy_create_key). */
+export function cacheKey(r: Request, target: ProxyTarget, exchange: Exchange): string {
+  return exchange.scheme + exchange.targetKey + requestUri(r, target, exchange)
 }
 
 function requestUri(r: Request, target: ProxyTarget, exchange: Exchange): string {
@@ -107,21 +151,26 @@ export function compileH2Request(
   conf: Conf,
   target: ProxyTarget,
   setBody: Text | undefined,
+  caching: boolean,
   at: AttachContext,
 ): (r: Request, exchange: Exchange) => string {
   const fields = compileFields(conf.proxy_set_header, DEFAULTS, at)
   const encoder = new FieldEncoder(fields)
+  const keptEncoder = caching ? new FieldEncoder(compileFields(conf.proxy_set_header, CACHE_DEFAULTS, at)) : encoder
   const { host } = fields
   const method = conf.proxy_method === undefined ? undefined : at.text(conf.proxy_method)
   const passFields = conf.proxy_pass_request_headers
   return (r, exchange) => {
     const uri = noteUri(r, target, exchange)
-    const methodText = methodOf(r, method)
+    const methodText = methodOf(r, method, exchange)
     if (uri === '' || methodText === '') return ''
     exchange.sender.replaceBody(setBody?.(r))
     const authority = host?.(r) || exchange.targetHost
     const scheme = exchange.scheme === HTTPS ? 'https' : 'http'
-    return requestStart(methodText, scheme, uri, authority) + encoder.encode(r, passFields)
+    return (
+      requestStart(methodText, scheme, uri, authority) +
+      (exchange.keeping ? keptEncoder : encoder).encode(r, passFields)
+    )
   }
 }
 

@@ -30,12 +30,16 @@ export interface ProxyTarget {
   /** The whole URL, when it has no variables: what `proxy_redirect default` looks for. */
   readonly url: string | undefined
   readonly location: LocationConf
-  /** Finds the group, and notes host and URI at the exchange. A status when there is none. */
+  /** Notes host and URI at the exchange: where requests go, without the group. 0, or a status when that is nowhere. */
+  readonly aim: (r: Request) => number
+  /** Finds the group too. A status when there is none. */
   readonly resolve: (r: Request) => PeerGroup | number
 }
 
 interface Url {
   readonly scheme: string
+  /** What a cache's key has of the server: the host with its port unless that is the usual one, or the socket. */
+  readonly key: string
   /** As written, for `$proxy_host`. */
   readonly authority: string
   readonly uri: string
@@ -78,6 +82,10 @@ export function compileTarget(
     uri,
     url: url.constant,
     location,
+    aim: (r) => {
+      note(exchangeOf(r)!, parsed, port)
+      return 0
+    },
     resolve: (r) => {
       note(exchangeOf(r)!, parsed, port)
       return group
@@ -91,8 +99,9 @@ function mayHaveUri(location: LocationConf, at: AttachContext): boolean {
   return location.regex === undefined && !location.name.startsWith('@')
 }
 
-function note(exchange: Exchange, { scheme, authority, uri }: Url, port: string): void {
+function note(exchange: Exchange, { scheme, key, authority, uri }: Url, port: string): void {
   exchange.scheme = scheme
+  exchange.targetKey = key
   exchange.targetHost = authority
   exchange.targetPort = port
   exchange.targetUri = uri
@@ -117,17 +126,23 @@ function dynamicTarget(
     uri: '',
     url: undefined,
     location,
+    aim: (r) => (noteValue(r, text(r)) === undefined ? 500 : 0),
     resolve: (r) => {
-      const value = text(r)
-      const parsed = parseUrl(value)
-      if (typeof parsed === 'string') {
-        r.logError(ERROR, `${parsed} in "${value}"`)
-        return 500
-      }
-      note(exchangeOf(r)!, parsed, portOf(parsed.address))
-      return dynamicGroup(r, parsed.address, parsed.authority, registry, resolver)
+      const url = noteValue(r, text(r))
+      return url === undefined ? 500 : dynamicGroup(r, url.address, url.authority, registry, resolver)
     },
   }
+}
+
+/** Notes a URL that variables made; undefined when it is none, which is logged. */
+function noteValue(r: Request, value: string): Url | undefined {
+  const url = parseUrl(value)
+  if (typeof url === 'string') {
+    r.logError(ERROR, `${url} in "${value}"`)
+    return undefined
+  }
+  note(exchangeOf(r)!, url, portOf(url.address))
+  return url
 }
 
 /** Splits a URL; a text says what is wrong with it. */
@@ -137,9 +152,12 @@ function parseUrl(url: string): Url | string {
   const scheme = `${match[1]!.toLowerCase()}://`
   const rest = match[2]!
   const { authority, uri } = rest.startsWith('unix:') ? splitUnix(rest) : splitAuthority(rest)
-  const address = parseAddress(authority, scheme === HTTPS ? HTTPS_PORT : HTTP_PORT)
+  const usual = scheme === HTTPS ? HTTPS_PORT : HTTP_PORT
+  const address = parseAddress(authority, usual)
   if ('error' in address) return `${address.error} in upstream "${rest}"`
-  return { scheme, authority: address.kind === 'unix' ? 'localhost' : authority, uri, address }
+  if (address.kind === 'unix') return { scheme, key: `unix:${address.path}:`, authority: 'localhost', uri, address }
+  const key = address.hasPort && address.port === usual ? authority.slice(0, authority.lastIndexOf(':')) : authority
+  return { scheme, key, authority, uri, address }
 }
 
 function splitAuthority(rest: string): { authority: string; uri: string } {

@@ -9,6 +9,7 @@ import { httpModule } from '../../../http/compile/module.ts'
 import { trailerOf } from '../../../http/exchange/trailers.ts'
 import { type Attempt, timeText } from '../../../http/request/attempts.ts'
 import type { Request } from '../../../http/request/request.ts'
+import { formatHttpDate } from '../../../lib/http-date.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../../shared/zone.ts'
 import { PeerGroup } from '../../../upstream/group.ts'
 import { type GroupState, privateState, sharedState } from '../../../upstream/group-state.ts'
@@ -264,7 +265,17 @@ function variables(): Variables<Request> {
     upstream_response_length: joined((a) => String(a.responseLength)),
     upstream_bytes_received: joined((a) => String(a.bytesReceived)),
     upstream_bytes_sent: joined((a) => String(a.bytesSent)),
-    upstream_cache_status: () => undefined,
+    upstream_cache_status: (r) => r.conversation?.caching?.statusText,
+    upstream_cache_key: (r) => r.conversation?.caching?.key || undefined,
+    upstream_cache_last_modified: (r) => {
+      const seconds = r.conversation?.caching?.lastModified ?? -1
+      return seconds < 0 ? undefined : formatHttpDate(seconds)
+    },
+    upstream_cache_etag: (r) => r.conversation?.caching?.etag || undefined,
+    upstream_cache_age: (r) => {
+      const seconds = r.conversation?.caching?.age ?? -1
+      return seconds < 0 ? undefined : String(seconds)
+    },
   }
 }
 

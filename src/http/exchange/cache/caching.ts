@@ -1,0 +1,472 @@
+/**
+ * One exchange's dealings with the cache (ngx_http_upstream_cache and what follows from it): the look-up before a back end
+ * is asked, what is served instead of asking, and whether the answer is kept.
+ *
+ *   lookUp --> served                     HIT STALE UPDATING            (STALE, with a copy of the request that renews)
+ *          --> waits for another request  then looks again
+ *          --> NEXT: ask the back end --> onHead --> kept while it passes, or not
+ *                                     --> 304: the stored one is served       REVALIDATED
+ *                                     --> it fails: the stored one is served  STALE
+ */
+import { clock } from '../../../lib/clock.ts'
+import { parseHttpDate } from '../../../lib/http-date.ts'
+import { ERROR } from '../../../log/error-log.ts'
+import { isTrue } from '../../../value/truth.ts'
+import type { Cache } from '../../cache/cache.ts'
+import type { StoreMeta } from '../../cache/cache-file.ts'
+import {
+  CACHE_BUSY,
+  CACHE_ERROR,
+  CACHE_HIT,
+  CACHE_SCARCE,
+  CACHE_STALE,
+  CACHE_UPDATING,
+  type CacheUse,
+  type CacheWaiter,
+  WAKE_GROWING,
+  WAKE_TIMEOUT,
+} from '../../cache/cache-use.ts'
+import type { CachedObject } from '../../cache/cached-object.ts'
+import {
+  STATUS_BYPASS,
+  STATUS_EXPIRED,
+  STATUS_HIT,
+  STATUS_MISS,
+  STATUS_REVALIDATED,
+  STATUS_STALE,
+  STATUS_UPDATING,
+} from '../../cache/counters.ts'
+import { Freshness } from '../../cache/freshness.ts'
+import { normalizesVary, normalizeVary, type VaryValues } from '../../cache/vary.ts'
+import { hashName } from '../../message/header-table.ts'
+import { HEAD } from '../../message/method.ts'
+import type { Text } from '../../request/plan.ts'
+import type { Request } from '../../request/request.ts'
+import { DONE, NEXT, type Verdict, WAIT } from '../../request/verdict.ts'
+import type { Exchange } from '../exchange.ts'
+import { type CacheConf, validSeconds } from './conf.ts'
+import { renewBehind } from './renew.ts'
+import { readStoredHead, serveObject } from './serve.ts'
+import { tagsOf } from './tags.ts'
+
+/** Header of a cache file, `\nKEY: ` and the line end behind the key. */
+const FILE_START = 336 + 6 + 1
+/** Room that a head has at the least. */
+const HEAD_ROOM = 256
+/** How long an answer that may not be kept makes others not wait for one another. */
+const PASS_SECONDS = 5
+/** Buffers are proposed in steps of this size. */
+const ROUNDED = 1024
+const NOT_MODIFIED = 304
+const RANGE = hashName('range')
+const LAST_MODIFIED = hashName('last-modified')
+const ETAG = hashName('etag')
+const NO_TAGS: readonly string[] = []
+const STATUS_NAMES = [undefined, 'MISS', 'BYPASS', 'EXPIRED', 'STALE', 'UPDATING', 'REVALIDATED', 'HIT']
+
+/** The dealings of one request; reused by `begin`. */
+export class Caching implements VaryValues, CacheWaiter {
+  readonly #exchange: Exchange
+  readonly #freshness = new Freshness()
+  #r!: Request
+  #conf!: CacheConf
+  #cache: Cache | undefined
+  #use: CacheUse | undefined
+  /** What was served. */
+  #object: CachedObject | undefined
+  /** `$upstream_cache_status` as nginx numbers it; 0: the cache was not asked. */
+  status = 0
+  key = ''
+  /** The response may be kept, as far as is known. */
+  cacheable = false
+  /** The response is being kept. */
+  storing = false
+  /** The request renews what another one is answered with. */
+  #behind = false
+  /** The back end is asked whether the stored response is still good, and not by the client's own conditions. */
+  #conditional = false
+  /** The request goes on although its client has left. */
+  #holding = false
+  #wakeReason = 0
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  begin(r: Request, conf: CacheConf): void {
+    this.#r = r
+    this.#conf = conf
+    this.#cache = this.#use = this.#object = undefined
+    this.status = 0
+    this.key = ''
+    this.cacheable = this.storing = this.#behind = this.#conditional = this.#holding = false
+  }
+
+  /** The request is over. */
+  release(): void {
+    if (this.status !== 0) this.#cache?.counters.count(this.status, this.#object?.length ?? 0)
+    this.#object = undefined
+    this.#letGo()
+  }
+
+  /** What is known is the stored response, and not one of a back end. */
+  get serving(): boolean {
+    return this.#object !== undefined
+  }
+
+  // ---- before a back end is asked ------------------------------------------------------------
+
+  /** Looks for the response; NEXT when a back end is to be asked. */
+  lookUp(): Verdict {
+    const r = this.#r
+    const conf = this.#conf
+    if (this.#behind) return this.#ask(STATUS_EXPIRED)
+    if ((r.methodBit & conf.methods) === 0) return NEXT
+    const cache = conf.find(r)
+    if (cache === undefined || typeof cache === 'number') return cache ?? NEXT
+    if (r.methodBit === HEAD && conf.convertHead) this.#exchange.methodAsked = 'GET'
+    const key = conf.key(r, this.#exchange)
+    if (FILE_START + key.length + HEAD_ROOM > conf.bufferSize) return this.#keyTooLong(key)
+    this.#cache = cache
+    this.key = key
+    this.cacheable = true
+    if (anyTrue(r, conf.bypass)) {
+      this.status = STATUS_BYPASS
+      this.#use = cache.use(key, this, r)
+      return NEXT
+    }
+    const known = cache.recall(key, this)
+    if (known !== undefined && known.validSec >= clock.seconds) {
+      this.status = STATUS_HIT
+      const verdict = this.#serve(known, false)
+      if (verdict !== NEXT) return verdict
+    }
+    this.#use = cache.use(key, this, r)
+    return this.#open()
+  }
+
+  #keyTooLong(key: string): Verdict {
+    const { prefix, bufferSize } = this.#conf
+    const needed = Math.ceil((FILE_START + key.length + HEAD_ROOM) / ROUNDED) * ROUNDED
+    const why = `${bufferSize} is not enough for cache key, it should be increased to at least ${needed}`
+    this.#r.logError(ERROR, `${prefix}_buffer_size ${why}`)
+    return NEXT
+  }
+
+  #open(): Verdict {
+    const conf = this.#conf
+    const use = this.#use!
+    for (;;) {
+      switch (use.open(conf.open)) {
+        case CACHE_HIT:
+          return this.#serveFound(STATUS_HIT)
+        case CACHE_STALE:
+          if (!conf.background || !this.#staleWhileUpdating(use)) return this.#ask(STATUS_EXPIRED)
+          return this.#serveAndRenew(use)
+        case CACHE_UPDATING:
+          if (this.#staleWhileUpdating(use)) return this.#serveFound(STATUS_UPDATING)
+          if (!conf.open.lock) return this.#ask(STATUS_EXPIRED)
+          break
+        case CACHE_BUSY:
+          break
+        case CACHE_SCARCE:
+          this.cacheable = false
+          return this.#ask(STATUS_MISS)
+        case CACHE_ERROR:
+          this.status = STATUS_HIT
+          return use.error
+        default:
+          return this.#ask(STATUS_MISS)
+      }
+      if (use.wait(this)) return WAIT
+      if (use.timedOut) return this.#askAlone()
+    }
+  }
+
+  /** The response is expired, and may be used while it is renewed. */
+  #staleWhileUpdating(use: CacheUse): boolean {
+    return this.#conf.staleUpdating || use.staleUpdating
+  }
+
+  /** Waiting took too long: the answer is this request's alone. */
+  #askAlone(): Verdict {
+    this.cacheable = false
+    return this.#ask(this.#use!.object === undefined ? STATUS_MISS : STATUS_EXPIRED)
+  }
+
+  #ask(status: number): Verdict {
+    this.status = status
+    if (this.cacheable && this.#rangeTooFar()) this.cacheable = false
+    this.#conditional = this.cacheable && status === STATUS_EXPIRED && this.#conf.revalidate
+    return NEXT
+  }
+
+  /** ngx_http_upstream_cache_check_range. */
+  #rangeTooFar(): boolean {
+    const max = this.#conf.rangeOffsetMax
+    if (max === Number.POSITIVE_INFINITY) return false
+    const range = this.#r.headers.valueOf(RANGE, 'range')
+    if (range === undefined) return false
+    if (max === 0) return true
+    const [, last, offset] = /^bytes= *(?:(-)|(\d*))/i.exec(range) ?? []
+    if (last !== undefined) return true
+    return offset !== undefined && offset !== '' && Number(offset) >= max
+  }
+
+  onCacheWake(reason: number): void {
+    this.#wakeReason = reason
+    this.#r.resumeBy(goOn)
+  }
+
+  /** After a wait: looks again, asks, or follows who fetches. */
+  goOn(): Verdict {
+    const reason = this.#wakeReason
+    let verdict: Verdict
+    if (reason === WAKE_TIMEOUT) verdict = this.#askAlone()
+    else if (reason === WAKE_GROWING && this.#use!.follow() === CACHE_HIT) verdict = this.#serveFound(STATUS_HIT)
+    else verdict = this.#open()
+    return verdict === NEXT ? this.#exchange.fetch() : verdict
+  }
+
+  varyValue(name: string): string {
+    const { headers } = this.#r
+    const value = headers.joined(hashName(name), name, ',') ?? ''
+    return normalizesVary(name) ? normalizeVary(value) : value
+  }
+
+  // ---- serving what is stored ----------------------------------------------------------------
+
+  #serveFound(status: number): Verdict {
+    this.status = status
+    const verdict = this.#serve(this.#use!.object!, false)
+    return verdict === NEXT ? this.#ask(STATUS_MISS) : verdict
+  }
+
+  /** Serves a stale response, and has a copy of the request renew it. */
+  #serveAndRenew(use: CacheUse): Verdict {
+    this.status = STATUS_STALE
+    const object = use.takeObject()
+    if (object === undefined) return 500
+    if (renewBehind(this.#exchange, use, this.key)) this.#use = undefined
+    const verdict = this.#serve(object, true)
+    return verdict === NEXT ? 500 : verdict
+  }
+
+  /** This exchange renews a response for `use`, which another request has begun. */
+  adopt(use: CacheUse, key: string): void {
+    this.#use = use
+    this.#cache = use.cache
+    this.key = key
+    this.cacheable = this.#behind = true
+  }
+
+  #serve(object: CachedObject, owned: boolean): Verdict {
+    this.#object = object
+    const verdict = serveObject(this.#r, this.#exchange, object, owned)
+    if (verdict === NEXT) this.#object = undefined
+    return verdict
+  }
+
+  /**
+   * Decides whether the stored response answers in place of what a back end did: `kind` is how that has failed (failure.ts),
+   * `status` what it said; 0: nothing. Then `answer` is due.
+   */
+  standsIn(kind: number, status: number): boolean {
+    const object = this.#use?.object
+    if (this.status !== STATUS_EXPIRED || object === undefined) return false
+    if (status === NOT_MODIFIED && this.#conditional) {
+      this.#renew(object)
+      this.status = STATUS_REVALIDATED
+      return true
+    }
+    const excused = status === 0 && this.#use!.staleError
+    if ((this.#conf.stale & kind) === 0 && !excused) return false
+    this.status = STATUS_STALE
+    return true
+  }
+
+  /** Serves the stored response after `standsIn`. */
+  answer(): void {
+    const r = this.#r
+    this.cacheable = false
+    if (r.ended) return this.settle()
+    const verdict = this.#serve(this.#use!.object!, false)
+    if (verdict === NEXT) this.settle()
+    r.finish(verdict === NEXT ? 500 : verdict)
+  }
+
+  /** No back end has answered: the stored response does, or (if so the time of that is remembered) `status`. */
+  settleFor(kind: number, status: number): Verdict {
+    if (this.standsIn(kind, 0)) {
+      this.answer()
+      return DONE
+    }
+    const seconds = this.cacheable && (status === 502 || status === 504) ? validSeconds(this.#conf, status) : 0
+    if (seconds > 0) this.#use?.remember(status, clock.seconds + seconds)
+    this.settle()
+    return status
+  }
+
+  /** The back end says that nothing has changed: the times of its answer hold, or else those of the stored one. */
+  #renew(object: CachedObject): void {
+    const { validSec, updatingSec, errorSec } = this.#freshness
+    if (validSec > 0) return this.#refresh(object, validSec, updatingSec, errorSec)
+    if (!readStoredHead(this.#r, this.#exchange, object)) return
+    this.#readFreshness()
+    const until = this.#validUntil(this.#exchange.codec.status)
+    if (until > 0) this.#refresh(object, until, this.#freshness.updatingSec, this.#freshness.errorSec)
+  }
+
+  #refresh(object: CachedObject, validSec: number, updatingSec: number, errorSec: number): void {
+    const { lastModified, etag, vary } = object
+    const times = { validSec, validMsec: 0, updatingSec, errorSec, date: clock.seconds }
+    this.#use!.refresh({ ...times, lastModified, etag, vary, tags: NO_TAGS })
+  }
+
+  // ---- keeping what a back end answers -------------------------------------------------------
+
+  /** The head is there: it may forbid to keep the response. */
+  judge(): void {
+    if (!this.cacheable) return
+    this.#readFreshness()
+    this.cacheable = this.#freshness.cacheable
+  }
+
+  #readFreshness(): void {
+    const { codec, conf } = this.#exchange
+    this.#freshness.begin()
+    this.#freshness.read(codec.headers, conf.ignore, clock.seconds)
+  }
+
+  /** The moment until which an answer of this status is good; 0: it is not kept. */
+  #validUntil(status: number): number {
+    const { validSec } = this.#freshness
+    const seconds = validSec > 0 ? 0 : validSeconds(this.#conf, status)
+    return seconds > 0 ? clock.seconds + seconds : validSec
+  }
+
+  /**
+   * The response is not passed on: something of ours answers, for a status (which is remembered) or for
+   * X-Accel-Redirect (0).
+   */
+  intercepted(status: number): void {
+    const until = this.cacheable && status > 0 ? this.#validUntil(status) : 0
+    if (until > 0) this.#use?.remember(status, until)
+    else this.#pass()
+    this.settle()
+  }
+
+  /** The head was passed on: begins to keep the response when that may be. `head` is how it is to stand in the file. */
+  keep(head: Buffer, length: number): void {
+    const { codec, pump, conf } = this.#exchange
+    const until = this.cacheable && pump.buffering ? this.#validUntil(codec.status) : 0
+    if (until === 0 || anyTrue(this.#r, this.#conf.noCache)) return this.#pass()
+    this.storing = this.#use!.begin(this.#meta(until), head, length, conf.tempPath)
+    if (!this.storing) this.#pass()
+  }
+
+  #meta(validSec: number): StoreMeta {
+    const { headers, status } = this.#exchange.codec
+    const { updatingSec, errorSec, vary } = this.#freshness
+    const described = status === 200 || status === 206
+    const modified = described ? headers.valueOf(LAST_MODIFIED, 'last-modified') : undefined
+    const lastModified = modified === undefined ? -1 : parseHttpDate(modified)
+    const etag = described ? (headers.valueOf(ETAG, 'etag') ?? '') : ''
+    const tags = tagsOf(headers)
+    return { validSec, validMsec: 0, updatingSec, errorSec, lastModified, date: clock.seconds, etag, vary, tags }
+  }
+
+  /** The response is not kept: nobody needs to wait for it. */
+  #pass(): void {
+    this.cacheable = false
+    const use = this.#use
+    if (use?.updating === true) use.uncacheable(PASS_SECONDS)
+  }
+
+  /** Bytes of the body that is kept; false: they are not, from now on. */
+  append(bytes: Uint8Array, start: number, end: number): boolean {
+    this.storing = this.#use!.append(bytes, start, end)
+    return this.storing
+  }
+
+  /** The body is whole. The request may be over when this returns. */
+  complete(): void {
+    this.storing = false
+    this.#use!.complete()
+    this.#unhold()
+  }
+
+  /** Nothing more comes: what was begun is dropped. The request may be over when this returns. */
+  settle(): void {
+    if (this.storing) this.#use!.discard()
+    this.storing = false
+    this.#letGo()
+  }
+
+  #letGo(): void {
+    const use = this.#use
+    this.#use = undefined
+    use?.release()
+    this.#unhold()
+  }
+
+  // ---- the request's own life ----------------------------------------------------------------
+
+  /** The client has left, or has what it wants: true when the request goes on for the sake of the cache. */
+  outlast(): boolean {
+    const r = this.#r
+    // Before the head is there nobody knows whether the response may be kept.
+    if (!this.cacheable || r.main.ended || this.#holding) return false
+    this.#holding = true
+    r.copyBegun()
+    if (r.main !== r) r.main.copyBegun()
+    return true
+  }
+
+  #unhold(): void {
+    if (!this.#holding) return
+    this.#holding = false
+    const r = this.#r
+    const { main } = r
+    // The subrequest is over before its main request.
+    r.copyEnded()
+    if (main !== r) main.copyEnded()
+  }
+
+  // ---- variables -----------------------------------------------------------------------------
+
+  /** `$upstream_cache_status`. */
+  get statusText(): string | undefined {
+    return STATUS_NAMES[this.status]
+  }
+
+  /** What revalidation asks with; -1 when it does not. */
+  get lastModified(): number {
+    return this.#revalidating ? this.#use!.object!.lastModified : -1
+  }
+
+  get etag(): string {
+    return this.#revalidating ? this.#use!.object!.etag : ''
+  }
+
+  get #revalidating(): boolean {
+    return this.#conditional && this.status === STATUS_EXPIRED && this.#use?.object !== undefined
+  }
+
+  /** Seconds since the served response was stored or renewed; -1: none is served. */
+  get age(): number {
+    const object = this.#object
+    return object === undefined ? -1 : Math.max(0, clock.seconds - object.date)
+  }
+}
+
+/** Continues the look-up of a request that has waited. */
+function goOn(r: Request): Verdict {
+  const caching = r.conversation?.caching
+  return caching instanceof Caching ? caching.goOn() : 500
+}
+
+function anyTrue(r: Request, values: readonly Text[]): boolean {
+  for (let i = 0; i < values.length; i++) if (isTrue(values[i]!(r))) return true
+  return false
+}

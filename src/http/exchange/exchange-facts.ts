@@ -1,0 +1,97 @@
+/**
+ * What others read of an exchange: where its request goes, what it is asked with, and what came back. Variables, the
+ * makers of requests and the cache know an exchange by this.
+ */
+import type { TlsTarget } from '../../net/tls-client-wire.ts'
+import type { HeaderTable } from '../message/header-table.ts'
+import type { Attempts } from '../request/attempts.ts'
+import type { Conversation } from '../request/conversation.ts'
+import type { Request } from '../request/request.ts'
+import type { Caching } from './cache/caching.ts'
+import type { Codec, Protocol } from './codec.ts'
+import { HTTP1 } from './codecs/http1.ts'
+import type { ExchangeConf } from './conf.ts'
+import { PeerSearch } from './peer-search.ts'
+import { Trailers } from './trailers.ts'
+
+/** The facts; what an exchange does about them is its own affair. */
+export abstract class ExchangeFacts implements Conversation {
+  protected readonly search = new PeerSearch()
+  r!: Request
+  conf!: ExchangeConf
+  protected protocol: Protocol = HTTP1
+  codec: Codec = HTTP1.newCodec()
+  /** Codecs of other protocols that this object has spoken. */
+  readonly #codecs = new Map<Protocol, Codec>([[HTTP1, this.codec]])
+  /** The fields of the codec are those of a response to this request, or of one that is coming. */
+  #begun = false
+  readonly trailers = new Trailers()
+  /** The URI that the back end is asked for, for logs. */
+  uri = ''
+  asked = ''
+  /** Scheme, `$proxy_host`, `$proxy_port` and URI of `proxy_pass`, which may come from variables. */
+  scheme = ''
+  tls: TlsTarget | undefined
+  targetHost = ''
+  targetPort = ''
+  targetUri = ''
+  /** What a cache's key has of the target. */
+  targetKey = ''
+  /** The method to ask with; empty: the request's own. */
+  methodAsked = ''
+  /** Where the location has a cache. */
+  caching: Caching | undefined
+
+  protected beginFacts(r: Request, conf: ExchangeConf): void {
+    this.r = r
+    this.conf = conf
+    this.uri = this.asked = this.methodAsked = ''
+    this.scheme = conf.scheme
+    this.tls = undefined
+    this.#begun = false
+    this.search.begin()
+    if (conf.protocol !== this.protocol) this.#speak(conf.protocol)
+  }
+
+  #speak(protocol: Protocol): void {
+    this.protocol = protocol
+    this.codec = this.#codecs.get(protocol) ?? protocol.newCodec()
+    this.#codecs.set(protocol, this.codec)
+  }
+
+  /** Makes the codec ready for a response to `sent`. */
+  protected beginResponse(sent: string): void {
+    this.#begun = true
+    this.trailers.reset()
+    this.codec.begin(this.r, sent, this.conf.transport.buffer_size)
+  }
+
+  /** Reads the head of a stored response, for which nobody is asked any more; the codec's verdict. */
+  readStored(head: Buffer): number {
+    const { stored } = this.protocol
+    if (stored !== undefined) this.#speak(stored)
+    this.#begun = true
+    this.trailers.reset()
+    this.codec.begin(this.r, 'GET ', Math.max(head.length, this.conf.transport.buffer_size))
+    return this.codec.parseHead(head, 0, head.length)
+  }
+
+  get attempts(): Attempts {
+    return this.search.attempts
+  }
+
+  get responseFields(): HeaderTable | undefined {
+    return this.#begun ? this.codec.headers : undefined
+  }
+
+  get responseTrailers(): string {
+    return this.trailers.received
+  }
+
+  /** The request is to be made so that its response can be kept. */
+  get keeping(): boolean {
+    return this.caching?.cacheable === true
+  }
+
+  abstract release(): void
+}
