@@ -18,6 +18,7 @@ import { emptyGifModule } from './http/empty-gif.ts'
 import { errorLogTagModule } from './http/error-log-tag.ts'
 import { fancyindexModule } from './http/fancyindex/fancyindex.ts'
 import { fastcgiModule } from './http/fastcgi/fastcgi.ts'
+import { flvModule } from './http/flv.ts'
 import { geoModule } from './http/geo.ts'
 import { grpcModule } from './http/grpc/grpc.ts'
 import { gunzipModule } from './http/gunzip.ts'
@@ -32,6 +33,7 @@ import { logModule } from './http/log.ts'
 import { mapModule } from './http/map.ts'
 import { memcachedModule } from './http/memcached.ts'
 import { mirrorModule } from './http/mirror.ts'
+import { mp4Module } from './http/mp4/mp4.ts'
 import { notModifiedModule } from './http/not-modified.ts'
 import { openFileCacheModule } from './http/open-file-cache.ts'
 import { postActionModule } from './http/post-action.ts'
@@ -88,6 +90,8 @@ export const modules: readonly ConfigModule[] = [
   emptyGifModule,
   echoModule,
   stubStatusModule,
+  mp4Module,
+  flvModule,
   randomIndexModule,
   indexModule,
   fancyindexModule,

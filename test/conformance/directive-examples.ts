@@ -67,6 +67,7 @@ const OWN_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   proxy_store_access: { users: 'user', permissions: 'rw' },
   dav_access: { users: 'user', permissions: 'rw' },
   dav_methods: { method: 'PUT' },
+  mp4_limit_rate: { factor: '1.5' },
   memcached_gzip_flag: { flag: '2' },
   limit_except: { method: 'GET' },
   limit_conn: { zone: 'conn' },

@@ -35,6 +35,24 @@ export function sendFile(r: Request, entry: FileEntry): void {
   new FileProducer(r, entry, out.parts ?? whole).start()
 }
 
+/** Sends head and body, which is `lead` and then a part of a file; `entry` was opened, and is released when all is sent. */
+export function sendPartOfFile(r: Request, entry: FileEntry, lead: Uint8Array, part: BodyPart): void {
+  const { content } = entry
+  r.sendHead()
+  if (r.headerOnly || r.refusal !== 0 || content !== undefined) {
+    entry.release()
+    entry.dropUnkept()
+    if (r.headerOnly || r.refusal !== 0) r.body.write(NO_BYTES, LAST)
+    else {
+      r.body.write(lead, STABLE)
+      r.body.write(content!.subarray(part.start, part.end), LAST | STABLE)
+    }
+    return
+  }
+  r.body.write(lead, STABLE)
+  new FileProducer(r, entry, [part]).start()
+}
+
 function sendParts(r: Request, content: Buffer, parts: readonly BodyPart[]): void {
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i]!

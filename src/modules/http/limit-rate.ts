@@ -10,6 +10,7 @@ import { type BodySink, LAST, STABLE } from '../../http/message/body.ts'
 import { CONNECT } from '../../http/message/method.ts'
 import type { Request } from '../../http/request/request.ts'
 import { HoldingFilter } from '../../http/response/holding-filter.ts'
+import { unlimitedBytes } from '../../http/response/paced.ts'
 import { clock } from '../../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 
@@ -40,7 +41,7 @@ function limitRate(r: Request, conf: RateConf): void {
   if (rate === 0) return
   // `$limit_rate` tells.
   r.limitRate = rate
-  const after = conf.after(r)
+  const after = r.get(unlimitedBytes) ?? conf.after(r)
   // What follows the head of a tunnel goes past the filters.
   if (r.out.status === 101 || r.methodBit === CONNECT) return
   r.headPaced = !r.headLater && r.carrier.passHead !== undefined

@@ -1,6 +1,7 @@
 /** The variables of ngx_http_core_module: what was asked, by whom, and what was answered. */
 import { hostname } from 'node:os'
 import { parseSize } from '../../../config/units.ts'
+import { argument } from '../../../http/message/arguments.ts'
 import { cookieValue } from '../../../http/message/cookies.ts'
 import { basicCredentials } from '../../../http/message/credentials.ts'
 import { hashName } from '../../../http/message/header-table.ts'
@@ -258,22 +259,6 @@ function passedField(lines: string, name: string): string[] {
 function variableName(name: string): string {
   return name.toLowerCase().replaceAll('-', '_')
 }
-
-/** One argument of a query, as it was sent; names without regard to case (ngx_http_arg). */
-function argument(args: string, name: string): string | undefined {
-  if (args === '') return undefined
-  for (let at = 0; at <= args.length; ) {
-    let end = args.indexOf('&', at)
-    if (end < 0) end = args.length
-    const value = at + name.length
-    if (args.charCodeAt(value) === EQUALS && value < end && args.slice(at, value).toLowerCase() === name) {
-      return args.slice(value + 1, end)
-    }
-    at = end + 1
-  }
-  return undefined
-}
-const EQUALS = 0x3d
 
 /** Empty when the line was understood and its target is none; without a line there is no URI at all. */
 function uriOf(r: Request): string | undefined {
