@@ -2,7 +2,7 @@
  * Gives memory back after a configuration was read. Reading one makes garbage of many times the size of what stays, and V8
  * would keep the room for the next time, in each thread.
  */
-import { clearInterval, setImmediate, setInterval } from 'node:timers'
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -13,13 +13,22 @@ const REST_MS = 1000
 const TRIES = 60
 const BUSY = 0.005
 
+/** Who stops at once, or is reloaded again, need not have collected. */
+const LATER_MS = 2000
+
 type Collect = (options: { readonly type: 'major'; readonly flavor?: 'last-resort' }) => void
 let collect: Collect | undefined
 let usedBefore = 0
 let rest: NodeJS.Timeout | undefined
+let later: NodeJS.Timeout | undefined
 
-/** Collects, and returns the room that is left, when there may be much: for threads that serve nobody. */
+/** Soon collects, and returns the room that is left, when there may be much: for threads that serve nobody. */
 export function giveBack(): void {
+  clearTimeout(later)
+  later = setTimeout(giveBackNow, LATER_MS).unref()
+}
+
+function giveBackNow(): void {
   const { total_physical_size, used_heap_size } = getHeapStatistics()
   const garbage = Math.max(used_heap_size - usedBefore, 0)
   if (total_physical_size - used_heap_size + garbage < WORTH) return
