@@ -20,7 +20,7 @@ export function inBackground(): boolean {
 
 /** Starts this program again in the background; resolves with the exit status for this process. */
 export function startInBackground(stderrPath: string | undefined): Promise<number> {
-  const stderr = stderrPath === undefined ? ('inherit' as const) : fs.openSync(stderrPath, 'a')
+  const stderr = stderrPath === undefined ? ('inherit' as const) : fs.openSync(stderrPath, 'a', 0o644)
   const { file, args } = ownCommand()
   const child = spawn(file, args, {
     detached: true,

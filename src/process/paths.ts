@@ -27,7 +27,7 @@ export function makeLogFolder(prefix: string, paths: readonly string[]): void {
   const folder = `${prefix}logs`
   if (!paths.some((path) => path.startsWith(`${folder}/`))) return
   try {
-    fs.mkdirSync(folder)
+    fs.mkdirSync(folder, { mode: 0o755 })
   } catch {
     // It is there, or it cannot be made.
   }

@@ -5,10 +5,13 @@ import { errnoCode, errnoText } from '../lib/errno.ts'
 /** What is appended to the name while a newer binary takes over. */
 export const OLD_PID_SUFFIX = '.oldbin'
 
+/** Said, not left to the mask: nginx has none, and who takes over from it inherits that. */
+const FILE_MODE = 0o644
+
 /** Writes this process's id; returns nginx's error text when it cannot. */
 export function writePidFile(path: string): string | undefined {
   try {
-    fs.writeFileSync(path, `${process.pid}\n`)
+    fs.writeFileSync(path, `${process.pid}\n`, { mode: FILE_MODE })
     return undefined
   } catch (error) {
     return `open() "${path}" failed ${errnoText(error)}`
@@ -18,7 +21,7 @@ export function writePidFile(path: string): string | undefined {
 /** Makes sure that the file could be written, without writing a process id: what `-t` does. */
 export function touchPidFile(path: string): string | undefined {
   try {
-    fs.closeSync(fs.openSync(path, 'a'))
+    fs.closeSync(fs.openSync(path, 'a', FILE_MODE))
     return undefined
   } catch (error) {
     return `open() "${path}" failed ${errnoText(error)}`

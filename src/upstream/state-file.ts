@@ -57,7 +57,7 @@ function serverOf(statement: Statement, server: Args<ServerLine>, at: ReadContex
 /** Writes the servers of a group, whole or not at all. It throws what the system refuses. */
 export function writeState(path: string, servers: readonly ServerLine[]): void {
   const draft = `${path}.${process.pid}.tmp`
-  fs.writeFileSync(draft, servers.map((line) => `${formatServer(line)}\n`).join(''))
+  fs.writeFileSync(draft, servers.map((line) => `${formatServer(line)}\n`).join(''), { mode: 0o644 })
   fs.renameSync(draft, path)
 }
 

@@ -12,18 +12,30 @@ import { until } from '../harness/wait.ts'
 
 const VIADUCT = fileURLToPath(new URL('../../bin/viaduct', import.meta.url))
 
-/** Listening sockets that are bound, and nobody accepts on; their descriptors. */
-async function bound(...where: readonly net.ListenOptions[]): Promise<{ servers: net.Server[]; fds: number[] }> {
-  const servers = where.map((at) => net.createServer().listen(at))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const fds = servers.map((server) => (server as unknown as { _handle: { fd: number } })._handle.fd)
-  return { servers, fds }
+interface Bound {
+  readonly fd: number
+  close(): void
+}
+type Bind = (host: string, port: number | null, family: number) => Bound | number
+
+/** Bound sockets on which nobody here accepts; Node does not show what it makes them with. */
+function bound(file?: string): { sockets: Bound[]; fds: number[]; port: number } {
+  const bind = (net as unknown as { _createServerHandle: Bind })._createServerHandle
+  const tcp = bind('127.0.0.1', 0, 4) as Bound & { getsockname(into: { port?: number }): number }
+  const sockets: Bound[] = [tcp]
+  if (file !== undefined) sockets.push(bind(file, -1, -1) as Bound)
+  const name: { port?: number } = {}
+  tcp.getsockname(name)
+  return { sockets, fds: sockets.map(({ fd }) => fd), port: name.port! }
 }
 
 /** Starts the program with these descriptors from 3 on, and `environment` as a shell has it. */
 function start(prefix: Prefix, fds: readonly number[], environment: string): ChildProcess {
+  // As from nginx, which has no mask.
   const words = [VIADUCT, ...prefix.ownArgs(), '-g', 'daemon off;'].map((word) => `'${word}'`).join(' ')
-  return spawn('sh', ['-c', `${environment} exec ${words}`], { stdio: ['ignore', 'ignore', 'inherit', ...fds] })
+  return spawn('sh', ['-c', `umask 0; ${environment} exec ${words}`], {
+    stdio: ['ignore', 'ignore', 'inherit', ...fds],
+  })
 }
 
 async function ask(where: net.NetConnectOpts): Promise<string> {
@@ -41,9 +53,8 @@ for (const [who, environment] of [
   test(`sockets from ${who} are used`, async () => {
     await using prefix = await Prefix.create('')
     const file = prefix.path('http.sock')
-    const { servers, fds } = await bound({ host: '127.0.0.1', port: 0 }, { path: file })
+    const { sockets, fds, port } = bound(file)
     fs.chmodSync(file, 0o666)
-    const { port } = servers[0]!.address() as net.AddressInfo
     const listens = `listen 127.0.0.1:${port}; listen unix:${file};`
     prefix.write(
       'nginx.conf',
@@ -52,9 +63,11 @@ for (const [who, environment] of [
     const child = start(prefix, fds, environment)
     try {
       await until('it serves', () => prefix.read('nginx.pid').endsWith('\n'))
-      // Closing what the manager has would take its file away.
       for (let i = 0; i < 8; i++) assert.match(await ask({ host: '127.0.0.1', port }), /ours$/)
       assert.match(await ask({ path: file }), /ours$/)
+      for (const name of ['nginx.pid', 'error.log']) {
+        assert.equal(fs.statSync(prefix.path(name)).mode & 0o777, 0o644, name)
+      }
       assert.match(prefix.read('error.log'), /using inherited sockets from "3;4;"/)
       child.kill('SIGQUIT')
       const [code] = await once(child, 'exit')
@@ -63,21 +76,21 @@ for (const [who, environment] of [
       assert.ok(fs.existsSync(file))
     } finally {
       child.kill('SIGKILL')
-      for (const server of servers) server.close()
+      for (const socket of sockets) socket.close()
     }
   })
 }
 
 test('sockets for another process are none of ours', async () => {
   await using prefix = await Prefix.create('pid nginx.pid; events {} http { server { listen 127.0.0.1:%%PORT_0%%; } }')
-  const { servers, fds } = await bound({ host: '127.0.0.1', port: 0 })
+  const { sockets, fds } = bound()
   const child = start(prefix, fds, 'LISTEN_PID=1 LISTEN_FDS=1')
   try {
     await until('it serves', () => prefix.read('nginx.pid').endsWith('\n'))
     assert.doesNotMatch(prefix.read('error.log'), /inherited/)
   } finally {
     child.kill('SIGKILL')
-    for (const server of servers) server.close()
+    for (const socket of sockets) socket.close()
   }
 })
 
