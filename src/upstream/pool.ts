@@ -178,6 +178,11 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     if (this.#pool !== undefined) this.drop()
   }
 
+  /** It is in a pool. */
+  get idle(): boolean {
+    return this.#pool !== undefined
+  }
+
   /** Closes it if it is idle. */
   drop(): void {
     const pool = this.#pool

@@ -62,6 +62,10 @@ export class FastcgiPeer implements AsyncDisposable {
   readonly records: string[] = []
   readonly #server: net.Server
   readonly #answer: FastcgiAnswer
+  /** How many connections are served at once, as php-fpm has processes; the others wait until one is closed. */
+  children = Number.POSITIVE_INFINITY
+  readonly #waiting: (() => void)[] = []
+  #served = 0
   #wake: (() => void)[] = []
 
   private constructor(answerOf: FastcgiAnswer) {
@@ -98,10 +102,20 @@ export class FastcgiPeer implements AsyncDisposable {
   }
 
   #onConnection(socket: net.Socket): void {
+    socket.on('error', () => {})
+    if (this.#served < this.children) this.#serve(socket)
+    else this.#waiting.push(() => this.#serve(socket))
+  }
+
+  #serve(socket: net.Socket): void {
+    this.#served++
+    socket.on('close', () => {
+      this.#served--
+      this.#waiting.shift()?.()
+    })
     const connection = this.sockets.push(socket) - 1
     let rest = ''
     let under: Unfinished = { params: '', body: '', keep: false }
-    socket.on('error', () => {})
     socket.on('close', () => this.#changed())
     socket.on('end', () => socket.end())
     socket.setEncoding('latin1').on('data', (text: string) => {

@@ -17,7 +17,7 @@ import {
   HEAD_MORE,
   type Protocol,
 } from '../codec.ts'
-import { OWN_CONNECTIONS } from '../link.ts'
+import { KEPT_LINKS } from '../kept-links.ts'
 import { CgiHead } from './cgi-head.ts'
 import { END_REQUEST, isKept, paramOf, RecordReader, STDERR, STDIN_RECORDS, STDOUT } from './fastcgi-record.ts'
 import { SCRIPT_UNKNOWN, scriptHint } from './script-hint.ts'
@@ -278,7 +278,7 @@ function isTrailing(byte: number): boolean {
 export const FASTCGI: Protocol = {
   tunnel: false,
   framed: false,
-  links: OWN_CONNECTIONS,
+  links: KEPT_LINKS,
   records: STDIN_RECORDS,
   newCodec: () => new FastcgiCodec(),
 }

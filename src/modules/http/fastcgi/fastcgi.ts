@@ -9,8 +9,10 @@ import { type CgiWay, compileCgiExchange } from '../../../http/exchange/compile/
 import { compileParams } from '../../../http/exchange/compile/cgi-params.ts'
 import { passOn } from '../../../http/exchange/compile/passing.ts'
 import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
+import { KEPT_LINKS } from '../../../http/exchange/kept-links.ts'
 import type { Plan } from '../../../http/request/plan.ts'
 import { ALERT } from '../../../log/error-log.ts'
+import { WAITING_COUNTS_SIZE, WaitingCounts } from '../../../shared/waiting-counts.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import { template } from '../../../value/template.ts'
 import { attachSplit, pathInfo, scriptName, splitDirectives } from './split.ts'
@@ -54,6 +56,13 @@ export const fastcgiModule = httpModule({
   },
 })
 
+/** Threads that keep connections must know when others wait for one. */
+function shareCounts(at: AttachContext): void {
+  const buffer = at.zone('waiting for FastCGI servers', WAITING_COUNTS_SIZE, 'http_fastcgi')
+  const counts = buffer === undefined || at.role !== 'worker' ? undefined : WaitingCounts.attach(buffer)
+  if (counts !== undefined) KEPT_LINKS.share(counts)
+}
+
 const writer = new FastcgiParams()
 
 function attachFastcgi(conf: Conf, plan: Plan, at: AttachContext): void {
@@ -64,6 +73,7 @@ function attachFastcgi(conf: Conf, plan: Plan, at: AttachContext): void {
   if (conf.fastcgi_catch_stderr.length > 0) location.set(CAUGHT, conf.fastcgi_catch_stderr)
   const params = compileParams(conf.fastcgi_param, conf.fastcgi_pass_request_headers, at)
   const keep = conf.fastcgi_keep_conn
+  if (keep) shareCounts(at)
   const way = {
     name: 'fastcgi',
     protocol: FASTCGI,
