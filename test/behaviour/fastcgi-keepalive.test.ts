@@ -35,6 +35,25 @@ test('answers of all kinds leave the connection for others', async () => {
   assert.equal(peer.sockets.length, 1)
 })
 
+test('answers whose body nobody wants leave it too, when they have come with their head', async () => {
+  const answers: Record<string, string> = {
+    '/': answer('Content-Length: 2\r\n\r\n'),
+    '/same': answer('Status: 304\r\nETag: "a"\r\n\r\n'),
+    '/error': answer('Status: 503\r\n\r\nthis is shown to nobody'),
+  }
+  await using peer = await FastcgiPeer.start(({ params }) => answers[params.get('URI')!]!)
+  const location = 'fastcgi_param URI $uri; fastcgi_intercept_errors on; error_page 503 /busy.html;'
+  await using server = await startViaduct(
+    conf(peer.port, location).replace('} } }', '} location /busy { return 200 busy; } } }'),
+  )
+  for (let round = 0; round < 2; round++) {
+    assert.equal((await fetch(server.url('/'), { method: 'HEAD' })).headers.get('content-length'), '2')
+    assert.equal((await fetch(server.url('/same'))).status, 304)
+    assert.equal(await (await fetch(server.url('/error'))).text(), 'busy')
+  }
+  assert.equal(peer.sockets.length, 1)
+})
+
 test('what stands behind the end of an answer costs the connection and nothing else', async () => {
   await using peer = await FastcgiPeer.start(() => `${answer('A: b\r\n\r\nok')}\x01\x06`)
   await using server = await startViaduct(conf(peer.port))

@@ -69,6 +69,8 @@ export interface Codec {
   nextHead(): void
   /** Decodes body bytes; returns where it stopped (bytes behind belong to nobody), or BODY_BROKEN. */
   decodeBody(buffer: Buffer, start: number, end: number, to: BodyReceiver): number
+  /** Instead of that, when nobody wants the body: tells whether the bytes behind the head are all that is left of it. */
+  endsWithin?(buffer: Buffer, start: number, end: number): boolean
 }
 
 /** How a protocol frames the body of a request; without it the body goes out as it is. */

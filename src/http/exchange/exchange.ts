@@ -401,9 +401,10 @@ export class Exchange
 
   /** The head was the whole response; false: there is a body, or something behind a response that has none. */
   get #endsWithHead(): boolean {
-    if (!this.codec.bodyDone) return false
-    if (this.#headReader.more) this.#extraData(false)
-    return !this.#headReader.more
+    const { buffer, at, end, more } = this.#headReader
+    if (!this.codec.bodyDone) return this.codec.endsWithin?.(buffer, at, end) === true
+    if (more) this.#extraData(false)
+    return !more
   }
 
   /** `error_page` for a status of the back end, or its X-Accel-Redirect: the response itself is not passed on. */

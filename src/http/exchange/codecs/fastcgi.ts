@@ -164,7 +164,8 @@ class FastcgiCodec implements Codec {
   #begins(): number {
     const { status, contentLength } = this.#head
     if (status === SWITCHING) return this.#refuse('upstream sent unexpected status "101"')
-    this.#rest = status === 204 || status === 304 ? 0 : contentLength
+    if (status === 204 || status === 304) this.#rest = 0
+    else this.#rest = this.#r.method === 'HEAD' ? UNKNOWN : contentLength
     return HEAD_DONE
   }
 
@@ -193,6 +194,11 @@ class FastcgiCodec implements Codec {
     this.behindBody = at - this.#bodyEnd
     if (this.#bodyEnd > this.#bodyStart) to.onBody(buffer, this.#bodyStart, this.#bodyEnd)
     return at
+  }
+
+  endsWithin(buffer: Buffer, start: number, end: number): boolean {
+    this.#bodyStart = this.#bodyEnd = start
+    return this.#decode(buffer, start, end) === end && this.bodyDone
   }
 
   #decode(buffer: Buffer, start: number, end: number): number {

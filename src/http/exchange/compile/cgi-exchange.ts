@@ -1,4 +1,5 @@
 /** What a location decides about its exchanges with an application, the same for FastCGI, uwsgi and SCGI. */
+import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import { compileSize } from '../../compile/size.ts'
 import type { Request } from '../../request/request.ts'
@@ -9,8 +10,10 @@ import { compileStore } from '../directives/store.ts'
 import { transportConf } from '../directives/transport.ts'
 import type { Exchange } from '../exchange.ts'
 import { failureMask } from '../failure.ts'
+import { standInRequest } from '../stand-in.ts'
 import type { AddressTarget } from './address-target.ts'
 import { tellsLength } from './cgi-params.ts'
+import { PASSED, type PassedLocations } from './passed-locations.ts'
 import { BARE, compileConnect, compileDenies, secured } from './passing.ts'
 import type { SslTargets } from './ssl-targets.ts'
 
@@ -30,15 +33,15 @@ export interface CgiWay {
   readonly tls: SslTargets | undefined
   /** The scheme with which TLS is spoken. */
   readonly secure: string
-  /** The request, up to its body; empty: it cannot be made. */
-  request(r: Request, exchange: Exchange): string
+  /** The request, up to its body of `length` bytes (empty: there is none); empty: it cannot be made. */
+  request(r: Request, length: string): string
 }
 
 /** Compiles it; `conf` has no prefixes. */
 export function compileCgiExchange(way: CgiWay, conf: CgiConf, given: object, at: AttachContext): ExchangeConf {
   const { name, target, tls, hidesStatus } = way
   const settings = transportConf(name, given, { half_close: false })
-  return {
+  const exchange: ExchangeConf = {
     ...BARE,
     protocol: way.protocol,
     intercept404: false,
@@ -54,10 +57,50 @@ export function compileCgiExchange(way: CgiWay, conf: CgiConf, given: object, at
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(hidesStatus ? ['status', ...HIDDEN] : HIDDEN, settings.hide_header, settings.pass_header),
     resolve: target.resolve,
-    request: secured((r, exchange) => way.request(r, exchange), tls, way.secure),
+    request: secured((r, exchange) => requestOf(r, exchange, way), tls, way.secure),
     rate: compileSize(settings.limit_rate, at),
     connectOptions: compileConnect(settings, tls !== undefined, at),
     denies: compileDenies(settings, at),
     perServer: settings.request_dynamic,
   }
+  notePassed(way, exchange, at)
+  return exchange
+}
+
+function requestOf(r: Request, exchange: Exchange, way: CgiWay): string {
+  exchange.sender.frame(-1)
+  exchange.uri = r.uri
+  return way.request(r, exchange.sender.lengthText())
+}
+
+/** Notes for health checks where the location passes requests to, if that is a group known by now. */
+function notePassed(way: CgiWay, exchange: ExchangeConf, at: AttachContext): void {
+  const { location } = at
+  const { host, scheme } = way.target
+  const group = at.shared('upstreams', () => new UpstreamRegistry()).find(host)
+  if (group === undefined) return
+  const known = { host, status: 0, headers: undefined }
+  at.shared(PASSED, (): PassedLocations => new Map()).set(location, {
+    group,
+    connectTimeoutMs: exchange.transport.connect_timeout,
+    readTimeoutMs: exchange.transport.read_timeout,
+    connect: () => {
+      const r = standInRequest(location, '/', known)
+      const options = exchange.connectOptions(r)
+      return scheme === way.secure ? { ...options, tls: way.tls?.target(r, host) } : options
+    },
+    request: () => '',
+    own: {
+      protocol: way.protocol,
+      ask(uri) {
+        const question = uri.indexOf('?')
+        const r = standInRequest(location, uri, known)
+        if (question >= 0) {
+          r.uri = uri.slice(0, question)
+          r.args = uri.slice(question + 1)
+        }
+        return { r, text: way.request(r, '') }
+      },
+    },
+  })
 }

@@ -5,6 +5,8 @@
 import type { PeerGroup } from '../../../upstream/group.ts'
 import type { ConnectOptions } from '../../../upstream/pool.ts'
 import type { LocationConf } from '../../request/location.ts'
+import type { Protocol } from '../codec.ts'
+import type { OwnRequest } from '../probes/codec.ts'
 
 /** One location's back ends and how it speaks to them. */
 export interface PassedTo {
@@ -16,6 +18,8 @@ export interface PassedTo {
   request(uri: string, keep: boolean): string
   /** The header block of such a request, where HTTP/2 is spoken. */
   readonly http2?: ((uri: string) => string) | undefined
+  /** The same by another protocol than HTTP. */
+  readonly own?: { readonly protocol: Protocol; ask(uri: string): OwnRequest }
   /** The header block of a gRPC call of our own, where gRPC is spoken. */
   readonly grpc?: (path: string) => string
 }

@@ -82,9 +82,7 @@ function attachFastcgi(conf: Conf, plan: Plan, at: AttachContext): void {
     target,
     tls: undefined,
     secure: '',
-    request(r, exchange) {
-      exchange.sender.frame(-1)
-      exchange.uri = r.uri
+    request(r) {
       writer.begin()
       params.write(r, writer)
       const request = writer.finish(keep)

@@ -70,10 +70,8 @@ function attachScgi(conf: Conf, plan: Plan, at: AttachContext): void {
     target,
     tls: undefined,
     secure: '',
-    request(r, exchange) {
-      exchange.sender.frame(-1)
-      exchange.uri = r.uri
-      netString.text = `CONTENT_LENGTH\0${exchange.sender.lengthText() || '0'}\0`
+    request(r, length) {
+      netString.text = `CONTENT_LENGTH\0${length || '0'}\0`
       params.write(r, netString)
       return `${netString.text.length}:${netString.text},`
     },

@@ -88,9 +88,7 @@ function attachUwsgi(conf: Conf, plan: Plan, at: AttachContext): void {
     target,
     tls: target.mayUseTls ? compileSsl('uwsgi', sslConf('uwsgi', conf), at, '') : undefined,
     secure: SECURE,
-    request(r, exchange) {
-      exchange.sender.frame(-1)
-      exchange.uri = r.uri
+    request(r) {
       packet.text = ''
       params.write(r, packet)
       const text = packet.text + behind

@@ -8,6 +8,7 @@ import { block, type ConfOf, directives, type ReadContext, type ScopeView } from
 import type { Position, Word } from '../../../../config/source.ts'
 import type { AttachContext, HttpTree } from '../../../../http/compile/module.ts'
 import { PASSED, type PassedLocations, type PassedTo } from '../../../../http/exchange/compile/passed-locations.ts'
+import { CodecProbe } from '../../../../http/exchange/probes/codec.ts'
 import { type Expectation, HttpProbe } from '../../../../http/exchange/probes/http1.ts'
 import { CHECK_PATH, GrpcProbe, type GrpcProbeOptions, Http2Probe } from '../../../../http/exchange/probes/http2.ts'
 import type { LocationConf } from '../../../../http/request/location.ts'
@@ -205,11 +206,12 @@ function addCheck(
     requestsMax: keep ? Number.POSITIVE_INFINITY : 1,
     keepTimeMs: spec.keepTimeMs,
   }
-  const { http2 } = passed
-  const probe = (owner: ProbeOwner): Probe =>
-    http2 === undefined
-      ? new HttpProbe(owner, options)
-      : new Http2Probe(owner, { ...options, head: () => http2(spec.uri) })
+  const { http2, own } = passed
+  const probe = (owner: ProbeOwner): Probe => {
+    if (own !== undefined) return new CodecProbe(owner, { ...options, ...own, ask: () => own.ask(spec.uri) })
+    if (http2 === undefined) return new HttpProbe(owner, options)
+    return new Http2Probe(owner, { ...options, head: () => http2(spec.uri) })
+  }
   healthChecks(tree).add(passed.group, checkOptions(spec, 'http'), probe, log)
 }
 
