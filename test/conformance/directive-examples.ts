@@ -145,6 +145,18 @@ export function example(directive: string, placeholder: string): string {
   return OWN_VALUES[directive]?.[placeholder] ?? VALUES[placeholder] ?? placeholder
 }
 
+const CACHE_PATHS: readonly string[] = [
+  'folder keys_zone=own:64k',
+  '/folder/ levels=1:2:1 use_temp_path=off keys_zone=own:1m inactive=1d max_size=1g min_free=1m',
+  '/folder keys_zone=own:1m manager_files=1 manager_sleep=1 manager_threshold=1ms',
+  '/folder keys_zone=own:1m loader_files=1 loader_sleep=1 loader_threshold=1ms',
+  '/folder keys_zone=own:1m purger=on purger_files=1 purger_sleep=1 purger_threshold=1ms',
+]
+const STALE: readonly string[] = [
+  'off',
+  'error timeout invalid_header updating',
+  'http_500 http_503 http_403 http_404 http_429',
+]
 const CGI_FAILURES: readonly string[] = [
   'error',
   'timeout',
@@ -177,13 +189,7 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
   ],
   geo: ['geo $own', 'geo $remote_addr $own'],
   location: ['location /x/y', 'location = /x/y', 'location ~ y', 'location ~* y', 'location ^~ /x/y'],
-  proxy_cache_path: [
-    'proxy_cache_path folder keys_zone=own:64k',
-    'proxy_cache_path /folder/ levels=1:2:1 use_temp_path=off keys_zone=own:1m inactive=1d max_size=1g min_free=1m',
-    'proxy_cache_path /folder keys_zone=own:1m manager_files=1 manager_sleep=1 manager_threshold=1ms',
-    'proxy_cache_path /folder keys_zone=own:1m loader_files=1 loader_sleep=1 loader_threshold=1ms',
-    'proxy_cache_path /folder keys_zone=own:1m purger=on purger_files=1 purger_sleep=1 purger_threshold=1ms',
-  ],
+  proxy_cache_path: CACHE_PATHS.map((path) => `proxy_cache_path ${path}`),
   resolver: [
     'resolver 127.0.0.1',
     'resolver 127.0.0.1:53 [::1]:53',
@@ -247,6 +253,12 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
     ['fastcgi_next_upstream', 'uwsgi_next_upstream', 'scgi_next_upstream'].map((name) => [
       name,
       CGI_FAILURES.map((failures) => `${name} ${failures}`),
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['fastcgi', 'uwsgi', 'scgi'].flatMap((name) => [
+      [`${name}_cache_path`, CACHE_PATHS.map((path) => `${name}_cache_path ${path}`)],
+      [`${name}_cache_use_stale`, STALE.map((conditions) => `${name}_cache_use_stale ${conditions}`)],
     ]),
   ),
   uwsgi_pass: ['uwsgi_pass 127.0.0.1:8081', 'uwsgi_pass uwsgi://127.0.0.1:8081', 'uwsgi_pass suwsgi://127.0.0.1:8081'],

@@ -69,6 +69,8 @@ export interface Codec {
   nextHead(): void
   /** Decodes body bytes; returns where it stopped (bytes behind belong to nobody), or BODY_BROKEN. */
   decodeBody(buffer: Buffer, start: number, end: number, to: BodyReceiver): number
+  /** The head as cache files have it, where it is not kept as it came. */
+  storedHead?(): Buffer
   /** Instead of that, when nobody wants the body: tells whether the bytes behind the head are all that is left of it. */
   endsWithin?(buffer: Buffer, start: number, end: number): boolean
 }

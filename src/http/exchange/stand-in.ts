@@ -38,6 +38,8 @@ export function standInRequest(location: LocationConf, uri: string, known: Known
 class StandInConversation implements Conversation {
   readonly attempts = new Attempts()
   readonly asked = ''
+  readonly methodAsked = ''
+  readonly keeping = false
   readonly responseFields: HeaderTable | undefined
   readonly responseTrailers = ''
   readonly targetHost: string

@@ -20,6 +20,10 @@ export interface CacheFacts {
 
 /** From the first attempt until the request is logged. */
 export interface Conversation {
+  /** The method to ask back ends with; empty: the request's own. */
+  readonly methodAsked: string
+  /** Back ends are to be asked so that the response can be kept. */
+  readonly keeping: boolean
   readonly attempts: Attempts
   /** Who is being asked, for error messages: `http://127.0.0.1:8000/x`; empty before the first attempt. */
   readonly asked: string

@@ -39,7 +39,9 @@ export class HeadFirst extends BodySink {
     return next
   }
 
+  /** A response that breaks off has begun: its head is sent all the same, as it would be without what holds it back. */
   override abort(): void {
+    if (!this.#r.aborted) this.#next ??= this.#send()
     this.#next?.abort()
   }
 }

@@ -4,6 +4,7 @@ import type { HeadReader } from '../head-reader.ts'
 
 /** The bytes, borrowed from `reader` where they are the back end's own. */
 export function storedHead(protocol: Protocol, codec: Codec, reader: HeadReader): Buffer {
+  if (codec.storedHead !== undefined) return codec.storedHead()
   if (protocol.stored === undefined) return reader.buffer.subarray(reader.start, reader.at)
   const { headers, status, statusText } = codec
   let text = `HTTP/1.1 ${statusText === '' ? `${status} ` : statusText}\r\n`

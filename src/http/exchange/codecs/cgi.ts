@@ -72,7 +72,7 @@ class CgiCodec implements Codec {
 
   begin(r: Request, sent: string, headMax: number): void {
     this.#head.begin(headMax)
-    this.#headOnly = r.method === 'HEAD'
+    this.#headOnly = (r.conversation?.methodAsked || r.method) === 'HEAD'
     this.#upgradeWanted = r.facts.upgradeIndex >= 0
     this.#remaining = 0
     this.#size = sent.length - UWSGI_HEAD

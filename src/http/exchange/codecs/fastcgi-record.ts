@@ -132,6 +132,16 @@ export const STDIN_RECORDS: BodyRecords = {
   },
 }
 
+/** A text as the content of records of an answer, without padding behind the last of them. */
+export function stdoutRecords(text: string): string {
+  let records = ''
+  for (let at = 0; at < text.length; at += CONTENT_MAX) {
+    const piece = text.slice(at, at + CONTENT_MAX)
+    records += String.fromCharCode(1, STDOUT, 0, 1, piece.length >> 8, piece.length & 255, 0, 0) + piece
+  }
+  return records
+}
+
 /** Reads the head of one record after the other, in whatever pieces it comes. */
 export class RecordReader {
   type = 0

@@ -19,7 +19,16 @@ import {
 } from '../codec.ts'
 import { KEPT_LINKS } from '../kept-links.ts'
 import { CgiHead } from './cgi-head.ts'
-import { END_REQUEST, isKept, paramOf, RecordReader, STDERR, STDIN_RECORDS, STDOUT } from './fastcgi-record.ts'
+import {
+  END_REQUEST,
+  isKept,
+  paramOf,
+  RecordReader,
+  STDERR,
+  STDIN_RECORDS,
+  STDOUT,
+  stdoutRecords,
+} from './fastcgi-record.ts'
 import { SCRIPT_UNKNOWN, scriptHint } from './script-hint.ts'
 
 /** `fastcgi_catch_stderr`: an answer whose STDERR contains one of these is none. */
@@ -34,6 +43,7 @@ class FastcgiCodec implements Codec {
   readonly takesHead = true
   readonly upgraded = false
   #r!: Request
+  #headOnly = false
   #keep = false
   /** The request, without its body. */
   #sent = ''
@@ -72,6 +82,7 @@ class FastcgiCodec implements Codec {
 
   begin(r: Request, sent: string, headMax: number): void {
     this.#r = r
+    this.#headOnly = (r.conversation?.methodAsked || r.method) === 'HEAD'
     this.#keep = isKept(sent)
     this.#sent = sent
     this.#head.begin(headMax)
@@ -165,8 +176,18 @@ class FastcgiCodec implements Codec {
     const { status, contentLength } = this.#head
     if (status === SWITCHING) return this.#refuse('upstream sent unexpected status "101"')
     if (status === 204 || status === 304) this.#rest = 0
-    else this.#rest = this.#r.method === 'HEAD' ? UNKNOWN : contentLength
+    else this.#rest = this.#headOnly ? UNKNOWN : contentLength
     return HEAD_DONE
+  }
+
+  /** nginx's cache files have the head as it came: as the content of a record. */
+  storedHead(): Buffer {
+    const { headers } = this.#head
+    let text = ''
+    for (let i = 0; i < headers.count; i++) {
+      if (!headers.hidden(i)) text += headers.name(i) + ': ' + headers.value(i) + '\r\n'
+    }
+    return Buffer.from(stdoutRecords(text + '\r\n'), 'latin1')
   }
 
   // ---- STDERR --------------------------------------------------------------------------------

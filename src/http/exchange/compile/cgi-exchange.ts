@@ -2,7 +2,9 @@
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import { compileSize } from '../../compile/size.ts'
+import type { TempPath } from '../../files/temp-file.ts'
 import type { Request } from '../../request/request.ts'
+import { type CacheConf, type CacheContext, compileCache } from '../cache/conf.ts'
 import type { Protocol } from '../codec.ts'
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../conf.ts'
 import type { CgiConf } from '../directives/cgi.ts'
@@ -29,12 +31,32 @@ export interface CgiWay {
   readonly hidesStatus: boolean
   /** The application is always told the length of the body. */
   readonly needsLength: boolean
+  readonly cache: CacheConf | undefined
   readonly target: AddressTarget
   readonly tls: SslTargets | undefined
   /** The scheme with which TLS is spoken. */
   readonly secure: string
   /** The request, up to its body of `length` bytes (empty: there is none); empty: it cannot be made. */
   request(r: Request, length: string): string
+}
+
+function tempPathOf(name: string, { temp_path }: CgiConf, at: AttachContext): TempPath {
+  return temp_path ?? { path: at.prefixed(`${name}_temp`), levels: [1, 2] }
+}
+
+/** Compiles the cache of a location; undefined when it has none. `conf` has no prefixes. */
+export function compileCgiCache(name: string, conf: CgiConf, given: object, at: AttachContext): CacheConf | undefined {
+  const tempFolder = tempPathOf(name, conf, at).path
+  const context: CacheContext = { prefix: name, bufferSize: conf.buffer_size, tempFolder, key: wholeUrl }
+  const cache = compileCache(given, context, at)
+  if (cache?.key === wholeUrl && at.role === 'master' && !at.checked)
+    at.warn(`no "${name}_cache_key" for "${name}_cache"`)
+  return cache
+}
+
+/** Without a key nginx has one object for all requests. */
+function wholeUrl(r: Request): string {
+  return `${r.scheme}${r.host}${r.unparsedUri}`
 }
 
 /** Compiles it; `conf` has no prefixes. */
@@ -52,8 +74,9 @@ export function compileCgiExchange(way: CgiWay, conf: CgiConf, given: object, at
     passBody: settings.pass_request_body,
     // An application that counts on CONTENT_LENGTH would take a body of unknown length for an empty one.
     chunkedAllowed: !way.needsLength && !tellsLength(conf.param),
-    tempPath: settings.temp_path ?? { path: at.prefixed(`${name}_temp`), levels: [1, 2] },
-    store: compileStore(conf.store, conf.store_access, at),
+    tempPath: tempPathOf(name, conf, at),
+    store: way.cache === undefined ? compileStore(conf.store, conf.store_access, at) : undefined,
+    cache: way.cache,
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(hidesStatus ? ['status', ...HIDDEN] : HIDDEN, settings.hide_header, settings.pass_header),
     resolve: target.resolve,

@@ -46,23 +46,64 @@ const COOKIE = hashName('cookie')
 /** Names of fields come from clients: so many are remembered. */
 const NAMES_MAX = 512
 
+const METHOD = 'REQUEST_METHOD'
+/** What a request gets whose response is to be kept: it is asked for whole, and without the client's conditions. */
+const KEPT_VALUES: readonly (readonly [name: string, value: string])[] = [
+  ['HTTP_IF_MODIFIED_SINCE', '$upstream_cache_last_modified'],
+  ['HTTP_IF_UNMODIFIED_SINCE', ''],
+  ['HTTP_IF_NONE_MATCH', '$upstream_cache_etag'],
+  ['HTTP_IF_MATCH', ''],
+  ['HTTP_RANGE', ''],
+  ['HTTP_IF_RANGE', ''],
+]
+
 interface Param {
   readonly name: string
   readonly value: Text
   readonly ifNotEmpty: boolean
+  /** It is the client's method, in whose place the cache may ask with another one. */
+  readonly isMethod: boolean
 }
 
-/** Compiles what a location sends, the client's fields only with `passFields`. */
-export function compileParams(given: readonly CgiParam[], passFields: boolean, at: AttachContext): CgiParams {
-  const all = given.some(({ name }) => name.toUpperCase() === HOST)
-    ? given
-    : [...given, { name: HOST, value: parseTemplate(HOST_VALUE, unreachable), ifNotEmpty: true }]
+/** What one kind of request comes with. */
+interface ParamList {
+  readonly params: readonly Param[]
+  /** Names that the client's fields must not have; undefined: none of those is sent. */
+  readonly replaced: ReadonlySet<string> | undefined
+}
+
+/** Compiles what a location sends, the client's fields only with `passFields`; with `caching` responses may be kept. */
+export function compileParams(
+  given: readonly CgiParam[],
+  passFields: boolean,
+  caching: boolean,
+  at: AttachContext,
+): CgiParams {
+  const host: readonly (readonly [string, string])[] = [[HOST, HOST_VALUE]]
+  const plain = compileList(given, host, passFields, at)
+  return new CgiParams(plain, caching ? compileList(given, [...host, ...KEPT_VALUES], passFields, at) : plain)
+}
+
+function compileList(
+  given: readonly CgiParam[],
+  defaults: readonly (readonly [string, string])[],
+  passFields: boolean,
+  at: AttachContext,
+): ParamList {
+  const set = new Set(given.map(({ name }) => name.toUpperCase()))
+  const missing = defaults
+    .filter(([name]) => !set.has(name))
+    .map(([name, value]) => ({ name, value: parseTemplate(value, unreachable), ifNotEmpty: true }))
+  const all = [...given, ...missing]
   const replaced = new Set([PROXY])
   for (const { name } of all) if (isField(name)) replaced.add(name.toUpperCase())
   const params = all
     .filter(({ name, value }) => !isField(name) || value.constant !== '')
-    .map(({ name, value, ifNotEmpty }) => ({ name, value: at.text(value), ifNotEmpty }))
-  return new CgiParams(params, passFields ? replaced : undefined)
+    .map(({ name, value, ifNotEmpty }) => {
+      const isMethod = name === METHOD && value.source === '$request_method'
+      return { name, value: at.text(value), ifNotEmpty, isMethod }
+    })
+  return { params, replaced: passFields ? replaced : undefined }
 }
 
 /** It stands for a field of the client. */
@@ -81,24 +122,26 @@ export function tellsLength(given: readonly CgiParam[]): boolean {
 
 /** What a location sends. */
 export class CgiParams {
-  readonly #params: readonly Param[]
-  /** Names that the client's fields must not have; undefined: none of those is sent. */
-  readonly #replaced: ReadonlySet<string> | undefined
+  readonly #plain: ParamList
+  readonly #kept: ParamList
 
-  constructor(params: readonly Param[], replaced: ReadonlySet<string> | undefined) {
-    this.#params = params
-    this.#replaced = replaced
+  /** `kept` is for requests whose response is to be kept. */
+  constructor(plain: ParamList, kept: ParamList) {
+    this.#plain = plain
+    this.#kept = kept
   }
 
   /** Hands all that a request comes with to `to`. */
   write(r: Request, to: ParamSink): void {
-    const params = this.#params
+    const conversation = r.conversation
+    const { params, replaced } = conversation?.keeping === true ? this.#kept : this.#plain
+    const method = conversation?.methodAsked ?? ''
     for (let i = 0; i < params.length; i++) {
-      const { name, value, ifNotEmpty } = params[i]!
-      const text = value(r)
+      const { name, value, ifNotEmpty, isMethod } = params[i]!
+      const text = isMethod && method !== '' ? method : value(r)
       if (text !== '' || !ifNotEmpty) to.add(name, text)
     }
-    if (this.#replaced !== undefined) writeFields(r.headers, this.#replaced, to)
+    if (replaced !== undefined) writeFields(r.headers, replaced, to)
   }
 }
 

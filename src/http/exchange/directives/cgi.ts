@@ -4,7 +4,9 @@
  */
 import { bits, size } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
+import { cachePathDirectives } from '../../cache/cache-path.ts'
 import { cgiParam } from '../compile/cgi-params.ts'
+import { cache } from './cache.ts'
 import { store } from './store.ts'
 import { transport } from './transport.ts'
 
@@ -17,6 +19,26 @@ const { half_close: _, ...shared } = transport
 export const cgi = {
   ...shared,
   ...store,
+  ...cache,
+  ...cachePathDirectives,
+  cache_use_stale: directive({
+    in: HSL,
+    args: bits(
+      'error',
+      'timeout',
+      'invalid_header',
+      'non_idempotent',
+      'http_500',
+      'http_503',
+      'http_403',
+      'http_404',
+      'http_429',
+      'updating',
+      'off',
+    ),
+    default: 'off',
+    doc: 'When an expired response is better than none.',
+  }),
   next_upstream: directive({
     in: HSL,
     args: bits(

@@ -1,11 +1,12 @@
 /** ngx_http_fastcgi_module: passes requests to FastCGI servers, such as php-fpm. */
 import { flag, text } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, directives, family } from '../../../config/directive.ts'
+import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { CAUGHT, FASTCGI } from '../../../http/exchange/codecs/fastcgi.ts'
 import { FastcgiParams } from '../../../http/exchange/codecs/fastcgi-record.ts'
 import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import { type CgiWay, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import { type CgiWay, compileCgiCache, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
 import { compileParams } from '../../../http/exchange/compile/cgi-params.ts'
 import { passOn } from '../../../http/exchange/compile/passing.ts'
 import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
@@ -49,6 +50,9 @@ export const fastcgiModule = httpModule({
   doc: 'Passes requests to FastCGI servers.',
   directives: allDirectives,
   variables: { fastcgi_script_name: scriptName, fastcgi_path_info: pathInfo },
+  init(conf, tree) {
+    cachesOf(tree).declare('fastcgi', conf.fastcgi_cache_path)
+  },
   attach(conf, plan, at) {
     at.tempPath(conf.fastcgi_temp_path?.path ?? at.prefixed('fastcgi_temp'))
     attachSplit(conf, at.location)
@@ -71,13 +75,16 @@ function attachFastcgi(conf: Conf, plan: Plan, at: AttachContext): void {
   const target = compileAddressTarget(conf.fastcgi_pass!, SCHEMES, registry, at)
   if (target === undefined) return
   if (conf.fastcgi_catch_stderr.length > 0) location.set(CAUGHT, conf.fastcgi_catch_stderr)
-  const params = compileParams(conf.fastcgi_param, conf.fastcgi_pass_request_headers, at)
+  const settings = cgiConf('fastcgi', conf)
+  const cache = compileCgiCache('fastcgi', settings, conf, at)
+  const params = compileParams(conf.fastcgi_param, conf.fastcgi_pass_request_headers, cache !== undefined, at)
   const keep = conf.fastcgi_keep_conn
   if (keep) shareCounts(at)
   const way = {
     name: 'fastcgi',
     protocol: FASTCGI,
     hidesStatus: true,
+    cache,
     needsLength: false,
     target,
     tls: undefined,
@@ -91,6 +98,6 @@ function attachFastcgi(conf: Conf, plan: Plan, at: AttachContext): void {
       return ''
     },
   } satisfies CgiWay
-  plan.own(passOn, compileCgiExchange(way, cgiConf('fastcgi', conf), conf, at))
+  plan.own(passOn, compileCgiExchange(way, settings, conf, at))
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }

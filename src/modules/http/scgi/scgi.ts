@@ -5,10 +5,11 @@
  *   SIZE:CONTENT_LENGTH 0 LENGTH 0 SCGI 0 1 0 NAME 0 VALUE 0 ... ,
  */
 import { type ConfOf, directive, family } from '../../../config/directive.ts'
+import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { SCGI } from '../../../http/exchange/codecs/cgi.ts'
 import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import { type CgiWay, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import { type CgiWay, compileCgiCache, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
 import { compileParams, type ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
 import { passOn } from '../../../http/exchange/compile/passing.ts'
 import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
@@ -34,6 +35,9 @@ export const scgiModule = httpModule({
   name: 'http_scgi',
   doc: 'Passes requests to SCGI servers.',
   directives: allDirectives,
+  init(conf, tree) {
+    cachesOf(tree).declare('scgi', conf.scgi_cache_path)
+  },
   attach(conf, plan, at) {
     at.tempPath(conf.scgi_temp_path?.path ?? at.prefixed('scgi_temp'))
     if (conf.scgi_pass !== undefined) attachScgi(conf, plan, at)
@@ -61,11 +65,14 @@ function attachScgi(conf: Conf, plan: Plan, at: AttachContext): void {
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
   const target = compileAddressTarget(conf.scgi_pass!, SCHEMES, registry, at)
   if (target === undefined) return
-  const params = compileParams(conf.scgi_param, conf.scgi_pass_request_headers, at)
+  const settings = cgiConf('scgi', conf)
+  const cache = compileCgiCache('scgi', settings, conf, at)
+  const params = compileParams(conf.scgi_param, conf.scgi_pass_request_headers, cache !== undefined, at)
   const way = {
     name: 'scgi',
     protocol: SCGI,
     hidesStatus: true,
+    cache,
     needsLength: true,
     target,
     tls: undefined,
@@ -76,6 +83,6 @@ function attachScgi(conf: Conf, plan: Plan, at: AttachContext): void {
       return `${netString.text.length}:${netString.text},`
     },
   } satisfies CgiWay
-  plan.own(passOn, compileCgiExchange(way, cgiConf('scgi', conf), conf, at))
+  plan.own(passOn, compileCgiExchange(way, settings, conf, at))
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }

@@ -5,10 +5,11 @@
  */
 import { number, text } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, family } from '../../../config/directive.ts'
+import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { UWSGI } from '../../../http/exchange/codecs/cgi.ts'
 import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import { type CgiWay, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import { type CgiWay, compileCgiCache, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
 import { compileParams, type ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
 import { passOn } from '../../../http/exchange/compile/passing.ts'
 import { compileSsl } from '../../../http/exchange/compile/ssl-targets.ts'
@@ -50,6 +51,9 @@ export const uwsgiModule = httpModule({
   name: 'http_uwsgi',
   doc: 'Passes requests to uwsgi servers.',
   directives: allDirectives,
+  init(conf, tree) {
+    cachesOf(tree).declare('uwsgi', conf.uwsgi_cache_path)
+  },
   attach(conf, plan, at) {
     at.tempPath(conf.uwsgi_temp_path?.path ?? at.prefixed('uwsgi_temp'))
     if (conf.uwsgi_pass !== undefined) attachUwsgi(conf, plan, at)
@@ -76,7 +80,9 @@ function attachUwsgi(conf: Conf, plan: Plan, at: AttachContext): void {
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
   const target = compileAddressTarget(conf.uwsgi_pass!, SCHEMES, registry, at)
   if (target === undefined) return
-  const params = compileParams(conf.uwsgi_param, conf.uwsgi_pass_request_headers, at)
+  const settings = cgiConf('uwsgi', conf)
+  const cache = compileCgiCache('uwsgi', settings, conf, at)
+  const params = compileParams(conf.uwsgi_param, conf.uwsgi_pass_request_headers, cache !== undefined, at)
   const modifier1 = String.fromCharCode(conf.uwsgi_modifier1)
   const modifier2 = String.fromCharCode(conf.uwsgi_modifier2)
   const behind = conf.uwsgi_string
@@ -84,6 +90,7 @@ function attachUwsgi(conf: Conf, plan: Plan, at: AttachContext): void {
     name: 'uwsgi',
     protocol: UWSGI,
     hidesStatus: false,
+    cache,
     needsLength: false,
     target,
     tls: target.mayUseTls ? compileSsl('uwsgi', sslConf('uwsgi', conf), at, '') : undefined,
@@ -97,6 +104,6 @@ function attachUwsgi(conf: Conf, plan: Plan, at: AttachContext): void {
       return ''
     },
   } satisfies CgiWay
-  plan.own(passOn, compileCgiExchange(way, cgiConf('uwsgi', conf), conf, at))
+  plan.own(passOn, compileCgiExchange(way, settings, conf, at))
   if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }
