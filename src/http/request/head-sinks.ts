@@ -39,9 +39,12 @@ export class HeadFirst extends BodySink {
     return next
   }
 
-  /** A response that breaks off has begun: its head is sent all the same, as it would be without what holds it back. */
+  /**
+   * A response that breaks off has begun: its head is sent all the same, as it would be if nothing could come before its
+   * body. One that is held back until there is enough of it has not begun.
+   */
   override abort(): void {
-    if (!this.#r.aborted) this.#next ??= this.#send()
+    if (!this.#r.aborted && this.#r.headHeld === 0) this.#next ??= this.#send()
     this.#next?.abort()
   }
 }
