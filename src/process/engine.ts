@@ -7,14 +7,26 @@ import { errnoText } from '../lib/errno.ts'
 import { LogFiles } from '../log/log-files.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import { releaseThread } from '../shared/dead-thread.ts'
+import { CacheKeepers } from './cache-keepers.ts'
 import { giveBack } from './memory.ts'
-import type { EngineSettings, FromEngine, FromWorker, ToEngine } from './messages.ts'
+import type { EngineSettings, FromEngine, FromWorker, LogLevel, ToEngine } from './messages.ts'
 import { nameProcess } from './process-name.ts'
 import { becomeUser, setPriority } from './rights.ts'
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
 import { ZoneStore } from './zone-store.ts'
 
 const WANT_AGAIN_MS = 500
+/** Names of levels, by their numbers. */
+const LEVELS: readonly (LogLevel | undefined)[] = [
+  undefined,
+  undefined,
+  'alert',
+  'crit',
+  'error',
+  'warn',
+  'notice',
+  'info',
+]
 /** Deaths of worker threads before the first has served. */
 const DEATHS_MAX = 3
 
@@ -51,6 +63,7 @@ class Engine implements SlotOwner {
   readonly #alive = new Set<WorkerSlot>()
   readonly #zones = new ZoneStore()
   readonly #files = new LogFiles()
+  readonly #caches = new CacheKeepers((level, message) => this.#log(LEVELS[level] ?? 'notice', message))
   /** Descriptors belong to the threads; the objects are kept because closing them would close the numbers. */
   readonly #handles: BoundSocket[] = []
   #current: Configure | undefined
@@ -128,7 +141,7 @@ class Engine implements SlotOwner {
     this.#alive.delete(slot)
     this.#closeRetired()
     if (this.#slots.get(slot.index) === slot) this.#slots.delete(slot.index)
-    if (this.#stopping && this.#alive.size === 0) this.#ended()
+    if (this.#stopping && this.#alive.size === 0) this.#end()
   }
 
   /** A worker that never gets as far as to serve makes the start fail instead of being replaced for ever. */
@@ -160,7 +173,12 @@ class Engine implements SlotOwner {
     this.#stopping = true
     const timeoutMs = this.#current?.settings.shutdownTimeoutMs ?? 0
     for (const slot of this.#alive) slot.post({ type: 'stop', graceful, timeoutMs })
-    if (this.#alive.size === 0) this.#ended()
+    if (this.#alive.size === 0) this.#end()
+  }
+
+  #end(): void {
+    this.#caches.stop()
+    this.#ended()
   }
 
   /**
@@ -196,6 +214,7 @@ class Engine implements SlotOwner {
     this.#zones.settle(settings.zones)
     this.#openLogs(settings.logFiles)
     for (const slot of this.#slots.values()) this.#install(slot, message)
+    this.#caches.settle(settings.caches, this.#zones.buffers)
   }
 
   /**
@@ -283,7 +302,7 @@ class Engine implements SlotOwner {
     }
   }
 
-  #log(level: 'alert' | 'notice', message: string): void {
+  #log(level: LogLevel, message: string): void {
     this.#send({ type: 'log', level, message })
   }
 }

@@ -10,6 +10,7 @@
  *       | settled --------------> | stop (surplus threads) ---> |
  */
 import type { SourceSnapshot } from '../config/include.ts'
+import type { CachePath } from '../http/cache/cache-path.ts'
 import type { EnvVariable } from '../modules/core/main.ts'
 import type { CheckedFacts } from '../tree/builder.ts'
 import type { ConfigOrigin } from './load-program.ts'
@@ -40,6 +41,8 @@ export interface EngineSettings {
   readonly priority: number
   readonly shutdownTimeoutMs: number
   readonly env: readonly EnvVariable[]
+  /** Caches whose files its main thread looks after. */
+  readonly caches: readonly CachePath[]
 }
 
 /** The account that the engine runs under. */
@@ -63,12 +66,15 @@ export type ToEngine =
   | { readonly type: 'reopen' }
   | { readonly type: 'stop'; readonly graceful: boolean }
 
+/** How grave a line of the log is. */
+export type LogLevel = 'alert' | 'crit' | 'error' | 'warn' | 'notice' | 'info'
+
 /** From the engine to the master. */
 export type FromEngine =
   | { readonly type: 'want'; readonly slot: number; readonly keys: readonly string[] }
   | { readonly type: 'ready'; readonly generation: number }
   | { readonly type: 'failed'; readonly generation: number; readonly errors: readonly string[] }
-  | { readonly type: 'log'; readonly level: 'alert' | 'notice' | 'warn'; readonly message: string }
+  | { readonly type: 'log'; readonly level: LogLevel; readonly message: string }
 
 /** From the engine's main thread to a worker thread. `logs` are descriptors by path, shared by all threads. */
 export type ToWorker =

@@ -3,6 +3,7 @@
 import type { Diagnostics } from '../config/diagnostics.ts'
 import { fullName } from '../config/include.ts'
 import type { Config } from '../config/load.ts'
+import { cachesOf } from '../http/cache/caches.ts'
 import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { type Affinity, mainDirectives } from '../modules/core/main.ts'
 import type { Program } from '../runtime/program.ts'
@@ -65,6 +66,7 @@ export function engineSettings(program: Program, settings: MasterSettings, error
     priority: main.worker_priority,
     shutdownTimeoutMs: main.worker_shutdown_timeout,
     env: main.env,
+    caches: program.http === undefined ? [] : cachesOf(program.http.builder).paths,
   }
 }
 

@@ -1,6 +1,7 @@
 /** `master_process off`: one process that holds the sockets and serves, as developers and debuggers want it. */
 import { NOTICE } from '../log/error-log.ts'
 import { LogFiles } from '../log/log-files.ts'
+import { CacheKeepers } from './cache-keepers.ts'
 import type { Configuration } from './configuration.ts'
 import { FileWatch } from './file-watch.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
@@ -24,6 +25,7 @@ export class SingleProcess {
   readonly #zones = new ZoneStore()
   readonly #files = new LogFiles()
   readonly #seat: WorkerSeat
+  readonly #caches = new CacheKeepers((level, text) => this.#options.configuration.current.log.write(level, text))
   readonly #watch = new FileWatch(() => this.#renew())
   #given = new Set<string>()
   #exit: (code: number) => void = () => {}
@@ -71,6 +73,7 @@ export class SingleProcess {
     for (const key of this.#given) if (!keys.has(key)) sockets.forget(key)
     for (const key of keys) if (!this.#given.has(key)) this.#seat.listen(key, sockets.get(key, 0)!.fd)
     this.#given = keys
+    this.#caches.settle(engine.caches, this.#zones.buffers)
     this.#watch.set(configuration.marks)
     return true
   }
@@ -110,6 +113,7 @@ export class SingleProcess {
     const { engine, settings, log } = configuration.current
     const { shutdownTimeoutMs } = engine
     this.#seat.stop(graceful, shutdownTimeoutMs, () => {
+      this.#caches.stop()
       removePidFile(settings.pidPath)
       sockets.removeFiles(configuration.report)
       log.write(NOTICE, 'exit')

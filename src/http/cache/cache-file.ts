@@ -91,6 +91,12 @@ export function hexOf({ k0, k1, k2, k3 }: KeyWords): string {
   return md5.hexSlice()
 }
 
+/** The key that a file of 32 digits is named by. */
+export function keyWordsOf(hex: string): KeyWords {
+  const md5 = Buffer.from(hex, 'hex')
+  return { k0: md5.readInt32LE(0), k1: md5.readInt32LE(4), k2: md5.readInt32LE(8), k3: md5.readInt32LE(12) }
+}
+
 /** `PATH/c/29/b7f54b2df7773722d382f4809d65029c` for `levels=1:2`: they are taken from the end of the digits. */
 export function fileNameOf(path: string, levels: readonly number[], hex: string): string {
   let name = path

@@ -7,14 +7,8 @@ import { errnoText } from '../../lib/errno.ts'
 import { openPath } from '../../lib/file-status.ts'
 import { ALERT, CRIT, INFO } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
-import {
-  type Entry,
-  HELD_FOLLOWING,
-  HELD_LOCK,
-  HELD_USE,
-  LOCK_POINTLESS,
-  LOCK_TAKEN,
-} from '../../shared/cache/index.ts'
+import type { Entry } from '../../shared/cache/entries.ts'
+import { HELD_FOLLOWING, HELD_LOCK, HELD_USE, LOCK_POINTLESS, LOCK_TAKEN } from '../../shared/cache/index.ts'
 import { RULE_NOTHING, RULE_REMOVES } from '../../shared/cache/rules.ts'
 import { tagHash } from '../../shared/cache/tags.ts'
 import { letGo } from '../../shared/holdings.ts'

@@ -8,6 +8,8 @@ import type { GrowingBody } from './growing-body.ts'
 
 /** What is read first when nothing is known of the file. */
 const FIRST_READ = 4096
+/** No body begins behind this. */
+const START_MAX = 65536
 
 /** Why there is no object: nothing stands there, the system refused, or what stands there is not used. */
 export interface ReadFailure {
@@ -70,6 +72,19 @@ export function readGrowing(
   if (typeof header === 'string' || header.bodyStart !== bodyStart) return undefined
   const head = bytes.subarray(header.headerStart, bodyStart)
   return new CachedObject(key.text, header, head, growing.expected, { growing })
+}
+
+/** The key and the head of a file, whatever they are; undefined when it is gone or broken. */
+export function readStored(path: string): { readonly key: string; readonly head: Buffer } | undefined {
+  const fd = openPath(path)
+  if (typeof fd === 'string') return undefined
+  const bytes = readStart(fd, START_MAX)
+  closeOpen(fd)
+  if (typeof bytes === 'string') return undefined
+  const header = decodeHeader(bytes, bytes.length, bytes.length)
+  if (typeof header === 'string') return undefined
+  const key = keyTextOf(bytes, header)
+  return key === undefined ? undefined : { key, head: bytes.subarray(header.headerStart, header.bodyStart) }
 }
 
 /** Reads so many bytes, or fewer when the file ends before. */

@@ -56,6 +56,16 @@ export class CacheRoom {
     this.memory.sizeMax = path.memory
   }
 
+  /** Bytes of a block of the file system, which messages name. */
+  get blockSize(): number {
+    // tidy: asked once per load of the index
+    try {
+      return fs.statfsSync(systemPath(this.#path.path)).bsize
+    } catch {
+      return 512
+    }
+  }
+
   fileName(key: KeyWords): string {
     return fileNameOf(this.#path.path, this.#path.levels, hexOf(key))
   }
@@ -127,7 +137,7 @@ export class CacheRoom {
 }
 
 /** Bytes that are free on the file system of a path, for users who are not root; Infinity when it does not say. */
-function freeBytes(path: string): number {
+export function freeBytes(path: string): number {
   // tidy: asked once a second
   try {
     const { bavail, bsize } = fs.statfsSync(systemPath(path))

@@ -5,8 +5,9 @@
 import { clock } from '../../lib/clock.ts'
 import { beginEvent, flushWires } from '../../net/flush.ts'
 import { Bell } from '../../shared/cache/bells.ts'
+import type { Entry } from '../../shared/cache/entries.ts'
 import type { Flight, Flights } from '../../shared/cache/flights.ts'
-import type { CacheIndex, Entry } from '../../shared/cache/index.ts'
+import type { CacheIndex } from '../../shared/cache/index.ts'
 import type { GrowingBody, Growth } from './growing-body.ts'
 
 /** One who waits for an entry. */

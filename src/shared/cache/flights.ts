@@ -4,7 +4,8 @@
  */
 import { letGo } from '../holdings.ts'
 import { BELL_BIT, ring } from './bells.ts'
-import { type CacheIndex, type Entry, HELD_FLIGHT, HELD_FOLLOWING, HELD_LOCK, HELD_USE } from './index.ts'
+import type { Entry } from './entries.ts'
+import { type CacheIndex, HELD_FLIGHT, HELD_FOLLOWING, HELD_LOCK, HELD_USE } from './index.ts'
 import * as at from './layout.ts'
 
 /** One response that is being stored; 0 is none. */

@@ -8,13 +8,11 @@
 import { letGo, noteHolding } from '../holdings.ts'
 import type { Zone } from '../zone.ts'
 import { BELL_BIT, KEEPER_BIT, ring } from './bells.ts'
+import { clampSeconds, Entries, type Entry } from './entries.ts'
 import * as at from './layout.ts'
 import { CacheMemory, type KeyWords } from './memory.ts'
 import { addRule, applyRules, RULE_KEY, RULE_NOTHING, RULE_PREFIX, RULE_SOFT, RULE_TAG } from './rules.ts'
-import { clearTags, setTags, taggedEntries } from './tags.ts'
-
-/** One key in the index; valid while it is used. 0 is none. */
-export type Entry = number
+import { setTags, taggedEntries } from './tags.ts'
 
 /** What a holding is of: added to the cell that it is in. */
 export const HELD_USE = 0
@@ -27,8 +25,6 @@ export const LOCK_TAKEN = 0
 export const LOCK_POINTLESS = -1
 
 const USES_MAX = 1023
-/** Most variants of one key. */
-const VARIANTS_MAX = 100
 
 /** What was stored under a key. */
 export interface StoredFacts {
@@ -43,6 +39,7 @@ export interface StoredFacts {
 export class CacheIndex {
   readonly memory: CacheMemory
   readonly words: Int32Array
+  readonly #entries: Entries
   /** The event of the entry that `await` was called for last. */
   awaited = 0
   /** The key of the entry that `evict` has removed. */
@@ -51,6 +48,7 @@ export class CacheIndex {
   constructor(zone: Zone) {
     this.memory = new CacheMemory(zone)
     this.words = zone.words
+    this.#entries = new Entries(this.memory)
   }
 
   /** Finds or makes the entry of a key and counts a use and a user; 0: the zone is full. `main`: the key it is a variant of. */
@@ -62,13 +60,13 @@ export class CacheIndex {
     else {
       memory.touch(entry)
       const remembered = words[entry + at.STATE]! >>> at.ERROR_SHIFT !== 0 || (words[entry + at.STATE]! & at.PASS) !== 0
-      if (remembered && words[entry + at.VALID_UNTIL]! >>> 0 < now) this.#forget(entry)
+      if (remembered && words[entry + at.VALID_UNTIL]! >>> 0 < now) this.#entries.forget(entry)
     }
     if (entry !== 0) {
       if (words[entry + at.USES]! < USES_MAX) words[entry + at.USES] = words[entry + at.USES]! + 1
       words[entry + at.USERS] = words[entry + at.USERS]! + 1
       words[entry + at.INACTIVE_AT] = now + inactiveS
-      if (main !== 0 && words[entry + at.MAIN] === 0 && entry !== main) this.#link(entry, main)
+      if (main !== 0 && words[entry + at.MAIN] === 0 && entry !== main) this.#entries.link(entry, main)
     }
     memory.leave()
     return entry
@@ -97,12 +95,12 @@ export class CacheIndex {
     letGo(holding)
     memory.enter()
     words[entry + at.USERS] = words[entry + at.USERS]! - 1
-    if (!countsUses) this.#dropUnknown(entry)
+    if (!countsUses) this.#entries.dropUnknown(entry)
     memory.leave()
   }
 
   exists(entry: Entry): boolean {
-    return (this.words[entry + at.STATE]! & at.EXISTS) !== 0
+    return this.#entries.exists(entry)
   }
 
   /** What its file has is purged, and the file is still there. */
@@ -112,7 +110,7 @@ export class CacheIndex {
 
   /** The status that is remembered instead of an object, or 0. */
   errorOf(entry: Entry): number {
-    return this.words[entry + at.STATE]! >>> at.ERROR_SHIFT
+    return this.#entries.errorOf(entry)
   }
 
   /** Answers of this key were not cacheable a short while ago: nobody need wait for another's. */
@@ -259,19 +257,19 @@ export class CacheIndex {
     const { memory, words } = this
     memory.enter()
     if (words[at.LAST_PURGE] !== since && this.#purgedSince(entry, since, key, facts.tags)) {
-      if (this.exists(entry)) this.#empty(entry)
+      if (this.exists(entry)) this.#entries.empty(entry)
       const mask = this.#unlock(entry, lock)
       memory.leave()
       ring(words, mask)
       return false
     }
     if ((words[entry + at.STATE]! & at.DOOMED) !== 0) words[at.DOOMED_COUNT] = words[at.DOOMED_COUNT]! - 1
-    this.#addSize(entry, facts.blocks)
+    this.#entries.addSize(entry, facts.blocks)
     words[entry + at.BODY_START] = facts.bodyStart
     words[entry + at.VALID_UNTIL] = clampSeconds(facts.validSec)
     words[entry + at.STATE] = (words[entry + at.STATE]! & at.UPDATING) | at.EXISTS
     words[entry + at.PURGE] = words[at.LAST_PURGE]!
-    words[entry + at.GENERATION] = this.#nextGeneration()
+    words[entry + at.GENERATION] = this.#entries.nextGeneration()
     setTags(memory, entry, facts.tags)
     const mask = lock === 0 ? this.wakeUp(entry) : this.#unlock(entry, lock)
     memory.leave()
@@ -302,7 +300,7 @@ export class CacheIndex {
     if (this.exists(entry)) {
       words[entry + at.VALID_UNTIL] = clampSeconds(validSec)
       words[entry + at.STATE] = words[entry + at.STATE]! & ~at.EXPIRED
-      words[entry + at.GENERATION] = this.#nextGeneration()
+      words[entry + at.GENERATION] = this.#entries.nextGeneration()
     }
     const mask = this.#unlock(entry, lock)
     memory.leave()
@@ -315,13 +313,13 @@ export class CacheIndex {
     memory.enter()
     let generation = 0
     if (!this.exists(entry)) {
-      this.#addSize(entry, blocks)
+      this.#entries.addSize(entry, blocks)
       words[entry + at.BODY_START] = bodyStart
       words[entry + at.VALID_UNTIL] = clampSeconds(validSec)
       words[entry + at.STATE] = (words[entry + at.STATE]! & at.UPDATING) | at.EXISTS
       // It has still to be held against all purges.
       words[entry + at.PURGE] = 0
-      generation = this.#nextGeneration()
+      generation = this.#entries.nextGeneration()
       words[entry + at.GENERATION] = generation
       setTags(memory, entry, tags)
     }
@@ -343,7 +341,7 @@ export class CacheIndex {
     memory.enter()
     if (words[entry + at.GENERATION] === generation) {
       words[entry + at.PURGE] = purge
-      this.#expire(entry, now)
+      this.#entries.expire(entry, now)
     }
     memory.leave()
   }
@@ -360,7 +358,10 @@ export class CacheIndex {
   missing(entry: Entry, generation: number): void {
     const { memory, words } = this
     memory.enter()
-    if (this.exists(entry) && words[entry + at.GENERATION] === generation) this.#empty(entry)
+    if (this.exists(entry) && words[entry + at.GENERATION] === generation) {
+      this.#entries.empty(entry)
+      this.#entries.dropUnknown(entry)
+    }
     memory.leave()
   }
 
@@ -413,7 +414,7 @@ export class CacheIndex {
       if (words[entry + at.USERS]! === 0) {
         result = (words[entry + at.STATE]! & (at.EXISTS | at.DOOMED)) !== 0 ? 1 : 0
         this.#copyKey(entry, this.evicted)
-        this.#remove(entry)
+        this.#entries.remove(entry)
         break
       }
       words[entry + at.INACTIVE_AT] = now + inactiveS
@@ -471,25 +472,18 @@ export class CacheIndex {
     words[entry + at.PURGE] = words[entry + at.PURGED] = words[at.LAST_PURGE]!
     if ((state & (at.EXISTS | at.DOOMED)) !== 0) files?.push(this.keyOf(entry))
     if (soft && (state & at.EXISTS) !== 0) {
-      this.#expire(entry, now)
+      this.#entries.expire(entry, now)
       return 0
     }
-    this.#forget(entry)
+    this.#entries.forget(entry)
     if ((state & at.EXISTS) !== 0) {
-      if (files === undefined) this.#doom(entry)
-      else this.#empty(entry)
+      if (files === undefined) this.#entries.doom(entry)
+      else this.#entries.empty(entry)
     }
     words[entry + at.OWN_FLIGHT] = 0
     const mask = this.#unlock(entry, words[entry + at.LOCK]!)
-    this.#dropUnknown(entry)
+    this.#entries.dropUnknown(entry)
     return mask
-  }
-
-  #expire(entry: Entry, now: number): void {
-    const { words } = this
-    words[entry + at.STATE] = words[entry + at.STATE]! | at.EXPIRED
-    words[entry + at.VALID_UNTIL] = Math.min(words[entry + at.VALID_UNTIL]! >>> 0, now - 1)
-    words[entry + at.GENERATION] = this.#nextGeneration()
   }
 
   /** Purges what has a tag: how many entries. Hard: their files go soon. */
@@ -531,100 +525,4 @@ export class CacheIndex {
   purgePrefix(prefix: string, soft: boolean): boolean {
     return this.addRule(RULE_PREFIX, soft, prefix)
   }
-
-  // ------------------------------------------------------------------------------------------------ insides
-
-  /** The cap of variants is kept by dooming the one that was not used for longest. */
-  #link(entry: Entry, main: Entry): void {
-    const { words } = this
-    let count = 0
-    let oldest = 0
-    for (let variant = words[main + at.VARIANT]!; variant !== 0; variant = words[variant + at.VARIANT]!) {
-      count++
-      if (words[variant + at.USERS] !== 0 || !this.exists(variant)) continue
-      if (oldest === 0 || words[variant + at.INACTIVE_AT]! >>> 0 < words[oldest + at.INACTIVE_AT]! >>> 0)
-        oldest = variant
-    }
-    if (count >= VARIANTS_MAX && oldest !== 0) {
-      this.#unlink(oldest)
-      this.#doom(oldest)
-    }
-    words[entry + at.MAIN] = main
-    words[entry + at.VARIANT] = words[main + at.VARIANT]!
-    words[main + at.VARIANT] = entry
-  }
-
-  #unlink(entry: Entry): void {
-    const { words } = this
-    const main = words[entry + at.MAIN]!
-    if (main === 0) return
-    let link = main + at.VARIANT
-    while (words[link] !== entry && words[link] !== 0) link = words[link]! + at.VARIANT
-    words[link] = words[entry + at.VARIANT]!
-    words[entry + at.MAIN] = words[entry + at.VARIANT] = 0
-  }
-
-  /** Without the main entry nothing leads to its variants: they go with it. */
-  #orphan(main: Entry): void {
-    const { words } = this
-    while (words[main + at.VARIANT] !== 0) {
-      const variant = words[main + at.VARIANT]!
-      this.#unlink(variant)
-      if (this.exists(variant)) this.#doom(variant)
-    }
-  }
-
-  /** Nothing is stored any more; the file is for the keeper to delete. */
-  #doom(entry: Entry): void {
-    const { words } = this
-    this.#empty(entry)
-    words[entry + at.STATE] = words[entry + at.STATE]! | at.DOOMED
-    words[at.DOOMED_COUNT] = words[at.DOOMED_COUNT]! + 1
-  }
-
-  #remove(entry: Entry): void {
-    const { words } = this
-    this.#addSize(entry, 0)
-    if ((words[entry + at.STATE]! & at.DOOMED) !== 0) words[at.DOOMED_COUNT] = words[at.DOOMED_COUNT]! - 1
-    if (words[entry + at.MAIN] === 0) this.#orphan(entry)
-    this.#unlink(entry)
-    clearTags(this.memory, entry)
-    this.memory.remove(entry)
-  }
-
-  #dropUnknown(entry: Entry): void {
-    const { words } = this
-    if (words[entry + at.USERS] !== 0 || (words[entry + at.MAIN] === 0 && words[entry + at.VARIANT] !== 0)) return
-    const known = at.EXISTS | at.DOOMED | at.PASS
-    if ((words[entry + at.STATE]! & known) === 0 && this.errorOf(entry) === 0) this.#remove(entry)
-  }
-
-  #forget(entry: Entry): void {
-    this.words[entry + at.STATE] = this.words[entry + at.STATE]! & 0xffff & ~at.PASS
-  }
-
-  #empty(entry: Entry): void {
-    const { words } = this
-    this.#addSize(entry, 0)
-    clearTags(this.memory, entry)
-    words[entry + at.STATE] = words[entry + at.STATE]! & ~(at.EXISTS | at.EXPIRED)
-    words[entry + at.GENERATION] = words[entry + at.BODY_START] = 0
-  }
-
-  #addSize(entry: Entry, blocks: number): void {
-    const { memory, words } = this
-    memory.setFloat(at.SIZE, memory.float(at.SIZE) + (blocks - words[entry + at.BLOCKS]!) * 512)
-    words[entry + at.BLOCKS] = blocks
-  }
-
-  #nextGeneration(): number {
-    const { words } = this
-    words[at.LAST_GENERATION] = (words[at.LAST_GENERATION]! + 1) | 0 || 1
-    return words[at.LAST_GENERATION]!
-  }
-}
-
-/** The index knows times up to the year 2106. */
-function clampSeconds(seconds: number): number {
-  return Math.min(Math.max(0, seconds), 0xffffffff)
 }

@@ -102,7 +102,7 @@ export const UPDATING = 2
 export const DOOMED = 4
 export const PASS = 8
 export const SECONDARY = 16
-export const SEEN = 32
+export const UNSEEN = 32
 export const EXPIRED = 64
 export const ERROR_SHIFT = 16
 

@@ -83,8 +83,8 @@ export class CacheMemory {
     return cell
   }
 
-  /** Adds the entry of a key that is not there as the newest; 0: no room. */
-  insert({ k0, k1, k2, k3 }: KeyWords): number {
+  /** Adds the entry of a key that is not there, as the newest or the oldest; 0: no room. */
+  insert({ k0, k1, k2, k3 }: KeyWords, oldest = false): number {
     const { words } = this
     const cell = this.take()
     if (cell === 0) return 0
@@ -94,7 +94,8 @@ export class CacheMemory {
     words[key + 2] = k2
     words[key + 3] = k3
     this.#chain(cell)
-    this.#list(cell)
+    if (oldest) this.#listOldest(cell)
+    else this.#list(cell)
     words[at.ENTRY_COUNT] = words[at.ENTRY_COUNT]! + 1
     words[cell + at.KIND] = at.ENTRY
     return cell
@@ -147,6 +148,15 @@ export class CacheMemory {
     words[entry + at.OLDER] = newest
     words[newest === 0 ? at.OLDEST : newest + at.NEWER] = entry
     words[at.NEWEST] = entry
+  }
+
+  #listOldest(entry: number): void {
+    const { words } = this
+    const oldest = words[at.OLDEST]!
+    words[entry + at.OLDER] = 0
+    words[entry + at.NEWER] = oldest
+    words[oldest === 0 ? at.NEWEST : oldest + at.OLDER] = entry
+    words[at.OLDEST] = entry
   }
 
   #unlist(entry: number): void {

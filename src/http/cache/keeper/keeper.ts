@@ -1,0 +1,229 @@
+/**
+ * Looks after the files of one cache, in the thread that serves nobody: deletes what was not used for `inactive`, what is
+ * over `max_size` or under `min_free`, and what was purged; loads the index after a start and writes its snapshot. It
+ * works in parts with rests between, as the settings say, and is rung at when there is something to do.
+ */
+import { clearTimeout, setTimeout } from 'node:timers'
+import { clock } from '../../../lib/clock.ts'
+import { errnoText } from '../../../lib/errno.ts'
+import type { Steps } from '../../../lib/steps.ts'
+import { ERROR, NOTICE } from '../../../log/error-log.ts'
+import { Bell } from '../../../shared/cache/bells.ts'
+import { BEING_LOADED, COLD, LOADED } from '../../../shared/cache/layout.ts'
+import { RULE_NOTHING, RULE_REMOVES } from '../../../shared/cache/rules.ts'
+import { type Suspect, Upkeep } from '../../../shared/cache/upkeep.ts'
+import type { Zone } from '../../../shared/zone.ts'
+import type { CachePath, Pace } from '../cache-path.ts'
+import { EXPIRED_FILES } from '../counters.ts'
+import { headTags } from '../head-tags.ts'
+import { readStored } from '../read-object.ts'
+import { expireFile } from '../rewrite-header.ts'
+import { CacheRoom, freeBytes } from '../room.ts'
+import { Loader } from './loader.ts'
+import { writeSnapshot } from './snapshot.ts'
+
+/** Where the keeper writes. */
+export type KeeperLog = (level: number, message: string) => void
+
+/** Longest rest, as in nginx. */
+const REST_MAX_MS = 10_000
+const SNAPSHOT_EVERY_MS = 300_000
+/** The loader lets the server begin. */
+const LOAD_AFTER_MS = 200
+
+/** The keeper of one cache. */
+export class Keeper {
+  readonly #room: CacheRoom
+  readonly #upkeep: Upkeep
+  readonly #log: KeeperLog
+  readonly #bell: Bell
+  #timer: NodeJS.Timeout | undefined
+  #work: Steps<void> | undefined
+  #pace: Pace
+  #savedAt = 0
+  #saved = 0
+  #stopped = false
+
+  constructor(zone: Zone, path: CachePath, log: KeeperLog) {
+    this.#room = new CacheRoom(zone, path)
+    this.#upkeep = new Upkeep(this.#room.index)
+    this.#log = log
+    this.#bell = new Bell(zone.words, () => this.#rung())
+    this.#pace = path.loader
+    clock.update()
+    this.#savedAt = clock.monotonic
+  }
+
+  get path(): CachePath {
+    return this.#room.path
+  }
+
+  /** The configuration was loaded anew. */
+  set path(path: CachePath) {
+    this.#room.path = path
+    this.#rest(0)
+  }
+
+  /** Begins. */
+  start(): void {
+    this.#bell.listen()
+    const cold = this.#upkeep.loading !== LOADED
+    if (cold) {
+      this.#upkeep.loading = BEING_LOADED
+      this.#work = this.#load()
+    }
+    this.#rest(cold ? LOAD_AFTER_MS : 0)
+  }
+
+  /** Ends, and writes the snapshot. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    clock.update()
+    this.#save()
+    if (this.#upkeep.loading === BEING_LOADED) this.#upkeep.loading = COLD
+  }
+
+  #rest(ms: number): void {
+    clearTimeout(this.#timer)
+    if (this.#stopped) return
+    this.#timer = setTimeout(() => this.#turn(), ms)
+    // A process that does nothing else may end.
+    this.#timer.unref()
+  }
+
+  #rung(): boolean {
+    if (this.#work === undefined) this.#rest(0)
+    return !this.#stopped
+  }
+
+  /** One part of the work that is under way, or of what there is to do. */
+  #turn(): void {
+    clock.update()
+    if (this.#work === undefined) {
+      this.#pace = this.path.manager
+      this.#work = this.#manage()
+    }
+    const { files, thresholdMs, sleepMs } = this.#pace
+    const until = performance.now() + thresholdMs
+    for (let n = 0; n < Math.max(1, files) && performance.now() <= until; n++) {
+      if (this.#work.next().done !== true) continue
+      this.#work = undefined
+      this.#rest(this.#restMs())
+      return
+    }
+    this.#rest(sleepMs)
+  }
+
+  /** Until the next entry becomes inactive; less when there is more to do. */
+  #restMs(): number {
+    const { doomedCount, ruleCount, loading, firstInactiveAt } = this.#upkeep
+    if (doomedCount > 0 || (ruleCount > 0 && loading === LOADED)) return this.path.manager.sleepMs
+    if (this.path.minFree > 0) return 1000
+    const next = firstInactiveAt
+    return next === 0 ? REST_MAX_MS : Math.min(REST_MAX_MS, Math.max(1, next - clock.seconds) * 1000)
+  }
+
+  *#load(): Steps<void> {
+    this.#pace = this.path.loader
+    const { path } = this.path
+    yield* new Loader(this.#room, this.#upkeep, this.#log).load()
+    const megabytes = (this.#upkeep.size / 1048576).toFixed(3)
+    this.#log(NOTICE, `http file cache: ${path} ${megabytes}M, bsize: ${this.#room.blockSize}`)
+  }
+
+  *#manage(): Steps<void> {
+    yield* this.#expire()
+    yield* this.#trim()
+    yield* this.#deleteDoomed()
+    this.#pace = this.path.purger
+    if (this.#upkeep.ruleCount > 0 && this.#upkeep.loading === LOADED) yield* this.#purge()
+    const due = clock.monotonic - this.#savedAt >= SNAPSHOT_EVERY_MS
+    if (due && this.#upkeep.loading === LOADED) this.#save()
+  }
+
+  *#expire(): Steps<void> {
+    for (;;) {
+      const { index, path } = this.#room
+      const result = index.evict(clock.seconds, path.inactiveS, true)
+      if (result < 0) return
+      if (result === 1) this.#delete(this.#room.fileName(index.evicted))
+      this.#room.counters.add(EXPIRED_FILES, 1)
+      yield
+    }
+  }
+
+  /** Keeps `max_size` and `min_free`; those who store do so themselves, so this is for settings that changed, and others' files. */
+  *#trim(): Steps<void> {
+    const { maxSize, minFree, path } = this.path
+    while (this.#upkeep.size > maxSize) {
+      if (!this.#room.evict()) return
+      yield
+    }
+    while (minFree > 0 && freeBytes(path) < minFree) {
+      if (!this.#room.evict()) return
+      yield
+    }
+  }
+
+  *#deleteDoomed(): Steps<void> {
+    for (let part = 0; this.#upkeep.doomedCount > 0; part++) {
+      for (const key of this.#upkeep.doomedIn(part)) {
+        this.#delete(this.#room.fileName(key))
+        this.#upkeep.deleted(key)
+        yield
+      }
+      if (this.#upkeep.isLast(part)) return
+    }
+  }
+
+  /** Holds all objects against the rules of purging. */
+  *#purge(): Steps<void> {
+    const purge = this.#room.index.lastPurge
+    for (let part = 0; ; part++) {
+      for (const suspect of this.#upkeep.suspectsIn(part, purge)) {
+        this.#hold(suspect, purge)
+        yield
+      }
+      if (this.#upkeep.isLast(part)) break
+    }
+    this.#upkeep.dropRules(purge)
+  }
+
+  #hold(suspect: Suspect, purge: number): void {
+    const { index } = this.#room
+    const path = this.#room.fileName(suspect)
+    // What holds for every key needs no file.
+    let found = index.ruleFor(suspect.purge, '', [])
+    if (found === RULE_NOTHING) {
+      const stored = readStored(path)
+      if (stored !== undefined) found = index.ruleFor(suspect.purge, stored.key, headTags(stored.head))
+    }
+    if (found === RULE_REMOVES) {
+      index.missing(suspect.entry, suspect.generation)
+      this.#delete(path)
+    } else if (found === RULE_NOTHING) index.cleared(suspect.entry, suspect.generation, purge)
+    else {
+      expireFile(path, clock.seconds, { logError: this.#log })
+      index.expire(suspect.entry, suspect.generation, purge, clock.seconds)
+    }
+  }
+
+  #delete(path: string): void {
+    this.#room.unlink(path, { logError: this.#log })
+  }
+
+  #save(): void {
+    this.#savedAt = clock.monotonic
+    const { changes, loading } = this.#upkeep
+    if (loading !== LOADED || changes === this.#saved) return
+    // tidy: this thread serves nobody, and the disk may refuse.
+    try {
+      writeSnapshot(this.path.path, this.#upkeep)
+      this.#saved = changes
+    } catch (error) {
+      this.#log(ERROR, `the index of cache "${this.path.name}" was not written ${errnoText(error)}`)
+    }
+  }
+}

@@ -1,0 +1,176 @@
+/** Looking after the files: what is deleted when, what a restart knows, and what is made of broken files. */
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CACHE_HIT, CACHE_MISS, CACHE_STALE } from '../../src/http/cache/cache-use.ts'
+import { Keeper } from '../../src/http/cache/keeper/keeper.ts'
+import { decodeSnapshot, SNAPSHOT_NAME } from '../../src/http/cache/keeper/snapshot.ts'
+import { clock } from '../../src/lib/clock.ts'
+import { COLD, DOOMED_COUNT, ENTRY_COUNT, LOADED, LOADING, RULE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
+import { lookUp, makeCache, passSeconds, store, type TestCache, use } from './cache-maker.ts'
+
+const FAST = { files: 5, sleepMs: 1, thresholdMs: 50 }
+const VARY = { vary: 'accept-encoding' }
+const GZIP = { 'accept-encoding': 'gzip' }
+const PLAIN = { 'accept-encoding': '' }
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let n = 0; n < 2000; n++) {
+    if (condition()) return
+    await sleep(2)
+  }
+  assert.fail('it never happened')
+}
+
+function keep(made: TestCache): { readonly keeper: Keeper; readonly lines: string[] } {
+  const lines: string[] = []
+  const path = { ...made.cache.path, loader: FAST, manager: FAST, purger: FAST }
+  const keeper = new Keeper(made.zone, path, (_, message) => lines.push(message))
+  keeper.start()
+  after(() => keeper.stop())
+  return { keeper, lines }
+}
+
+/** Another zone over the same files, as after a restart, loaded by its keeper. */
+async function restart(made: TestCache): Promise<TestCache> {
+  const again = makeCache({ path: made.cache.path.path })
+  again.zone.words[LOADING] = COLD
+  const { lines } = keep(again)
+  await until(() => again.zone.words[LOADING] === LOADED)
+  again.lines.push(...lines)
+  return again
+}
+
+function fileCount(made: TestCache): number {
+  return readdirSync(made.cache.path.path, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())
+    .length
+}
+
+test('what was not used for long goes, and what is used stays', async () => {
+  const made = makeCache({ inactiveS: 100 })
+  const long = { validSec: clock.seconds + 1000 }
+  store(made, '/old', 'x', long)
+  store(made, '/used', 'x', long)
+  passSeconds(60)
+  clock.update()
+  lookUp(made, '/used')
+  passSeconds(50)
+  const { keeper } = keep(made)
+  await until(() => !existsSync(made.cache.fileName('/old')))
+  assert.equal(lookUp(made, '/used')[0], CACHE_HIT)
+  keeper.stop()
+})
+
+test('a cache that may not be so large any more is made smaller', async () => {
+  const made = makeCache()
+  for (let n = 0; n < 20; n++) store(made, `/${n}`, 'x'.repeat(10_000))
+  const { keeper } = keep(made)
+  keeper.path = { ...keeper.path, maxSize: 100_000 }
+  await until(() => made.room.index.memory.float(SIZE) <= 100_000)
+  assert.equal(lookUp(made, '/19')[0], CACHE_HIT)
+  assert.equal(fileCount(made) < 10, true)
+  keeper.stop()
+})
+
+test('what was purged by tag or prefix is deleted from the disk', async () => {
+  const made = makeCache()
+  for (let n = 0; n < 20; n++) store(made, `/${n}`, 'x', { tags: n < 10 ? ['low'] : [] })
+  const { keeper } = keep(made)
+  made.cache.purgeTag('low', false)
+  await until(() => made.zone.words[DOOMED_COUNT] === 0)
+  assert.equal(fileCount(made), 10)
+  made.cache.purgePrefix('/11', false)
+  made.cache.purgePrefix('/12', true)
+  await until(() => made.zone.words[RULE_COUNT] === 0)
+  assert.equal(fileCount(made), 9)
+  assert.equal(lookUp(made, '/12')[0], CACHE_STALE)
+  made.cache.purgePrefix('', false)
+  await until(() => fileCount(made) === 0)
+  await until(() => made.zone.words[ENTRY_COUNT] === 0)
+  keeper.stop()
+})
+
+test('a restart finds all files, with variants and tags', async () => {
+  const made = makeCache()
+  store(made, '/v', 'zip', VARY, GZIP)
+  store(made, '/v', 'plain', VARY, PLAIN)
+  for (let n = 0; n < 20; n++) store(made, `/${n}`, 'x')
+  const again = await restart(made)
+  assert.match(again.lines[0]!, /^http file cache: .*\/cache 0\.086M, bsize: 4096$/)
+  assert.equal(again.room.index.memory.float(SIZE), made.room.index.memory.float(SIZE))
+  assert.equal(again.zone.words[ENTRY_COUNT], 22)
+  assert.deepEqual(lookUp(again, '/v', PLAIN), [CACHE_HIT, 'plain'])
+  assert.equal(again.cache.purgeKey('/v', false, { logError: () => {} }), 2)
+})
+
+test('what is no file of the cache is left alone, or deleted when it would be taken for one', async () => {
+  const made = makeCache()
+  store(made, '/a', 'x')
+  const folder = made.cache.path.path
+  mkdirSync(join(folder, 'temp'))
+  writeFileSync(join(folder, 'temp', '0'.repeat(32)), '')
+  writeFileSync(join(folder, 'README'), '')
+  const broken = join(folder, '0', '00', '0'.repeat(32))
+  mkdirSync(dirname(broken), { recursive: true })
+  writeFileSync(broken, 'x'.repeat(400))
+  const [left, abandoned] = [`${broken}.0000000001`, `${broken}.0000000002`]
+  writeFileSync(left, 'x')
+  writeFileSync(abandoned, 'x')
+  utimesSync(abandoned, 1e9, 1e9)
+  await restart(made)
+  assert.deepEqual([broken, abandoned, left, join(folder, 'README')].map(existsSync), [false, false, true, true])
+  assert.equal(existsSync(join(folder, 'temp', '0'.repeat(32))), true)
+})
+
+test('with a snapshot a restart knows uses, order, tags and soft purges; what is gone is forgotten', async () => {
+  const made = makeCache({ inactiveS: 1000 })
+  const { keeper } = keep(made)
+  for (const key of ['/first', '/second', '/gone']) store(made, key, 'x', { tags: [`tag${key}`] })
+  store(made, '/v', 'zip', VARY, GZIP)
+  store(made, '/v', 'plain', VARY, PLAIN)
+  made.cache.purgeKey('/second', true, { logError: () => {} })
+  passSeconds(10)
+  clock.update()
+  lookUp(made, '/first')
+  keeper.stop()
+  const path = join(made.cache.path.path, SNAPSHOT_NAME)
+  assert.equal(existsSync(path), true)
+  made.room.unlink(made.cache.fileName('/gone'), undefined)
+  const again = await restart(made)
+  assert.deepEqual(lookUp(again, '/gone'), [CACHE_MISS, ''])
+  assert.equal(again.cache.purgeTag('tag/gone', false), 0)
+  assert.equal(lookUp(again, '/second')[0], CACHE_STALE)
+  assert.equal(again.cache.purgeTag('tag/first', false), 1)
+  assert.equal(again.cache.purgeKey('/v', false, { logError: () => {} }), 2)
+})
+
+test('a snapshot with any flipped bit, or cut off anywhere, is not used', () => {
+  const made = makeCache()
+  const { keeper } = keep(made)
+  store(made, '/a', 'x', { tags: ['one', 'two'] })
+  store(made, '/b', 'x')
+  keeper.stop()
+  const bytes = readFileSync(join(made.cache.path.path, SNAPSHOT_NAME))
+  assert.equal(decodeSnapshot(bytes)!.length, 2)
+  for (let size = 0; size < bytes.length; size++) assert.equal(decodeSnapshot(bytes.subarray(0, size)), undefined)
+  for (let at = 0; at < bytes.length; at++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const flipped = Buffer.from(bytes)
+      flipped[at] = flipped[at]! ^ (1 << bit)
+      assert.equal(decodeSnapshot(flipped), undefined, `byte ${at}`)
+    }
+  }
+})
+
+test('a process that only keeps may end', async () => {
+  const made = makeCache()
+  const { keeper } = keep(made)
+  assert.equal(use(made, '/a').updating, false)
+  keeper.stop()
+  assert.deepEqual(
+    process.getActiveResourcesInfo().filter((name) => name === 'Timeout'),
+    [],
+  )
+})
