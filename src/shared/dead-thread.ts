@@ -24,7 +24,8 @@ export function releaseThread(buffers: Iterable<SharedArrayBuffer>, { threadId, 
     if (zone === undefined) continue
     zone.lock.release(threadId)
     const places = heldIn(holdings, zone.id)
-    if (places.length > 0) countBack(zone, places)
+    if (zone.is(CACHE_ZONE_KIND)) endUses(zone, places, threadId)
+    else if (places.length > 0) countBack(zone, places)
   }
 }
 
@@ -34,12 +35,13 @@ function countBack(zone: Zone, places: readonly number[]): void {
     for (const place of places) records.release(place as Handle, NOT_NOTED)
     return
   }
-  if (zone.is(CACHE_ZONE_KIND)) {
-    const flights = new Flights(new CacheIndex(zone))
-    for (const place of places) flights.giveBack(place)
-    return
-  }
   zone.lock.enter()
   for (const place of places) if (zone.words[place]! > 0) zone.words[place] = zone.words[place]! - 1
   zone.lock.leave()
+}
+
+function endUses(zone: Zone, places: readonly number[], threadId: number): void {
+  const flights = new Flights(new CacheIndex(zone))
+  flights.endOf(threadId)
+  flights.giveBack(places)
 }

@@ -3,26 +3,18 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { CACHE_HIT, CACHE_MISS, CACHE_STALE } from '../../src/http/cache/cache-use.ts'
 import { Keeper } from '../../src/http/cache/keeper/keeper.ts'
 import { decodeSnapshot, SNAPSHOT_NAME } from '../../src/http/cache/keeper/snapshot.ts'
 import { clock } from '../../src/lib/clock.ts'
 import { COLD, DOOMED_COUNT, ENTRY_COUNT, LOADED, LOADING, RULE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
+import { until } from '../harness/wait.ts'
 import { lookUp, makeCache, passSeconds, store, type TestCache, use } from './cache-maker.ts'
 
 const FAST = { files: 5, sleepMs: 1, thresholdMs: 50 }
 const VARY = { vary: 'accept-encoding' }
 const GZIP = { 'accept-encoding': 'gzip' }
 const PLAIN = { 'accept-encoding': '' }
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let n = 0; n < 2000; n++) {
-    if (condition()) return
-    await sleep(2)
-  }
-  assert.fail('it never happened')
-}
 
 function keep(made: TestCache): { readonly keeper: Keeper; readonly lines: string[] } {
   const lines: string[] = []
@@ -38,7 +30,7 @@ async function restart(made: TestCache): Promise<TestCache> {
   const again = makeCache({ path: made.cache.path.path })
   again.zone.words[LOADING] = COLD
   const { lines } = keep(again)
-  await until(() => again.zone.words[LOADING] === LOADED)
+  await until('the keeper', () => again.zone.words[LOADING] === LOADED)
   again.lines.push(...lines)
   return again
 }
@@ -58,7 +50,7 @@ test('what was not used for long goes, and what is used stays', async () => {
   lookUp(made, '/used')
   passSeconds(50)
   const { keeper } = keep(made)
-  await until(() => !existsSync(made.cache.fileName('/old')))
+  await until('the keeper', () => !existsSync(made.cache.fileName('/old')))
   assert.equal(lookUp(made, '/used')[0], CACHE_HIT)
   keeper.stop()
 })
@@ -68,7 +60,7 @@ test('a cache that may not be so large any more is made smaller', async () => {
   for (let n = 0; n < 20; n++) store(made, `/${n}`, 'x'.repeat(10_000))
   const { keeper } = keep(made)
   keeper.path = { ...keeper.path, maxSize: 100_000 }
-  await until(() => made.room.index.memory.float(SIZE) <= 100_000)
+  await until('the keeper', () => made.room.index.memory.float(SIZE) <= 100_000)
   assert.equal(lookUp(made, '/19')[0], CACHE_HIT)
   assert.equal(fileCount(made) < 10, true)
   keeper.stop()
@@ -79,16 +71,16 @@ test('what was purged by tag or prefix is deleted from the disk', async () => {
   for (let n = 0; n < 20; n++) store(made, `/${n}`, 'x', { tags: n < 10 ? ['low'] : [] })
   const { keeper } = keep(made)
   made.cache.purgeTag('low', false)
-  await until(() => made.zone.words[DOOMED_COUNT] === 0)
+  await until('the keeper', () => made.zone.words[DOOMED_COUNT] === 0)
   assert.equal(fileCount(made), 10)
   made.cache.purgePrefix('/11', false)
   made.cache.purgePrefix('/12', true)
-  await until(() => made.zone.words[RULE_COUNT] === 0)
+  await until('the keeper', () => made.zone.words[RULE_COUNT] === 0)
   assert.equal(fileCount(made), 9)
   assert.equal(lookUp(made, '/12')[0], CACHE_STALE)
   made.cache.purgePrefix('', false)
-  await until(() => fileCount(made) === 0)
-  await until(() => made.zone.words[ENTRY_COUNT] === 0)
+  await until('the keeper', () => fileCount(made) === 0)
+  await until('the keeper', () => made.zone.words[ENTRY_COUNT] === 0)
   keeper.stop()
 })
 

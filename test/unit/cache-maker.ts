@@ -39,15 +39,16 @@ export function makeCache(settings: Partial<CachePath> = {}, zoneSize = ZONE_SIZ
   after(() => rmSync(folder, { recursive: true, force: true }))
   const zone = Zone.create('one', zoneSize, CACHE_ZONE_KIND)
   zone.words[LOADING] = LOADED
-  return view(zone, folder, settings)
+  return viewOf(zone, folder, settings)
 }
 
-function view(zone: Zone, folder: string, settings: Partial<CachePath>): TestCache {
+/** A view of the cache that others use too. */
+export function viewOf(zone: Zone, folder: string, settings: Partial<CachePath>): TestCache {
   const path = pathOf(join(folder, 'cache'), settings)
   const room = new CacheRoom(zone, path)
   const lines: string[] = []
   const temp = join(folder, 'temp')
-  return { cache: new Cache(path, room), room, zone, folder, temp, lines, second: () => view(zone, folder, settings) }
+  return { cache: new Cache(path, room), room, zone, folder, temp, lines, second: () => viewOf(zone, folder, settings) }
 }
 
 /** The settings of a cache. */

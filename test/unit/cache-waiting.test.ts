@@ -17,6 +17,7 @@ import {
 } from '../../src/http/cache/cache-use.ts'
 import type { GrowingBody } from '../../src/http/cache/growing-body.ts'
 import { clock } from '../../src/lib/clock.ts'
+import { until } from '../harness/wait.ts'
 import { begin, LOCKED, lookUp, makeCache, meta, store, type TestCache, use } from './cache-maker.ts'
 
 /** Waits once; resolves with the reason. */
@@ -181,4 +182,21 @@ test('who leaves is not woken', async () => {
   await sleep(20)
   assert.equal(woken, false)
   assert.equal(made.room.waiting.count, 0)
+})
+
+test('what is not offered is not followed, but waited for', async () => {
+  const made = makeCache()
+  const first = fetching(made)
+  const second = waiting(made)
+  let woken = 0
+  second.wait({ onCacheWake: (reason) => (woken = reason) })
+  first.begin(meta(), Buffer.from('head'), -1, { path: made.temp, levels: [] }, false)
+  first.append(Buffer.from('abc'), 0, 3)
+  await sleep(20)
+  assert.equal(woken, 0)
+  first.complete()
+  first.release()
+  await until('the wake', () => woken === WAKE_CHANGED)
+  assert.equal(second.open(LOCKED), CACHE_HIT)
+  second.release()
 })

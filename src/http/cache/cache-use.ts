@@ -16,7 +16,7 @@ import type { TempPath } from '../files/temp-file.ts'
 import type { Cache } from './cache.ts'
 import { CacheKey, encodeStart, fits, type StoreMeta } from './cache-file.ts'
 import { CachedObject } from './cached-object.ts'
-import { FOLLOWED, HEALED, LOCK_TIMEOUTS, LOCK_WAITS, REFUSED_ZONE, STORED, UNCACHEABLE } from './counters.ts'
+import { FOLLOWED, HEALED, LOCK_TIMEOUTS, LOCK_WAITS, STORED, UNCACHEABLE } from './counters.ts'
 import { GrowingBody } from './growing-body.ts'
 import { headTags } from './head-tags.ts'
 import { variantSlot } from './object-memory.ts'
@@ -141,8 +141,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     if (entry === 0 && this.#room.evict()) entry = index.acquire(key, clock.seconds, path.inactiveS, main)
     if (entry === 0) {
       this.full = true
-      this.#room.counters.add(REFUSED_ZONE, 1)
-      this.#room.complain(this.#log, ALERT, `could not allocate node in cache keys zone "${path.name}"`)
+      this.#room.noZoneRoom(this.#log)
       return false
     }
     this.#current = key
@@ -453,9 +452,9 @@ export class CacheUse implements EntryWaiter, TimerOwner {
 
   /**
    * Begins to store a response, whatever `open` has said before, or without it. False: it passes without being stored, and
-   * nobody waits for it any more.
+   * nobody waits for it any more. What is not `offered` is not followed by others while it comes: its end may never be told.
    */
-  begin(meta: StoreMeta, head: Uint8Array, length: number, folder: TempPath): boolean {
+  begin(meta: StoreMeta, head: Uint8Array, length: number, folder: TempPath, offered = true): boolean {
     const variant = meta.vary === '' ? '' : variantOf(this.key.md5, meta.vary, this.#values).latin1Slice()
     const stands = this.#acquire() && this.#toStored(variant)
     if (!stands || !fits(this.key, head.length)) {
@@ -465,7 +464,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     }
     const start = encodeStart(meta, this.key, head, variant)
     const path = this.#room.fileName(this.#current)
-    this.#file = StoreFile.begin(this.#room, this.#log, { entry: this.#entry, path, start, length, folder })
+    this.#file = StoreFile.begin(this.#room, this.#log, { entry: this.#entry, path, start, length, folder, offered })
     this.#meta = meta
     this.#bodyStart = start.length
     if (this.#file !== undefined) return true

@@ -6,14 +6,14 @@ import fs from 'node:fs'
 import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { systemPath } from '../../lib/file-status.ts'
-import { CRIT, WARN } from '../../log/error-log.ts'
-import { Flights } from '../../shared/cache/flights.ts'
+import { ALERT, CRIT, WARN } from '../../log/error-log.ts'
+import { type Flight, Flights } from '../../shared/cache/flights.ts'
 import { CacheIndex } from '../../shared/cache/index.ts'
 import type { KeyWords } from '../../shared/cache/memory.ts'
 import type { Zone } from '../../shared/zone.ts'
 import { fileNameOf, hexOf } from './cache-file.ts'
 import type { CachePath } from './cache-path.ts'
-import { CacheCounters, EVICTED, REFUSED_SIZE } from './counters.ts'
+import { CacheCounters, EVICTED, REFUSED_SIZE, REFUSED_ZONE } from './counters.ts'
 import { ObjectMemory } from './object-memory.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
@@ -74,14 +74,20 @@ export class CacheRoom {
    * Reserves bytes for a file to come, deleting the files that were not used for longest as far as it needs to. False: it
    * does not fit, which is logged and counted.
    */
-  makeRoom(bytes: number, log: CacheLog): boolean {
+  makeRoom(flight: Flight, bytes: number, log: CacheLog): boolean {
     const { maxSize } = this.#path
-    if (bytes > 0 && !this.#makeFree(bytes)) return this.#refuse(log, 'no more than "min_free" is left on the disk')
+    if (!this.#makeFree(bytes)) return this.#refuse(log, 'no more than "min_free" is left on the disk')
     if (bytes > maxSize) return this.#refuse(log, 'it is larger than "max_size"')
-    for (let n = 0; !this.index.reserve(bytes, maxSize); n++) {
+    for (let n = 0; !this.flights.reserve(flight, bytes, maxSize); n++) {
       if (n === EVICTIONS_MAX || !this.evict()) return this.#refuse(log, '"max_size" is taken by files in use')
     }
     return true
+  }
+
+  /** The keys zone is full of entries in use. */
+  noZoneRoom(log: CacheLog): void {
+    this.counters.add(REFUSED_ZONE, 1)
+    this.complain(log, ALERT, `could not allocate node in cache keys zone "${this.#path.name}"`)
   }
 
   #refuse(log: CacheLog, why: string): false {

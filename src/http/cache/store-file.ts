@@ -9,10 +9,8 @@ import { openPath } from '../../lib/file-status.ts'
 import { CRIT } from '../../log/error-log.ts'
 import type { Entry } from '../../shared/cache/entries.ts'
 import { BROKEN, type Flight, GROWING, WHOLE } from '../../shared/cache/flights.ts'
-import { HELD_FLIGHT } from '../../shared/cache/index.ts'
-import { letGo } from '../../shared/holdings.ts'
 import { TempFile, type TempPath, tempFileProblem } from '../files/temp-file.ts'
-import { REFUSED_DISK, REFUSED_ZONE } from './counters.ts'
+import { REFUSED_DISK } from './counters.ts'
 import { GrowingBody, type Growth } from './growing-body.ts'
 import type { CacheLog, CacheRoom } from './room.ts'
 
@@ -31,6 +29,8 @@ export interface StoreTarget {
   readonly length: number
   /** Where temporary files are when they are not beside the final one. */
   readonly folder: TempPath
+  /** Others may read it while it comes. */
+  readonly offered: boolean
 }
 
 /** One response on its way into the cache. */
@@ -39,8 +39,7 @@ export class StoreFile implements Growth {
   readonly #log: CacheLog
   readonly #target: StoreTarget
   readonly #file: TempFile
-  #flight: Flight = 0
-  #holding = -1
+  readonly #flight: Flight
   #reserved: number
   /** Written of the body. */
   written = 0
@@ -48,11 +47,19 @@ export class StoreFile implements Growth {
   /** It will not be kept, but others read it. */
   #doomed = false
 
-  private constructor(room: CacheRoom, log: CacheLog, target: StoreTarget, file: TempFile, reserved: number) {
+  private constructor(
+    room: CacheRoom,
+    log: CacheLog,
+    target: StoreTarget,
+    file: TempFile,
+    flight: Flight,
+    reserved: number,
+  ) {
     this.#room = room
     this.#log = log
     this.#target = target
     this.#file = file
+    this.#flight = flight
     this.#reserved = reserved
   }
 
@@ -63,38 +70,20 @@ export class StoreFile implements Growth {
   /** Begins; undefined: there is no room, or the disk refuses. That is logged and counted. */
   static begin(room: CacheRoom, log: CacheLog, target: StoreTarget): StoreFile | undefined {
     const { start, length } = target
-    const bytes = start.length + (length < 0 ? STEP_MIN : length)
-    if (!room.makeRoom(bytes, log)) return undefined
-    // tidy: the disk may refuse at any time, and Node tells it by an exception.
-    try {
-      const { path: final, folder } = target
-      const file = room.path.useTempPath ? TempFile.create(folder, true) : TempFile.beside(final)
-      const stored = new StoreFile(room, log, target, file, bytes)
-      stored.#take()
-      return stored
-    } catch (error) {
-      room.index.reserve(-bytes, 0)
-      room.counters.add(REFUSED_DISK, 1)
-      room.complain(log, CRIT, tempFileProblem(error, target.path))
+    const { flights } = room
+    const flight = flights.open(target.entry) || (room.evict() ? flights.open(target.entry) : 0)
+    if (flight === 0) {
+      room.noZoneRoom(log)
       return undefined
     }
-  }
-
-  #take(): void {
-    const { start, entry, length } = this.#target
-    const { flights, index } = this.#room
-    const file = this.#file
-    // tidy: as in `begin`, which is told.
-    try {
-      file.append(start, 0, start.length)
-    } catch (error) {
-      file.close()
-      file.remove()
-      throw error
+    const bytes = start.length + (length < 0 ? STEP_MIN : length)
+    const file = room.makeRoom(flight, bytes, log) ? createFile(room, log, target) : undefined
+    if (file === undefined) {
+      flights.end(flight, BROKEN)
+      return undefined
     }
-    this.#flight = flights.begin(entry, file.fd, start.length, length, this.#reserved)
-    if (this.#flight !== 0) this.#holding = index.hold(this.#flight, HELD_FLIGHT)
-    else this.#room.counters.add(REFUSED_ZONE, 1)
+    if (target.offered) flights.begin(flight, file.fd, start.length, length)
+    return new StoreFile(room, log, target, file, flight, bytes)
   }
 
   /** Appends bytes of the body. False: the disk or the size of the cache ends it here. */
@@ -104,7 +93,7 @@ export class StoreFile implements Growth {
       this.#end(BROKEN)
       return false
     }
-    // tidy: as in `begin`.
+    // tidy: as in `createFile`.
     try {
       this.#file.append(bytes, start, end)
     } catch (error) {
@@ -114,7 +103,7 @@ export class StoreFile implements Growth {
       return false
     }
     this.written = this.#file.size - this.#target.start.length
-    if (this.#flight !== 0) this.#room.flights.grow(this.#flight, this.written)
+    this.#room.flights.grow(this.#flight, this.written)
     return true
   }
 
@@ -122,13 +111,12 @@ export class StoreFile implements Growth {
     const missing = this.#file.size + more - this.#reserved
     if (missing <= 0 || this.#doomed) return true
     const bytes = Math.max(missing, Math.min(Math.max(this.written, STEP_MIN), STEP_MAX))
-    if (!this.#room.makeRoom(bytes, this.#log)) {
+    if (!this.#room.makeRoom(this.#flight, bytes, this.#log)) {
       // Who reads it already gets it to its end.
-      this.#doomed = this.#flight !== 0 && this.#room.flights.followersOf(this.#flight) > 0
+      this.#doomed = this.#room.flights.followersOf(this.#flight) > 0
       return this.#doomed
     }
     this.#reserved += bytes
-    if (this.#flight !== 0) this.#room.flights.addReserved(this.#flight, bytes)
     return true
   }
 
@@ -139,7 +127,7 @@ export class StoreFile implements Growth {
       this.#finish(WHOLE, true)
       return -1
     }
-    // tidy: as in `begin`.
+    // tidy: as in `createFile`.
     try {
       const { blocks } = fs.fstatSync(this.#file.fd)
       this.#rename()
@@ -195,11 +183,7 @@ export class StoreFile implements Growth {
 
   #finish(state: number, remove: boolean): void {
     this.state = state
-    if (this.#flight !== 0) {
-      letGo(this.#holding)
-      this.#room.flights.end(this.#flight, state)
-      this.#flight = 0
-    } else this.#room.index.reserve(-this.#reserved, 0)
+    this.#room.flights.end(this.#flight, state)
     if (remove) this.#file.remove()
     this.#file.close()
   }
@@ -208,6 +192,23 @@ export class StoreFile implements Growth {
   reader(): GrowingBody | undefined {
     const fd = this.state === GROWING ? openPath(descriptorPath(this.#file.fd)) : 'EBADF'
     return typeof fd === 'string' ? undefined : new GrowingBody(this, fd, this.#target.start.length)
+  }
+}
+
+/** The file under its temporary name, with all that stands before the body. */
+function createFile(room: CacheRoom, log: CacheLog, { path: final, folder, start }: StoreTarget): TempFile | undefined {
+  let file: TempFile | undefined
+  // tidy: the disk may refuse at any time, and Node tells it by an exception.
+  try {
+    file = room.path.useTempPath ? TempFile.create(folder, true) : TempFile.beside(final)
+    file.append(start, 0, start.length)
+    return file
+  } catch (error) {
+    room.counters.add(REFUSED_DISK, 1)
+    room.complain(log, CRIT, tempFileProblem(error, file?.path ?? final))
+    file?.close()
+    file?.remove()
+    return undefined
   }
 }
 

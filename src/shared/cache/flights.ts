@@ -2,10 +2,11 @@
  * Responses that are being stored, while they are: where the temporary file is open, how far it has grown, what it has
  * reserved. Other threads read it meanwhile through a descriptor of their own; they are followers, and counted.
  */
+import { threadId } from 'node:worker_threads'
 import { letGo } from '../holdings.ts'
 import { BELL_BIT, ring } from './bells.ts'
 import type { Entry } from './entries.ts'
-import { type CacheIndex, HELD_FLIGHT, HELD_FOLLOWING, HELD_LOCK, HELD_USE } from './index.ts'
+import { type CacheIndex, HELD_FOLLOWING, HELD_LOCK } from './index.ts'
 import * as at from './layout.ts'
 
 /** One response that is being stored; 0 is none. */
@@ -24,27 +25,47 @@ export class Flights {
     this.#index = index
   }
 
-  /** Begins one with bytes that are reserved already; 0: the zone has no room. Who waits for the entry may follow it. */
-  begin(entry: Entry, fd: number, bodyStart: number, expected: number, reserved: number): Flight {
+  /** Begins one for an entry, with nothing reserved and nothing to read; 0: the zone has no room. */
+  open(entry: Entry): Flight {
     const { memory, words } = this.#index
     memory.enter()
     const flight = memory.take()
-    let mask = 0
     if (flight !== 0) {
       words[flight + at.FLIGHT_ENTRY] = entry
-      words[flight + at.FLIGHT_FD] = fd
-      words[flight + at.FLIGHT_BODY_START] = bodyStart
-      words[flight + at.FLIGHT_OWNED] = 1
-      memory.setFloat(flight + at.EXPECTED, expected)
-      memory.setFloat(flight + at.FLIGHT_RESERVED, reserved)
+      words[flight + at.FLIGHT_OWNER] = threadId + 1
       words[flight + at.KIND] = at.FLIGHT
       words[at.FLIGHT_COUNT] = words[at.FLIGHT_COUNT]! + 1
-      words[entry + at.OWN_FLIGHT] = flight
-      mask = this.#index.wakeUp(entry)
     }
     memory.leave()
-    ring(words, mask)
     return flight
+  }
+
+  /** Reserves bytes for it; false: with them the cache would be larger than `max`. */
+  reserve(flight: Flight, bytes: number, max: number): boolean {
+    const { memory } = this.#index
+    memory.enter()
+    const reserved = memory.float(at.RESERVED) + bytes
+    const fits = memory.float(at.SIZE) + reserved <= max
+    if (fits) {
+      memory.setFloat(at.RESERVED, reserved)
+      memory.setFloat(flight + at.FLIGHT_RESERVED, memory.float(flight + at.FLIGHT_RESERVED) + bytes)
+    }
+    memory.leave()
+    return fits
+  }
+
+  /** All that stands before the body is in a file: who waits for the entry may follow. */
+  begin(flight: Flight, fd: number, bodyStart: number, expected: number): void {
+    const { memory, words } = this.#index
+    memory.enter()
+    const entry = words[flight + at.FLIGHT_ENTRY]!
+    words[flight + at.FLIGHT_FD] = fd
+    words[flight + at.FLIGHT_BODY_START] = bodyStart
+    memory.setFloat(flight + at.EXPECTED, expected)
+    words[entry + at.OWN_FLIGHT] = flight
+    const mask = this.#index.wakeUp(entry)
+    memory.leave()
+    ring(words, mask)
   }
 
   /** So many bytes of the body are in the file. */
@@ -60,12 +81,6 @@ export class Flights {
       ring(words, Atomics.exchange(words, flight + at.FLIGHT_WAITING, 0))
   }
 
-  /** More was reserved for it, to be given back when it ends, or its thread. */
-  addReserved(flight: Flight, bytes: number): void {
-    const { memory } = this.#index
-    memory.setFloat(flight + at.FLIGHT_RESERVED, memory.float(flight + at.FLIGHT_RESERVED) + bytes)
-  }
-
   followersOf(flight: Flight): number {
     return this.#index.words[flight + at.FOLLOWERS]!
   }
@@ -79,7 +94,7 @@ export class Flights {
     if (words[entry + at.OWN_FLIGHT] === flight) words[entry + at.OWN_FLIGHT] = 0
     memory.setFloat(at.RESERVED, Math.max(0, memory.float(at.RESERVED) - memory.float(flight + at.FLIGHT_RESERVED)))
     memory.setFloat(flight + at.FLIGHT_RESERVED, 0)
-    words[flight + at.FLIGHT_OWNED] = 0
+    words[flight + at.FLIGHT_OWNER] = 0
     const followed = words[flight + at.FOLLOWERS] !== 0
     if (!followed) this.#give(flight)
     memory.leave()
@@ -106,7 +121,7 @@ export class Flights {
   isOwned(flight: Flight): boolean {
     const { memory, words } = this.#index
     memory.enter()
-    const owned = words[flight + at.FLIGHT_OWNED] === 1
+    const owned = words[flight + at.FLIGHT_OWNER] !== 0
     memory.leave()
     return owned
   }
@@ -116,7 +131,7 @@ export class Flights {
     const { memory, words } = this.#index
     memory.enter()
     words[flight + at.FOLLOWERS] = words[flight + at.FOLLOWERS]! - 1
-    if (words[flight + at.FOLLOWERS]! <= 0 && words[flight + at.FLIGHT_OWNED] === 0) this.#give(flight)
+    if (words[flight + at.FOLLOWERS]! <= 0 && words[flight + at.FLIGHT_OWNER] === 0) this.#give(flight)
     memory.leave()
   }
 
@@ -149,22 +164,27 @@ export class Flights {
     return this.#index.memory.float(flight + at.EXPECTED)
   }
 
-  /** Gives back what a dead thread held: the cell and what of it, added. */
-  giveBack(holding: number): void {
+  /** Gives back what a dead thread held: entries and flights with what of them, added. */
+  giveBack(holdings: readonly number[]): void {
     const { words } = this.#index
-    const cell = holding - ((holding - words[at.CELLS_AT]!) % at.CELL_WORDS)
-    switch (holding - cell) {
-      case HELD_USE:
-        if (words[cell + at.KIND] === at.ENTRY && words[cell + at.USERS]! > 0) this.#index.release(cell, -1, true)
-        break
-      case HELD_LOCK:
-        if (words[cell + at.KIND] === at.ENTRY) this.#index.unlock(cell, words[cell + at.LOCK]!)
-        break
-      case HELD_FLIGHT:
-        if (words[cell + at.KIND] === at.FLIGHT && words[cell + at.FLIGHT_OWNED] === 1) this.end(cell, BROKEN)
-        break
-      case HELD_FOLLOWING:
-        if (words[cell + at.KIND] === at.FLIGHT && words[cell + at.FOLLOWERS]! > 0) this.unfollow(cell, -1)
+    for (const holding of holdings) {
+      const cell = holding - ((holding - words[at.CELLS_AT]!) % at.CELL_WORDS)
+      const kind = words[cell + at.KIND]
+      const what = holding - cell
+      if (what === HELD_FOLLOWING) {
+        if (kind === at.FLIGHT && words[cell + at.FOLLOWERS]! > 0) this.unfollow(cell, -1)
+      } else if (kind !== at.ENTRY) continue
+      else if (what === HELD_LOCK) this.#index.unlock(cell, words[cell + at.LOCK]!)
+      else if (words[cell + at.USERS]! > 0) this.#index.release(cell, -1, false)
+    }
+  }
+
+  /** Ends what a dead thread was storing. */
+  endOf(deadThreadId: number): void {
+    const { words } = this.#index
+    for (let cell = words[at.CELLS_AT]!; cell < words[at.CELLS_END]!; cell += at.CELL_WORDS) {
+      const own = words[cell + at.KIND] === at.FLIGHT && words[cell + at.FLIGHT_OWNER] === deadThreadId + 1
+      if (own) this.end(cell, BROKEN)
     }
   }
 }

@@ -14,11 +14,13 @@ import { CacheMemory, type KeyWords } from './memory.ts'
 import { addRule, applyRules, RULE_KEY, RULE_NOTHING, RULE_PREFIX, RULE_SOFT, RULE_TAG } from './rules.ts'
 import { setTags, taggedEntries } from './tags.ts'
 
+/** A refresh without a lock's age that takes this long was forgotten. */
+const REFRESH_MS_MAX = 3_600_000
+
 /** What a holding is of: added to the cell that it is in. */
 export const HELD_USE = 0
 export const HELD_LOCK = 1
-export const HELD_FLIGHT = 2
-export const HELD_FOLLOWING = 3
+export const HELD_FOLLOWING = 2
 
 /** `lock`: another one has it; the object is there by now. */
 export const LOCK_TAKEN = 0
@@ -149,7 +151,7 @@ export class CacheIndex {
   // ------------------------------------------------------------------------------------------------ fetching
 
   /**
-   * Becomes the one who fetches: the number of the lock, which holds for `ageMs` (0: for good). `stale`: there is an object,
+   * Becomes the one who fetches: the number of the lock, which holds for `ageMs` (0: for very long). `stale`: there is an object,
    * to be refreshed.
    */
   lock(entry: Entry, nowMs: number, ageMs: number, stale: boolean): number {
@@ -161,7 +163,7 @@ export class CacheIndex {
       words[at.LAST_LOCK] = (words[at.LAST_LOCK]! + 1) & 0x7fffffff || 1
       lock = words[at.LAST_LOCK]!
       words[entry + at.LOCK] = lock
-      words[entry + at.LOCK_UNTIL] = ageMs === 0 ? 0 : (nowMs + ageMs) | 0 || 1
+      words[entry + at.LOCK_UNTIL] = (nowMs + (ageMs === 0 ? REFRESH_MS_MAX : ageMs)) | 0
       words[entry + at.STATE] = words[entry + at.STATE]! | at.UPDATING
     }
     memory.leave()
@@ -171,14 +173,12 @@ export class CacheIndex {
   #locked(entry: Entry, nowMs: number): boolean {
     const { words } = this
     if ((words[entry + at.STATE]! & at.UPDATING) === 0) return false
-    const until = words[entry + at.LOCK_UNTIL]!
-    return until === 0 || ((until - nowMs) | 0) > 0
+    return ((words[entry + at.LOCK_UNTIL]! - nowMs) | 0) > 0
   }
 
-  /** Milliseconds until the lock may be taken over; Infinity: never. */
+  /** Milliseconds until the lock may be taken over. */
   lockLeftMs(entry: Entry, nowMs: number): number {
-    const until = this.words[entry + at.LOCK_UNTIL]!
-    return until === 0 ? Number.POSITIVE_INFINITY : Math.max(0, (until - nowMs) | 0)
+    return Math.max(0, (this.words[entry + at.LOCK_UNTIL]! - nowMs) | 0)
   }
 
   /** Gives a lock back, if it still holds; who waits is woken. */
@@ -388,17 +388,6 @@ export class CacheIndex {
   }
 
   // ------------------------------------------------------------------------------------------------ room
-
-  /** Reserves bytes for files to come; false: with them the cache would be larger than `max`. */
-  reserve(bytes: number, max: number): boolean {
-    const { memory } = this
-    memory.enter()
-    const reserved = memory.float(at.RESERVED) + bytes
-    const fits = bytes <= 0 || memory.float(at.SIZE) + reserved <= max
-    if (fits) memory.setFloat(at.RESERVED, Math.max(0, reserved))
-    memory.leave()
-    return fits
-  }
 
   /**
    * Removes the oldest entry that nobody uses, and all that is inactive before `now` when `onlyInactive`; its key is in

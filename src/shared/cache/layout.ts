@@ -76,9 +76,10 @@ export const VALID_UNTIL = 13
 /** Size of the file in units of 512 bytes. */
 export const BLOCKS = 14
 export const BODY_START = 15
-/** Until when (monotonic ms) the lock holds, 0: for good; which lock it is. */
+/** Until when (monotonic ms) the lock holds; which lock it is. */
 export const LOCK_UNTIL = 16
 export const LOCK = 17
+/** What is being stored under the key, once its head is in a file. */
 export const OWN_FLIGHT = 18
 /** Variants: the entry of the main key, and the next variant of the same; in the main entry the first one. */
 export const MAIN = 19
@@ -123,7 +124,8 @@ export const WRITTEN = 8
 export const EXPECTED = 10
 export const FLIGHT_RESERVED = 12
 export const FLIGHT_EVENT = 14
-export const FLIGHT_OWNED = 15
+/** The number of the thread that stores it, plus one; 0: it has ended. */
+export const FLIGHT_OWNER = 15
 
 /** Words of a rule: NEXT is the next rule; TEXT cells continue its text. */
 export const RULE_PURGE = 2
