@@ -1,6 +1,6 @@
 /** The cache's store: what is stored is found, by whom, and who fetches it. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import {
@@ -155,3 +155,25 @@ test('a file that is gone or broken is a miss and the index is healed', () => {
   assert.deepEqual(lookUp(made, '/gone'), [CACHE_MISS, ''])
   assert.equal(made.lines.length, 2)
 })
+
+for (const size of [100, 1_000_000]) {
+  test(`another head, with the old body of ${size} bytes`, () => {
+    const made = makeCache({ memory: 1 << 20 })
+    const body = 'abcdefghij'.repeat(size / 10)
+    store(made, '/a', body, { validSec: clock.seconds - 1 })
+    const used = use(made, '/a')
+    assert.equal(used.open(OPEN), CACHE_STALE)
+    const head = 'HTTP/1.1 200 OK\r\nX-New: field\r\nContent-Type: text/plain\r\n\r\n'
+    assert.equal(used.refreshHead(meta(), Buffer.from(head), { path: made.temp, levels: [] }), true)
+    assert.equal(used.object!.head.toString(), head)
+    used.release()
+    const again = use(made, '/a')
+    assert.equal(again.open(OPEN), CACHE_HIT)
+    assert.equal(again.object!.head.toString(), head)
+    const { content, fd, base } = again.object!.entry!
+    const bytes = content ?? Buffer.alloc(size)
+    if (content === undefined) readSync(fd, bytes, 0, size, base)
+    assert.equal(bytes.toString(), body)
+    again.release()
+  })
+}

@@ -20,7 +20,7 @@ import { FOLLOWED, HEALED, LOCK_TIMEOUTS, LOCK_WAITS, STORED, UNCACHEABLE } from
 import { GrowingBody } from './growing-body.ts'
 import { headTags } from './head-tags.ts'
 import { variantSlot } from './object-memory.ts'
-import { type ReadFailure, readGrowing, readObject } from './read-object.ts'
+import { copyBody, type ReadFailure, readGrowing, readObject } from './read-object.ts'
 import { expireFile, rewriteHeader } from './rewrite-header.ts'
 import type { CacheLog, CacheRoom } from './room.ts'
 import { descriptorPath, StoreFile } from './store-file.ts'
@@ -46,6 +46,8 @@ export const WAKE_TIMEOUT = 4
 /** Look again, with another key or another state. */
 const AGAIN = 0
 const ROUNDS_MAX = 8
+/** Largest body that is copied when its head changes. */
+const COPIED_SIZE_MAX = 16 * 1048576
 
 /** The settings of a location that look-ups need. */
 export interface OpenOptions {
@@ -545,6 +547,27 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     if (written) index.refreshed(this.#entry, meta.validSec, lock)
     else index.unlock(this.#entry, lock)
     this.object = object.renewed(header)
+  }
+
+  /**
+   * The object is still good and has another head: its file is written anew, with the old body. False: that was not
+   * possible, or would take too long, and only the times are new.
+   */
+  refreshHead(meta: StoreMeta, head: Uint8Array, folder: TempPath): boolean {
+    const { object } = this
+    const entry = object?.entry
+    const possible = entry !== undefined && entry.size <= COPIED_SIZE_MAX
+    if (!possible || !this.begin(meta, head, entry.size, folder, false)) {
+      this.refresh(meta)
+      return false
+    }
+    const header = { ...object!.header, ...meta, bodyStart: this.#bodyStart }
+    if (!copyBody(entry, (bytes, end) => this.append(bytes, 0, end)) || !this.complete()) {
+      this.discard()
+      return false
+    }
+    this.object = object!.renewed(header, Buffer.from(head))
+    return true
   }
 
   /** Remembers a failure in place of a response; a time of 0 leaves what was there. */

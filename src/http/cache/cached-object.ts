@@ -87,12 +87,12 @@ export class CachedObject {
     return this.header.bodyStart
   }
 
-  /** The same object with another header: its times have changed. It shares body and references. */
-  renewed(header: FileHeader): CachedObject {
+  /** The same object with another header: its times have changed, or its head too. It shares body and references. */
+  renewed(header: FileHeader, head?: Buffer): CachedObject {
     const { entry, growing } = this
     const body = entry !== undefined ? { entry } : growing !== undefined ? { growing } : {}
-    const copy = new CachedObject(this.key, header, this.head, this.length, body)
-    copy.parsed = this.parsed
+    const copy = new CachedObject(this.key, header, head ?? this.head, this.length, body)
+    if (head === undefined) copy.parsed = this.parsed
     copy.place = this.place
     copy.purge = this.purge
     copy.ino = this.ino

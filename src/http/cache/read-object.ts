@@ -8,6 +8,8 @@ import type { GrowingBody } from './growing-body.ts'
 
 /** What is read first when nothing is known of the file. */
 const FIRST_READ = 4096
+/** What is copied at a time. */
+const PIECE_SIZE = 262144
 /** No body begins behind this. */
 const START_MAX = 65536
 
@@ -85,6 +87,19 @@ export function readStored(path: string): { readonly key: string; readonly head:
   if (typeof header === 'string') return undefined
   const key = keyTextOf(bytes, header)
   return key === undefined ? undefined : { key, head: bytes.subarray(header.headerStart, header.bodyStart) }
+}
+
+/** Passes a stored body on in pieces; false when it could not be read, or was not taken. */
+export function copyBody(entry: FileEntry, take: (bytes: Uint8Array, end: number) => boolean): boolean {
+  const { content, fd, base, size } = entry
+  if (content !== undefined) return take(content, size)
+  const bytes = Buffer.allocUnsafe(Math.min(size, PIECE_SIZE))
+  for (let at = 0; at < size; ) {
+    const count = readOpen(fd, bytes, Math.min(bytes.length, size - at), base + at)
+    if (typeof count === 'string' || count === 0 || !take(bytes, count)) return false
+    at += count
+  }
+  return true
 }
 
 /** Reads so many bytes, or fewer when the file ends before. */
