@@ -23,6 +23,7 @@ import { stopProcess } from './process-tree.ts'
 import { cpuRatio, machine, type Row, table } from './report.ts'
 import type { Scenario } from './scenario.ts'
 import { balancers } from './scenarios/balancers.ts'
+import { cachedResponses } from './scenarios/cached.ts'
 import { fixed } from './scenarios/fixed.ts'
 import { gzip } from './scenarios/gzip.ts'
 import { noKeepalive } from './scenarios/no-keepalive.ts'
@@ -42,6 +43,7 @@ const SCENARIOS: readonly Scenario[] = [
   noKeepalive,
   ...staticFiles,
   gzip,
+  ...cachedResponses,
   ...balancers,
   ...streams,
   ...secure,

@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from '../test/harness/ports.ts'
+import { page } from './page.ts'
 import { listening, startPinned, stopProcess } from './process-tree.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -41,7 +42,7 @@ const ORIGIN_HTTP = `access_log off; keepalive_requests 100000000; keepalive_tim
 
 /** Starts the back end; resolves with its process and address. */
 export async function startOrigin(dir: string, nginx: string): Promise<{ child: ChildProcess; address: string }> {
-  const files = { '100k': 'o'.repeat(102_400) }
+  const files = { '1k': 'o'.repeat(1024), '100k': 'o'.repeat(102_400), page: page(51_200) }
   const origin: Scenario = { name: 'origin', title: 'origin', http: ORIGIN_HTTP, target: '/', files }
   const { child, port } = await start(dir, origin, [nginx], LOAD_CORE, nginxOnly(dir), '')
   return { child, address: `127.0.0.1:${port}` }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { CacheKey } from '../../src/http/cache/cache-file.ts'
 import { warnOfCopies } from '../../src/http/cache/caches.ts'
 import { STATUS_HIT } from '../../src/http/cache/counters.ts'
+import { statisticsOf } from '../../src/http/cache/statistics.ts'
 import { CacheIndex } from '../../src/shared/cache/index.ts'
 import { DOOMED_COUNT, ENTRY_COUNT, FREE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
 import { CACHE_ZONE_KIND } from '../../src/shared/cache/memory.ts'
@@ -211,8 +212,17 @@ test('responses are counted, with their bytes', () => {
   const made = makeCache()
   made.cache.counters.count(STATUS_HIT, 5_000_000_000)
   made.second().cache.counters.count(STATUS_HIT, 1)
-  assert.equal(made.cache.counters.value(STATUS_HIT), 2)
-  assert.equal(made.cache.counters.bytes(STATUS_HIT), 5_000_000_001)
+  store(made, '/a', 'x')
+  made.cache.purgeKey('/a', false, { logError: () => {} })
+  store(made, '/b', 'x', { tags: ['1', '2', '3'] })
+  const statistics = statisticsOf(made.room)
+  assert.deepEqual(statistics.hit, { responses: 2, bytes: 5_000_000_001 })
+  assert.deepEqual(statistics.miss, { responses: 0, bytes: 0 })
+  assert.deepEqual(
+    [statistics.stored, statistics.removed.purged, statistics.entries, statistics.zone.used],
+    [2, 1, 1, 2],
+  )
+  assert.deepEqual([statistics.size, statistics.reserved, statistics.cold], [4096, 0, false])
 })
 
 test('a temporary folder on another file system is warned of', () => {

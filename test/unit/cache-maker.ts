@@ -57,6 +57,7 @@ export function pathOf(path: string, settings: Partial<CachePath> = {}): CachePa
     name: 'one',
     zoneSize: ZONE_SIZE_MIN,
     path,
+    slash: false,
     levels: [1, 2],
     useTempPath: false,
     inactiveS: 600,

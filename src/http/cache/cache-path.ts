@@ -19,6 +19,8 @@ export interface CachePath {
   readonly name: string
   readonly zoneSize: number
   readonly path: string
+  /** It was written with a slash at its end. */
+  readonly slash: boolean
   readonly levels: readonly number[]
   readonly useTempPath: boolean
   readonly inactiveS: number
@@ -35,7 +37,7 @@ export interface CachePath {
 
 const ZONE_SIZE_MIN = 2 * 4096
 const LEVELS_MAX = 3
-const MEMORY_DEFAULT = 32 * 1048576
+const MEMORY_DEFAULT = 16 * 1048576
 
 /** What is put together while the words are read. */
 class Draft {
@@ -49,7 +51,7 @@ class Draft {
   memory = MEMORY_DEFAULT
   manager = { files: 100, sleepMs: 50, thresholdMs: 200 }
   loader = { files: 100, sleepMs: 50, thresholdMs: 200 }
-  purger = { files: 10, sleepMs: 50, thresholdMs: 50 }
+  purger = { files: 100, sleepMs: 50, thresholdMs: 50 }
 }
 
 type ReadParameter = (draft: Draft, value: string, w: Word, at: ReadContext) => void
@@ -127,8 +129,9 @@ const cachePath: Args<CachePath> = {
       if (read === undefined) at.fail(`invalid parameter "${w.text}"`, w)
       read!(draft, w.text.slice(equals + 1), w, at)
     }
+    const slash = path!.text.endsWith('/')
     if (draft.name === '') at.fail(`"${at.directive.text}" must have "keys_zone" parameter`)
-    return { ...draft, path: fullName(path!.text.replace(/\/$/, ''), at.prefix), at: at.directive }
+    return { ...draft, path: fullName(path!.text.replace(/\/$/, ''), at.prefix), slash, at: at.directive }
   },
 }
 

@@ -41,11 +41,16 @@ export class Caches {
     for (const { cache } of this.#declared.values()) {
       if (cache.path.path !== path) continue
       const { file, line } = cache.path.at
-      tree.fail(`the same path name "${path}" used in ${file}:${line} and`, at)
-      return
+      const problem = `the same path name "${path}" used in ${file}:${line} and`
+      // nginx does not see that a slash at the end makes no difference, and starts.
+      if (cache.path.slash !== cachePath.slash) tree.warn(problem, at)
+      else {
+        tree.fail(problem, at)
+        return
+      }
     }
     const known = this.#declared.get(name)
-    if (known?.family === family) {
+    if (known?.family === family && known.cache.path.zoneSize === cachePath.zoneSize) {
       tree.fail(`duplicate zone "${name}"`, at)
       return
     }
