@@ -217,6 +217,21 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
   ],
   zone: ['zone upstream 1m'],
   memcached_pass: ['memcached_pass 127.0.0.1:8080; set $memcached_key a'],
+  proxy_cache_use_stale: [
+    'proxy_cache_use_stale error',
+    'proxy_cache_use_stale timeout',
+    'proxy_cache_use_stale invalid_header',
+    'proxy_cache_use_stale updating',
+    'proxy_cache_use_stale http_500',
+    'proxy_cache_use_stale http_502',
+    'proxy_cache_use_stale http_503',
+    'proxy_cache_use_stale http_504',
+    'proxy_cache_use_stale http_403',
+    'proxy_cache_use_stale http_404',
+    'proxy_cache_use_stale http_429',
+    'proxy_cache_use_stale off',
+    'proxy_cache_use_stale error timeout updating',
+  ],
   proxy_next_upstream: [
     'proxy_next_upstream error',
     'proxy_next_upstream timeout',
@@ -464,7 +479,7 @@ export function frame(context: string, name: string, line: string, isBlock: bool
 /** Documented forms that are refused, with the reason that the published list gives. */
 export const REFUSED: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^(?:proxy|grpc|memcached|fastcgi|uwsgi|scgi)_bind .* transparent$/, 'Node.js cannot set IP_TRANSPARENT'],
-  [/^proxy_cache (?!off)/, 'there is no cache yet'],
+  [/^proxy_cache (?!off)/, 'nobody declares the zone'],
   [/^ssl_engine /, 'the OpenSSL in Node.js has no engines'],
   [/^ssl_early_data on/, 'Node.js has no call for it'],
   [/ sync$/, 'zones are not shared between machines yet'],

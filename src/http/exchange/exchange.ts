@@ -360,8 +360,9 @@ export class Exchange
     this.#state = BODY
     this.#arm(READ_TIMEOUT, conf.transport.read_timeout)
     if (!codec.bodyDone && (!r.headerOnly || this.pump.keepsOnly())) return true
+    const whole = codec.bodyDone
     this.#finishPeer(this.#endsWithHead)
-    this.pump.end()
+    this.pump.end(whole)
     return false
   }
 

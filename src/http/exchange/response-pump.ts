@@ -133,9 +133,10 @@ export class ResponsePump implements Producer {
     if (!this.buffering) this.#owner.pausePeer()
   }
 
-  /** Nothing follows; the response ends when the client has taken what is held. */
-  end(): void {
+  /** Nothing follows; the response ends when the client has taken what is held. What is not whole is not kept. */
+  end(whole = true): void {
     this.#complete = true
+    if (!whole) this.#keeper = undefined
     if (this.#deaf) return this.#endDeaf(true)
     this.#endCopies()
     if (this.stalled || (this.#spool !== undefined && !this.#spool.empty)) return

@@ -45,6 +45,7 @@ import type { Request } from '../../request/request.ts'
 import { DONE, NEXT, type Verdict, WAIT } from '../../request/verdict.ts'
 import type { Exchange } from '../exchange.ts'
 import { type CacheConf, validSeconds } from './conf.ts'
+import { asGet, PURGES, type PurgeConf, purge } from './purge.ts'
 import { renewBehind } from './renew.ts'
 import { readStoredHead, serveObject } from './serve.ts'
 import { tagsOf } from './tags.ts'
@@ -121,6 +122,10 @@ export class Caching implements VaryValues, CacheWaiter {
     const r = this.#r
     const conf = this.#conf
     if (this.#behind) return this.#ask(STATUS_EXPIRED)
+    if (conf.purge !== undefined) {
+      const asked = conf.purge.asks(r)
+      if (asked !== 0) return asked === PURGES ? this.#purge(conf.purge) : asked
+    }
     if ((r.methodBit & conf.methods) === 0) return NEXT
     const cache = conf.find(r)
     if (cache === undefined || typeof cache === 'number') return cache ?? NEXT
@@ -143,6 +148,14 @@ export class Caching implements VaryValues, CacheWaiter {
     }
     this.#use = cache.use(key, this, r)
     return this.#open()
+  }
+
+  #purge(purgeConf: PurgeConf): Verdict {
+    const r = this.#r
+    const cache = this.#conf.find(r)
+    if (cache === undefined || typeof cache === 'number') return cache ?? NEXT
+    const key = asGet(r, () => this.#conf.key(r, this.#exchange))
+    return purge(r, cache, key, purgeConf)
   }
 
   #keyTooLong(key: string): Verdict {
@@ -415,11 +428,12 @@ export class Caching implements VaryValues, CacheWaiter {
   /** The client has left, or has what it wants: true when the request goes on for the sake of the cache. */
   outlast(): boolean {
     const r = this.#r
-    // Before the head is there nobody knows whether the response may be kept.
-    if (!this.cacheable || r.main.ended || this.#holding) return false
+    const { main } = r
+    // Before the head is there nobody knows whether the response may be kept. A main request that is over is held by copies.
+    if (!this.cacheable || this.#holding || (main.ended && main.background === 0)) return false
     this.#holding = true
     r.copyBegun()
-    if (r.main !== r) r.main.copyBegun()
+    if (main !== r) main.copyBegun()
     return true
   }
 

@@ -10,6 +10,8 @@ import type { Request } from '../../request/request.ts'
 import { type CacheDirectives, type CacheValid, cacheDirectives } from '../directives/cache.ts'
 import type { Exchange } from '../exchange.ts'
 import { ERROR as CONNECT_ERROR, failureMask, NO_PEER } from '../failure.ts'
+import { compilePurge, type PurgeConf } from './purge.ts'
+import { noteKey } from './purge-place.ts'
 
 /** The settings of one location. */
 export interface CacheConf {
@@ -33,6 +35,8 @@ export interface CacheConf {
   readonly bypass: readonly Text[]
   readonly noCache: readonly Text[]
   readonly rangeOffsetMax: number
+  /** `cache_purge`: some requests remove what they name. */
+  readonly purge: PurgeConf | undefined
   /** Seconds by status; 0 is for any other. */
   readonly valid: ReadonlyMap<number, number>
 }
@@ -60,6 +64,7 @@ export function compileCache(
   if (find === undefined) return undefined
   const keyText = conf.cache_key === undefined ? undefined : at.text(conf.cache_key)
   const stale = conf.cache_use_stale
+  if (keyText !== undefined && conf.cache?.constant !== undefined) noteKey(prefix, conf.cache.constant, keyText, at)
   return {
     prefix,
     find,
@@ -79,6 +84,7 @@ export function compileCache(
     convertHead: conf.cache_convert_head,
     bypass: conf.cache_bypass.flat().map((value) => at.text(value)),
     noCache: conf.no_cache.flat().map((value) => at.text(value)),
+    purge: compilePurge(conf.cache_purge, at),
     rangeOffsetMax: conf.cache_max_range_offset ?? Number.POSITIVE_INFINITY,
     valid: validity(conf.cache_valid),
   }
@@ -104,6 +110,16 @@ export function validSeconds({ valid }: CacheConf, status: number): number {
   return valid.get(status) ?? valid.get(0) ?? 0
 }
 
+/** Reports a zone that nobody declares, also where nothing is passed on. */
+export function checkZone(prefix: string, zone: CacheDirectives['cache'], at: AttachContext): void {
+  const name = zone?.constant
+  if (name === undefined || cachesOf(at).find(prefix, name) !== undefined) return
+  const reported = at.shared('unknown cache zones', () => new Set<string>())
+  if (reported.has(name)) return
+  reported.add(name)
+  at.fail(`"${prefix}_cache" zone "${name}" is unknown`)
+}
+
 function compileFind(
   prefix: string,
   conf: CacheDirectives,
@@ -126,10 +142,8 @@ function compileFind(
     }
   }
   const cache = caches.find(prefix, constant)
-  if (cache === undefined) {
-    at.fail(`"${prefix}_cache" zone "${constant}" is unknown`)
-    return undefined
-  }
+  // `checkZone` has reported it.
+  if (cache === undefined) return undefined
   warnOfCopies(at, cache.path, tempFolder, at.scope.at)
   return () => cache
 }

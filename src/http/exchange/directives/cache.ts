@@ -7,6 +7,7 @@ import { mapped } from '../../../config/combine.ts'
 import { type Args, type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
 import { parseNumber, parseSeconds } from '../../../config/units.ts'
 import { readTemplate, type Template, template, templates } from '../../../value/template.ts'
+import { cachePurge } from './cache-purge.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 const STATUS_MIN = 100
@@ -139,6 +140,7 @@ export const cache = {
     args: templates,
     doc: 'The response is not kept when one of the values is neither empty nor 0.',
   }),
+  cache_purge: cachePurge,
   cache_max_range_offset: directive({
     in: HSL,
     args: offset,

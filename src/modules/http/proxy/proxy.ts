@@ -8,7 +8,8 @@ import { cachePathDirectives } from '../../../http/cache/cache-path.ts'
 import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { compileSize } from '../../../http/compile/size.ts'
-import { type CacheContext, compileCache } from '../../../http/exchange/cache/conf.ts'
+import { type CacheContext, checkZone, compileCache } from '../../../http/exchange/cache/conf.ts'
+import { attachPurge } from '../../../http/exchange/cache/purge-place.ts'
 import { HTTP1 } from '../../../http/exchange/codecs/http1.ts'
 import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
 import { compileConnect, compileDenies, passOn, secured } from '../../../http/exchange/compile/passing.ts'
@@ -67,7 +68,9 @@ export const proxyModule = httpModule({
   },
   attach(conf, plan, at) {
     at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))
+    checkZone('proxy', conf.proxy_cache, at)
     if (conf.proxy_pass !== undefined) attachProxy(conf, plan, at)
+    attachPurge('proxy', conf.proxy_cache_purge, plan, at)
   },
 })
 
