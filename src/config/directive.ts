@@ -23,6 +23,7 @@ export type Context =
   | 'types'
   | 'map'
   | 'geo'
+  | 'geoip2'
   | 'split_clients'
   | 'charset_map'
   | 'match'

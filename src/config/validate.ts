@@ -6,6 +6,7 @@ import { finish, type Steps } from '../lib/steps.ts'
 import { type Diagnostics, ReadFailure } from './diagnostics.ts'
 import type { Args, BlockValue, Context, Directive, Entry, ReadContext } from './directive.ts'
 import type { LateBlock } from './late.ts'
+import { refusalHint } from './refusals.ts'
 import type { Registry } from './registry.ts'
 import type { Scope } from './scope.ts'
 import type { Position, Statement, Word } from './source.ts'
@@ -71,7 +72,7 @@ export class Validator {
     const name = s.name.text
     const catalogued = this.#registry.catalogued(name)
     if (catalogued?.includes(scope.context)) {
-      this.#error(s, `"${name}" directive is not supported yet by Viaduct`)
+      this.#error(s, `"${name}" directive is not supported yet by Viaduct`, refusalHint(name))
     } else if (catalogued || this.#registry.named(name).length > 0) {
       this.#error(s, `"${name}" directive is not allowed here`, this.#whereAllowed(name, catalogued))
     } else {

@@ -20,6 +20,7 @@ import { fancyindexModule } from './http/fancyindex/fancyindex.ts'
 import { fastcgiModule } from './http/fastcgi/fastcgi.ts'
 import { flvModule } from './http/flv.ts'
 import { geoModule } from './http/geo.ts'
+import { geoip2Module } from './http/geoip2.ts'
 import { grpcModule } from './http/grpc/grpc.ts'
 import { gunzipModule } from './http/gunzip.ts'
 import { headersModule } from './http/headers.ts'
@@ -71,6 +72,7 @@ export const modules: readonly ConfigModule[] = [
   sslModule,
   realipModule,
   geoModule,
+  geoip2Module,
   mapModule,
   splitClientsModule,
   refererModule,

@@ -201,6 +201,13 @@ export class Configuration {
       this.report('error', `renewed files are not used, the old ones stay: ${why.join('; ')}`)
       return undefined
     }
+    // Files that only workers read.
+    for (const path of next.renewable) {
+      const mark = fileMark(path)
+      if (renewed.includes(path) || mark === '' || mark === marks.get(path)) continue
+      marks.set(path, mark)
+      renewed.push(path)
+    }
     this.report('notice', `renewed files are used from now on: ${renewed.join(', ')}`)
     this.#applied = this.#keep(next, settings, log)
     this.#marks = marks

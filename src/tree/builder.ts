@@ -157,6 +157,10 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     return this.readFile(path)
   }
 
+  watchFile(path: string): void {
+    this.renewable.add(path)
+  }
+
   logFile(path: string): void {
     this.logPaths.add(path)
   }
@@ -240,6 +244,7 @@ const BOUND = [
   'prefixed',
   'readFile',
   'readRenewable',
+  'watchFile',
   'logFile',
   'tempPath',
   'zone',

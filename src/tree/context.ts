@@ -45,6 +45,8 @@ export interface TreeServices {
   readFile(path: string): ConfigFile
   /** The same of a file that may be renewed while the server runs; the tree is then built anew with what is new. */
   readRenewable(path: string): ConfigFile
+  /** Names a file that workers read themselves; when it is renewed the tree is built anew, too. */
+  watchFile(path: string): void
   /** Names a file that workers will write to, so that the master creates it and hands it down. */
   logFile(path: string): void
   /** Names a folder for temporary files, to be created by the master. */

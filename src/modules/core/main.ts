@@ -101,6 +101,7 @@ const BUILT_IN: ReadonlySet<string> = new Set([
   'ngx_http_brotli_static_module',
   'ngx_http_echo_module',
   'ngx_http_fancyindex_module',
+  'ngx_http_geoip2_module',
   'ngx_http_headers_more_filter_module',
   'ngx_http_subs_filter_module',
   'ngx_http_upstream_fair_module',
