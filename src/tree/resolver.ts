@@ -5,6 +5,7 @@ import { type Context, directive, type ReadContext, type ScopeView } from '../co
 import type { Word } from '../config/source.ts'
 import { parseMilliseconds, parseSeconds } from '../config/units.ts'
 import { formatAddress, parseAddress } from '../lib/address.ts'
+import { parseIp } from '../lib/ip.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
 import type { NameServer } from '../net/dns-channel.ts'
 import { Resolver, type ResolverOptions } from '../net/resolver.ts'
@@ -63,9 +64,35 @@ export const resolverDirectives = {
 /** The resolver that holds in a block; blocks with the same settings share one and its memory. */
 export function resolverOf(scope: ScopeView, tree: TreeServices): Resolver | undefined {
   const { resolver, resolver_timeout } = scope.resolve(resolverDirectives)
-  if (resolver === undefined) return undefined
-  return tree.shared(`resolver ${JSON.stringify(resolver)} ${resolver_timeout}`, () => {
-    const made = new Resolver(resolver, resolver_timeout, tree.log)
+  return resolver === undefined ? undefined : sharedResolver(resolver, resolver_timeout, tree)
+}
+
+/** The resolver of a block without one: it asks the name servers that the system asks. */
+export function systemResolver(scope: ScopeView, tree: TreeServices): Resolver {
+  const { resolver_timeout } = scope.resolve(resolverDirectives)
+  const servers = nameServersOf(tree.readFile(RESOLV_CONF).text)
+  return sharedResolver({ servers, validMs: -1, ipv4: true, ipv6: true }, resolver_timeout, tree)
+}
+
+/** Where the system's name servers stand. */
+export const RESOLV_CONF = '/etc/resolv.conf'
+/** Who is asked when none are named (resolv.conf(5)). */
+const LOCAL = '127.0.0.1'
+const NAME_SERVER = /^nameserver\s+(\S+)/gm
+
+/** The `nameserver` lines of a resolv.conf. */
+export function nameServersOf(text: string): NameServer[] {
+  const listed = [...text.matchAll(NAME_SERVER)].map(([, host]) => host!).filter((host) => parseIp(host) !== undefined)
+  return (listed.length === 0 ? [LOCAL] : listed).map((host) => ({
+    host,
+    port: DNS_PORT,
+    name: formatAddress({ kind: 'tcp', host, port: DNS_PORT, hasPort: true, family: host.includes(':') ? 6 : 4 }),
+  }))
+}
+
+function sharedResolver(options: ResolverOptions, timeoutMs: number, tree: TreeServices): Resolver {
+  return tree.shared(`resolver ${JSON.stringify(options)} ${timeoutMs}`, () => {
+    const made = new Resolver(options, timeoutMs, tree.log)
     tree.onExit(() => made.close())
     return made
   })

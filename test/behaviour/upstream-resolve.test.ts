@@ -1,8 +1,9 @@
 /** `server name resolve`: the servers of a group follow DNS while it serves, and over reloads. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { nameServersOf } from '../../src/tree/resolver.ts'
 import { DnsServer } from '../harness/dns.ts'
-import { Prefix, type Server, startViaduct } from '../harness/server.ts'
+import { Prefix, type Server, startViaduct, withDefaults } from '../harness/server.ts'
 
 const conf = (dns: DnsServer, upstream: string, port = 1) => `http {
   access_log off;
@@ -123,19 +124,39 @@ test('the keepalive connections of a name are taken over by a reload', async () 
 })
 
 const refused: readonly (readonly [string, string])[] = [
-  [
-    'upstream u { server a.test resolve; } resolver 127.0.0.1;',
-    'resolving names at run time requires upstream "u" in %%DIR%%/nginx.conf:1 to be in shared memory',
-  ],
-  [
-    'upstream u { zone z 1m; server a.test resolve; }',
-    'no resolver defined to resolve names at run time in upstream "u" in %%DIR%%/nginx.conf:1',
-  ],
   ['upstream u { server a.test service=http; }', 'service upstream "a.test" requires "resolve" parameter'],
   ['upstream u { server a.test:80 service=http resolve; }', 'service upstream "a.test:80" may not have port'],
   ['upstream u { server 127.0.0.1 service=http resolve; }', 'service upstream "127.0.0.1" requires domain name'],
   ['upstream u { server a.test service= resolve; }', 'service is empty'],
 ]
+
+test('a group without zone gets one, one without resolver asks the name servers of the system', async () => {
+  await using dns = await DnsServer.start()
+  dns.set('a.test', { A: ['127.0.0.1'], ttl: 1 })
+  await using server = await startViaduct(
+    conf(dns, 'server a.test:%%PORT_1%% resolve; server a.test:%%PORT_1%% resolve backup;').replace('zone z 1m;', ''),
+  )
+  await becomes(server, '127.0.0.1')
+  await server.reload()
+  assert.equal(await ask(server), '127.0.0.1')
+  const text = 'upstream u { server a.test resolve; } server { listen 127.0.0.1:%%PORT_0%%; }'
+  await using prefix = await Prefix.create(withDefaults(`http { ${text} }`))
+  const { code, stderr } = await prefix.run(['-t'])
+  assert.equal(code, 0)
+  assert.match(
+    stderr,
+    /\[warn\] no resolver defined .* in upstream "u", the name servers of \/etc\/resolv.conf are asked/,
+  )
+})
+
+test('name servers of the system', () => {
+  const hosts = (text: string) => nameServersOf(text).map(({ name }) => name)
+  assert.deepEqual(hosts('# nameserver 1.1.1.1\nnameserver 192.0.2.1\nnameserver\t::1 # x\nsearch a.test\n'), [
+    '192.0.2.1:53',
+    '[::1]:53',
+  ])
+  assert.deepEqual(hosts('nameserver fe80::1%eth0\noptions rotate'), ['127.0.0.1:53'])
+})
 
 test('what is refused', async () => {
   for (const [text, message] of refused) {

@@ -2,29 +2,24 @@
 import type { ScopeView } from '../../../config/directive.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Zone } from '../../../shared/zone.ts'
-import { resolverDirectives, resolverOf } from '../../../tree/resolver.ts'
+import { RESOLV_CONF, resolverDirectives, resolverOf, systemResolver } from '../../../tree/resolver.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
 import { ResolvedGroup, ResolvedGroups, type ResolveLine } from '../../../upstream/resolve.ts'
 import { ChangingRows } from '../../../upstream/resolve-rows.ts'
 import type { ServerLine } from '../../../upstream/server-line.ts'
 
-/** Adds the servers behind the names of `lines` to a group; `zone` is where it keeps its state, if it has a place. */
+/** Adds the servers behind the names of `lines` to a group; `zone` is where it keeps its state, where there is memory. */
 export function attachNames(
   group: PeerGroup,
   lines: readonly ServerLine[],
-  zone: { readonly given: boolean; readonly attached: Zone | undefined },
+  zone: Zone | undefined,
   scope: ScopeView,
   tree: HttpTree,
 ): void {
-  const upstream = `upstream "${group.name}" in ${scope.at.file}:${scope.at.line}`
-  if (!zone.given) {
-    tree.fail(`resolving names at run time requires ${upstream} to be in shared memory`)
-    return
-  }
-  const resolver = resolverOf(scope, tree)
-  if (resolver === undefined) {
-    tree.fail(`no resolver defined to resolve names at run time in ${upstream}`)
-    return
+  const resolver = resolverOf(scope, tree) ?? systemResolver(scope, tree)
+  if (scope.resolve(resolverDirectives).resolver === undefined) {
+    const what = `no resolver defined to resolve names at run time in upstream "${group.name}"`
+    tree.warn(`${what}, the name servers of ${RESOLV_CONF} are asked`, lines[0]!.at)
   }
   const groups = tree.shared('upstream names', () => {
     const made = new ResolvedGroups()
@@ -33,7 +28,7 @@ export function attachNames(
     return made
   })
   const { resolver_timeout: timeoutMs } = scope.resolve(resolverDirectives)
-  const rows = zone.attached === undefined ? undefined : new ChangingRows(zone.attached, group.name)
+  const rows = zone === undefined ? undefined : new ChangingRows(zone, group.name)
   groups.add(new ResolvedGroup(group, lines.flatMap(nameOf), { resolver, timeoutMs, rows, log: tree.log }))
 }
 

@@ -173,7 +173,7 @@ function makeGroup(block: UpstreamBlock, tree: HttpTree): PeerGroup | undefined 
     for (const address of addresses) found.push({ line, address })
   }
   if (found.length === 0 && names.length === 0 && conf.state === undefined) return undefined
-  const place = conf.zone ?? zoneForChecks(name, found.length, scope)
+  const place = conf.zone ?? ownZone(name, found.length, names.length, scope)
   const zone = zoneOf(place, tree, scope)
   const state = stateOf(name, found, zone, tree, scope)
   const peers = found.map(({ line, address }, i) => ({
@@ -190,7 +190,7 @@ function makeGroup(block: UpstreamBlock, tree: HttpTree): PeerGroup | undefined 
   const group = new PeerGroup(name, primaries, backups, method.make, poolOptions(conf))
   group.lock = state.lock
   group.zone = place?.name
-  if (names.length > 0) attachNames(group, names, { given: conf.zone !== undefined, attached: zone }, scope, tree)
+  if (names.length > 0) attachNames(group, names, zone, scope, tree)
   attachSticky(group, scope, tree)
   attachQueue(group, scope)
   attachHealth(group, scope, tree)
@@ -202,13 +202,16 @@ function makeGroup(block: UpstreamBlock, tree: HttpTree): PeerGroup | undefined 
   return group
 }
 
-/** One worker finds out what all have to know: without a `zone` the group gets one. */
-function zoneForChecks(name: string, servers: number, scope: ScopeView): ZoneName | undefined {
-  if (!hasCheck(scope) && !hasHealthCheck(scope)) return undefined
+/** What one worker finds out all have to know: without a `zone` the group gets one where there is something to find out. */
+function ownZone(name: string, servers: number, names: number, scope: ScopeView): ZoneName | undefined {
+  if (names === 0 && !hasCheck(scope) && !hasHealthCheck(scope)) return undefined
   // Twice the rows, for the servers before and after a reload.
-  const needed = ZONE_SIZE_MIN + servers * 2 * PEER_ROW * 4
-  return { name: `checks of ${name}`, size: Math.ceil(needed / ZONE_SIZE_MIN) * ZONE_SIZE_MIN }
+  const needed = ZONE_SIZE_MIN + servers * 2 * PEER_ROW * 4 + names * SIZE_PER_NAME
+  return { name: `servers of ${name}`, size: Math.ceil(needed / ZONE_SIZE_MIN) * ZONE_SIZE_MIN }
 }
+
+/** Room for some hundred servers behind a name that is looked up while serving. */
+const SIZE_PER_NAME = 65536
 
 /** The zone of a group, where there is memory for it: in workers. */
 function zoneOf(zone: ZoneName | undefined, tree: HttpTree, scope: ScopeView): Zone | undefined {
