@@ -66,6 +66,7 @@ function productionDependencies(): void {
 
 function layOutImage(): void {
   put('deploy/image/docker-entrypoint.sh', 'docker-entrypoint.sh')
+  put('deploy/image/watch-configuration.sh', 'watch-configuration.sh')
   put('deploy/image/docker-entrypoint.d', 'docker-entrypoint.d')
   put('deploy/image/etc', 'etc/nginx')
   put('deploy/image/etc/conf.d/default.conf', `${HOME}/image/default.conf`)

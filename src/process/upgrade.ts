@@ -29,7 +29,12 @@ export function startNewBinary(book: SocketBook): ChildProcess {
   const { file, args } = ownCommand()
   return spawn(file, args, {
     stdio: ['ignore', 'inherit', 'inherit', ...entries.map((entry) => entry.fd)],
-    env: { ...process.env, [VARIABLE]: described.join(';') },
+    // The program may be nginx again, which then goes on as well.
+    env: {
+      ...process.env,
+      [VARIABLE]: described.join(';'),
+      [NGINX_VARIABLE]: entries.map((_, i) => `${FIRST_INHERITED_FD + i};`).join(''),
+    },
   })
 }
 
