@@ -53,6 +53,12 @@ export class Lock {
     if (Atomics.load(this.#words, this.#at + WAITERS) > 0) Atomics.notify(this.#words, this.#at, 1)
   }
 
+  /** Says, inside, that the owner lives: for what takes longer than usual. */
+  beat(): void {
+    const words = this.#words
+    words[this.#at + ACQUISITIONS] = (words[this.#at + ACQUISITIONS]! + 1) | 0
+  }
+
   /** Says, inside, that the data is whole again. */
   repaired(): void {
     this.#words[this.#at + ABANDONED] = 0

@@ -22,7 +22,7 @@ function make(size = ZONE_SIZE_MIN): CacheIndex {
 }
 
 function add(index: CacheIndex, text: string, now = NOW, tags: readonly string[] = []): number {
-  const entry = index.acquire(CacheKey.of(text), now, 600, 0)
+  const entry = index.acquire(CacheKey.of(text), now, now + 600, 0)
   if (entry === 0) return 0
   index.stored(
     entry,
@@ -57,16 +57,16 @@ test('8,000 keys to the megabyte', () => {
 test('the entry that was not used for longest goes first, and not while it is used', () => {
   const index = make()
   for (const key of ['/a', '/b', '/c']) add(index, key)
-  const used = index.acquire(CacheKey.of('/b'), NOW, 600, 0)
+  const used = index.acquire(CacheKey.of('/b'), NOW, NOW + 600, 0)
   add(index, '/a')
   for (const expected of ['/c', '/a']) {
-    assert.equal(index.evict(NOW, 600, false), 1)
+    assert.equal(index.evict(NOW, NOW + 600, false), 1)
     assert.equal(evictedHex(index), CacheKey.of(expected).hex)
   }
-  assert.equal(index.evict(NOW, 600, false), -1)
+  assert.equal(index.evict(NOW, NOW + 600, false), -1)
   index.release(used, -1, false)
-  assert.equal(index.evict(NOW, 600, false), 1)
-  assert.equal(index.evict(NOW, 600, false), -1)
+  assert.equal(index.evict(NOW, NOW + 600, false), 1)
+  assert.equal(index.evict(NOW, NOW + 600, false), -1)
   assert.equal(index.words[ENTRY_COUNT], 0)
   assert.equal(index.memory.float(SIZE), 0)
 })
@@ -75,9 +75,9 @@ test('only what is inactive expires', () => {
   const index = make()
   add(index, '/old', NOW - 601)
   add(index, '/new', NOW)
-  assert.equal(index.evict(NOW, 600, true), 1)
+  assert.equal(index.evict(NOW, NOW + 600, true), 1)
   assert.equal(evictedHex(index), CacheKey.of('/old').hex)
-  assert.equal(index.evict(NOW, 600, true), -1)
+  assert.equal(index.evict(NOW, NOW + 600, true), -1)
 })
 
 test('generations differ with whatever is stored, also when a cell is used again', () => {
@@ -86,7 +86,7 @@ test('generations differ with whatever is stored, also when a cell is used again
   const first = index.generationOf(entry)
   add(index, '/a')
   const second = index.generationOf(entry)
-  index.evict(NOW, 600, false)
+  index.evict(NOW, NOW + 600, false)
   assert.equal(index.generationOf(entry), 0)
   const again = add(index, '/b')
   assert.equal(again, entry)
@@ -107,13 +107,34 @@ test('an entry has tags, more than stand in it, and loses them with its object',
   assert.equal(index.words[DOOMED_COUNT], 2)
 })
 
+test('with more tags than are known, or no room for them, an entry is purged with every tag', () => {
+  const index = make()
+  const many = Array.from({ length: 100 }, (_, n) => `tag-${n}`)
+  add(index, '/many', NOW, many)
+  add(index, '/one', NOW, ['one', 'one'])
+  assert.equal(index.purgeTag(tagHash('one'), false, NOW), 2)
+  let count = 0
+  while (add(index, `/${count}`, NOW) !== 0) count++
+  // The last cells are those of entries; tags beyond the first two have none.
+  add(index, '/0', NOW, many.slice(0, 5))
+  assert.equal(index.purgeTag(tagHash('tag-4'), true, NOW), 1)
+})
+
+test('very many entries with one tag are purged in steps', () => {
+  const index = make(MEGABYTE)
+  for (let n = 0; n < 5000; n++) add(index, `/${n}`, NOW, ['t'])
+  assert.equal(index.purgeTag(tagHash('t'), true, NOW), 5000)
+  assert.equal(index.purgeTag(tagHash('t'), false, NOW), 5000)
+  assert.equal(index.purgeTag(tagHash('t'), false, NOW), 0)
+})
+
 test('a key is purged with its variants; what others have stays', () => {
   const index = make()
   add(index, '/other')
   add(index, '/main')
-  const main = index.acquire(CacheKey.of('/main'), NOW, 600, 0)
+  const main = index.acquire(CacheKey.of('/main'), NOW, NOW + 600, 0)
   for (const variant of ['v1', 'v2']) {
-    const entry = index.acquire(CacheKey.of(variant), NOW, 600, main)
+    const entry = index.acquire(CacheKey.of(variant), NOW, NOW + 600, main)
     index.stored(entry, '/main', { blocks: 8, bodyStart: 400, validSec: NOW, tags: [] }, index.lastPurge, 0)
     index.release(entry, -1, false)
   }
@@ -138,14 +159,14 @@ test('what was fetched before a purge is not stored after it', () => {
   ]
   for (const purge of purges) {
     const since = index.lastPurge
-    const entry = index.acquire(CacheKey.of('/a'), NOW, 600, 0)
+    const entry = index.acquire(CacheKey.of('/a'), NOW, NOW + 600, 0)
     purge()
     assert.equal(index.stored(entry, '/a', facts, since, 0), false)
     assert.equal(index.stored(entry, '/a', facts, index.lastPurge, 0), true)
     index.release(entry, -1, false)
   }
   const since = index.lastPurge
-  const entry = index.acquire(CacheKey.of('/a'), NOW, 600, 0)
+  const entry = index.acquire(CacheKey.of('/a'), NOW, NOW + 600, 0)
   index.purgeKey(CacheKey.of('/b'), false, NOW, [])
   index.purgePrefix('/other', false)
   index.purgeTag(tagHash('u'), false, NOW)
@@ -179,7 +200,7 @@ test('a zone without room says so, and is whole again when something goes', () =
   let count = 0
   while (add(index, `/${count}`, NOW, ['a', 'b', 'c']) !== 0) count++
   assert.equal(index.words[FREE_COUNT], 0)
-  index.evict(NOW, 600, false)
+  index.evict(NOW, NOW + 600, false)
   assert.notEqual(add(index, '/again'), 0)
 })
 
@@ -203,7 +224,7 @@ test('what a thread leaves that dies inside is put in order', () => {
   assert.equal(applyRules(index.memory, 0, '/rule/x', []), RULE_REMOVES)
   assert.equal(index.purgeTag(tagHash('t3'), true, NOW), 10)
   for (let n = 0; n < 3; n++) {
-    assert.equal(index.evict(NOW, 600, false), 1)
+    assert.equal(index.evict(NOW, NOW + 600, false), 1)
     assert.equal(evictedHex(index), CacheKey.of(`/${n}`).hex)
   }
 })

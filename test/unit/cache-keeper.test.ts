@@ -9,7 +9,7 @@ import { decodeSnapshot, SNAPSHOT_NAME } from '../../src/http/cache/keeper/snaps
 import { clock } from '../../src/lib/clock.ts'
 import { COLD, DOOMED_COUNT, ENTRY_COUNT, LOADED, LOADING, RULE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
 import { until } from '../harness/wait.ts'
-import { lookUp, makeCache, passSeconds, store, type TestCache, use } from './cache-maker.ts'
+import { jumpWall, lookUp, makeCache, passSeconds, store, type TestCache, use } from './cache-maker.ts'
 
 const FAST = { files: 5, sleepMs: 1, thresholdMs: 50 }
 const VARY = { vary: 'accept-encoding' }
@@ -52,6 +52,22 @@ test('what was not used for long goes, and what is used stays', async () => {
   const { keeper } = keep(made)
   await until('the keeper', () => !existsSync(made.cache.fileName('/old')))
   assert.equal(lookUp(made, '/used')[0], CACHE_HIT)
+  keeper.stop()
+})
+
+test('a clock on the wall that jumps takes nothing away', async () => {
+  const made = makeCache({ inactiveS: 100 })
+  store(made, '/a', 'x', { validSec: clock.seconds + 1_000_000 })
+  jumpWall(5000)
+  const { keeper } = keep(made)
+  store(made, '/b', 'x')
+  made.cache.purgeTag('none', false)
+  made.cache.purgePrefix('/none', false)
+  // What it does by itself it has done when this is done.
+  await until('the keeper', () => made.zone.words[RULE_COUNT] === 0)
+  assert.equal(lookUp(made, '/a')[0], CACHE_HIT)
+  jumpWall(-5000)
+  assert.equal(lookUp(made, '/a')[0], CACHE_HIT)
   keeper.stop()
 })
 

@@ -124,13 +124,20 @@ export function lookUp(made: TestCache, key: string, values: Readonly<Record<str
   return [verdict, body]
 }
 
-/** Puts the clock forward for the rest of the test. */
+/** Lets time go by, for the rest of the file. */
 export function passSeconds(seconds: number): void {
   moved += seconds * 1000
+  jumpWall(seconds)
+}
+let moved = 0
+
+/** Sets the clock on the wall, by which nothing goes by. */
+export function jumpWall(seconds: number): void {
+  jumped += seconds * 1000
   clock.setSource({
     ...SYSTEM_TIME,
-    wall: () => SYSTEM_TIME.wall() + moved,
+    wall: () => SYSTEM_TIME.wall() + jumped,
     monotonic: () => SYSTEM_TIME.monotonic() + moved,
   })
 }
-let moved = 0
+let jumped = 0

@@ -138,9 +138,9 @@ export class CacheUse implements EntryWaiter, TimerOwner {
 
   /** Begins to use the entry of a key, making room in the zone when there is none. */
   #enter(key: CacheKey, main: Entry): boolean {
-    const { index, path } = this.#room
-    let entry = index.acquire(key, clock.seconds, path.inactiveS, main)
-    if (entry === 0 && this.#room.evict()) entry = index.acquire(key, clock.seconds, path.inactiveS, main)
+    const { index } = this.#room
+    let entry = index.acquire(key, clock.seconds, this.#room.inactiveAt, main)
+    if (entry === 0 && this.#room.evict()) entry = index.acquire(key, clock.seconds, this.#room.inactiveAt, main)
     if (entry === 0) {
       this.full = true
       this.#room.noZoneRoom(this.#log)
@@ -209,6 +209,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     if (read.validSec > expiredAt) read = read.renewed({ ...read.header, validSec: expiredAt })
     read.generation = generation
     read.place = entry
+    read.md5 = this.key.md5
     read.purge = index.purgeOf(entry)
     if (generation !== 0 && this.#room.path.memory > 0) memory.put(this.#slot, read)
     return read

@@ -54,17 +54,17 @@ export class Cache {
     }
     const { index } = room
     if (index.generationOf(object.place) !== object.generation || index.lastRule > object.purge) return undefined
-    index.touch(object.place, object.generation, clock.seconds, this.path.inactiveS)
+    index.touch(object.place, object.generation, room.inactiveAt)
     return object
   }
 
   #recallVariant(main: CachedObject, values: VaryValues): CachedObject | undefined {
     const room = this.#room!
-    const md5 = variantOf(CacheKey.of(main.key).md5, main.vary, values)
+    const md5 = variantOf(main.md5, main.vary, values)
     if (md5.latin1Slice() === main.header.variant) return main
     // What leads to it must be true as well.
     if (room.index.generationOf(main.place) !== main.generation) return undefined
-    room.index.touch(main.place, main.generation, clock.seconds, this.path.inactiveS)
+    room.index.touch(main.place, main.generation, room.inactiveAt)
     return room.memory.get(variantSlot(md5.hexSlice()))
   }
 

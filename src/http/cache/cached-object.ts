@@ -25,6 +25,8 @@ export class CachedObject {
   hot = false
   /** What it was in the index when it was read. */
   generation = 0
+  /** The MD5 of the main key, a binary string. */
+  md5 = ''
   place = 0
   /** The last rule of purging that it was held against. */
   purge = 0
@@ -94,6 +96,7 @@ export class CachedObject {
     const copy = new CachedObject(this.key, header, head ?? this.head, this.length, body)
     if (head === undefined) copy.parsed = this.parsed
     copy.place = this.place
+    copy.md5 = this.md5
     copy.purge = this.purge
     copy.ino = this.ino
     copy.fileSize = this.fileSize

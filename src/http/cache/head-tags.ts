@@ -1,5 +1,5 @@
 /** The tags of a response, from the head as it was stored: for files whose tags nobody remembers. */
-import { TAGS_MAX, tagHash } from '../../shared/cache/tags.ts'
+import { tagHash } from '../../shared/cache/tags.ts'
 
 const FIELD = /[\n\0](surrogate-key|cache-tag):([^\r\n]*)/gi
 
@@ -10,7 +10,7 @@ export function headTags(head: Buffer): number[] {
   for (const [, name, value] of text.matchAll(FIELD)) {
     for (const tag of splitTags(name!.toLowerCase() === 'cache-tag', value!)) hashes.push(tagHash(tag))
   }
-  return hashes.slice(0, TAGS_MAX)
+  return hashes
 }
 
 /** The tags of a field: `Surrogate-Key` separates them by spaces, `Cache-Tag` by commas. */

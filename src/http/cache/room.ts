@@ -66,6 +66,11 @@ export class CacheRoom {
     }
   }
 
+  /** When what is used now becomes inactive; in seconds of the process, whatever happens to the clock on the wall. */
+  get inactiveAt(): number {
+    return Math.min(idleSeconds() + this.#path.inactiveS, 0xffffffff)
+  }
+
   fileName(key: KeyWords): string {
     return fileNameOf(this.#path.path, this.#path.levels, hexOf(key))
   }
@@ -105,7 +110,7 @@ export class CacheRoom {
 
   /** Deletes the file that was not used for longest; false: there is none that nobody uses. */
   evict(): boolean {
-    const result = this.index.evict(clock.seconds, this.#path.inactiveS, false)
+    const result = this.index.evict(idleSeconds(), this.inactiveAt, false)
     if (result < 0) return false
     if (result === 1) this.unlink(this.fileName(this.index.evicted), undefined)
     this.counters.add(EVICTED, 1)
@@ -140,6 +145,11 @@ export class CacheRoom {
       return false
     }
   }
+}
+
+/** The time that `inactive` is measured in. */
+export function idleSeconds(): number {
+  return Math.floor(clock.monotonic / 1000)
 }
 
 /** Bytes that are free on the file system of a path, for users who are not root; Infinity when it does not say. */

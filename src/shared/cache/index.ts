@@ -27,6 +27,8 @@ export const LOCK_TAKEN = 0
 export const LOCK_POINTLESS = -1
 
 const USES_MAX = 1023
+/** Entries that a purge takes with the lock taken once. */
+const PURGED_PER_STEP = 2048
 
 /** What was stored under a key. */
 export interface StoredFacts {
@@ -54,7 +56,7 @@ export class CacheIndex {
   }
 
   /** Finds or makes the entry of a key and counts a use and a user; 0: the zone is full. `main`: the key it is a variant of. */
-  acquire(key: KeyWords, now: number, inactiveS: number, main: Entry): Entry {
+  acquire(key: KeyWords, now: number, inactiveAt: number, main: Entry): Entry {
     const { memory, words } = this
     memory.enter()
     let entry = memory.find(key)
@@ -67,7 +69,7 @@ export class CacheIndex {
     if (entry !== 0) {
       if (words[entry + at.USES]! < USES_MAX) words[entry + at.USES] = words[entry + at.USES]! + 1
       words[entry + at.USERS] = words[entry + at.USERS]! + 1
-      words[entry + at.INACTIVE_AT] = now + inactiveS
+      words[entry + at.INACTIVE_AT] = inactiveAt
       if (main !== 0 && words[entry + at.MAIN] === 0 && entry !== main) this.#entries.link(entry, main)
     }
     memory.leave()
@@ -80,12 +82,12 @@ export class CacheIndex {
   }
 
   /** An object was answered from this thread's memory: its entry is the newest, unless it has been so in this second. */
-  touch(entry: Entry, generation: number, now: number, inactiveS: number): void {
+  touch(entry: Entry, generation: number, inactiveAt: number): void {
     const { memory, words } = this
-    if (words[entry + at.INACTIVE_AT] === ((now + inactiveS) | 0)) return
+    if (words[entry + at.INACTIVE_AT] === (inactiveAt | 0)) return
     memory.enter()
     if (words[entry + at.GENERATION] === generation) {
-      words[entry + at.INACTIVE_AT] = now + inactiveS
+      words[entry + at.INACTIVE_AT] = inactiveAt
       memory.touch(entry)
     }
     memory.leave()
@@ -390,10 +392,10 @@ export class CacheIndex {
   // ------------------------------------------------------------------------------------------------ room
 
   /**
-   * Removes the oldest entry that nobody uses, and all that is inactive before `now` when `onlyInactive`; its key is in
+   * Removes the oldest entry that nobody uses, with `onlyInactive` one that became inactive before `now`; its key is in
    * `evicted`. Returns whether it has a file to delete: 1 or 0; -1: there is none to remove.
    */
-  evict(now: number, inactiveS: number, onlyInactive: boolean): number {
+  evict(now: number, inactiveAt: number, onlyInactive: boolean): number {
     const { memory, words } = this
     memory.enter()
     let result = -1
@@ -406,7 +408,7 @@ export class CacheIndex {
         this.#entries.remove(entry)
         break
       }
-      words[entry + at.INACTIVE_AT] = now + inactiveS
+      words[entry + at.INACTIVE_AT] = inactiveAt
       memory.touch(entry)
     }
     memory.leave()
@@ -438,27 +440,28 @@ export class CacheIndex {
   purgeKey(key: KeyWords, soft: boolean, now: number, files: KeyWords[]): void {
     const { memory, words } = this
     memory.enter()
-    words[at.LAST_PURGE] = words[at.LAST_PURGE]! + 1
+    const purge = words[at.LAST_PURGE]! + 1
+    words[at.LAST_PURGE] = purge
     let mask = 0
     const main = memory.find(key)
     if (main !== 0) {
       let variant = words[main + at.VARIANT]!
       while (variant !== 0) {
         const next = words[variant + at.VARIANT]!
-        mask |= this.#purge(variant, soft, now, files)
+        mask |= this.#purge(variant, purge, soft, now, files)
         variant = next
       }
-      mask |= this.#purge(main, soft, now, files)
+      mask |= this.#purge(main, purge, soft, now, files)
     }
     memory.leave()
     ring(words, mask)
   }
 
   /** Without `files` what is purged is doomed: its file is for the keeper to delete. */
-  #purge(entry: Entry, soft: boolean, now: number, files: KeyWords[] | undefined): number {
+  #purge(entry: Entry, purge: number, soft: boolean, now: number, files: KeyWords[] | undefined): number {
     const { words } = this
     const state = words[entry + at.STATE]!
-    words[entry + at.PURGE] = words[entry + at.PURGED] = words[at.LAST_PURGE]!
+    words[entry + at.PURGE] = words[entry + at.PURGED] = purge
     if ((state & (at.EXISTS | at.DOOMED)) !== 0) files?.push(this.keyOf(entry))
     if (soft && (state & at.EXISTS) !== 0) {
       this.#entries.expire(entry, now)
@@ -484,12 +487,18 @@ export class CacheIndex {
     words[at.TAG_PURGES] = words[at.TAG_PURGES]! + 1
     words[recent] = hash
     words[recent + 1] = words[at.LAST_PURGE]!
-    const found = taggedEntries(memory, hash)
-    let mask = KEEPER_BIT
-    for (let i = 0; i < found.length; i++) mask |= this.#purge(found[i]!, soft, now, undefined)
-    memory.leave()
-    ring(words, mask)
-    return found.length
+    const purge = words[at.LAST_PURGE]!
+    let count = 0
+    for (;;) {
+      const found = taggedEntries(memory, hash, purge, PURGED_PER_STEP)
+      let mask = KEEPER_BIT
+      for (let i = 0; i < found.length; i++) mask |= this.#purge(found[i]!, purge, soft, now, undefined)
+      memory.leave()
+      ring(words, mask)
+      count += found.length
+      if (found.length < PURGED_PER_STEP) return count
+      memory.enter()
+    }
   }
 
   /** Adds a rule of purging. False: too many are under way. */

@@ -8,6 +8,9 @@ import * as at from './layout.ts'
 /** What a zone of a cache is made as (`Zone.attach`). */
 export const CACHE_ZONE_KIND = 'http_cache'
 
+/** After so many entries who waits for the lock is told that its owner lives. */
+const BEAT_EVERY = 65536
+
 /** The 16 bytes of an MD5 as four words, little-endian as in memory. */
 export interface KeyWords {
   readonly k0: number
@@ -207,12 +210,15 @@ export class CacheMemory {
     for (let cell = words[at.CELLS_AT]!; cell < words[at.CELLS_END]!; cell += at.CELL_WORDS) {
       if (words[cell + at.KIND] !== at.ENTRY) continue
       entries.push(cell)
+      if (entries.length % BEAT_EVERY === 0) this.zone.lock.beat()
       if ((words[cell + at.STATE]! & at.EXISTS) !== 0) blocks += words[cell + at.BLOCKS]!
       if ((words[cell + at.STATE]! & at.DOOMED) !== 0) words[at.DOOMED_COUNT] = words[at.DOOMED_COUNT]! + 1
     }
     entries.sort((a, b) => (words[a + at.INACTIVE_AT]! >>> 0) - (words[b + at.INACTIVE_AT]! >>> 0))
     this.setFloat(at.SIZE, blocks * 512)
+    this.zone.lock.beat()
     const kept = this.#keepCells(entries)
+    this.zone.lock.beat()
     for (const entry of entries) {
       this.#chain(entry)
       this.#list(entry)
@@ -227,11 +233,13 @@ export class CacheMemory {
   #keepCells(entries: readonly number[]): Set<number> {
     const { words } = this
     const kept = new Set<number>()
+    let n = 0
     for (const entry of entries) {
       const main = words[entry + at.MAIN]!
       words[entry + at.VARIANT] = 0
       if (main !== 0 && words[main + at.KIND] !== at.ENTRY) words[entry + at.MAIN] = 0
       this.#keepTags(entry, kept)
+      if (++n % BEAT_EVERY === 0) this.zone.lock.beat()
     }
     for (const entry of entries) {
       const main = words[entry + at.MAIN]!

@@ -7,22 +7,34 @@ import { crc32 } from '../../lib/crc32.ts'
 import * as at from './layout.ts'
 import type { CacheMemory } from './memory.ts'
 
-/** Most tags of one entry; the rest is forgotten. */
-export const TAGS_MAX = 64
+/** Most tags that are known of one entry. */
+const TAGS_MAX = 64
+/** Stands for more of them. */
+const EVERY_TAG = 1
 
-/** What a tag is known by; never 0. */
+/** What a tag is known by; neither 0 nor EVERY_TAG. */
 export function tagHash(tag: string): number {
-  return crc32(tag) | 0 || 1
+  return crc32(tag) | 2
 }
 
-/** Gives an entry these tags, by their hashes, in place of those that it has. False: there was no room for all. */
-export function setTags(memory: CacheMemory, entry: number, hashes: readonly number[]): boolean {
+/**
+ * Gives an entry these tags, by their hashes, in place of those that it has. With too many, or without room for them, it is
+ * purged with every tag: that is a miss more, and never a response that stays.
+ */
+export function setTags(memory: CacheMemory, entry: number, hashes: readonly number[]): void {
   clearTags(memory, entry)
+  if (hashes.length <= TAGS_MAX && putTags(memory, entry, hashes)) return
+  clearTags(memory, entry)
+  memory.words[entry + at.FIRST_TAGS] = EVERY_TAG
+  memory.chainTag(entry + at.FIRST_TAGS)
+}
+
+function putTags(memory: CacheMemory, entry: number, hashes: readonly number[]): boolean {
   const { words } = memory
-  const count = Math.min(hashes.length, TAGS_MAX)
   let place = entry + at.FIRST_TAGS
   let left = at.FIRST_TAGS_MAX
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < hashes.length; i++) {
+    if (hashes.indexOf(hashes[i]!) !== i) continue
     if (left === 0) {
       const cell = memory.take()
       if (cell === 0) return false
@@ -85,13 +97,22 @@ function collect(memory: CacheMemory, from: number, count: number, into: number[
   }
 }
 
-/** The entries that have a tag. */
-export function taggedEntries(memory: CacheMemory, hash: number): number[] {
-  const { words } = memory
+/** The entries that have a tag, at most `max`, which purge `purge` has not met yet. */
+export function taggedEntries(memory: CacheMemory, hash: number, purge: number, max: number): number[] {
   const found: number[] = []
-  let tag = words[memory.tagBuckets + (hash & memory.tagMask)]!
-  for (; tag !== 0; tag = words[tag + 1]!) if (words[tag] === hash) found.push(ownerOf(memory, tag))
+  collectTagged(memory, hash, purge, max, found)
+  collectTagged(memory, EVERY_TAG, purge, max, found)
   return found
+}
+
+function collectTagged(memory: CacheMemory, hash: number, purge: number, max: number, found: number[]): void {
+  const { words } = memory
+  let tag = words[memory.tagBuckets + (hash & memory.tagMask)]!
+  for (; tag !== 0 && found.length < max; tag = words[tag + 1]!) {
+    if (words[tag] !== hash) continue
+    const owner = ownerOf(memory, tag)
+    if (words[owner + at.PURGED]! < purge) found.push(owner)
+  }
 }
 
 function ownerOf({ words }: CacheMemory, tag: number): number {

@@ -18,7 +18,7 @@ import { EXPIRED_FILES } from '../counters.ts'
 import { headTags } from '../head-tags.ts'
 import { readStored } from '../read-object.ts'
 import { expireFile } from '../rewrite-header.ts'
-import { CacheRoom, freeBytes } from '../room.ts'
+import { CacheRoom, freeBytes, idleSeconds } from '../room.ts'
 import { Loader } from './loader.ts'
 import { writeSnapshot } from './snapshot.ts'
 
@@ -122,7 +122,7 @@ export class Keeper {
     if (doomedCount > 0 || (ruleCount > 0 && loading === LOADED)) return this.path.manager.sleepMs
     if (this.path.minFree > 0) return 1000
     const next = firstInactiveAt
-    return next === 0 ? REST_MAX_MS : Math.min(REST_MAX_MS, Math.max(1, next - clock.seconds) * 1000)
+    return next === 0 ? REST_MAX_MS : Math.min(REST_MAX_MS, Math.max(1, next - idleSeconds()) * 1000)
   }
 
   *#load(): Steps<void> {
@@ -145,8 +145,8 @@ export class Keeper {
 
   *#expire(): Steps<void> {
     for (;;) {
-      const { index, path } = this.#room
-      const result = index.evict(clock.seconds, path.inactiveS, true)
+      const { index, inactiveAt } = this.#room
+      const result = index.evict(idleSeconds(), inactiveAt, true)
       if (result < 0) return
       if (result === 1) this.#delete(this.#room.fileName(index.evicted))
       this.#room.counters.add(EXPIRED_FILES, 1)

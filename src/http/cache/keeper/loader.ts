@@ -16,7 +16,7 @@ import type { StoredRecord, Upkeep } from '../../../shared/cache/upkeep.ts'
 import { CacheKey, decodeHeader, keyTextOf, keyWordsOf } from '../cache-file.ts'
 import type { CachePath } from '../cache-path.ts'
 import { headTags } from '../head-tags.ts'
-import type { CacheRoom } from '../room.ts'
+import { type CacheRoom, idleSeconds } from '../room.ts'
 import { readSnapshot } from './snapshot.ts'
 
 const NAME = /^[0-9a-f]{32}$/
@@ -27,6 +27,9 @@ const ABANDONED_MS = 3_600_000
 /** Time stamps of files are as coarse as that. */
 const SETTLED_MS = 20
 const READ_SIZE = 4096
+/** What is done at a time where no file has to be read. */
+const RECORDS_PER_STEP = 500
+const KNOWN_PER_STEP = 20
 
 /** Loads one cache; a step is a file. */
 export class Loader {
@@ -34,6 +37,7 @@ export class Loader {
   readonly #upkeep: Upkeep
   readonly #log: (level: number, message: string) => void
   #snapshotMs = 0
+  #known = 0
 
   constructor(room: CacheRoom, upkeep: Upkeep, log: (level: number, message: string) => void) {
     this.#room = room
@@ -61,9 +65,11 @@ export class Loader {
     const snapshot = readSnapshot(this.#path.path)
     if (snapshot === undefined) return
     this.#snapshotMs = snapshot.begunMs
-    for (const record of snapshot.records) {
-      if (!this.#upkeep.add(record, true)) return
-      yield
+    const ahead = clock.seconds - idleSeconds()
+    for (const [n, record] of snapshot.records.entries()) {
+      const inactiveAt = Math.min(Math.max(0, record.inactiveAt - ahead), this.#room.inactiveAt)
+      if (!this.#upkeep.add({ ...record, inactiveAt }, true)) return
+      if (n % RECORDS_PER_STEP === 0) yield
     }
   }
 
@@ -77,8 +83,8 @@ export class Loader {
           // nginx keeps temporary files there when it is told to.
           if (one.name !== 'temp') yield* this.#folder(`${path}/${one.name}`)
         } else if (one.isFile()) {
-          this.#file(`${path}/${one.name}`, one.name)
-          yield
+          const known = this.#file(`${path}/${one.name}`, one.name)
+          if (!known || ++this.#known % KNOWN_PER_STEP === 0) yield
         }
       }
     } catch (error) {
@@ -88,18 +94,20 @@ export class Loader {
     }
   }
 
-  #file(path: string, name: string): void {
+  /** True: it was known, and little was to be done. */
+  #file(path: string, name: string): boolean {
     if (TEMPORARY.test(name)) this.#temporary(path)
-    if (!NAME.test(name)) return
+    if (!NAME.test(name)) return true
     const key = keyWordsOf(name)
-    if (this.#upkeep.knows(key)) return
+    if (this.#upkeep.knows(key)) return true
     const stats = statPath(path)
-    if (typeof stats === 'string') return
+    if (typeof stats === 'string') return true
     const settled = Math.max(stats.mtimeMs, stats.ctimeMs) < this.#snapshotMs - SETTLED_MS
-    if (settled && this.#upkeep.seen(key, stats.blocks)) return
+    if (settled && this.#upkeep.seen(key, stats.blocks)) return true
     const record = this.#read(path, name, key, stats.size, stats.blocks)
-    if (record !== undefined && this.#upkeep.add(record, false)) return
-    this.#room.unlink(path, { logError: this.#log })
+    const added = record !== undefined && this.#upkeep.add(record, false)
+    if (!added) this.#room.unlink(path, { logError: this.#log })
+    return false
   }
 
   #temporary(path: string): void {
@@ -124,7 +132,7 @@ export class Loader {
     return {
       key,
       main: main === undefined || main.hex === name ? undefined : main,
-      inactiveAt: clock.seconds + this.#path.inactiveS,
+      inactiveAt: this.#room.inactiveAt,
       validUntil: clampSeconds(header.validSec),
       blocks,
       bodyStart: header.bodyStart,

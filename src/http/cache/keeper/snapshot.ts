@@ -11,6 +11,7 @@ import { clock } from '../../../lib/clock.ts'
 import { systemPath } from '../../../lib/file-status.ts'
 import type { KeyWords } from '../../../shared/cache/memory.ts'
 import type { StoredRecord, Upkeep } from '../../../shared/cache/upkeep.ts'
+import { idleSeconds } from '../room.ts'
 
 /** The file's name in the folder of the cache. */
 export const SNAPSHOT_NAME = 'viaduct.index'
@@ -30,12 +31,13 @@ export function writeSnapshot(folder: string, upkeep: Upkeep): void {
   try {
     const head = Buffer.alloc(HEAD_SIZE)
     head.writeDoubleLE(clock.now, CHECKED_FROM)
+    const ahead = clock.seconds - idleSeconds()
     let count = 0
     let crc = crc32(head.subarray(CHECKED_FROM))
     let size = HEAD_SIZE
     for (let part = 0; ; part++) {
       const records = upkeep.recordsIn(part)
-      const bytes = Buffer.concat(records.map(encode))
+      const bytes = Buffer.concat(records.map((record) => encode(record, ahead)))
       fs.writeSync(fd, bytes, 0, bytes.length, size)
       size += bytes.length
       crc = crc32(bytes, crc)
@@ -93,12 +95,13 @@ export function decodeSnapshot(bytes: Buffer): StoredRecord[] | undefined {
   return at === bytes.length ? records : undefined
 }
 
-function encode(record: StoredRecord): Buffer {
+/** Times of use are written as those of the wall, `ahead` of the process. */
+function encode(record: StoredRecord, ahead: number): Buffer {
   const { tags } = record
   const bytes = Buffer.alloc(RECORD_SIZE + tags.length * 4)
   writeKey(bytes, 0, record.key)
   if (record.main !== undefined) writeKey(bytes, 16, record.main)
-  bytes.writeUInt32LE(record.inactiveAt, 32)
+  bytes.writeUInt32LE(Math.min(record.inactiveAt + ahead, 0xffffffff), 32)
   bytes.writeUInt32LE(record.validUntil, 36)
   bytes.writeUInt32LE(record.blocks, 40)
   bytes.writeUInt16LE(record.bodyStart & 0xffff, 44)
