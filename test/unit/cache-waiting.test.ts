@@ -7,6 +7,7 @@ import {
   CACHE_HIT,
   CACHE_MISS,
   CACHE_SCARCE,
+  CACHE_STALE,
   CACHE_UPDATING,
   type CacheUse,
   type CacheWaiter,
@@ -199,4 +200,23 @@ test('what is not offered is not followed, but waited for', async () => {
   await until('the wake', () => woken === WAKE_CHANGED)
   assert.equal(second.open(LOCKED), CACHE_HIT)
   second.release()
+})
+
+test('what was cacheable once and is not any more: nobody waits for a refresh', async () => {
+  const made = makeCache()
+  store(made, '/a', 'old', { validSec: clock.seconds - 1 })
+  const [first, second, third] = [use(made, '/a'), use(made, '/a'), use(made, '/a')]
+  first.open(LOCKED)
+  assert.equal(second.open(LOCKED), CACHE_UPDATING)
+  const woken = wakeOf(second)
+  first.uncacheable(5)
+  first.release()
+  assert.equal(await woken, WAKE_PASS)
+  // One may try to refresh; the others go on by themselves.
+  assert.equal(second.open(LOCKED), CACHE_STALE)
+  assert.equal(third.open(LOCKED), CACHE_UPDATING)
+  assert.equal(third.wait({ onCacheWake: () => assert.fail('it does not wait') }), false)
+  assert.equal(third.timedOut, true)
+  second.release()
+  third.release()
 })

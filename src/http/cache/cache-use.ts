@@ -299,7 +299,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
   /** `unreadable`: there is a file, which the system does not let us read. */
   #miss(unreadable: boolean): number {
     const { lock, lockTimeoutMs, lockAgeMs } = this.#options
-    if (this.updating || !lock || this.#room.index.passes(this.#entry)) return CACHE_MISS
+    if (this.updating || !lock || this.#room.index.passes(this.#entry, clock.seconds)) return CACHE_MISS
     const taken = this.#takeLock(lockAgeMs, unreadable)
     if (taken === undefined) return AGAIN
     if (taken) return CACHE_MISS
@@ -334,8 +334,8 @@ export class CacheUse implements EntryWaiter, TimerOwner {
   // -------------------------------------------------------------------------------------------------- waiting
 
   /**
-   * Waits for whoever fetches; the waiter is woken once. False: there is nothing to wait for, or no time left (`timedOut`):
-   * `open` again.
+   * Waits for whoever fetches; the waiter is woken once. False: there is nothing to wait for: `open` again; or, with
+   * `timedOut`, no time is left, or answers are not cacheable: the request goes on for itself, without storing.
    */
   wait(waiter: CacheWaiter): boolean {
     const { index, waiting, counters } = this.#room
@@ -344,7 +344,8 @@ export class CacheUse implements EntryWaiter, TimerOwner {
       this.#waitUntilMs = now + this.#options.lockTimeoutMs
       counters.add(LOCK_WAITS, 1)
     }
-    if (now >= this.#waitUntilMs) {
+    // Of what is not cacheable any more nobody waits for a refresh either.
+    if (now >= this.#waitUntilMs || index.passes(this.#entry, clock.seconds)) {
       this.timedOut = true
       return false
     }
@@ -381,7 +382,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     if (flight !== 0 && flight !== this.#offered) {
       this.#offered = flight
       this.#wake(WAKE_GROWING)
-    } else if (index.passes(entry)) this.#wake(WAKE_PASS)
+    } else if (index.passes(entry, clock.seconds)) this.#wake(WAKE_PASS)
     else if (index.await(entry, clock.monotonic)) return true
     else this.#wake(WAKE_CHANGED)
     return false

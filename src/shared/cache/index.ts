@@ -26,7 +26,6 @@ export const HELD_FOLLOWING = 2
 export const LOCK_TAKEN = 0
 export const LOCK_POINTLESS = -1
 
-const USES_MAX = 1023
 /** Entries that a purge takes with the lock taken once. */
 const PURGED_PER_STEP = 2048
 
@@ -63,11 +62,11 @@ export class CacheIndex {
     if (entry === 0) entry = memory.insert(key)
     else {
       memory.touch(entry)
-      const remembered = words[entry + at.STATE]! >>> at.ERROR_SHIFT !== 0 || (words[entry + at.STATE]! & at.PASS) !== 0
-      if (remembered && words[entry + at.VALID_UNTIL]! >>> 0 < now) this.#entries.forget(entry)
+      if (this.errorOf(entry) !== 0 && words[entry + at.VALID_UNTIL]! >>> 0 < now) this.#entries.forget(entry)
+      if (!this.passes(entry, now)) words[entry + at.STATE] = words[entry + at.STATE]! & ~at.PASS
     }
     if (entry !== 0) {
-      if (words[entry + at.USES]! < USES_MAX) words[entry + at.USES] = words[entry + at.USES]! + 1
+      if (this.usesOf(entry) < at.USES_MAX) words[entry + at.USES] = words[entry + at.USES]! + 1
       words[entry + at.USERS] = words[entry + at.USERS]! + 1
       words[entry + at.INACTIVE_AT] = inactiveAt
       if (main !== 0 && words[entry + at.MAIN] === 0 && entry !== main) this.#entries.link(entry, main)
@@ -118,12 +117,14 @@ export class CacheIndex {
   }
 
   /** Answers of this key were not cacheable a short while ago: nobody need wait for another's. */
-  passes(entry: Entry): boolean {
-    return (this.words[entry + at.STATE]! & at.PASS) !== 0
+  passes(entry: Entry, now: number): boolean {
+    const { words } = this
+    if ((words[entry + at.STATE]! & at.PASS) === 0) return false
+    return (((words[entry + at.USES]! >>> at.PASS_SHIFT) - now) & at.PASS_MASK) <= at.PASS_MASK >> 1
   }
 
   usesOf(entry: Entry): number {
-    return this.words[entry + at.USES]!
+    return this.words[entry + at.USES]! & at.USES_MAX
   }
 
   /** Changes with whatever is stored under the key, or purged; 0: nothing is stored. */
@@ -301,7 +302,7 @@ export class CacheIndex {
     memory.enter()
     if (this.exists(entry)) {
       words[entry + at.VALID_UNTIL] = clampSeconds(validSec)
-      words[entry + at.STATE] = words[entry + at.STATE]! & ~at.EXPIRED
+      words[entry + at.STATE] = words[entry + at.STATE]! & ~(at.EXPIRED | at.PASS)
       words[entry + at.GENERATION] = this.#entries.nextGeneration()
     }
     const mask = this.#unlock(entry, lock)
@@ -380,10 +381,8 @@ export class CacheIndex {
   pass(entry: Entry, untilSec: number, lock: number): void {
     const { memory, words } = this
     memory.enter()
-    if (!this.exists(entry)) {
-      words[entry + at.STATE] = words[entry + at.STATE]! | at.PASS
-      words[entry + at.VALID_UNTIL] = clampSeconds(untilSec)
-    }
+    words[entry + at.STATE] = words[entry + at.STATE]! | at.PASS
+    words[entry + at.USES] = this.usesOf(entry) | (untilSec << at.PASS_SHIFT)
     const mask = this.#unlock(entry, lock)
     memory.leave()
     ring(words, mask)

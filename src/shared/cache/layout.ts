@@ -67,6 +67,7 @@ export const KEY = 2
 export const NEWER = 6
 export const OLDER = 7
 export const STATE = 8
+/** Uses in the low bits; above them until when nobody waits (PASS), in seconds of which the higher bits are lost. */
 export const USES = 9
 export const USERS = 10
 export const GENERATION = 11
@@ -96,6 +97,11 @@ export const FIRST_TAGS = 26
 /** Tags in the entry itself, and words of one: hash, next and previous of its bucket. */
 export const FIRST_TAGS_MAX = 2
 export const TAG_WORDS = 3
+
+/** The two parts of USES. */
+export const USES_MAX = 1023
+export const PASS_SHIFT = 10
+export const PASS_MASK = 0x3fffff
 
 /** Bits of STATE; from ERROR_SHIFT on the status that is remembered instead of an object. */
 export const EXISTS = 1

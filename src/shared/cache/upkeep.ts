@@ -139,7 +139,7 @@ export class Upkeep {
     const entry = known === 0 ? this.#memory.insert(record.key, true) : known
     if (entry === 0) return false
     if (known === 0) words[entry + at.INACTIVE_AT] = record.inactiveAt
-    if (words[entry + at.USES]! < record.uses) words[entry + at.USES] = record.uses
+    if (known === 0) words[entry + at.USES] = record.uses
     if ((words[entry + at.STATE]! & at.DOOMED) !== 0) return true
     this.#entries.addSize(entry, record.blocks)
     words[entry + at.BODY_START] = record.bodyStart
@@ -242,7 +242,7 @@ export class Upkeep {
         validUntil: words[cell + at.VALID_UNTIL]! >>> 0,
         blocks: words[cell + at.BLOCKS]! >>> 0,
         bodyStart: words[cell + at.BODY_START]!,
-        uses: words[cell + at.USES]!,
+        uses: words[cell + at.USES]! & at.USES_MAX,
         expired: (words[cell + at.STATE]! & at.EXPIRED) !== 0,
         tags: tagsOf(this.#memory, cell),
       })
