@@ -7,9 +7,9 @@ const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
 const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
 // Day, month and year stand in another order in asctime's format, so each has its own expression.
-const RFC822 = /^[^, ]*, *(\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d)/
-const RFC850 = /^[^, ]*, *(\d\d)-([A-Z][a-z]{2})-(\d\d) (\d\d):(\d\d):(\d\d)/
-const ASCTIME = /^[^, ]+ +([A-Z][a-z]{2}) ( ?\d|\d\d) (\d\d):(\d\d):(\d\d) (\d{4})/
+const RFC822 = /^[^, ]*, *(\d\d) ([A-Z]..) (\d{4}) (\d\d):(\d\d):(\d\d)/
+const RFC850 = /^[^, ]*, *(\d\d)-([A-Z]..)-(\d\d) (\d\d):(\d\d):(\d\d)/
+const ASCTIME = /^[^, ]+ +([A-Z]..) ( ?\d|\d\d) (\d\d):(\d\d):(\d\d) (\d{4})/
 
 /** Dates formatted lately: responses tell the same few again and again (when a file changed, when it expires). */
 const RECENT = 256
@@ -49,9 +49,8 @@ export function parseHttpDate(text: string): number {
 }
 
 function seconds(year: number, monthName: string, day: string, hour: string, minute: string, second: string): number {
-  const at = MONTHS.indexOf(monthName)
-  if (at < 0 || at % 3 !== 0) return -1
-  const month = at / 3
+  const month = monthOf(monthName)
+  if (month < 0) return -1
   const date = Number(day)
   if (date < 1 || date > DAYS_IN_MONTH[month]!) return -1
   if (month === 1 && date === 29 && !isLeap(year)) return -1
@@ -59,6 +58,22 @@ function seconds(year: number, monthName: string, day: string, hour: string, min
   // Date.UTC takes years below 100 for 19xx; no HTTP date means those.
   if (year < 100) return -1
   return Date.UTC(year, month, date, Number(hour), Number(minute), Number(second)) / 1000
+}
+
+/** As nginx reads it: by as many letters as it takes to tell the months apart. */
+function monthOf(name: string): number {
+  const at = MONTHS.indexOf(name)
+  if (at >= 0 && at % 3 === 0) return at / 3
+  switch (name.charAt(0)) {
+    case 'J':
+      return name.charAt(1) === 'a' ? 0 : name.charAt(2) === 'n' ? 5 : 6
+    case 'M':
+      return name.charAt(2) === 'r' ? 2 : 4
+    case 'A':
+      return name.charAt(1) === 'p' ? 3 : 7
+    default:
+      return ' F      SOND'.indexOf(name.charAt(0), 1)
+  }
 }
 
 function isLeap(year: number): boolean {

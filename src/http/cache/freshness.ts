@@ -15,7 +15,7 @@ export const IGNORE_SET_COOKIE = 128
 export const IGNORE_VARY = 256
 
 /** The longest Vary that a cache file has room for. */
-const VARY_SIZE_MAX = 128
+export const VARY_SIZE_MAX = 128
 /** Further away than this is never, with room to add to it. */
 const SECONDS_MAX = 2 ** 52
 

@@ -8,7 +8,7 @@ import type { Attempts } from '../request/attempts.ts'
 import type { Conversation } from '../request/conversation.ts'
 import type { Request } from '../request/request.ts'
 import type { Caching } from './cache/caching.ts'
-import type { Codec, Protocol } from './codec.ts'
+import { type Codec, HEAD_DONE, type Protocol } from './codec.ts'
 import { HTTP1 } from './codecs/http1.ts'
 import type { ExchangeConf } from './conf.ts'
 import { PeerSearch } from './peer-search.ts'
@@ -74,6 +74,13 @@ export abstract class ExchangeFacts implements Conversation {
     this.trailers.reset()
     this.codec.begin(this.r, 'GET ', Math.max(head.length, this.conf.transport.buffer_size))
     return this.codec.parseHead(head, 0, head.length)
+  }
+
+  /** The same without a trace in the exchange; undefined: it makes no sense. */
+  peekStored(head: Buffer): Codec | undefined {
+    const codec = (this.protocol.stored ?? this.protocol).newCodec()
+    codec.begin(this.r, 'GET ', Math.max(head.length, this.conf.transport.buffer_size))
+    return codec.parseHead(head, 0, head.length) === HEAD_DONE ? codec : undefined
   }
 
   get attempts(): Attempts {

@@ -141,6 +141,7 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
   if (caching?.serving === true) out.singleRange = false
   // A response that is kept was asked for whole, and without the client's conditions.
   out.conditionsOff = caching === undefined || !(caching.cacheable || caching.serving)
+  caching?.tell()
   if (!conf.passTrailers || codec.bodyDone || (codec.contentLength >= 0 && !conf.protocol.framed)) return
   out.trailers = () => (out.trailerLines = exchange.trailers.sent)
   out.trailersOptional = codec.contentLength >= 0

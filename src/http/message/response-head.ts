@@ -47,6 +47,8 @@ export class ResponseHead {
   chunked = false
   /** A back end has answered the client's conditions itself: If-Modified-Since and its kin are not looked at. */
   conditionsOff = false
+  /** Conditions are tested as RFC 9110 says, and not as nginx does. */
+  rfcConditions = false
   /** Ranges may be served from this body. */
   allowRanges = false
   /** At most one range of it, because it comes piece by piece from a back end. */
@@ -93,7 +95,7 @@ export class ResponseHead {
     this.date = undefined
     this.contentEncoding = ''
     this.chunked = false
-    this.conditionsOff = false
+    this.conditionsOff = this.rfcConditions = false
     this.allowRanges = false
     this.singleRange = false
     this.seekable = false

@@ -34,7 +34,8 @@ function testConditions(r: Request): void {
   const modifiedSince = headers.valueOf(IF_MODIFIED_SINCE, 'if-modified-since')
   const noneMatch = headers.joined(IF_NONE_MATCH, 'if-none-match', ', ')
   if (modifiedSince === undefined && noneMatch === undefined) return
-  if (modifiedSince !== undefined && modified(r, modifiedSince)) return
+  const dated = noneMatch === undefined || !out.rfcConditions
+  if (dated && modifiedSince !== undefined && modified(r, modifiedSince)) return
   if (noneMatch !== undefined && !matches(noneMatch, out.etag, true)) return
   out.status = 304
   out.statusText = ''
@@ -60,8 +61,13 @@ function unmodified(r: Request, date: string): boolean {
 }
 
 function modified(r: Request, date: string): boolean {
-  const { lastModified } = r.out
+  const { lastModified, rfcConditions, date: sent } = r.out
   const { if_modified_since } = r.location.core
+  if (rfcConditions && if_modified_since !== 'off') {
+    // What does not say when it was changed has not been since it was sent.
+    const last = lastModified === UNKNOWN ? parseHttpDate(sent ?? '') : lastModified
+    return last < 0 || parseHttpDate(date) < last
+  }
   if (lastModified === UNKNOWN || if_modified_since === 'off') return true
   const since = parseHttpDate(date)
   return since !== lastModified && (if_modified_since === 'exact' || since < lastModified)

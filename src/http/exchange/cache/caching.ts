@@ -37,17 +37,20 @@ import {
   STATUS_UPDATING,
 } from '../../cache/counters.ts'
 import { Freshness } from '../../cache/freshness.ts'
+import { type Demands, demandsOf, forbidsStale, readShared } from '../../cache/shared-cache.ts'
 import { normalizesVary, normalizeVary, type VaryValues } from '../../cache/vary.ts'
 import { hashName } from '../../message/header-table.ts'
-import { HEAD } from '../../message/method.ts'
+import { HEAD, POST } from '../../message/method.ts'
 import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
 import { DONE, NEXT, type Verdict, WAIT } from '../../request/verdict.ts'
+import { HEAD_DONE } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
 import { type CacheConf, validSeconds } from './conf.ts'
 import { asGet, PURGES, type PurgeConf, purge } from './purge.ts'
 import { renewBehind } from './renew.ts'
 import { readStoredHead, serveObject } from './serve.ts'
+import { answersGet, copyBody, dress, invalidate, isUnsafe, meets, renewedHead, sameForms, withHead } from './shared.ts'
 import { tagsOf } from './tags.ts'
 
 /** Header of a cache file, `\nKEY: ` and the line end behind the key. */
@@ -59,6 +62,8 @@ const PASS_SECONDS = 5
 /** Buffers are proposed in steps of this size. */
 const ROUNDED = 1024
 const NOT_MODIFIED = 304
+const GATEWAY_TIMEOUT = 504
+const SERVER_ERROR = 500
 const RANGE = hashName('range')
 const LAST_MODIFIED = hashName('last-modified')
 const ETAG = hashName('etag')
@@ -89,6 +94,13 @@ export class Caching implements VaryValues, CacheWaiter {
   /** The request goes on although its client has left. */
   #holding = false
   #wakeReason = 0
+  /** What the request asks of a cache that obeys (`rfc9111`). */
+  #demands: Demands | undefined
+  /** What is stored for an unsafe method's target becomes invalid here. */
+  #invalidates: Cache | undefined
+  #collapsed = false
+  /** The stored response with what 304 has changed. */
+  #renewed: CachedObject | undefined
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -100,7 +112,8 @@ export class Caching implements VaryValues, CacheWaiter {
     this.#cache = this.#use = this.#object = undefined
     this.status = 0
     this.key = ''
-    this.cacheable = this.storing = this.#behind = this.#conditional = this.#holding = false
+    this.cacheable = this.storing = this.#behind = this.#conditional = this.#holding = this.#collapsed = false
+    this.#demands = this.#invalidates = this.#renewed = undefined
   }
 
   /** The request is over. */
@@ -126,7 +139,7 @@ export class Caching implements VaryValues, CacheWaiter {
       const asked = conf.purge.asks(r)
       if (asked !== 0) return asked === PURGES ? this.#purge(conf.purge) : asked
     }
-    if ((r.methodBit & conf.methods) === 0) return NEXT
+    if ((r.methodBit & conf.methods) === 0) return this.#passMethod()
     const cache = conf.find(r)
     if (cache === undefined || typeof cache === 'number') return cache ?? NEXT
     if (r.methodBit === HEAD && conf.convertHead) this.#exchange.methodAsked = 'GET'
@@ -140,7 +153,8 @@ export class Caching implements VaryValues, CacheWaiter {
       this.#use = cache.use(key, this, r)
       return NEXT
     }
-    const known = cache.recall(key, this)
+    if (conf.rfc9111) this.#demands = demandsOf(r.headers)
+    const known = this.#demands === undefined ? cache.recall(key, this) : undefined
     if (known !== undefined && known.validSec >= clock.seconds) {
       this.status = STATUS_HIT
       const verdict = this.#serve(known, false)
@@ -148,6 +162,15 @@ export class Caching implements VaryValues, CacheWaiter {
     }
     this.#use = cache.use(key, this, r)
     return this.#open()
+  }
+
+  /** A method that the cache has nothing to do with, unless its success makes what is stored invalid. */
+  #passMethod(): Verdict {
+    if (this.#conf.rfc9111 && isUnsafe(this.#r)) {
+      const cache = this.#conf.find(this.#r)
+      if (typeof cache === 'object') this.#invalidates = cache
+    }
+    return NEXT
   }
 
   #purge(purgeConf: PurgeConf): Verdict {
@@ -172,11 +195,13 @@ export class Caching implements VaryValues, CacheWaiter {
     for (;;) {
       switch (use.open(conf.open)) {
         case CACHE_HIT:
-          return this.#serveFound(STATUS_HIT)
+          return this.#refuses(use.object!) ? this.#ask(STATUS_EXPIRED) : this.#serveFound(STATUS_HIT)
         case CACHE_STALE:
+          if (this.#takesStale(use.object!)) return this.#serveFound(STATUS_STALE)
           if (!conf.background || !this.#staleWhileUpdating(use)) return this.#ask(STATUS_EXPIRED)
           return this.#serveAndRenew(use)
         case CACHE_UPDATING:
+          if (this.#takesStale(use.object!)) return this.#serveFound(STATUS_STALE)
           if (this.#staleWhileUpdating(use)) return this.#serveFound(STATUS_UPDATING)
           if (!conf.open.lock) return this.#ask(STATUS_EXPIRED)
           break
@@ -191,6 +216,7 @@ export class Caching implements VaryValues, CacheWaiter {
         default:
           return this.#ask(STATUS_MISS)
       }
+      this.#collapsed = true
       if (use.wait(this)) return WAIT
       if (use.timedOut) return this.#askAlone()
     }
@@ -199,6 +225,27 @@ export class Caching implements VaryValues, CacheWaiter {
   /** The response is expired, and may be used while it is renewed. */
   #staleWhileUpdating(use: CacheUse): boolean {
     return this.#conf.staleUpdating || use.staleUpdating
+  }
+
+  /** The client wants something fresher than this. */
+  #refuses(object: CachedObject): boolean {
+    const demands = this.#demands
+    if (demands === undefined || object.growing !== undefined) return false
+    const head = this.#exchange.peekStored(object.head)
+    return head !== undefined && !meets(demands, object, head.headers, clock.seconds)
+  }
+
+  /** The client is content with a response that has expired. */
+  #takesStale(object: CachedObject): boolean {
+    const demands = this.#demands
+    if (demands === undefined || demands.noCache || demands.maxStale < clock.seconds - object.validSec) return false
+    return this.#mayBeStale(object)
+  }
+
+  #mayBeStale(object: CachedObject): boolean {
+    if (!this.#conf.rfc9111) return true
+    const head = this.#exchange.peekStored(object.head)
+    return head !== undefined && !forbidsStale(head.headers)
   }
 
   /** Waiting took too long: the answer is this request's alone. */
@@ -210,8 +257,9 @@ export class Caching implements VaryValues, CacheWaiter {
   #ask(status: number): Verdict {
     this.status = status
     if (this.cacheable && this.#rangeTooFar()) this.cacheable = false
-    this.#conditional = this.cacheable && status === STATUS_EXPIRED && this.#conf.revalidate
-    return NEXT
+    const { revalidate, rfc9111 } = this.#conf
+    this.#conditional = this.cacheable && status === STATUS_EXPIRED && (revalidate || rfc9111)
+    return this.#demands?.onlyIfCached === true ? GATEWAY_TIMEOUT : NEXT
   }
 
   /** ngx_http_upstream_cache_check_range. */
@@ -244,6 +292,7 @@ export class Caching implements VaryValues, CacheWaiter {
   varyValue(name: string): string {
     const { headers } = this.#r
     const value = headers.joined(hashName(name), name, ',') ?? ''
+    if (this.#conf.rfc9111) return sameForms(name, value)
     return normalizesVary(name) ? normalizeVary(value) : value
   }
 
@@ -292,8 +341,9 @@ export class Caching implements VaryValues, CacheWaiter {
       this.status = STATUS_REVALIDATED
       return true
     }
-    const excused = status === 0 && this.#use!.staleError
-    if ((this.#conf.stale & kind) === 0 && !excused) return false
+    const failed = status === 0 || (this.#conf.rfc9111 && status >= SERVER_ERROR)
+    const excused = failed && this.#use!.staleError
+    if (((this.#conf.stale & kind) === 0 && !excused) || !this.#mayBeStale(object)) return false
     this.status = STATUS_STALE
     return true
   }
@@ -303,7 +353,7 @@ export class Caching implements VaryValues, CacheWaiter {
     const r = this.#r
     this.cacheable = false
     if (r.ended) return this.settle()
-    const verdict = this.#serve(this.#use!.object!, false)
+    const verdict = this.#serve(this.#renewed ?? this.#use!.object!, false)
     if (verdict === NEXT) this.settle()
     r.finish(verdict === NEXT ? 500 : verdict)
   }
@@ -322,12 +372,28 @@ export class Caching implements VaryValues, CacheWaiter {
 
   /** The back end says that nothing has changed: the times of its answer hold, or else those of the stored one. */
   #renew(object: CachedObject): void {
+    if (this.#conf.rfc9111) return this.#renewWhole(object)
     const { validSec, updatingSec, errorSec } = this.#freshness
     if (validSec > 0) return this.#refresh(object, validSec, updatingSec, errorSec)
     if (!readStoredHead(this.#r, this.#exchange, object)) return
     this.#readFreshness()
     const until = this.#validUntil(this.#exchange.codec.status)
     if (until > 0) this.#refresh(object, until, this.#freshness.updatingSec, this.#freshness.errorSec)
+  }
+
+  /** The stored response takes over what 304 says, and is stored anew with the same body. */
+  #renewWhole(object: CachedObject): void {
+    const stored = this.#exchange.peekStored(object.head)
+    if (stored === undefined) return
+    const head = renewedHead(stored.headers, stored.statusText || `${stored.status} `, this.#exchange.codec.headers)
+    if (this.#exchange.readStored(head) !== HEAD_DONE) return
+    this.#readFreshness()
+    const use = this.#use!
+    const meta = this.#meta(this.#freshness.validSec || clock.seconds - 1)
+    this.#renewed = withHead(object, meta, head)
+    if (!this.#freshness.cacheable || !use.begin(meta, head, object.length, this.#exchange.conf.tempPath)) return
+    if (copyBody(object, use)) use.complete()
+    else use.discard()
   }
 
   #refresh(object: CachedObject, validSec: number, updatingSec: number, errorSec: number): void {
@@ -340,21 +406,30 @@ export class Caching implements VaryValues, CacheWaiter {
 
   /** The head is there: it may forbid to keep the response. */
   judge(): void {
+    if (this.#invalidates !== undefined) this.#invalidate(this.#invalidates)
     if (!this.cacheable) return
     this.#readFreshness()
     this.cacheable = this.#freshness.cacheable
   }
 
+  #invalidate(cache: Cache): void {
+    const { status } = this.#exchange.codec
+    if (status >= 200 && status < 400) invalidate(this.#r, cache, this.#conf, this.#exchange)
+  }
+
   #readFreshness(): void {
     const { codec, conf } = this.#exchange
+    const { headers: fields, status } = codec
     this.#freshness.begin()
-    this.#freshness.read(codec.headers, conf.ignore, clock.seconds)
+    if (!this.#conf.rfc9111) return this.#freshness.read(fields, conf.ignore, clock.seconds)
+    const validFor = validSeconds(this.#conf, status)
+    readShared(this.#freshness, { status, fields, request: this.#r.headers, validSeconds: validFor }, clock.seconds)
   }
 
   /** The moment until which an answer of this status is good; 0: it is not kept. */
   #validUntil(status: number): number {
     const { validSec } = this.#freshness
-    const seconds = validSec > 0 ? 0 : validSeconds(this.#conf, status)
+    const seconds = validSec > 0 || this.#conf.rfc9111 ? 0 : validSeconds(this.#conf, status)
     return seconds > 0 ? clock.seconds + seconds : validSec
   }
 
@@ -372,10 +447,22 @@ export class Caching implements VaryValues, CacheWaiter {
   /** The head was passed on: begins to keep the response when that may be. `head` is how it is to stand in the file. */
   keep(head: Buffer, length: number): void {
     const { codec, pump, conf } = this.#exchange
+    if (this.#invalidates !== undefined) this.#keepForGet(this.#invalidates)
     const until = this.cacheable && pump.buffering ? this.#validUntil(codec.status) : 0
     if (until === 0 || anyTrue(this.#r, this.#conf.noCache)) return this.#pass()
     this.storing = this.#use!.begin(this.#meta(until), head, length, conf.tempPath)
     if (!this.storing) this.#pass()
+  }
+
+  /** What POST answers may be what GET would (RFC 9110, section 9.3.3): it says so, and how long it is good. */
+  #keepForGet(cache: Cache): void {
+    const r = this.#r
+    const exchange = this.#exchange
+    if (r.methodBit !== POST || !answersGet(r, exchange)) return
+    this.#readFreshness()
+    this.key = asGet(r, () => this.#conf.key(r, exchange))
+    this.cacheable = this.#freshness.cacheable
+    this.#use = cache.use(this.key, this, r)
   }
 
   #meta(validSec: number): StoreMeta {
@@ -445,6 +532,34 @@ export class Caching implements VaryValues, CacheWaiter {
     // The subrequest is over before its main request.
     r.copyEnded()
     if (main !== r) main.copyEnded()
+  }
+
+  /** The head for the client is made: says what the cache did. */
+  tell(): void {
+    const conf = this.#conf
+    if (!conf.rfc9111) return
+    const r = this.#r
+    const object = this.#object
+    if (object !== undefined) dress(r, this.#exchange, object, clock.seconds)
+    r.out.add('Cache-Status', this.#statusField(object))
+  }
+
+  #statusField(object: CachedObject | undefined): string {
+    const { status } = this.#exchange.codec
+    const collapsed = this.#collapsed ? '; collapsed' : ''
+    if (object !== undefined && this.status !== STATUS_REVALIDATED) {
+      return `viaduct; hit; ttl=${object.validSec - clock.seconds}${collapsed}`
+    }
+    const stored = this.cacheable && this.#exchange.pump.buffering && this.#validUntil(status) > 0
+    const revalidated = this.status === STATUS_REVALIDATED ? '; fwd-status=304' : ''
+    return `viaduct; fwd=${this.#forwardedFor()}${revalidated}${stored ? '; stored' : ''}${collapsed}`
+  }
+
+  #forwardedFor(): string {
+    if (this.status === 0) return 'method'
+    if (this.status === STATUS_BYPASS) return 'bypass'
+    if (this.status === STATUS_MISS) return this.#use?.varyMiss === true ? 'vary-miss' : 'uri-miss'
+    return (this.#use?.object?.validSec ?? 0) >= clock.seconds ? 'request' : 'stale'
   }
 
   // ---- variables -----------------------------------------------------------------------------

@@ -31,6 +31,8 @@ export interface CacheConf {
   readonly staleUpdating: boolean
   readonly background: boolean
   readonly revalidate: boolean
+  /** The cache obeys RFC 9111 where nginx does not. */
+  readonly rfc9111: boolean
   readonly convertHead: boolean
   readonly bypass: readonly Text[]
   readonly noCache: readonly Text[]
@@ -81,6 +83,7 @@ export function compileCache(
     staleUpdating: stale.includes('updating') && !stale.includes('off'),
     background: conf.cache_background_update,
     revalidate: conf.cache_revalidate,
+    rfc9111: conf.cache_rfc9111,
     convertHead: conf.cache_convert_head,
     bypass: conf.cache_bypass.flat().map((value) => at.text(value)),
     noCache: conf.no_cache.flat().map((value) => at.text(value)),

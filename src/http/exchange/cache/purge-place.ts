@@ -65,7 +65,7 @@ function purgeHere(r: Request, { cache, key, keys }: Place): Verdict {
 }
 
 /** The key of the response to `uri`. */
-function asUri(r: Request, uri: string, key: Text): string {
+export function asUri(r: Request, uri: string, key: (r: Request) => string): string {
   const { unparsedUri, args } = r
   const before = r.uri
   if (!parseUnsafeUri(uri.endsWith('*') ? uri.slice(0, -1) : uri, parts)) return ''

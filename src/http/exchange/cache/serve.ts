@@ -12,6 +12,7 @@ import { HEAD_DONE } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
 import { applyResponseHead, redirectedByBackEnd } from '../response-head.ts'
 import { follow } from './follow.ts'
+import { undress } from './shared.ts'
 
 const NO_CONTENT = 204
 const NOT_MODIFIED = 304
@@ -47,8 +48,11 @@ export function serveObject(r: Request, exchange: Exchange, object: CachedObject
   }
   const broken = r.discardBody()
   if (broken !== 0) return broken
+  const rfc9111 = conf.cache?.rfc9111 === true
+  if (rfc9111) undress(exchange)
   applyResponseHead(r, conf, exchange)
   const { out } = r
+  if (rfc9111) out.allowRanges = true
   out.trailers = undefined
   if (entry === undefined) {
     follow(r, object)

@@ -124,6 +124,12 @@ export const cache = {
     default: 'off',
     doc: 'Renews expired responses by If-Modified-Since and If-None-Match.',
   }),
+  cache_rfc9111: directive({
+    in: HSL,
+    args: flag,
+    default: 'off',
+    doc: 'Makes the cache obey RFC 9111 where nginx does not: Age, demands of requests, invalidation, Cache-Status.',
+  }),
   cache_convert_head: directive({
     in: HSL,
     args: flag,
