@@ -23,8 +23,8 @@ export abstract class ExchangeFacts implements Conversation {
   codec: Codec = HTTP1.newCodec()
   /** Codecs of other protocols that this object has spoken. */
   readonly #codecs = new Map<Protocol, Codec>([[HTTP1, this.codec]])
-  /** The fields of the codec are those of a response to this request, or of one that is coming. */
-  #begun = false
+  /** Fields of a response to this request, or of one that is coming. */
+  #fields: HeaderTable | undefined
   readonly trailers = new Trailers()
   /** The URI that the back end is asked for, for logs. */
   uri = ''
@@ -48,7 +48,7 @@ export abstract class ExchangeFacts implements Conversation {
     this.uri = this.asked = this.methodAsked = ''
     this.scheme = conf.scheme
     this.tls = undefined
-    this.#begun = false
+    this.#fields = undefined
     this.search.begin()
     if (conf.protocol !== this.protocol) this.#speak(conf.protocol)
   }
@@ -61,7 +61,7 @@ export abstract class ExchangeFacts implements Conversation {
 
   /** Makes the codec ready for a response to `sent`. */
   protected beginResponse(sent: string): void {
-    this.#begun = true
+    this.#fields = this.codec.headers
     this.trailers.reset()
     this.codec.begin(this.r, sent, this.conf.transport.buffer_size)
   }
@@ -70,10 +70,16 @@ export abstract class ExchangeFacts implements Conversation {
   readStored(head: Buffer): number {
     const { stored } = this.protocol
     if (stored !== undefined) this.#speak(stored)
-    this.#begun = true
+    this.#fields = this.codec.headers
     this.trailers.reset()
     this.codec.begin(this.r, 'GET ', Math.max(head.length, this.conf.transport.buffer_size))
     return this.codec.parseHead(head, 0, head.length)
+  }
+
+  /** The response has these fields, whoever has read them. */
+  knows(fields: HeaderTable): void {
+    this.#fields = fields
+    this.trailers.reset()
   }
 
   /** The same without a trace in the exchange; undefined: it makes no sense. */
@@ -88,7 +94,7 @@ export abstract class ExchangeFacts implements Conversation {
   }
 
   get responseFields(): HeaderTable | undefined {
-    return this.#begun ? this.codec.headers : undefined
+    return this.#fields
   }
 
   get responseTrailers(): string {

@@ -4,6 +4,7 @@
  */
 import { CRIT } from '../../../log/error-log.ts'
 import type { CachedObject } from '../../cache/cached-object.ts'
+import type { FileEntry } from '../../files/file-entry.ts'
 import { HEAD } from '../../message/method.ts'
 import type { Request } from '../../request/request.ts'
 import { DONE, NEXT, type Verdict } from '../../request/verdict.ts'
@@ -12,6 +13,7 @@ import { HEAD_DONE } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
 import { applyResponseHead, redirectedByBackEnd } from '../response-head.ts'
 import { follow } from './follow.ts'
+import { PreparedHead } from './prepared-head.ts'
 import { undress } from './shared.ts'
 
 const NO_CONTENT = 204
@@ -30,7 +32,12 @@ export function readStoredHead(r: Request, exchange: Exchange, object: CachedObj
 export function serveObject(r: Request, exchange: Exchange, object: CachedObject, owned: boolean): Verdict {
   const { conf } = exchange
   const { entry } = object
-  if (!readStoredHead(r, exchange, object)) return NEXT
+  const prepared = PreparedHead.of(object, conf)
+  if (prepared !== undefined && entry !== undefined) return servePrepared(r, exchange, prepared, entry, owned)
+  if (!readStoredHead(r, exchange, object)) {
+    if (owned) entry?.release()
+    return NEXT
+  }
   const { codec } = exchange
   if (!fits(r, codec.contentLength, object)) {
     r.logError(
@@ -59,6 +66,24 @@ export function serveObject(r: Request, exchange: Exchange, object: CachedObject
     return DONE
   }
   if (hasLength(codec.status) && codec.contentLength < 0) out.contentLength = object.length
+  if (codec.contentLength < 0 || codec.contentLength === object.length) PreparedHead.keep(object, exchange, out)
+  if (!owned) entry.retain()
+  sendFile(r, entry)
+  return DONE
+}
+
+/** The same with a head that was made for a request before. */
+function servePrepared(
+  r: Request,
+  exchange: Exchange,
+  prepared: PreparedHead,
+  entry: FileEntry,
+  owned: boolean,
+): Verdict {
+  const broken = r.discardBody()
+  if (broken !== 0) return broken
+  exchange.knows(prepared.fields)
+  prepared.apply(r.out)
   if (!owned) entry.retain()
   sendFile(r, entry)
   return DONE
