@@ -45,7 +45,7 @@ test('nginx becomes Viaduct and nginx again, and serves all the time', { skip },
     `)
     const text = (name: string) => steps.get(name)?.text ?? ''
     for (const [name, { status, text: shown }] of steps) assert.equal(status, 0, `${name}: ${shown}`)
-    assert.equal(steps.size, 18)
+    assert.equal(steps.size, 17)
     assert.match(text('install'), /diversion of \/usr\/sbin\/nginx to \/usr\/sbin\/nginx\.distrib/)
     assert.match(text('install'), /nginx goes on until you say/)
     assert.match(text('test'), /test is successful/)
