@@ -7,7 +7,7 @@
  *     npm run bench -- --seconds 10 --rounds 5
  *     npm run bench -- --idle                only memory per idle connection
  *
- * Needs a Debian machine's `apt-get install nginx-light wrk nghttp2-client nghttp2-server util-linux`; NGINX=/path
+ * Needs a Debian machine's `apt-get install nginx-light wrk nghttp2-client nghttp2-server util-linux php-fpm`; NGINX=/path
  * measures another nginx.
  */
 import { spawnSync } from 'node:child_process'
@@ -19,11 +19,13 @@ import { parseArgs } from 'node:util'
 import { type IdleRow, idleTable, measureIdle } from './idle.ts'
 import { checkAlike, measure, median, type Result } from './measure.ts'
 import { Partner } from './partner.ts'
+import { startPhp } from './php-origin.ts'
 import { stopProcess } from './process-tree.ts'
 import { cpuRatio, machine, type Row, table } from './report.ts'
 import type { Scenario } from './scenario.ts'
 import { balancers } from './scenarios/balancers.ts'
 import { cachedResponses } from './scenarios/cached.ts'
+import { fastcgi } from './scenarios/fastcgi.ts'
 import { fixed } from './scenarios/fixed.ts'
 import { gzip } from './scenarios/gzip.ts'
 import { noKeepalive } from './scenarios/no-keepalive.ts'
@@ -47,9 +49,10 @@ const SCENARIOS: readonly Scenario[] = [
   ...balancers,
   ...streams,
   ...secure,
+  ...fastcgi,
 ]
 const PAGE = fileURLToPath(new URL('../docs/BENCHMARKS.md', import.meta.url))
-const PACKAGES = 'nginx-light wrk nghttp2-client nghttp2-server util-linux'
+const PACKAGES = 'nginx-light wrk nghttp2-client nghttp2-server util-linux php-fpm'
 /** The compiler of hot code needs some thousand requests before its figures settle. */
 const WARM_UP_SECONDS = 2
 
@@ -118,7 +121,9 @@ function readPlan(args: readonly string[]): Plan | string {
 async function compare(dir: string, scenario: Scenario, plan: Plan, origin: string): Promise<Row> {
   const partner = scenario.partner === undefined ? undefined : await Partner.start(scenario.partner)
   const grpc = scenario.grpc === true ? await startGrpcOrigin() : undefined
-  const servers = await startBoth(dir, scenario, plan.nginx, partner?.address ?? grpc?.address ?? origin)
+  const php = scenario.php === true ? await startPhp(`${dir}/php`) : undefined
+  const address = partner?.address ?? grpc?.address ?? php?.address ?? origin
+  const servers = await startBoth(dir, scenario, plan.nginx, address)
   const results: Record<'nginx' | 'viaduct', Result[]> = { nginx: [], viaduct: [] }
   try {
     if (partner === undefined && grpc === undefined) await checkAlike(scenario, servers)
@@ -128,7 +133,7 @@ async function compare(dir: string, scenario: Scenario, plan: Plan, origin: stri
     }
   } finally {
     await stopAll(servers)
-    for (const beside of [partner, grpc]) if (beside !== undefined) await stopProcess(beside.child)
+    for (const beside of [partner, grpc, php]) if (beside !== undefined) await stopProcess(beside.child)
   }
   const row = { scenario, nginx: median(results.nginx), viaduct: median(results.viaduct) }
   const cost = `${row.nginx.cpuMicroseconds.toFixed(1)} and ${row.viaduct.cpuMicroseconds.toFixed(1)} µs per request`

@@ -16,6 +16,8 @@ export interface Scenario {
   readonly h2?: H2Load
   /** The back end of gRPC, which sends back what it gets; else the ordinary one. */
   readonly grpc?: boolean
+  /** php-fpm is the back end, and `%%PHP%%` the folder of its scripts. */
+  readonly php?: boolean
   /** What goes to and fro is measured by `partners/<name>.ts`, which is the back end too; else `wrk` asks for `target`. */
   readonly partner?: string
   /** Files below `%%DIR%%/html`. */

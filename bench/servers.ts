@@ -104,7 +104,10 @@ async function start(
   fs.mkdirSync(`${dir}/html`, { recursive: true })
   for (const [name, text] of Object.entries(scenario.files ?? {})) fs.writeFileSync(`${dir}/html/${name}`, text)
   if (scenario.tls === true) makeCertificate(dir)
-  const http = scenario.http.replaceAll('%%PORT%%', String(port)).replaceAll('%%ORIGIN%%', origin)
+  const http = scenario.http
+    .replaceAll('%%PORT%%', String(port))
+    .replaceAll('%%ORIGIN%%', origin)
+    .replaceAll('%%PHP%%', path.join(dir, '../php'))
   const user = process.getuid?.() === 0 ? 'user root root;' : ''
   const conf = `${user} daemon off; worker_processes 1; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log warn;
 events { worker_connections 4096; }

@@ -12,6 +12,8 @@ import { HEAD_DONE, HEAD_INVALID, HEAD_MORE } from '../codec.ts'
 const STATUS = hashName('status')
 const LOCATION = hashName('location')
 const SWITCHING = 101
+/** A status with a reason that can stand in a status line; nginx passes on whatever it is. */
+const REASON = /^\d{3} [\t\x20-\x7e\x80-\xff]*$/
 
 /** One head; `begin` makes it ready for the next. */
 export class CgiHead {
@@ -76,7 +78,7 @@ export class CgiHead {
       this.statusText = this.#parser.statusText
     } else if (field !== undefined) {
       this.status = /^[1-9]\d\d/.test(field) ? Number(field.slice(0, 3)) : 0
-      this.statusText = field.length > 3 ? field : ''
+      this.statusText = REASON.test(field) ? field : ''
     } else if (headers.find(LOCATION, 'location') >= 0) {
       this.status = 302
       this.statusText = '302 Moved Temporarily'
