@@ -108,3 +108,22 @@ test('who may not use a socket learns whose it is', { skip: process.getuid!() !=
   }
   listener.close()
 })
+
+test('an empty body of HTTP/2 ends when the client ends it', async () => {
+  await using peer = await FastcgiPeer.start()
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%; http2 on;
+    location / { fastcgi_pass 127.0.0.1:${peer.port}; fastcgi_request_buffering off; } } }`)
+  await using client = await H2Client.connect(server.port())
+  client.request(1, { method: 'POST', fields: [['content-length', '0']], open: true })
+  await peer.until(() => peer.records.includes('4:0'))
+  assert.deepEqual(
+    peer.records.filter((one) => one.startsWith('5:')),
+    [],
+  )
+  client.data(1, '', true)
+  assert.equal((await client.response(1)).status, 200)
+  assert.deepEqual(
+    peer.records.filter((one) => one.startsWith('5:')),
+    ['5:0'],
+  )
+})

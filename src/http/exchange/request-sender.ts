@@ -74,7 +74,9 @@ export class RequestSender implements BodyConsumer {
     const { contentLength, chunked, requestBody } = this.#r
     const whole = this.#hasBody && requestBody?.complete === true
     this.#length = ownLength >= 0 ? ownLength : whole ? requestBody.received : contentLength
-    this.chunked = ownLength < 0 && this.#hasBody && chunked && !whole && !this.#framed && this.#records === undefined
+    // A client of HTTP/2 may say that there is nothing before it ends its request.
+    const unknown = ownLength < 0 && this.#hasBody && chunked && contentLength !== 0 && !whole
+    this.chunked = unknown && !this.#framed && this.#records === undefined
   }
 
   /** The same for a wire that frames the body itself: `body` replaces the client's unless it is undefined. */

@@ -57,8 +57,8 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   if (r.client.secure && misdirected(r)) return r.finish(421)
   const { ended } = stream.intake
   if (ended && r.contentLength > 0) return refuse(r, 400, 'client prematurely closed stream')
-  // Without a length there is a body when the client goes on after its head.
-  r.chunked = r.contentLength < 0 && !ended && !stream.extended
+  // Without a length there is a body when the client goes on after its head; so there is one, if an empty one, with 0.
+  r.chunked = r.contentLength <= 0 && !ended && !stream.extended
   if (r.methodBit === CONNECT) return refuse(r, 405, 'client sent CONNECT method')
   if (!normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) {
     return refuse(r, 400, 'client sent invalid request')
