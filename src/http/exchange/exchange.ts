@@ -402,10 +402,9 @@ export class Exchange
 
   /** The head was the whole response; false: there is a body, or something behind a response that has none. */
   get #endsWithHead(): boolean {
-    const { buffer, at, end, more } = this.#headReader
-    if (!this.codec.bodyDone) return this.codec.endsWithin?.(buffer, at, end) === true
-    if (more) this.#extraData(false)
-    return !more
+    if (!this.codec.bodyDone) return this.#headReader.isLast(this.codec)
+    if (this.#headReader.more) this.#extraData(false)
+    return !this.#headReader.more
   }
 
   /** `error_page` for a status of the back end, or its X-Accel-Redirect: the response itself is not passed on. */

@@ -28,6 +28,11 @@ export class HeadReader {
     return this.end - this.at
   }
 
+  /** What has come behind the head is all that is left of a response whose body nobody wants. */
+  isLast(codec: Codec): boolean {
+    return codec.endsWithin?.(this.buffer, this.at, this.end) === true
+  }
+
   /** Makes ready for another attempt. */
   begin(): void {
     this.#partial = this.buffer = NO_BYTES
