@@ -28,7 +28,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   'warns.php': '<?php error_log("look here"); http_response_code(503); echo "busy";',
   'download.php': '<?php header("X-Accel-Redirect: /protected/file.bin"); header("Content-Type: application/x-own");',
   'large.php': '<?php for ($i = 0; $i < 2000; $i++) echo str_repeat(chr(65 + $i % 26), 1000);',
-  'pass.php': '<?php session_write_close(); echo getmypid();',
+  'clock.php': '<?php usleep(100000); echo hrtime(true);',
 }
 
 const running = new AsyncDisposableStack()
@@ -57,6 +57,7 @@ function configuration(php: string): string {
   return `http {
       include ${new URL('../../conf/mime.types', import.meta.url).pathname};
       client_max_body_size 60m;
+      fastcgi_cache_path ${folder}/cache levels=1:2 keys_zone=php:10m max_size=100m inactive=60m use_temp_path=off;
       upstream php-kept { server unix:${php}; keepalive 2; }
       server {
         listen 127.0.0.1:%%PORT_0%%;
@@ -66,6 +67,30 @@ function configuration(php: string): string {
 
         location / {
           try_files $uri $uri/ /index.php?$query_string;
+        }
+
+        location ~ ^/cached/(.+\\.php)$ {
+          fastcgi_cache php;
+          fastcgi_cache_key "$scheme$request_method$host$request_uri";
+          fastcgi_cache_valid 200 302 1h;
+          fastcgi_cache_valid 404 1m;
+          fastcgi_cache_valid any 5m;
+          fastcgi_cache_use_stale error timeout updating http_500 http_503;
+          fastcgi_cache_background_update on;
+          fastcgi_cache_revalidate on;
+          fastcgi_cache_lock on;
+          fastcgi_cache_lock_timeout 5s;
+          fastcgi_cache_bypass $cookie_nocache $arg_nocache;
+          fastcgi_no_cache $http_pragma $http_authorization;
+          add_header X-Cache $upstream_cache_status;
+          fastcgi_pass unix:${php};
+          fastcgi_index index.php;
+          fastcgi_param SCRIPT_FILENAME $document_root/$1;
+          fastcgi_buffer_size 16k;
+          fastcgi_buffers 8 16k;
+          fastcgi_busy_buffers_size 32k;
+          fastcgi_intercept_errors on;
+          include fastcgi_params;
         }
 
         location ~ ^/kept/(.+\\.php)$ {
@@ -228,6 +253,23 @@ test('kept connections serve many requests, and others are not kept waiting by t
     assert.equal((await json('/kept/index.php'))['name'], '/kept/index.php')
     assert.equal((await fetch(server.url('/index.php'))).status, 200)
   }
+})
+
+test("a guide's cache answers without PHP, which many at once ask but once", async () => {
+  const get = async (target: string, method = 'GET'): Promise<[string | null, string]> => {
+    const response = await fetch(server.url(target), { method })
+    return [response.headers.get('x-cache'), await response.text()]
+  }
+  const first = await Promise.all(Array.from({ length: 20 }, () => get('/cached/clock.php')))
+  assert.equal(new Set(first.map(([, text]) => text)).size, 1)
+  assert.deepEqual(await get('/cached/clock.php'), ['HIT', first[0]![1]])
+  const [bypass, fresh] = await get('/cached/clock.php?nocache=1')
+  assert.equal(bypass, 'BYPASS')
+  assert.notEqual(fresh, first[0]![1])
+  assert.deepEqual([(await get('/cached/none.php'))[0], (await get('/cached/none.php'))[0]], [null, null])
+  // A session is nobody else's.
+  const visits = async (): Promise<string> => (await get('/cached/visits.php'))[1]
+  assert.deepEqual([await visits(), await visits()], ['1', '1'])
 })
 
 test('DokuWiki shows, edits and searches pages under plain addresses', async () => {
