@@ -154,6 +154,25 @@ test('with a snapshot a restart knows uses, order, tags and soft purges; what is
   assert.equal(again.cache.purgeKey('/v', false, { logError: () => {} }), 2)
 })
 
+test('a purge that a restart interrupts goes on, and does not take what came after it', async () => {
+  const made = makeCache({ loader: FAST, manager: { ...FAST, sleepMs: 60_000 } })
+  for (let n = 0; n < 30; n++) store(made, `/p/${n}`, 'x')
+  store(made, '/q', 'x')
+  const keeper = new Keeper(made.zone, { ...made.cache.path, purger: { ...FAST, files: 1, sleepMs: 60_000 } }, () => {})
+  keeper.start()
+  made.cache.purgePrefix('/p/', false)
+  made.cache.purgePrefix('/soft', true)
+  store(made, '/p/1', 'new')
+  passSeconds(1)
+  keeper.stop()
+  assert.equal(made.zone.words[RULE_COUNT], 2)
+  const again = await restart(made)
+  assert.deepEqual(lookUp(again, '/p/1'), [CACHE_HIT, 'new'])
+  assert.equal(lookUp(again, '/p/2')[0], CACHE_MISS)
+  await until('the purge', () => again.zone.words[RULE_COUNT] === 0)
+  assert.equal(again.zone.words[ENTRY_COUNT], 2)
+})
+
 test('a snapshot with any flipped bit, or cut off anywhere, is not used', () => {
   const made = makeCache()
   const { keeper } = keep(made)
@@ -161,7 +180,7 @@ test('a snapshot with any flipped bit, or cut off anywhere, is not used', () => 
   store(made, '/b', 'x')
   keeper.stop()
   const bytes = readFileSync(join(made.cache.path.path, SNAPSHOT_NAME))
-  assert.equal(decodeSnapshot(bytes)!.length, 2)
+  assert.equal(decodeSnapshot(bytes)!.records.length, 2)
   for (let size = 0; size < bytes.length; size++) assert.equal(decodeSnapshot(bytes.subarray(0, size)), undefined)
   for (let at = 0; at < bytes.length; at++) {
     for (let bit = 0; bit < 8; bit++) {

@@ -119,6 +119,32 @@ function beginsWith({ words, bytes }: CacheMemory, rule: number, size: number, t
   return true
 }
 
+/** A rule as it was given: a type with RULE_SOFT, and its text. */
+export interface PurgeRule {
+  readonly type: number
+  readonly text: string
+}
+
+/** All rules, the oldest first. */
+export function listRules({ words, bytes }: CacheMemory): PurgeRule[] {
+  const rules: PurgeRule[] = []
+  for (let rule = words[at.FIRST_RULE]!; rule !== 0; rule = words[rule + at.NEXT]!) {
+    const size = words[rule + at.RULE_SIZE]!
+    let text = textAt(bytes, (rule + at.RULE_TEXT_AT) * 4, Math.min(size, FIRST_BYTES))
+    for (let cell = words[rule + at.RULE_MORE]!; cell !== 0; cell = words[cell + at.NEXT]!) {
+      text += textAt(bytes, (cell + at.TEXT_AT) * 4, Math.min(size - text.length, MORE_BYTES))
+    }
+    rules.unshift({ type: words[rule + at.RULE_TYPE]!, text })
+  }
+  return rules
+}
+
+function textAt(bytes: Uint8Array, from: number, size: number): string {
+  let text = ''
+  for (let i = from; i < from + size; i++) text += String.fromCharCode(bytes[i]!)
+  return text
+}
+
 /** Drops the rules up to purge `last`, which all entries were held against. */
 export function dropRules(memory: CacheMemory, last: number): void {
   const { words } = memory

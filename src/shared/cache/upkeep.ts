@@ -6,7 +6,7 @@ import { Entries } from './entries.ts'
 import type { CacheIndex } from './index.ts'
 import * as at from './layout.ts'
 import type { CacheMemory, KeyWords } from './memory.ts'
-import { dropRules } from './rules.ts'
+import { addRule, dropRules, listRules, type PurgeRule } from './rules.ts'
 import { setTags, tagsOf } from './tags.ts'
 
 /** Cells that are looked at with the lock taken once. */
@@ -24,6 +24,8 @@ export interface StoredRecord {
   readonly uses: number
   /** It has expired by a purge, whatever its file says. */
   readonly expired: boolean
+  /** It was not held against all rules of purging. */
+  readonly suspect: boolean
   readonly tags: readonly number[]
 }
 
@@ -123,16 +125,16 @@ export class Upkeep {
 
   /**
    * Adds an object that the index does not know, or knows by a snapshot only, as the oldest. `unseen`: a snapshot tells of it,
-   * and the file has still to be found. False: there is no room.
+   * and the file has still to be found. It was held against all purges up to `purge`. False: there is no room.
    */
-  add(record: StoredRecord, unseen: boolean): boolean {
+  add(record: StoredRecord, unseen: boolean, purge: number): boolean {
     this.#memory.enter()
-    const added = this.#add(record, unseen)
+    const added = this.#add(record, unseen, purge)
     this.#memory.leave()
     return added
   }
 
-  #add(record: StoredRecord, unseen: boolean): boolean {
+  #add(record: StoredRecord, unseen: boolean, purge: number): boolean {
     const { words } = this.#memory
     const known = this.#memory.find(record.key)
     if (known !== 0 && this.#entries.exists(known) && (words[known + at.STATE]! & at.UNSEEN) === 0) return true
@@ -146,7 +148,7 @@ export class Upkeep {
     words[entry + at.VALID_UNTIL] = record.validUntil
     const state = at.EXISTS | (unseen ? at.UNSEEN : 0) | (record.expired ? at.EXPIRED : 0)
     words[entry + at.STATE] = (words[entry + at.STATE]! & at.UPDATING) | state
-    words[entry + at.PURGE] = 0
+    words[entry + at.PURGE] = purge
     words[entry + at.GENERATION] = this.#entries.nextGeneration()
     setTags(this.#memory, entry, record.tags)
     if (record.main !== undefined) this.#link(entry, record.main)
@@ -244,11 +246,29 @@ export class Upkeep {
         bodyStart: words[cell + at.BODY_START]!,
         uses: words[cell + at.USES]! & at.USES_MAX,
         expired: (words[cell + at.STATE]! & at.EXPIRED) !== 0,
+        suspect: words[at.RULE_COUNT]! > 0 && words[cell + at.PURGE]! < words[at.LAST_RULE]!,
         tags: tagsOf(this.#memory, cell),
       })
     }
     this.#memory.leave()
     return records
+  }
+
+  /** The rules that are not carried out yet. */
+  get rules(): PurgeRule[] {
+    this.#memory.enter()
+    const rules = listRules(this.#memory)
+    this.#memory.leave()
+    return rules
+  }
+
+  /** Goes on with rules of a snapshot; returns the number of the last purge. */
+  restoreRules(rules: readonly PurgeRule[]): number {
+    this.#memory.enter()
+    for (const { type, text } of rules) addRule(this.#memory, type, text)
+    const last = this.#memory.words[at.LAST_PURGE]!
+    this.#memory.leave()
+    return rules.length === 0 ? 0 : last
   }
 
   /** All entries were held against the rules up to this purge. */

@@ -38,6 +38,8 @@ export class Loader {
   readonly #log: (level: number, message: string) => void
   #snapshotMs = 0
   #known = 0
+  /** The last purge that a snapshot has told of: what is newer was held against it. */
+  #held = 0
 
   constructor(room: CacheRoom, upkeep: Upkeep, log: (level: number, message: string) => void) {
     this.#room = room
@@ -65,10 +67,11 @@ export class Loader {
     const snapshot = readSnapshot(this.#path.path)
     if (snapshot === undefined) return
     this.#snapshotMs = snapshot.begunMs
+    this.#held = this.#upkeep.restoreRules(snapshot.rules)
     const ahead = clock.seconds - idleSeconds()
     for (const [n, record] of snapshot.records.entries()) {
       const inactiveAt = Math.min(Math.max(0, record.inactiveAt - ahead), this.#room.inactiveAt)
-      if (!this.#upkeep.add({ ...record, inactiveAt }, true)) return
+      if (!this.#upkeep.add({ ...record, inactiveAt }, true, record.suspect ? 0 : this.#held)) return
       if (n % RECORDS_PER_STEP === 0) yield
     }
   }
@@ -105,7 +108,7 @@ export class Loader {
     const settled = Math.max(stats.mtimeMs, stats.ctimeMs) < this.#snapshotMs - SETTLED_MS
     if (settled && this.#upkeep.seen(key, stats.blocks)) return true
     const record = this.#read(path, name, key, stats.size, stats.blocks)
-    const added = record !== undefined && this.#upkeep.add(record, false)
+    const added = record !== undefined && this.#upkeep.add(record, false, settled ? 0 : this.#held)
     if (!added) this.#room.unlink(path, { logError: this.#log })
     return false
   }
@@ -138,6 +141,7 @@ export class Loader {
       bodyStart: header.bodyStart,
       uses: 1,
       expired: false,
+      suspect: false,
       tags: headTags(bytes.subarray(header.headerStart, header.bodyStart)),
     }
   }

@@ -2,14 +2,19 @@
  * A snapshot of the index beside the files, so that a restart knows what is stored, when it was used and by which tags it is
  * purged, without reading every file. It is written under another name and renamed, and one that is not whole is not used.
  *
- *     "VIADUCT\n"  version  count  crc32 of the rest  when it was begun (float, ms)   then for each object, all little-endian:
- *     key[16] main[16] (zero: none itself) inactive_at(4) valid_until(4) blocks(4) body_start(2) uses(2) expired(1) tags(1) 0(2) tag(4)...
+ *     "VIADUCT\n"  version  objects  crc32 of the rest  when it was begun (float, ms)  rules of purging that are not done
+ *     for each rule    type(4) size(4) text...
+ *     for each object  key[16] main[16] (zero: it is none) inactive_at(4) valid_until(4) blocks(4) body_start(2) uses(2)
+ *                      bits(1): expired, suspect  tags(1) 0(2) tag(4)...
+ *
+ * All of it is little-endian.
  */
 import fs from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { clock } from '../../../lib/clock.ts'
 import { systemPath } from '../../../lib/file-status.ts'
 import type { KeyWords } from '../../../shared/cache/memory.ts'
+import type { PurgeRule } from '../../../shared/cache/rules.ts'
 import type { StoredRecord, Upkeep } from '../../../shared/cache/upkeep.ts'
 import { idleSeconds } from '../room.ts'
 
@@ -17,8 +22,12 @@ import { idleSeconds } from '../room.ts'
 export const SNAPSHOT_NAME = 'viaduct.index'
 const MAGIC = 'VIADUCT\n'
 const VERSION = 1
-const HEAD_SIZE = 28
+const RULES_AT = 28
+const HEAD_SIZE = 32
+const EXPIRED = 1
+const SUSPECT = 2
 const CHECKED_FROM = 20
+const RULE_SIZE = 8
 const RECORD_SIZE = 52
 /** Added to the name while it is written: the loader leaves it alone. */
 const UNFINISHED = '.0000000000'
@@ -32,9 +41,13 @@ export function writeSnapshot(folder: string, upkeep: Upkeep): void {
     const head = Buffer.alloc(HEAD_SIZE)
     head.writeDoubleLE(clock.now, CHECKED_FROM)
     const ahead = clock.seconds - idleSeconds()
+    const rules = upkeep.rules
+    head.writeUInt32LE(rules.length, RULES_AT)
+    const ruled = Buffer.concat(rules.map(encodeRule))
+    fs.writeSync(fd, ruled, 0, ruled.length, HEAD_SIZE)
     let count = 0
-    let crc = crc32(head.subarray(CHECKED_FROM))
-    let size = HEAD_SIZE
+    let crc = crc32(ruled, crc32(head.subarray(CHECKED_FROM)))
+    let size = HEAD_SIZE + ruled.length
     for (let part = 0; ; part++) {
       const records = upkeep.recordsIn(part)
       const bytes = Buffer.concat(records.map((record) => encode(record, ahead)))
@@ -57,7 +70,8 @@ export function writeSnapshot(folder: string, upkeep: Upkeep): void {
 
 /** What a snapshot says, newest use first, and when it was begun. */
 export interface Snapshot {
-  readonly records: readonly StoredRecord[]
+  readonly records: StoredRecord[]
+  readonly rules: readonly PurgeRule[]
   readonly begunMs: number
 }
 
@@ -67,23 +81,29 @@ export function readSnapshot(folder: string): Snapshot | undefined {
   // tidy: the keeper's thread serves nobody.
   try {
     const bytes = fs.readFileSync(path)
-    const records = decodeSnapshot(bytes)
-    if (records === undefined) return undefined
-    records.sort((a, b) => b.inactiveAt - a.inactiveAt)
-    return { records, begunMs: bytes.readDoubleLE(CHECKED_FROM) }
+    const snapshot = decodeSnapshot(bytes)
+    snapshot?.records.sort((a, b) => b.inactiveAt - a.inactiveAt)
+    return snapshot
   } catch {
     return undefined
   }
 }
 
-/** The records of a whole snapshot. */
-export function decodeSnapshot(bytes: Buffer): StoredRecord[] | undefined {
+/** What a whole snapshot says. */
+export function decodeSnapshot(bytes: Buffer): Snapshot | undefined {
   if (bytes.length < HEAD_SIZE || bytes.latin1Slice(0, 8) !== MAGIC || bytes.readUInt32LE(8) !== VERSION)
     return undefined
   if (crc32(bytes.subarray(CHECKED_FROM)) !== bytes.readUInt32LE(16)) return undefined
   const count = bytes.readUInt32LE(12)
   const records: StoredRecord[] = []
+  const rules: PurgeRule[] = []
   let at = HEAD_SIZE
+  for (let n = bytes.readUInt32LE(RULES_AT); n > 0; n--) {
+    if (at + RULE_SIZE > bytes.length) return undefined
+    const end = at + RULE_SIZE + bytes.readUInt32LE(at + 4)
+    rules.push({ type: bytes.readUInt32LE(at), text: bytes.latin1Slice(at + RULE_SIZE, end) })
+    at = end
+  }
   for (let n = 0; n < count; n++) {
     if (at + RECORD_SIZE > bytes.length) return undefined
     const tagCount = bytes[at + 49]!
@@ -92,7 +112,15 @@ export function decodeSnapshot(bytes: Buffer): StoredRecord[] | undefined {
     records.push(decode(bytes, at, tagCount))
     at = end
   }
-  return at === bytes.length ? records : undefined
+  return at === bytes.length ? { records, rules, begunMs: bytes.readDoubleLE(CHECKED_FROM) } : undefined
+}
+
+function encodeRule({ type, text }: PurgeRule): Buffer {
+  const bytes = Buffer.alloc(RULE_SIZE + text.length)
+  bytes.writeUInt32LE(type, 0)
+  bytes.writeUInt32LE(text.length, 4)
+  bytes.latin1Write(text, RULE_SIZE)
+  return bytes
 }
 
 /** Times of use are written as those of the wall, `ahead` of the process. */
@@ -106,7 +134,7 @@ function encode(record: StoredRecord, ahead: number): Buffer {
   bytes.writeUInt32LE(record.blocks, 40)
   bytes.writeUInt16LE(record.bodyStart & 0xffff, 44)
   bytes.writeUInt16LE(record.uses, 46)
-  bytes[48] = record.expired ? 1 : 0
+  bytes[48] = (record.expired ? EXPIRED : 0) | (record.suspect ? SUSPECT : 0)
   bytes[49] = tags.length
   for (let i = 0; i < tags.length; i++) bytes.writeInt32LE(tags[i]!, RECORD_SIZE + i * 4)
   return bytes
@@ -122,7 +150,8 @@ function decode(bytes: Buffer, at: number, tagCount: number): StoredRecord {
     blocks: bytes.readUInt32LE(at + 40),
     bodyStart: bytes.readUInt16LE(at + 44),
     uses: bytes.readUInt16LE(at + 46),
-    expired: bytes[at + 48] === 1,
+    expired: (bytes[at + 48]! & EXPIRED) !== 0,
+    suspect: (bytes[at + 48]! & SUSPECT) !== 0,
     tags: Array.from({ length: tagCount }, (_, i) => bytes.readInt32LE(at + RECORD_SIZE + i * 4)),
   }
 }
