@@ -7,13 +7,9 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, test } from 'node:test'
 import type { Context, Directive } from '../../src/config/directive.ts'
-import { diskReader } from '../../src/config/include.ts'
-import { finish } from '../../src/lib/steps.ts'
-import { NULL_LOG } from '../../src/log/error-log.ts'
-import { LogFiles } from '../../src/log/log-files.ts'
 import { modules } from '../../src/modules/index.ts'
-import { loadProgram } from '../../src/process/load-program.ts'
 import { Certificates } from '../harness/certificates.ts'
+import { problemsOf } from '../harness/problems.ts'
 import { example, FORMS, frame, OWN_DEFAULTS, REFUSED, UPSTREAM_SERVER } from './directive-examples.ts'
 import documented from './documented.json' with { type: 'json' }
 import { samplesOf } from './syntax-samples.ts'
@@ -35,18 +31,9 @@ for (const [name, text] of Object.entries({ 'cert.pem': cert, 'key.pem': key, fi
 
 /** What a load says is wrong. */
 function problems(conf: string): string[] {
-  fs.writeFileSync(`${dir}/nginx.conf`, conf)
-  const origin = { path: `${dir}/nginx.conf`, prefix: `${dir}/`, globals: '', errorLog: 'stderr' }
-  const steps = loadProgram(origin, modules, diskReader, {
-    role: 'master',
-    zones: new Map(),
-    workerId: -1,
-    files: new LogFiles(),
-    facts: undefined,
-    openLog: () => NULL_LOG,
-  })
-  const { diagnostics } = finish(steps)
-  return diagnostics.all.filter(({ level }) => level === 'emerg').map(({ message }) => message)
+  return problemsOf(dir, conf)
+    .filter(({ level }) => level === 'emerg')
+    .map(({ message }) => message)
 }
 
 const declared = new Map<string, Directive<unknown>[]>()

@@ -1,32 +1,17 @@
 /** `*_cache_path`: what is wrong with its parameters, and with several of them, in nginx's words. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { diskReader } from '../../src/config/include.ts'
-import { finish } from '../../src/lib/steps.ts'
-import { NULL_LOG } from '../../src/log/error-log.ts'
-import { LogFiles } from '../../src/log/log-files.ts'
-import { modules } from '../../src/modules/index.ts'
-import { loadProgram } from '../../src/process/load-program.ts'
+import { problemsOf } from '../harness/problems.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'viaduct-path-'))
 after(() => rmSync(folder, { recursive: true }))
 
 function problems(...lines: readonly string[]): string[] {
-  const path = join(folder, 'nginx.conf')
-  writeFileSync(path, `events {} http { ${lines.map((line) => `${line};`).join(' ')} }`)
-  const origin = { path, prefix: `${folder}/`, globals: '', errorLog: 'stderr' }
-  const steps = loadProgram(origin, modules, diskReader, {
-    role: 'master',
-    zones: new Map(),
-    workerId: -1,
-    files: new LogFiles(),
-    facts: undefined,
-    openLog: () => NULL_LOG,
-  })
-  return finish(steps).diagnostics.all.map(({ level, message }) => `${level}: ${message}`)
+  const conf = `events {} http { ${lines.map((line) => `${line};`).join(' ')} }`
+  return problemsOf(folder, conf).map(({ level, message }) => `${level}: ${message}`)
 }
 
 const PARAMETERS: readonly (readonly [string, string])[] = [

@@ -145,21 +145,21 @@ export class CacheMemory {
   }
 
   #list(entry: number): void {
-    const { words } = this
-    const newest = words[at.NEWEST]!
-    words[entry + at.NEWER] = 0
-    words[entry + at.OLDER] = newest
-    words[newest === 0 ? at.OLDEST : newest + at.NEWER] = entry
-    words[at.NEWEST] = entry
+    this.#listAt(entry, at.NEWEST, at.OLDEST, at.NEWER, at.OLDER)
   }
 
   #listOldest(entry: number): void {
+    this.#listAt(entry, at.OLDEST, at.NEWEST, at.OLDER, at.NEWER)
+  }
+
+  /** Puts an entry at one end of the order: `outward` leads out of the list there, `inward` along it. */
+  #listAt(entry: number, end: number, otherEnd: number, outward: number, inward: number): void {
     const { words } = this
-    const oldest = words[at.OLDEST]!
-    words[entry + at.OLDER] = 0
-    words[entry + at.NEWER] = oldest
-    words[oldest === 0 ? at.NEWEST : oldest + at.OLDER] = entry
-    words[at.OLDEST] = entry
+    const last = words[end]!
+    words[entry + outward] = 0
+    words[entry + inward] = last
+    words[last === 0 ? otherEnd : last + outward] = entry
+    words[end] = entry
   }
 
   #unlist(entry: number): void {
