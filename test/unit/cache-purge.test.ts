@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { CACHE_HIT, CACHE_MISS, CACHE_STALE } from '../../src/http/cache/cache-use.ts'
+import { clock } from '../../src/lib/clock.ts'
 import { COLD, LOADING } from '../../src/shared/cache/layout.ts'
-import { lookUp, makeCache, NO_VARY, OPEN, store, type TestCache, use } from './cache-maker.ts'
+import { lookUp, makeCache, meta, NO_VARY, OPEN, store, type TestCache, use } from './cache-maker.ts'
 
 const LOG = { logError: () => {} }
 const VARY = { vary: 'accept-encoding' }
@@ -114,3 +115,26 @@ test('tags are read from heads when nobody knows them', () => {
   assert.equal(verdict(cold, '/a'), CACHE_MISS)
 })
 const META = { validMsec: 0, updatingSec: 0, errorSec: 0, lastModified: -1, date: 0, etag: '', vary: '', tags: [] }
+
+test('a refresh that was begun before a purge does not make it undone', () => {
+  const purges: readonly ((made: TestCache) => void)[] = [
+    (made) => made.cache.purgeKey('/a', true, LOG),
+    (made) => made.cache.purgePrefix('/', true),
+    (made) => made.cache.purgeTag('x', true),
+  ]
+  for (const purge of purges) {
+    const made = makeCache()
+    store(made, '/a', 'x', { tags: ['x'], validSec: clock.seconds - 1 })
+    const used = use(made, '/a')
+    assert.equal(used.open(OPEN), CACHE_STALE)
+    purge(made)
+    used.refresh(meta())
+    used.release()
+    assert.equal(verdict(made, '/a'), CACHE_STALE)
+    const again = use(made, '/a')
+    assert.equal(again.open(OPEN), CACHE_STALE)
+    again.refresh(meta())
+    again.release()
+    assert.equal(verdict(made, '/a'), CACHE_HIT)
+  }
+})

@@ -177,3 +177,24 @@ for (const size of [100, 1_000_000]) {
     again.release()
   })
 }
+
+test('a body that is not as long as its head says is not used', () => {
+  const made = makeCache()
+  const head = (length: number): Buffer => Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\nX: y\r\n\r\n`)
+  for (const [key, length, body] of [
+    ['/whole', 4, 'body'],
+    ['/head', 4, ''],
+    ['/short', 10, 'body'],
+    ['/long', 1, 'body'],
+  ] as const) {
+    const used = use(made, key)
+    used.open(OPEN)
+    used.begin(meta(), head(length), -1, { path: made.temp, levels: [] })
+    used.append(Buffer.from(body), 0, body.length)
+    used.complete()
+    used.release()
+  }
+  assert.deepEqual([lookUp(made, '/whole')[0], lookUp(made, '/head')[0]], [CACHE_HIT, CACHE_HIT])
+  assert.deepEqual([lookUp(made, '/short')[0], lookUp(made, '/long')[0]], [CACHE_MISS, CACHE_MISS])
+  assert.match(made.lines[0]!, /^cache file ".*" is cut off$/)
+})

@@ -181,6 +181,7 @@ export type FileProblem =
   | 'has md5 collision'
   | 'has too long header'
   | 'is broken'
+  | 'is cut off'
 
 /** Reads and checks the header in the first `size` bytes of a file of `fileSize`; or says what is wrong. */
 export function decodeHeader(bytes: Buffer, size: number, fileSize: number): FileHeader | FileProblem {

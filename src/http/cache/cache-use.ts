@@ -541,6 +541,11 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     const { object } = this
     const { index } = this.#room
     if (object === undefined || object.growing !== undefined) return
+    if (index.isPurged(this.#entry, this.#since, this.key.text)) {
+      // The back end was asked before: the next request asks again.
+      this.#giveLock()
+      return
+    }
     const variant = meta.vary === '' ? '' : variantOf(this.key.md5, meta.vary, this.#values).latin1Slice()
     const header = { ...object.header, ...meta, variant }
     const written = rewriteHeader(this.#room.fileName(this.#current), object, header, this.#log)
@@ -574,7 +579,9 @@ export class CacheUse implements EntryWaiter, TimerOwner {
 
   /** Remembers a failure in place of a response; a time of 0 leaves what was there. */
   remember(status: number, validSec: number): void {
-    if (this.#acquire()) this.#room.index.remember(this.#entry, status, validSec)
+    const { index } = this.#room
+    if (this.#acquire() && !index.isPurged(this.#entry, this.#since, this.key.text))
+      index.remember(this.#entry, status, validSec)
   }
 
   // -------------------------------------------------------------------------------------------------- ending

@@ -52,6 +52,9 @@ function readOpened(path: string, key: CacheKey, fd: number, bodyStart: number):
   if (whole && bytes.length < size) return unfit('is too small')
   const head = start.subarray(header.headerStart, header.bodyStart)
   const length = size - header.bodyStart
+  const declared = declaredLength(head)
+  // What HEAD was answered declares the length of a body that it has not.
+  if (declared >= 0 && length !== declared && length !== 0) return unfit('is cut off')
   const content = whole ? bytes.subarray(header.bodyStart) : undefined
   const entry = FileEntry.body(path, header.bodyStart, length, content, whole ? -1 : fd)
   const object = new CachedObject(key.text, header, head, length, { entry })
@@ -101,6 +104,13 @@ export function copyBody(entry: FileEntry, take: (bytes: Uint8Array, end: number
   }
   return true
 }
+
+/** The Content-Length of a stored head, or -1. A file that lost its end in a power failure shows itself by it. */
+function declaredLength(head: Buffer): number {
+  const found = LENGTH.exec(head.latin1Slice())
+  return found === null ? -1 : Number(found[1])
+}
+const LENGTH = /\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r?\n/i
 
 /** Reads so many bytes, or fewer when the file ends before. */
 function readStart(fd: number, size: number): Buffer | string {

@@ -12,7 +12,7 @@ import { clampSeconds, Entries, type Entry } from './entries.ts'
 import * as at from './layout.ts'
 import { CacheMemory, type KeyWords } from './memory.ts'
 import { addRule, applyRules, RULE_KEY, RULE_NOTHING, RULE_PREFIX, RULE_SOFT, RULE_TAG } from './rules.ts'
-import { setTags, taggedEntries } from './tags.ts'
+import { setTags, taggedEntries, tagsOf } from './tags.ts'
 
 /** A refresh without a lock's age that takes this long was forgotten. */
 const REFRESH_MS_MAX = 3_600_000
@@ -278,6 +278,16 @@ export class CacheIndex {
     memory.leave()
     ring(words, mask)
     return true
+  }
+
+  /** A purge has taken the object of an entry, or made it expire, after purge `since`. */
+  isPurged(entry: Entry, since: number, key: string): boolean {
+    const { memory, words } = this
+    if (words[at.LAST_PURGE] === since) return false
+    memory.enter()
+    const purged = this.#purgedSince(entry, since, key, tagsOf(memory, entry))
+    memory.leave()
+    return purged
   }
 
   #purgedSince(entry: Entry, since: number, key: string, tags: readonly number[]): boolean {
