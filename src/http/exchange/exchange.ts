@@ -354,15 +354,15 @@ export class Exchange
     applyResponseHead(r, conf, this)
     if (codec.upgraded) return this.#startTunnel()
     r.sendHead()
-    if (generation !== this.#generation || r.aborted) return false
+    if (generation !== this.#generation) return false
+    if (r.aborted) return this.#state !== FINISHED && this.#keepOnly(this.caching!)
     this.pump.open(conf.rate(r), codec.contentLength)
     if (this.caching !== undefined) this.#keep(this.caching)
     this.#state = BODY
     this.#arm(READ_TIMEOUT, conf.transport.read_timeout)
     if (!codec.bodyDone && (!r.headerOnly || this.pump.keepsOnly())) return true
-    const whole = codec.bodyDone
     this.#finishPeer(this.#endsWithHead)
-    this.pump.end(whole)
+    this.pump.end(codec.bodyDone)
     return false
   }
 
@@ -377,21 +377,16 @@ export class Exchange
     return true
   }
 
-  #keep(caching: Caching): void {
+  #keep(caching: Caching): boolean {
     caching.keep(storedHead(this.protocol, this.codec, this.#headReader), this.codec.contentLength)
     if (caching.storing) this.pump.keepIn(caching)
+    return caching.storing
   }
 
   /** The client has left: the rest is received for the cache alone. */
   #keepOnly(caching: Caching): boolean {
     this.pump.open(0, this.codec.contentLength)
-    this.#keep(caching)
-    if (!caching.storing) {
-      this.#endPeer(false)
-      this.#state = FINISHED
-      caching.settle()
-      return false
-    }
+    if (!this.#keep(caching)) return this.#giveUp()
     this.#state = BODY
     this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
     if (!this.codec.bodyDone) return true
@@ -642,12 +637,16 @@ export class Exchange
 
   onAbort(): void {
     if (this.#state === FINISHED || this.#state === IDLE) return
-    if (this.#state !== QUEUED && this.#outlastsClient()) return
+    if (this.#state === QUEUED || !this.#outlastsClient()) this.#giveUp()
+  }
+
+  #giveUp(): false {
     if (this.#state === QUEUED) this.#seat.leave()
     else this.#endPeer(false)
     this.#timer.purpose = 0
     this.#state = FINISHED
     this.caching?.settle()
+    return false
   }
 
   /** The client has left, but the cache wants the response. */

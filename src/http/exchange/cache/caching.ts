@@ -50,7 +50,7 @@ import { type CacheConf, validSeconds } from './conf.ts'
 import { asGet, PURGES, type PurgeConf, purge } from './purge.ts'
 import { renewBehind } from './renew.ts'
 import { readStoredHead, serveObject } from './serve.ts'
-import { answersGet, copyBody, dress, invalidate, isUnsafe, meets, renewedHead, sameForms, withHead } from './shared.ts'
+import { answersGet, dress, invalidate, isUnsafe, meets, renewedHead, sameForms, withHead } from './shared.ts'
 import { tagsOf } from './tags.ts'
 
 /** Header of a cache file, `\nKEY: ` and the line end behind the key. */
@@ -391,9 +391,7 @@ export class Caching implements VaryValues, CacheWaiter {
     const use = this.#use!
     const meta = this.#meta(this.#freshness.validSec || clock.seconds - 1)
     this.#renewed = withHead(object, meta, head)
-    if (!this.#freshness.cacheable || !use.begin(meta, head, object.length, this.#exchange.conf.tempPath)) return
-    if (copyBody(object, use)) use.complete()
-    else use.discard()
+    if (this.#freshness.cacheable) use.refreshHead(meta, head, this.#exchange.conf.tempPath)
   }
 
   #refresh(object: CachedObject, validSec: number, updatingSec: number, errorSec: number): void {
@@ -450,7 +448,8 @@ export class Caching implements VaryValues, CacheWaiter {
     if (this.#invalidates !== undefined) this.#keepForGet(this.#invalidates)
     const until = this.cacheable && pump.buffering ? this.#validUntil(codec.status) : 0
     if (until === 0 || anyTrue(this.#r, this.#conf.noCache)) return this.#pass()
-    this.storing = this.#use!.begin(this.#meta(until), head, length, conf.tempPath)
+    // Nobody follows a body whose end nobody knows before the connection ends.
+    this.storing = this.#use!.begin(this.#meta(until), head, length, conf.tempPath, !codec.endsWithConnection)
     if (!this.storing) this.#pass()
   }
 

@@ -3,11 +3,9 @@
  * which responses an unsafe method makes invalid, and how 304 changes a stored head.
  */
 
-import { readOpen } from '../../../lib/file-status.ts'
 import { parseHttpDate } from '../../../lib/http-date.ts'
 import type { Cache } from '../../cache/cache.ts'
 import type { StoreMeta } from '../../cache/cache-file.ts'
-import type { CacheUse } from '../../cache/cache-use.ts'
 import { CachedObject } from '../../cache/cached-object.ts'
 import { ageWhenStored, type Demands, responseDirectives } from '../../cache/shared-cache.ts'
 import { type HeaderTable, hashName } from '../../message/header-table.ts'
@@ -151,19 +149,4 @@ export function sameForms(name: string, value: string): string {
     .map((word) => word.toLowerCase().replace(/ *; */g, ';'))
     .sort()
     .join(',')
-}
-
-const PIECE_SIZE = 65536
-
-/** Stores the body of `object` once more; false: it cannot be read, or there is no room. */
-export function copyBody({ entry, length }: CachedObject, use: CacheUse): boolean {
-  if (entry === undefined) return false
-  if (entry.content !== undefined) return use.append(entry.content, 0, length)
-  const piece = Buffer.allocUnsafe(PIECE_SIZE)
-  for (let at = 0; at < length; ) {
-    const count = readOpen(entry.fd, piece, Math.min(PIECE_SIZE, length - at), entry.base + at)
-    if (typeof count === 'string' || count === 0 || !use.append(piece, 0, count)) return false
-    at += count
-  }
-  return true
 }
