@@ -4,12 +4,15 @@
  */
 import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
+import { errnoText } from '../../lib/errno.ts'
 import { CRIT, WARN } from '../../log/error-log.ts'
 import { FLUSH, LAST, type Producer } from '../message/body.ts'
 import type { Request } from '../request/request.ts'
 import type { ExchangeConf } from './conf.ts'
 import { Spool } from './spool.ts'
 import { StoredFile } from './stored-file.ts'
+
+const PIECE_SIZE = 65536
 
 /** Hears what the client does; drives the peer. */
 export interface PumpOwner {
@@ -19,10 +22,18 @@ export interface PumpOwner {
   onAbort(): void
 }
 
+/** A body that can be read again as far as it was kept. */
+export interface KeptBody {
+  /** How many bytes were read (0: there are none), or the name of an errno. */
+  read(into: Uint8Array, size: number, position: number): number | string
+}
+
 /** Keeps a body while it passes. */
 export interface BodyKeeper {
   /** Takes bytes; false: nothing is kept any more. */
   append(bytes: Uint8Array, start: number, end: number): boolean
+  /** What was kept so far, to be read again; undefined: it cannot be. */
+  written(): KeptBody | undefined
   /** The body is whole. Where no client is left, the request may be over when this returns. */
   complete(): void
   /** The client is served, and the request goes on for the body's sake. */
@@ -40,6 +51,12 @@ export class ResponsePump implements Producer {
   #keeper: BodyKeeper | undefined
   /** Nobody reads what is received but the cache. */
   #deaf = false
+  /** Bytes of the body that have come. */
+  #received = 0
+  /** What a slow client has not taken and the cache keeps anyway, from `#keptAt` to before `#keptEnd` of the body. */
+  #kept: KeptBody | undefined
+  #keptAt = 0
+  #keptEnd = 0
   /** The client takes nothing for now. */
   stalled = false
   /** The peer has sent all. */
@@ -63,6 +80,7 @@ export class ResponsePump implements Producer {
     this.#conf = conf
     this.close()
     this.stalled = this.#deaf = false
+    this.#received = this.#keptAt = this.#keptEnd = 0
     this.#complete = false
     this.buffering = conf.transport.buffering
     this.ignoresClientAbort = conf.transport.ignore_client_abort || conf.store !== undefined
@@ -98,6 +116,7 @@ export class ResponsePump implements Producer {
     this.#deaf = true
     this.#spool?.close()
     this.#spool = undefined
+    this.#keptAt = this.#keptEnd
     if (!this.stalled) return
     this.stalled = false
     if (this.held.length === 0) this.#owner.resumePeer()
@@ -105,6 +124,7 @@ export class ResponsePump implements Producer {
 
   close(): void {
     this.#keeper = undefined
+    this.#kept = undefined
     this.#store?.discard()
     this.#store = undefined
     this.#spool?.close()
@@ -115,10 +135,13 @@ export class ResponsePump implements Producer {
   push(bytes: Uint8Array, start: number, end: number, last: boolean): void {
     this.#store?.append(bytes, start, end)
     if (this.#keeper?.append(bytes, start, end) === false) this.#keeper = undefined
+    const from = this.#received
+    this.#received += end - start
     if (this.#deaf) return this.#endDeaf(last)
+    const left = this.stalled && this.#leave(from)
     if (last) this.#endCopies()
     if (this.stalled) {
-      this.#hold(bytes as Buffer, start, end)
+      if (!left) this.#hold(bytes as Buffer, start, end)
       if (last) this.#complete = true
       return
     }
@@ -139,7 +162,7 @@ export class ResponsePump implements Producer {
     if (!whole) this.#keeper = undefined
     if (this.#deaf) return this.#endDeaf(true)
     this.#endCopies()
-    if (this.stalled || (this.#spool !== undefined && !this.#spool.empty)) return
+    if (this.stalled || !this.#nothingHeld) return
     this.#r.producer = undefined
     this.#r.body.write(NO_BYTES, LAST)
   }
@@ -156,6 +179,20 @@ export class ResponsePump implements Producer {
   #endDeaf(last: boolean): void {
     if (last) this.#endCopies()
     else if (this.#keeper === undefined) this.#owner.onAbort()
+  }
+
+  get #nothingHeld(): boolean {
+    return this.#keptAt === this.#keptEnd && (this.#spool === undefined || this.#spool.empty)
+  }
+
+  /** Leaves what has come since `from` to the cache's file, unless there is none, or other bytes stand before it. */
+  #leave(from: number): boolean {
+    if (this.#keeper === undefined || (this.#spool !== undefined && !this.#spool.empty)) return false
+    this.#kept ??= this.#keeper.written()
+    if (this.#kept === undefined) return false
+    if (this.#keptAt === this.#keptEnd) this.#keptAt = from
+    this.#keptEnd = this.#received
+    return true
   }
 
   #hold(bytes: Buffer, start: number, end: number): void {
@@ -182,10 +219,10 @@ export class ResponsePump implements Producer {
   onDrain(): void {
     this.stalled = false
     const r = this.#r
-    const spool = this.#spool
-    while (spool !== undefined && !spool.empty) {
-      const piece = spool.shift()!
-      const last = spool.empty && this.#complete
+    while (!this.#nothingHeld) {
+      const piece = this.#keptAt < this.#keptEnd ? this.#readKept() : this.#spool!.shift()!
+      if (piece === undefined) return
+      const last = this.#nothingHeld && this.#complete
       if (last) r.producer = undefined
       const more = r.body.write(piece, last ? LAST : 0)
       if (last) return
@@ -196,6 +233,22 @@ export class ResponsePump implements Producer {
     }
     if (this.#complete) this.end()
     else if (this.held.length === 0) this.#owner.resumePeer()
+  }
+
+  /** The next bytes out of the cache's file; undefined: it cannot be read, and the response ends here. */
+  #readKept(): Buffer | undefined {
+    const size = Math.min(PIECE_SIZE, this.#keptEnd - this.#keptAt)
+    const piece = Buffer.allocUnsafe(size)
+    const count = this.#kept!.read(piece, size, this.#keptAt)
+    if (typeof count === 'string' || count === 0) {
+      this.#r.logError(CRIT, `pread() of a response that is being cached failed ${count === 0 ? '' : errnoText(count)}`)
+      this.#r.producer = undefined
+      this.#owner.onAbort()
+      this.#r.breakOff()
+      return undefined
+    }
+    this.#keptAt += count
+    return count === size ? piece : piece.subarray(0, count)
   }
 
   onAbort(): void {

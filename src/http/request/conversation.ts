@@ -11,6 +11,8 @@ export interface CacheFacts {
   /** `$upstream_cache_status`. */
   readonly statusText: string | undefined
   readonly key: string
+  /** The response is to be kept, with or without its client. */
+  readonly cacheable: boolean
   /** What an expired response is revalidated by: seconds since the epoch (-1: by no date), and an entity tag. */
   readonly lastModified: number
   readonly etag: string

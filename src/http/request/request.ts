@@ -26,8 +26,8 @@ import type { Mark, Slot } from './slots.ts'
 import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
 /** nginx's words when a client does not wait for its back end. */
-const LEFT_BACK_END =
-  'epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too'
+const LEFT_CACHE = 'epoll_wait() reported that client prematurely closed connection'
+const LEFT_BACK_END = `${LEFT_CACHE}, so upstream connection is closed too`
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
@@ -632,7 +632,8 @@ export class Request implements LogContext {
     this.keepAlive = false
     if (this.producer?.ignoresClientAbort === true || this.ended) return
     const atBackEnd = this.producer !== undefined && this.conversation !== undefined && this.conversation.asked !== ''
-    this.logError(INFO, atBackEnd ? LEFT_BACK_END : 'client prematurely closed connection')
+    const said = this.conversation?.caching?.cacheable === true ? LEFT_CACHE : LEFT_BACK_END
+    this.logError(INFO, atBackEnd ? said : 'client prematurely closed connection')
     if (!this.headSent) this.out.status = 499
     this.carrier.abortRequest(this)
   }

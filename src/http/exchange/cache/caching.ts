@@ -46,6 +46,7 @@ import type { Request } from '../../request/request.ts'
 import { DONE, NEXT, type Verdict, WAIT } from '../../request/verdict.ts'
 import { HEAD_DONE } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
+import type { KeptBody } from '../response-pump.ts'
 import { type CacheConf, validSeconds } from './conf.ts'
 import { asGet, PURGES, type PurgeConf, purge } from './purge.ts'
 import { renewBehind } from './renew.ts'
@@ -486,6 +487,10 @@ export class Caching implements VaryValues, CacheWaiter {
   append(bytes: Uint8Array, start: number, end: number): boolean {
     this.storing = this.#use!.append(bytes, start, end)
     return this.storing
+  }
+
+  written(): KeptBody | undefined {
+    return this.#use?.written()
   }
 
   /** The body is whole. The request may be over when this returns. */
