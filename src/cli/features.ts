@@ -14,6 +14,7 @@ export const WITH: readonly string[] = [
   '--with-http_flv_module',
   '--with-http_gunzip_module',
   '--with-http_gzip_static_module',
+  '--with-http_image_filter_module',
   '--with-http_mp4_module',
   '--with-http_random_index_module',
   '--with-http_realip_module',

@@ -26,6 +26,7 @@ import { gunzipModule } from './http/gunzip.ts'
 import { headersModule } from './http/headers.ts'
 import { headersMoreInputModule } from './http/headers-more/input.ts'
 import { headersMoreModule } from './http/headers-more/output.ts'
+import { imageFilterModule } from './http/image-filter/image-filter.ts'
 import { indexModule } from './http/index-file.ts'
 import { limitConnModule } from './http/limit-conn.ts'
 import { limitRateModule } from './http/limit-rate.ts'
@@ -119,6 +120,7 @@ export const modules: readonly ConfigModule[] = [
   additionModule,
   subsFilterModule,
   subFilterModule,
+  imageFilterModule,
   charsetModule,
   ssiModule,
   postponeModule,

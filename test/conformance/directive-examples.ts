@@ -68,6 +68,9 @@ const OWN_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dav_access: { users: 'user', permissions: 'rw' },
   dav_methods: { method: 'PUT' },
   mp4_limit_rate: { factor: '1.5' },
+  image_filter_jpeg_quality: { quality: '80' },
+  image_filter_webp_quality: { quality: '80' },
+  image_filter_sharpen: { percent: '20' },
   memcached_gzip_flag: { flag: '2' },
   limit_except: { method: 'GET' },
   limit_conn: { zone: 'conn' },
@@ -175,6 +178,9 @@ const VERSIONS = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3', 'TLSv1 TLSv
 
 /** Lines of directives whose documentation describes their forms in words. */
 export const FORMS: Readonly<Record<string, readonly string[]>> = {
+  image_filter: ['off', 'test', 'size', 'rotate 90', 'rotate 270', 'resize 10 -', 'crop 10 10'].map(
+    (form) => `image_filter ${form}`,
+  ),
   access_log: [
     'access_log logs/a.log',
     'access_log logs/a.log combined',

@@ -10,13 +10,14 @@ import { ALERT, ERROR, INFO, type LogContext } from '../../log/error-log.ts'
 import type { CapturePattern } from '../../tree/context.ts'
 import type { Pattern } from '../../value/regex.ts'
 import type { BodySink, Producer } from '../message/body.ts'
-import { type HeaderTable, hashName } from '../message/header-table.ts'
+import type { HeaderTable } from '../message/header-table.ts'
 import { HEAD } from '../message/method.ts'
 import type { RequestFacts } from '../message/request-facts.ts'
 import { ResponseHead } from '../message/response-head.ts'
 import type { Carrier } from './carrier.ts'
 import type { Client } from './client.ts'
 import type { Conversation } from './conversation.ts'
+import { describeRequest } from './describe.ts'
 import { answerStatus } from './error-pages.ts'
 import { HeadFirst, RefusedBody } from './head-sinks.ts'
 import type { LocationConf, ServerConf } from './location.ts'
@@ -33,6 +34,8 @@ const LEFT_BACK_END = `${LEFT_CACHE}, so upstream connection is closed too`
 const URI_CHANGES_MAX = 10
 /** `version` of HTTP/1.1. */
 const HTTP_11 = 11
+/** `refusal` while a filter keeps the head back. */
+const HELD = 1
 
 /** What somebody holds for a request, given back when the request is over and logged (nginx's pool cleanup). */
 export interface Held {
@@ -139,6 +142,9 @@ export class Request implements LogContext {
   headLength = 0
   /** `$limit_rate` when set, in bytes per second; -1: what the location says. */
   limitRate = -1
+  /** Where a head that is kept back leaves its body, and the filter that goes on with it. */
+  #heldBy: BodySink | undefined
+  #heldAt = 0
   /** A header filter wants this status to be answered in place of the response (412, 416); else 0. */
   refusal = 0
   /** Per-request replacement of a body filter's decision. */
@@ -328,34 +334,24 @@ export class Request implements LogContext {
 
   /** The one door for promises: continues with what `then` answers. Errors answer 500. */
   waitFor<T>(promise: Promise<T>, then: (r: Request, result: T) => Verdict): Verdict {
-    // Meanwhile the request may end, and its object may serve another one.
-    const round = this.#round
-    // tidy: the door that promises come in by
-    promise.then(
-      (result) => {
-        if (round === this.#round) this.resumeBy((r) => then(r, result))
-      },
-      () => {
-        if (round === this.#round) this.resume(500)
-      },
-    )
-    return WAIT
+    return this.#waitFor(promise, (result) => this.resumeBy((r) => then(r, result)))
   }
 
   /** As `waitFor`, for steps that must answer by themselves (access): `keep` stores the outcome, then the step runs again. */
   waitAndRetry<T>(promise: Promise<T>, keep: (r: Request, result: T) => void): Verdict {
+    return this.#waitFor(promise, (result) => {
+      if (this.ended) return
+      keep(this, result)
+      this.retry()
+    })
+  }
+
+  #waitFor<T>(promise: Promise<T>, done: (result: T) => void): Verdict {
+    // Meanwhile the request may end, and its object may serve another one.
     const round = this.#round
+    const failed = () => (round === this.#round ? this.resume(500) : undefined)
     // tidy: the door that promises come in by
-    promise.then(
-      (result) => {
-        if (round !== this.#round || this.ended) return
-        keep(this, result)
-        this.retry()
-      },
-      () => {
-        if (round === this.#round) this.resume(500)
-      },
-    )
+    promise.then((result) => (round === this.#round ? done(result) : undefined), failed)
     return WAIT
   }
 
@@ -440,25 +436,58 @@ export class Request implements LogContext {
     const { status } = this.out
     if (status === 204) this.out.contentType = ''
     if (this.methodBit === HEAD || status === 204 || status === 304) this.headerOnly = true
-    if (!this.filtersOff) {
-      const { headerFilters } = this.location
-      for (let i = 0; i < headerFilters.length; i++) {
-        const filter = headerFilters[i]!
-        filter.run(this, filter.conf as never)
-        if (this.refusal !== 0) {
-          this.body = new RefusedBody(this)
-          return
-        }
+    this.#filterHead(0)
+  }
+
+  #filterHead(from: number): void {
+    const { headerFilters } = this.location
+    for (let i = from; i < headerFilters.length && !this.filtersOff; i++) {
+      const filter = headerFilters[i]!
+      filter.run(this, filter.conf as never)
+      if (this.refusal === 0) continue
+      if (this.#heldBy === undefined) this.body = new RefusedBody(this)
+      else {
+        this.refusal = 0
+        this.body = this.#heldBy
+        this.#heldBy = undefined
+        this.#heldAt = i + 1
+        this.#putFilters()
       }
+      return
     }
-    if (status !== 200) this.out.fitStatus()
+    if (this.out.status !== 200) this.out.fitStatus()
     if (this.headLater) this.body = new HeadFirst(this)
     else this.carrier.sendHead(this)
+    this.#putFilters()
+  }
+
+  /** The last to ask stands nearest to the client. */
+  #putFilters(): void {
     const filters = this.#bodyFilters
     if (filters.length === 0) return
-    // The last to ask stands nearest to the client.
     if (!this.headerOnly) for (let i = filters.length - 1; i >= 0; i--) this.body = filters[i]!(this.body)
     filters.length = 0
+  }
+
+  /** A header filter keeps the head back: the body goes to `sink`, until that calls `sendHeldHead` or `answerHeld`. */
+  holdHead(sink: BodySink): void {
+    this.#heldBy = sink
+    this.refusal = HELD
+  }
+
+  /** Sends the head that was kept back; what comes back takes the body. */
+  sendHeldHead(): BodySink {
+    const { body } = this
+    this.#filterHead(this.#heldAt)
+    const next = this.body
+    this.body = body
+    return next
+  }
+
+  /** Answers `status` instead of the response whose head was kept back. */
+  answerHeld(status: number): void {
+    this.headSent = false
+    this.cancelContent(status)
   }
 
   /**
@@ -659,17 +688,7 @@ export class Request implements LogContext {
 
   /** nginx's account of who and what: it stands behind every message about a request. */
   describe(): string {
-    let text = `, client: ${this.client.address}, server: ${this.server.name}`
-    if (this.requestLine !== '') text += `, request: "${this.requestLine}"`
-    if (this.main !== this) text += `, subrequest: "${this.uri}"`
-    const asked = this.conversation?.asked ?? ''
-    if (asked !== '') text += `, upstream: "${asked}"`
-    const host = this.facts.hostIndex >= 0 ? this.headers.value(this.facts.hostIndex) : ''
-    if (host !== '') text += `, host: "${host}"`
-    const referer = this.headers.valueOf(REFERER, 'referer')
-    if (referer !== undefined) text += `, referrer: "${referer}"`
-    for (const { run, conf } of this.location.tagSteps) text += run(this, conf as never)
-    return text
+    return describeRequest(this)
   }
 
   /** Writes to the error log of the location; `level` is a number of log/error-log.ts. */
@@ -677,5 +696,3 @@ export class Request implements LogContext {
     this.location.log.write(level, message, this)
   }
 }
-
-const REFERER = hashName('referer')

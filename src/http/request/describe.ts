@@ -1,0 +1,20 @@
+/** What stands behind every message about a request: nginx's account of who and what. */
+import { hashName } from '../message/header-table.ts'
+import type { Request } from './request.ts'
+
+const REFERER = hashName('referer')
+
+/** The account of `r`, with what modules add to it. */
+export function describeRequest(r: Request): string {
+  let text = `, client: ${r.client.address}, server: ${r.server.name}`
+  if (r.requestLine !== '') text += `, request: "${r.requestLine}"`
+  if (r.main !== r) text += `, subrequest: "${r.uri}"`
+  const asked = r.conversation?.asked ?? ''
+  if (asked !== '') text += `, upstream: "${asked}"`
+  const host = r.facts.hostIndex >= 0 ? r.headers.value(r.facts.hostIndex) : ''
+  if (host !== '') text += `, host: "${host}"`
+  const referer = r.headers.valueOf(REFERER, 'referer')
+  if (referer !== undefined) text += `, referrer: "${referer}"`
+  for (const { run, conf } of r.location.tagSteps) text += run(r, conf as never)
+  return text
+}
