@@ -7,6 +7,7 @@ const REASONS: readonly (readonly [names: RegExp, hint: string])[] = [
   [/^(?:quic|http3)/, 'Node has no QUIC for servers yet: HTTP/2 serves the same clients'],
   [/^google_perftools_profiles$/, 'remove the line: it profiles C; `perf` shows where a worker spends its time'],
   [/^(?:f4f|hls)/, 'package the stream beforehand, as ffmpeg does, and serve its files'],
+  [/^degrad/, 'use "limit_conn", and let the system limit the memory'],
   [/^ntlm$/, 'use "keepalive" and let the back end authenticate by tokens'],
   [
     /^(?:epoll_events|devpoll_|eventport_events|kqueue_|iocp_threads|acceptex_read|post_acceptex)/,

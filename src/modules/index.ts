@@ -13,6 +13,7 @@ import { compressionModule } from './http/compression/compression.ts'
 import { storedFormsModule } from './http/compression/stored-forms.ts'
 import { coreModule } from './http/core/core.ts'
 import { davModule } from './http/dav/dav.ts'
+import { earlyBodyModule } from './http/early-body.ts'
 import { echoModule } from './http/echo.ts'
 import { emptyGifModule } from './http/empty-gif.ts'
 import { errorLogTagModule } from './http/error-log-tag.ts'
@@ -28,6 +29,7 @@ import { headersMoreInputModule } from './http/headers-more/input.ts'
 import { headersMoreModule } from './http/headers-more/output.ts'
 import { imageFilterModule } from './http/image-filter/image-filter.ts'
 import { indexModule } from './http/index-file.ts'
+import { internalRedirectModule } from './http/internal-redirect.ts'
 import { limitConnModule } from './http/limit-conn.ts'
 import { limitRateModule } from './http/limit-rate.ts'
 import { limitReqModule } from './http/limit-req.ts'
@@ -37,6 +39,7 @@ import { memcachedModule } from './http/memcached.ts'
 import { mirrorModule } from './http/mirror.ts'
 import { mp4Module } from './http/mp4/mp4.ts'
 import { notModifiedModule } from './http/not-modified.ts'
+import { numMapModule } from './http/num-map.ts'
 import { openFileCacheModule } from './http/open-file-cache.ts'
 import { postActionModule } from './http/post-action.ts'
 import { postponeModule } from './http/postpone.ts'
@@ -53,6 +56,7 @@ import { splitClientsModule } from './http/split-clients.ts'
 import { ssiModule } from './http/ssi/ssi.ts'
 import { sslModule } from './http/ssl/ssl.ts'
 import { staticModule } from './http/static.ts'
+import { statusZoneModule } from './http/status-zone.ts'
 import { stubStatusModule } from './http/stub-status.ts'
 import { subFilterModule } from './http/sub-filter.ts'
 import { subsFilterModule } from './http/subs-filter.ts'
@@ -72,9 +76,11 @@ export const modules: readonly ConfigModule[] = [
   upstreamModule,
   sslModule,
   realipModule,
+  earlyBodyModule,
   geoModule,
   geoip2Module,
   mapModule,
+  numMapModule,
   splitClientsModule,
   refererModule,
   browserModule,
@@ -85,6 +91,7 @@ export const modules: readonly ConfigModule[] = [
   accessModule,
   authBasicModule,
   authRequestModule,
+  internalRedirectModule,
   tryFilesModule,
   mirrorModule,
   limitReqModule,
@@ -93,6 +100,7 @@ export const modules: readonly ConfigModule[] = [
   emptyGifModule,
   echoModule,
   stubStatusModule,
+  statusZoneModule,
   mp4Module,
   flvModule,
   randomIndexModule,

@@ -15,7 +15,7 @@ test('each hint belongs to directives that nginx has and Viaduct has not', () =>
     assert.ok(!declared.has(name), name)
     hints.add(hint)
   }
-  assert.equal(hints.size, 8)
+  assert.equal(hints.size, 9)
   for (const name of ['geoip_country', 'xslt_stylesheet', 'perl_set', 'http3', 'quic_retry'])
     assert.ok(refusalHint(name))
   assert.equal(refusalHint('stream'), undefined)

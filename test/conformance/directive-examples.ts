@@ -194,6 +194,7 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
     'access_log off',
   ],
   geo: ['geo $own', 'geo $remote_addr $own'],
+  num_map: ['num_map $own', 'num_map $remote_port $own'],
   location: ['location /x/y', 'location = /x/y', 'location ~ y', 'location ~* y', 'location ^~ /x/y'],
   proxy_cache_path: CACHE_PATHS.map((path) => `proxy_cache_path ${path}`),
   resolver: [
