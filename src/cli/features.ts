@@ -2,9 +2,14 @@
  * What the program says about itself. `-V` is read by programs that decide by it what to use or test, so the lists name
  * only what works: `WITH` the optional parts that are there, `WITHOUT` the parts on by default in nginx that are not.
  */
+import { canWorkOnPictures } from '../lib/pictures.ts'
 
 /** Optional parts of nginx that work, as its configure script names them. */
-export const WITH: readonly string[] = [
+export function withParts(): string[] {
+  return canWorkOnPictures() ? [...WITH, '--with-http_image_filter_module'] : [...WITH]
+}
+
+const WITH: readonly string[] = [
   '--with-compat',
   '--with-debug',
   '--with-threads',
@@ -14,7 +19,6 @@ export const WITH: readonly string[] = [
   '--with-http_flv_module',
   '--with-http_gunzip_module',
   '--with-http_gzip_static_module',
-  '--with-http_image_filter_module',
   '--with-http_mp4_module',
   '--with-http_random_index_module',
   '--with-http_realip_module',

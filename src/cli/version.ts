@@ -1,6 +1,6 @@
 /** What `-v`, `-V` and `-h` print: nginx's lines, because other programs read them. */
 import { NGINX_VERSION, VERSION } from '../lib/version.ts'
-import { WITH, WITHOUT } from './features.ts'
+import { WITHOUT, withParts } from './features.ts'
 import { defaultConf } from './origin.ts'
 
 /** Returns the text of `-v`; with `configure`, that of `-V`; with `help`, that of `-h`. */
@@ -12,7 +12,7 @@ export function versionText(show: { readonly configure: boolean; readonly help: 
       `built by Viaduct ${VERSION} on Node ${process.versions.node}`,
       `built with OpenSSL ${process.versions.openssl}`,
       'TLS SNI support enabled',
-      `configure arguments: ${[...WITH, ...WITHOUT].join(' ')}`,
+      `configure arguments: ${[...withParts(), ...WITHOUT].join(' ')}`,
     )
   }
   return lines.join('\n') + '\n'

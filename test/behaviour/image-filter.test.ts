@@ -31,7 +31,7 @@ const needed = { skip: sharp === undefined ? 'the optional package sharp is not 
 
 const CONF = `
 http {
-  types { image/jpeg jpg; image/png png; text/plain txt; }
+  types { image/jpeg jpg; image/png png; text/plain txt; text/html html; }
   server {
     listen 127.0.0.1:%%PORT_0%%;
     http2 on;
@@ -48,6 +48,9 @@ http {
     location /flat/ { alias %%DIR%%/; image_filter resize 50 50; image_filter_transparency off; }
     location /small/ { alias %%DIR%%/; image_filter resize 50 50; image_filter_buffer 100; }
     location /page/ { alias %%DIR%%/; image_filter resize 50 50; error_page 415 = /plain.txt; }
+    location /page.html { ssi on; }
+    location /changed/ { alias %%DIR%%/; image_filter resize 50 50; image_filter_interlace on;
+      sub_filter_types *; sub_filter never ever; brotli on; brotli_types *; }
     location /app/ { proxy_pass http://127.0.0.1:%%PORT_1%%; image_filter resize 50 50; image_filter_buffer 2000; }
   }
 }`
@@ -72,6 +75,7 @@ async function pictures() {
       .withExif({ IFD0: { Copyright: 'x'.repeat(2000) } })
       .jpeg()
       .toBuffer(),
+    'page.html': '<!--#include virtual="/resize/a.png" -->|<!--#include virtual="/size/a.png" -->',
     'plain.txt': 'this is no picture at all\n',
     'short.png': 'short',
     'broken.png': Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(100, 1)]),
@@ -196,6 +200,19 @@ test('HEAD and HTTP/2', needed, async () => {
   for await (const part of stream) parts.push(part as Buffer)
   assert.deepEqual(Buffer.concat(parts), whole.bytes)
   session.close()
+})
+
+test('beside other filters, and in pages', needed, async () => {
+  await using server = await start()
+  const picture = (await get(server, '/resize/a.png')).bytes
+  const size = (await get(server, '/size/a.png')).bytes
+  const page = await get(server, '/page.html')
+  assert.deepEqual(page.bytes, Buffer.concat([picture, Buffer.from('|'), size]))
+  const plain = await get(server, '/changed/a.png', { headers: { 'accept-encoding': 'identity' } })
+  assert.deepEqual(plain.bytes, picture)
+  const packed = await get(server, '/changed/a.png', { headers: { 'accept-encoding': 'br' } })
+  assert.equal(packed.fields.get('content-encoding'), 'br')
+  assert.deepEqual(packed.bytes, picture)
 })
 
 test('pictures of back ends', needed, async () => {

@@ -8,7 +8,7 @@ import { type Server, startViaduct } from '../harness/server.ts'
 
 const CONF = `
 http {
-  types { video/mp4 mp4; video/x-flv flv; }
+  types { video/mp4 mp4; video/x-flv flv; text/html html; }
   log_format rate "$uri $limit_rate";
   server {
     listen 127.0.0.1:%%PORT_0%%;
@@ -18,6 +18,9 @@ http {
     location /small/ { alias %%DIR%%/; mp4; mp4_buffer_size 100; mp4_max_buffer_size 200; }
     location /paced/ { alias %%DIR%%/; mp4; mp4_limit_rate 2.5; mp4_limit_rate_after 1h; access_log %%DIR%%/rate.log rate; }
     location ~ \\.flv$ { flv; }
+    location /page.html { ssi on; }
+    location /gated/ { alias %%DIR%%/; mp4; auth_request /gate; }
+    location /gate { return 204; }
   }
 }`
 const dice = new Dice(11)
@@ -29,7 +32,9 @@ const FLV = Buffer.concat([
   Buffer.from('FLV\x01\x05\0\0\0\x09\0\0\0\0', 'latin1'),
   Buffer.from('0123456789'.repeat(100)),
 ])
+const PAGE = `<!--#include virtual="/a.mp4?start=1" --> and <!--#include virtual="/a.flv?start=500" -->.`
 const FILES = {
+  'page.html': PAGE,
   'a.mp4': MOVIE,
   'long.mp4': LONG_MOVIE,
   'bad.mp4': Buffer.from('this is no video'),
@@ -118,4 +123,15 @@ test('Flash videos from a byte on', async () => {
   const range = await get(server, '/a.flv?start=500', { headers: { range: 'bytes=-10' } })
   assert.equal(range.fields.get('content-range'), `bytes ${part.length - 10}-${part.length - 1}/${part.length}`)
   assert.deepEqual(range.bytes, part.subarray(-10))
+})
+
+test('parts in pages, and behind other modules', async () => {
+  await using server = await startViaduct(CONF, { files: FILES })
+  const movie = (await get(server, '/a.mp4?start=1')).bytes
+  const flv = (await get(server, '/a.flv?start=500')).bytes
+  const page = Buffer.concat([movie, Buffer.from(' and '), flv, Buffer.from('.')])
+  assert.deepEqual((await get(server, '/page.html')).bytes, page)
+  assert.deepEqual((await get(server, '/gated/a.mp4?start=1')).bytes, movie)
+  const tag = { 'if-none-match': (await get(server, '/a.mp4?start=1')).fields.get('etag')! }
+  assert.equal((await get(server, '/a.mp4?start=1', { headers: tag })).status, 304)
 })
