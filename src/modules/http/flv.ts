@@ -4,15 +4,11 @@ import { directive } from '../../config/directive.ts'
 import { parseOffset } from '../../config/units.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import { argument } from '../../http/message/arguments.ts'
-import { GET, HEAD } from '../../http/message/method.ts'
 import type { Request } from '../../http/request/request.ts'
-import { DONE, NEXT, type Verdict } from '../../http/request/verdict.ts'
-import { setContentType } from '../../http/response/content-type.ts'
-import { filePath } from '../../http/response/file-path.ts'
-import { fileFailure, openFile } from '../../http/response/open-file.ts'
+import { DONE, type Verdict } from '../../http/request/verdict.ts'
+import { describeFile, openAsked } from '../../http/response/asked-file.ts'
 import { sendFile, sendPartOfFile } from '../../http/response/send-file.ts'
 
-const SLASH = 0x2f
 /** Signature, version 1, audio and video, size of the header; then the size of the tag before the first. */
 const HEADER = Buffer.from([0x46, 0x4c, 0x56, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0])
 const DIGITS = /^\d+$/
@@ -35,26 +31,13 @@ export const flvModule = httpModule({
 })
 
 function serve(r: Request): Verdict {
-  if ((r.methodBit & (GET | HEAD)) === 0) return 405
-  if (r.uri.charCodeAt(r.uri.length - 1) === SLASH) return NEXT
-  const broken = r.discardBody()
-  if (broken !== 0) return broken
-  const entry = openFile(r, filePath(r))
-  if (entry.error !== '') return fileFailure(r, entry)
-  if (!entry.isFile) {
-    entry.release()
-    return NEXT
-  }
+  const entry = openAsked(r)
+  if (typeof entry === 'number') return entry
   const asked = argument(r.args, 'start') ?? ''
   const offset = DIGITS.test(asked) ? (parseOffset(asked) ?? 0) : 0
   const start = offset >= entry.size ? 0 : offset
-  const { out } = r
-  out.status = 200
-  out.contentLength = start === 0 ? entry.size : HEADER.length + entry.size - start
-  out.lastModified = entry.mtime
-  if (r.location.core.etag) out.etag = entry.etag
-  setContentType(r)
-  out.allowRanges = true
+  describeFile(r, entry)
+  r.out.contentLength = start === 0 ? entry.size : HEADER.length + entry.size - start
   if (start === 0) sendFile(r, entry)
   else sendPartOfFile(r, entry, HEADER, { text: '', start, end: entry.size })
   return DONE

@@ -11,7 +11,7 @@ import type { CodingName } from '../../../http/message/accept-encoding.ts'
 import { GET, HEAD } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { DONE, NEXT, type Verdict } from '../../../http/request/verdict.ts'
-import { setContentType } from '../../../http/response/content-type.ts'
+import { describeFile } from '../../../http/response/asked-file.ts'
 import { filePath } from '../../../http/response/file-path.ts'
 import { codingQuality, type GzipClientRules, gzipClientRules, noteVary } from '../../../http/response/gzip-client.ts'
 import { failureText, isMissing, openFile } from '../../../http/response/open-file.ts'
@@ -122,13 +122,9 @@ function send(r: Request, form: StoredForm, entry: FileEntry): Verdict {
     return broken
   }
   const { out } = r
-  out.status = 200
+  describeFile(r, entry)
   out.contentLength = entry.size
-  out.lastModified = entry.mtime
-  if (r.location.core.etag) out.etag = entry.etag
-  setContentType(r)
   out.contentEncoding = form.name
-  out.allowRanges = true
   sendFile(r, entry)
   return DONE
 }

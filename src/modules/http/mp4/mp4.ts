@@ -8,12 +8,9 @@ import { parseFixedPoint } from '../../../config/units.ts'
 import { httpModule } from '../../../http/compile/module.ts'
 import type { FileEntry } from '../../../http/files/file-entry.ts'
 import { argument } from '../../../http/message/arguments.ts'
-import { GET, HEAD } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
-import { DONE, NEXT, type Verdict } from '../../../http/request/verdict.ts'
-import { setContentType } from '../../../http/response/content-type.ts'
-import { filePath } from '../../../http/response/file-path.ts'
-import { fileFailure, openFile } from '../../../http/response/open-file.ts'
+import { DONE, type Verdict } from '../../../http/request/verdict.ts'
+import { describeFile, openAsked } from '../../../http/response/asked-file.ts'
 import { unlimitedBytes } from '../../../http/response/paced.ts'
 import { sendFile, sendPartOfFile } from '../../../http/response/send-file.ts'
 import { ERROR } from '../../../log/error-log.ts'
@@ -21,7 +18,6 @@ import { Mp4Problem, type Mp4Source } from './atoms.ts'
 import { type CutMovie, cutMovie, movieDuration, WHOLE } from './movie.ts'
 
 const HSL = ['http', 'server', 'location'] as const
-const SLASH = 0x2f
 /** `mp4_limit_rate on`. */
 const FACTOR_DEFAULT = 1.1
 const FACTOR_DIGITS = 3
@@ -97,16 +93,8 @@ export const mp4Module = httpModule({
 })
 
 function serve(r: Request, conf: Mp4Conf): Verdict {
-  if ((r.methodBit & (GET | HEAD)) === 0) return 405
-  if (r.uri.charCodeAt(r.uri.length - 1) === SLASH) return NEXT
-  const broken = r.discardBody()
-  if (broken !== 0) return broken
-  const entry = openFile(r, filePath(r))
-  if (entry.error !== '') return fileFailure(r, entry)
-  if (!entry.isFile) {
-    entry.release()
-    return NEXT
-  }
+  const entry = openAsked(r)
+  if (typeof entry === 'number') return entry
   const source: Mp4Source = { fd: entry.fd, size: entry.size, path: entry.path, content: entry.content }
   const cut = cutFor(r, source, conf)
   if (cut instanceof Mp4Problem) {
@@ -140,11 +128,7 @@ function seconds(text: string | undefined): number {
 
 function sendMovie(r: Request, entry: FileEntry, cut: CutMovie | typeof WHOLE): void {
   const { out } = r
-  out.status = 200
-  out.lastModified = entry.mtime
-  if (r.location.core.etag) out.etag = entry.etag
-  setContentType(r)
-  out.allowRanges = true
+  describeFile(r, entry)
   if (cut === WHOLE) {
     out.contentLength = entry.size
     sendFile(r, entry)

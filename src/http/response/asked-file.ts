@@ -1,0 +1,33 @@
+/** The file that a location serves part by part: what comes before it is read is the same for all kinds. */
+import type { FileEntry } from '../files/file-entry.ts'
+import { GET, HEAD } from '../message/method.ts'
+import type { Request } from '../request/request.ts'
+import { NEXT, type Verdict } from '../request/verdict.ts'
+import { setContentType } from './content-type.ts'
+import { filePath } from './file-path.ts'
+import { fileFailure, openFile } from './open-file.ts'
+
+const SLASH = 0x2f
+
+/** Opens the file that `r` asks for, which its caller releases; or what to answer instead. */
+export function openAsked(r: Request): FileEntry | Verdict {
+  if ((r.methodBit & (GET | HEAD)) === 0) return 405
+  if (r.uri.charCodeAt(r.uri.length - 1) === SLASH) return NEXT
+  const broken = r.discardBody()
+  if (broken !== 0) return broken
+  const entry = openFile(r, filePath(r))
+  if (entry.error !== '') return fileFailure(r, entry)
+  if (entry.isFile) return entry
+  entry.release()
+  return NEXT
+}
+
+/** Fills the head of a response made of `entry`: all but the length. */
+export function describeFile(r: Request, entry: FileEntry): void {
+  const { out } = r
+  out.status = 200
+  out.lastModified = entry.mtime
+  if (r.location.core.etag) out.etag = entry.etag
+  setContentType(r)
+  out.allowRanges = true
+}
