@@ -1,5 +1,5 @@
 /** A body that is compressed piece by piece by one of zlib's encoders, and what such an encoder makes of a whole body. */
-import { brotliCompressSync, constants, zstdCompressSync } from 'node:zlib'
+import { brotliCompress, brotliCompressSync, constants, zstdCompress, zstdCompressSync } from 'node:zlib'
 import { assert } from './assert.ts'
 import { END, FLUSH_ALL, GO_ON, ZlibStream } from './zlib-stream.ts'
 
@@ -45,10 +45,25 @@ const BROTLI_WINDOW_BITS_MIN = 10
 
 /** Brotli of a whole body; a window larger than that is of no use. */
 export function brotliWhole(bytes: Uint8Array, quality: number, windowBits: number): Buffer {
+  return brotliCompressSync(bytes, { params: fittingParams(bytes, quality, windowBits) })
+}
+
+/** The same in another thread; nothing comes when it fails. */
+export function brotliLater(
+  bytes: Uint8Array,
+  quality: number,
+  windowBits: number,
+  done: (packed: Buffer) => void,
+): void {
+  brotliCompress(bytes, { params: fittingParams(bytes, quality, windowBits) }, (error, packed) => {
+    if (error === null) done(packed)
+  })
+}
+
+function fittingParams(bytes: Uint8Array, quality: number, windowBits: number): Record<number, number> {
   let fitting = BROTLI_WINDOW_BITS_MIN
   while (fitting < windowBits && bytes.length > 1 << fitting) fitting++
-  const params = { ...brotliParams(quality, fitting), [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length }
-  return brotliCompressSync(bytes, { params })
+  return { ...brotliParams(quality, fitting), [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length }
 }
 
 /** Brotli of a body that comes in pieces. */
@@ -71,6 +86,13 @@ const NOT_SET = -1
 export function zstdWhole(bytes: Uint8Array, level: number): Buffer {
   // The encoder fits its tables to the size, which it is told, by itself.
   return zstdCompressSync(bytes, { params: zstdParams(level), pledgedSrcSize: bytes.length })
+}
+
+/** The same in another thread; nothing comes when it fails. */
+export function zstdLater(bytes: Uint8Array, level: number, done: (packed: Buffer) => void): void {
+  zstdCompress(bytes, { params: zstdParams(level), pledgedSrcSize: bytes.length }, (error, packed) => {
+    if (error === null) done(packed)
+  })
 }
 
 /** Zstandard of a body that comes in pieces. */

@@ -155,6 +155,19 @@ test('each coding has its own types, lengths and levels', async () => {
   }
 })
 
+test('a file that is compressed hard is sent as a quick level makes it until that is done', async () => {
+  await using server = await startViaduct(CONF, { files: FILES })
+  for (const accept of ['br', 'zstd']) {
+    const first = await ask(server, '/high/big.html', accept)
+    assert.equal(first.text, TEXT)
+    await server.until('the hard form', async () => {
+      const later = await ask(server, '/high/big.html', accept)
+      assert.equal(later.text, TEXT)
+      return later.raw.length !== first.raw.length
+    })
+  }
+})
+
 test('HEAD has the head of GET; a range of a compressed response is the whole', async () => {
   await using server = await startViaduct(CONF, { files: FILES })
   for (const accept of ['br', 'zstd']) {

@@ -4,8 +4,8 @@ import { mapped } from '../../../config/combine.ts'
 import { type ConfOf, directive, directives } from '../../../config/directive.ts'
 import { MimeSet, mimeTypes } from '../../../http/message/mime-set.ts'
 import type { GzipClientRules } from '../../../http/response/gzip-client.ts'
-import { brotliPieces, brotliWhole } from '../../../lib/coded-pieces.ts'
-import type { Compression } from './compress.ts'
+import { brotliLater, brotliPieces, brotliWhole } from '../../../lib/coded-pieces.ts'
+import type { Compression, SlowCompression } from './compress.ts'
 
 const HSL = ['http', 'server', 'location'] as const
 const WINDOW_BITS_MIN = 10
@@ -43,7 +43,7 @@ export const brotliDirectives = {
     in: HSL,
     args: number('level', { min: 0, max: 11 }),
     default: '6',
-    doc: 'How hard to try, from 0 to 11. From 10 on it takes many times longer than at 9.',
+    doc: 'How hard to try, from 0 to 11. From 10 on files are compressed in another thread, and sent at 6 until then.',
   }),
   brotli_window: directive({
     in: HSL,
@@ -59,17 +59,26 @@ export const brotliDirectives = {
   }),
 }
 
+/** Levels from here on take many times longer than those before. */
+const SLOW_FROM = 10
+/** What is sent until a slow level is done. */
+const QUICK = 6
+
 /** How a location compresses with Brotli. */
 export function brotliCompression(conf: ConfOf<typeof brotliDirectives>, rules: GzipClientRules): Compression {
   const level = conf.brotli_comp_level
   const window = conf.brotli_window
-  return {
+  const at = (quality: number, slow?: SlowCompression): Compression => ({
     name: 'br',
     rules,
     minLength: conf.brotli_min_length,
     types: new MimeSet(conf.brotli_types, 'text/html'),
-    variant: `br ${level} ${window}`,
-    whole: (bytes) => brotliWhole(bytes, level, window),
-    pieces: () => brotliPieces(level, window),
-  }
+    variant: `br ${quality} ${window}`,
+    whole: (bytes) => brotliWhole(bytes, quality, window),
+    pieces: () => brotliPieces(quality, window),
+    slow,
+  })
+  if (level < SLOW_FROM) return at(level)
+  const whole: SlowCompression['whole'] = (bytes, done) => brotliLater(bytes, level, window, done)
+  return at(level, { quick: at(QUICK), underWay: new WeakSet(), whole })
 }

@@ -32,7 +32,20 @@ export interface Compression {
   readonly variant: string
   whole(bytes: Uint8Array): Buffer
   pieces(): Pieces
+  /** Set when `whole` takes so long that other requests would wait noticeably. */
+  readonly slow?: SlowCompression | undefined
 }
+
+/** How a file is compressed hard without anybody waiting: by another thread, while a quicker form is sent. */
+export interface SlowCompression {
+  readonly quick: Compression
+  /** Files that are worked on. */
+  readonly underWay: WeakSet<FileEntry>
+  whole(bytes: Uint8Array, done: (packed: Buffer) => void): void
+}
+
+/** What is shorter is compressed at once, however hard. */
+const SLOW_SIZE_MIN = 16384
 
 /** Bytes in and out, for `$gzip_ratio` and its kin. */
 interface Ratio {
@@ -86,9 +99,22 @@ function choose(r: Request, list: readonly Compression[]): Compression | undefin
 function variantOf(file: FileEntry, content: Buffer, compression: Compression): Buffer {
   const known = file.variants?.get(compression.variant)
   if (known !== undefined) return known
+  const { slow } = compression
+  if (slow !== undefined && content.length >= SLOW_SIZE_MIN) {
+    if (!slow.underWay.has(file)) compressLater(file, content, compression.variant, slow)
+    return variantOf(file, content, slow.quick)
+  }
   const bytes = compression.whole(content)
   fileMemory.putVariant(file, compression.variant, bytes)
   return bytes
+}
+
+function compressLater(file: FileEntry, content: Buffer, variant: string, slow: SlowCompression): void {
+  slow.underWay.add(file)
+  slow.whole(content, (packed) => {
+    slow.underWay.delete(file)
+    fileMemory.putVariant(file, variant, packed)
+  })
 }
 
 /** Compresses a body: in one go when it is short, else in pieces. */

@@ -4,8 +4,8 @@ import { type ConfOf, directive, directives } from '../../../config/directive.ts
 import { parseNumber } from '../../../config/units.ts'
 import { MimeSet, mimeTypes } from '../../../http/message/mime-set.ts'
 import type { GzipClientRules } from '../../../http/response/gzip-client.ts'
-import { zstdPieces, zstdWhole } from '../../../lib/coded-pieces.ts'
-import type { Compression } from './compress.ts'
+import { zstdLater, zstdPieces, zstdWhole } from '../../../lib/coded-pieces.ts'
+import type { Compression, SlowCompression } from './compress.ts'
 
 const HSL = ['http', 'server', 'location'] as const
 /** ZSTD_minCLevel and ZSTD_maxCLevel. */
@@ -45,7 +45,7 @@ export const zstdDirectives = {
     in: HSL,
     args: level,
     default: '1',
-    doc: 'How hard to try, from 1 to 22, or less than 0 for even less than 1. From 20 on the window is 8m.',
+    doc: 'How hard to try, from 1 to 22, or less than 0 for even less. From 16 on files are compressed in another thread, and sent at 9 until then; from 20 on the window is 8m.',
   }),
   zstd_min_length: directive({
     in: HSL,
@@ -61,10 +61,15 @@ export const zstdDirectives = {
   }),
 }
 
+/** Levels from here on take many times longer than those before. */
+const SLOW_FROM = 16
+/** What is sent until a slow level is done. */
+const QUICK = 9
+
 /** How a location compresses with Zstandard. */
 export function zstdCompression(conf: ConfOf<typeof zstdDirectives>, rules: GzipClientRules): Compression {
-  const hard = conf.zstd_comp_level
-  return {
+  const chosen = conf.zstd_comp_level
+  const at = (hard: number, slow?: SlowCompression): Compression => ({
     name: 'zstd',
     rules,
     minLength: conf.zstd_min_length,
@@ -72,5 +77,9 @@ export function zstdCompression(conf: ConfOf<typeof zstdDirectives>, rules: Gzip
     variant: `zstd ${hard}`,
     whole: (bytes) => zstdWhole(bytes, hard),
     pieces: () => zstdPieces(hard),
-  }
+    slow,
+  })
+  if (chosen < SLOW_FROM) return at(chosen)
+  const whole: SlowCompression['whole'] = (bytes, done) => zstdLater(bytes, chosen, done)
+  return at(chosen, { quick: at(QUICK), underWay: new WeakSet(), whole })
 }
