@@ -26,7 +26,11 @@ export interface TlsAcceptOptions {
   readonly store: SessionStore | undefined
   /** Largest record that is sent, in bytes. */
   readonly recordSize: number
+  readonly keyLog: KeyLog | undefined
 }
+
+/** Takes lines with the secrets of connections. */
+export type KeyLog = (line: string) => void
 
 /** A client's certificate and what OpenSSL found. */
 export interface TlsPeer {
@@ -53,6 +57,7 @@ export interface AcceptOwner {
 export class TlsServerWire extends TlsWire {
   #owner: AcceptOwner | undefined
   readonly #store: SessionStore | undefined
+  readonly #keyLog: KeyLog | undefined
   #peer: TlsPeer | undefined
   #asked = false
 
@@ -61,7 +66,9 @@ export class TlsServerWire extends TlsWire {
     super(below, options.secure, true)
     this.#owner = owner
     this.#store = options.store
+    this.#keyLog = options.keyLog
     const { tls } = this
+    if (options.keyLog !== undefined) tls.enableKeylogCallback()
     if (options.requestCert) tls.setVerifyMode(true, false)
     if (options.alpn !== undefined) tls.setALPNProtocols(options.alpn)
     if (options.ocsp !== undefined) tls.setOCSPResponse(options.ocsp)
@@ -97,7 +104,9 @@ export class TlsServerWire extends TlsWire {
     this.tls.newSessionDone()
   }
 
-  onKeyLog(): void {}
+  onKeyLog(line: string): void {
+    this.#keyLog?.(line)
+  }
 
   // ---- what was agreed on; nothing once the wire is closed -------------------------------------
 

@@ -3,6 +3,7 @@ import { constants, createHash, X509Certificate } from 'node:crypto'
 import { toBinary } from '../config/text.ts'
 import { errnoText } from '../lib/errno.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
+import type { KeyLog } from '../net/tls-server-wire.ts'
 import {
   type ContextOptions,
   cipherProblem,
@@ -62,6 +63,7 @@ export function compileSslServer<Subject extends HasSlots>(
     rejects: conf.ssl_reject_handshake,
     recordSize: conf.ssl_buffer_size,
     longChains: verify === VERIFY_OFF ? undefined : longChains(at),
+    keyLog: keyLogOf(conf.ssl_key_log, at),
   }
   const { ssl_certificate: own, ssl_certificate_key: keys } = conf
   if (own.length > keys.length) {
@@ -72,6 +74,13 @@ export function compileSslServer<Subject extends HasSlots>(
   if (own.length === 0 && !server.rejects) return server
   const compiled = new Compiler(conf, at, verify, zone).compile()
   return compiled === undefined ? server : { ...server, context: compiled }
+}
+
+function keyLogOf(path: string | undefined, at: TreeServices): KeyLog | undefined {
+  if (path === undefined) return undefined
+  at.logFile(path)
+  const { files } = at
+  return (line) => void files.open(path).append(line)
 }
 
 function longChains(at: TreeServices): StatusRecords | undefined {

@@ -1,5 +1,5 @@
 /** The directives of ngx_http_ssl_module. */
-import { bits, flag, number, oneOf, seconds, size, text } from '../config/args.ts'
+import { bits, flag, number, oneOf, prefixPath, seconds, size, text } from '../config/args.ts'
 import { type ConfOf, type Context, directive, directives } from '../config/directive.ts'
 import { ocspCache, sessionCache } from './cache-options.ts'
 import { certificateCache, confCommand, namedFile, pemSource } from './sources.ts'
@@ -147,6 +147,11 @@ export const sslDirectives = {
     in: HS,
     args: confCommand,
     doc: 'Settings of OpenSSL: Options, CipherString, Ciphersuites, MinProtocol, MaxProtocol, Groups and others.',
+  }),
+  ssl_key_log: directive({
+    in: HS,
+    args: prefixPath(),
+    doc: 'A file for the secrets of connections, with which recorded traffic can be read.',
   }),
   ssl_reject_handshake: directive({
     in: HS,

@@ -4,7 +4,7 @@
  */
 
 import type { ClientHello } from '../net/client-hello.ts'
-import type { TlsAcceptOptions } from '../net/tls-server-wire.ts'
+import type { KeyLog, TlsAcceptOptions } from '../net/tls-server-wire.ts'
 import type { SecureContextHandle } from '../net/tls-wire.ts'
 import type { StatusRecords } from '../shared/status-records.ts'
 import type { OcspOptions } from './ocsp-check.ts'
@@ -57,6 +57,8 @@ export interface SslState {
   readonly recordSize: number
   /** Certificates whose chains were too long: a session that is resumed does not show the chain any more. */
   readonly longChains: StatusRecords | undefined
+  /** `ssl_key_log`: takes lines with secrets. */
+  readonly keyLog: KeyLog | undefined
 }
 
 /** A server that says nothing about TLS. */
@@ -68,12 +70,13 @@ export const NO_SSL: SslServer<unknown> = {
   rejects: false,
   recordSize: 16384,
   longChains: undefined,
+  keyLog: undefined,
 }
 
 /** How the connection of a client is secured that said `hello`; `alpn` are our protocols. */
 export function acceptOptions(
   hello: ClientHello,
-  { recordSize }: SslState,
+  { recordSize, keyLog }: SslState,
   context: SslContext<never>,
   secure: SecureContextHandle,
   alpn: Buffer,
@@ -89,6 +92,7 @@ export function acceptOptions(
     session: cache === undefined ? undefined : offered(hello, is13, context.tickets, cache),
     store: byTicket ? undefined : cache,
     recordSize,
+    keyLog,
   }
 }
 
