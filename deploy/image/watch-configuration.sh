@@ -8,8 +8,8 @@ shift
 folder=${file%/*}
 
 mark() {
-  # The link where there is one, else what lies in the folder.
-  readlink "$folder/..data" || find "$folder" -type f -exec cksum {} + | sort
+  # The link where there is one, else what lies in the folder; a server may write its logs there, too.
+  readlink "$folder/..data" || find "$folder" -type f ! -name '*.log' ! -name '*.pid' -exec cksum {} + | sort
 }
 
 "$@" &

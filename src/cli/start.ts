@@ -6,12 +6,14 @@ import fs from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { inBackground } from '../process/daemon.ts'
 import { EngineLink } from '../process/engine-link.ts'
+import { holdSignals } from '../process/signals.ts'
 import { takeInherited } from '../process/upgrade.ts'
 import type { Options } from './options.ts'
 import { originOf } from './origin.ts'
 
 /** Starts and runs the server; resolves with the exit status when it has ended. */
 export async function start(options: Options): Promise<number> {
+  holdSignals()
   const inherited = takeInherited()
   const background = inBackground()
   const text = configurationText(options)

@@ -50,6 +50,7 @@ export class Master implements EngineOwner {
   readonly #watch = new FileWatch(() => this.#renew())
   #retiring: EngineLink | undefined
   #exit: (code: number) => void = () => {}
+  #releaseSignals: () => void = () => {}
 
   constructor(options: MasterOptions) {
     this.#options = options
@@ -59,7 +60,7 @@ export class Master implements EngineOwner {
   }
 
   run(): Promise<number> {
-    onMasterSignals((signal) => this.#signal(signal))
+    this.#releaseSignals = onMasterSignals((signal) => this.#signal(signal))
     process.on('uncaughtExceptionMonitor', (error) =>
       this.#log(ALERT, `master process: ${error.stack ?? error.message}`),
     )
@@ -153,6 +154,7 @@ export class Master implements EngineOwner {
     this.#started = true
     this.#notify(READY)
     this.#options.onListening()
+    this.#releaseSignals()
   }
 
   #signal(signal: MasterSignal): void {

@@ -42,7 +42,7 @@ export class SingleProcess {
   }
 
   run(): Promise<number> {
-    onMasterSignals((signal) => this.#signal(signal))
+    const release = onMasterSignals((signal) => this.#signal(signal))
     return new Promise((resolve) => {
       this.#exit = resolve
       const { configuration } = this.#options
@@ -58,6 +58,7 @@ export class SingleProcess {
         return
       }
       this.#options.onListening()
+      release()
     })
   }
 

@@ -1,8 +1,14 @@
 /** Signals to the master: graceful and fast ends, logs opened anew, what is written while they happen. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import fs from 'node:fs'
+import { constants } from 'node:os'
 import { test } from 'node:test'
-import { startViaduct } from '../harness/server.ts'
+import { fileURLToPath } from 'node:url'
+import { Prefix, startViaduct } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
+
+const VIADUCT = fileURLToPath(new URL('../../bin/viaduct', import.meta.url))
 
 const CONF = 'http { server { listen 127.0.0.1:%%PORT_0%%; } }'
 
@@ -123,3 +129,33 @@ test('the pid file exists while the server listens', async () => {
   await server.stop()
   assert.equal(fs.existsSync(`${server.dir}/nginx.pid`), false)
 })
+
+test('signals that come before the server serves do not end it', async () => {
+  await using prefix = await Prefix.create(
+    'pid nginx.pid; error_log error.log notice; events {} http { server { listen 127.0.0.1:%%PORT_0%%; } }',
+  )
+  const child = spawn(VIADUCT, [...prefix.ownArgs(), '-g', 'daemon off;'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.setEncoding('latin1').on('data', (text: string) => {
+    said += text
+  })
+  try {
+    await until('it runs', () => fs.readFileSync(`/proc/${child.pid}/cmdline`, 'latin1').includes('main.'))
+    await until('it listens to signals', () => !isDefault(child.pid!, constants.signals.SIGHUP))
+    for (const signal of ['SIGHUP', 'SIGUSR1'] as const) child.kill(signal)
+    await until(
+      'both were heard',
+      () => /reopening logs/.test(prefix.read('error.log')) && /reconfiguring/.test(prefix.read('error.log')),
+    )
+    assert.equal(child.exitCode, null)
+    assert.doesNotMatch(said, /Debugger/)
+  } finally {
+    child.kill('SIGKILL')
+  }
+})
+
+/** Tells whether a process leaves what a signal does to the system. */
+function isDefault(pid: number, signal: number): boolean {
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))![1]!
+  return (BigInt(`0x${caught}`) & (1n << BigInt(signal - 1))) === 0n
+}
