@@ -55,7 +55,8 @@ export class UpstreamRegistry {
       }
       if (address.port === 0) return `no port in upstream "${written}"`
     }
-    return this.implicit(address, written) ?? `host not found in upstream "${written}"`
+    const host = address.kind === 'tcp' ? address.host : written
+    return this.implicit(address, written) ?? `host not found in upstream "${host}"`
   }
 
   /** The group behind an address that is no upstream's name; undefined when its host does not resolve. */

@@ -76,6 +76,20 @@ test('without a key nothing is mixed up, and the configuration is warned of', as
   assert.match(server.stderr + server.errorLog(), /\[warn\].*no "fastcgi_cache_key" for "fastcgi_cache"/)
 })
 
+test('what is kept is purged by name, and an unknown zone is told of', async () => {
+  await using app = await FastcgiPeer.start(() => answer('Cache-Control: max-age=9\r\n\r\nbody'))
+  const text = conf('fastcgi', app.port)
+  await using server = await startViaduct(
+    text.replace('location / {', 'location ~ /purge(/.*) { fastcgi_cache_purge one $1; } location / {'),
+  )
+  assert.equal(await outcome(server, '/a'), 'MISS body')
+  assert.equal(await outcome(server, '/a'), 'HIT body')
+  assert.equal((await fetch(server.url('/purge/a'))).status, 200)
+  assert.equal(await outcome(server, '/a'), 'MISS body')
+  await using wrong = await Prefix.create(`events { } ${text.replace('fastcgi_cache one', 'fastcgi_cache two')}`)
+  assert.match((await wrong.run(['-t'])).stderr, /\[emerg\] "fastcgi_cache" zone "two" is unknown/)
+})
+
 test('a head in several records, with stderr between them, is kept whole', async () => {
   await using app = await FastcgiPeer.start(
     () =>

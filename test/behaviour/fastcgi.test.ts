@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
 import { answer, END_OF_REQUEST, FastcgiPeer, record, STDERR, STDOUT } from '../harness/fastcgi-peer.ts'
-import { startViaduct } from '../harness/server.ts'
+import { Prefix, startViaduct } from '../harness/server.ts'
 
 const conf = (port: number, location = '', more = '') => `http { ${more}
   server { listen 127.0.0.1:%%PORT_0%%; server_name localhost;
@@ -263,4 +263,27 @@ test('a script and the path behind it are told apart, and try_files makes it the
   assert.deepEqual(await seen('/tried.php/x'), [200, '/tried.php', ''])
   assert.deepEqual(await seen('/snippet.php/x'), [200, '/snippet.php', '/x'])
   assert.equal((await seen('/snippet-not.php'))[0], 404)
+})
+
+test("what is written wrong is said in nginx's words", async () => {
+  const read = [
+    ['fastcgi_param A b c', 'invalid parameter "c"'],
+    ['fastcgi_param A', 'invalid number of arguments in "fastcgi_param" directive'],
+    ['fastcgi_split_path_info ^(a)', 'pattern "^(a)" must have 2 captures'],
+    ['uwsgi_modifier1 256', 'value must be between 0 and 255'],
+    ['scgi_store ""', 'empty path'],
+    ['fastcgi_next_upstream http_502', 'invalid value "http_502"'],
+  ] as const
+  const compiled = [
+    ['fastcgi_pass 127.0.0.1', 'no port in upstream "127.0.0.1"'],
+    ['fastcgi_pass unix:', 'no path in the unix domain socket in upstream "unix:"'],
+    ['fastcgi_pass nowhere.invalid:9000', 'host not found in upstream "nowhere.invalid"'],
+    ['uwsgi_pass suwsgi://127.0.0.1', 'no port in upstream "127.0.0.1"'],
+  ] as const
+  for (const wrong of [read, compiled]) {
+    const locations = wrong.map(([line], n) => `location /${n} { ${line}; }`).join('\n')
+    await using prefix = await Prefix.create(`pid p; events { } http { server {\n${locations} } }`)
+    const { stderr } = await prefix.run(['-t'])
+    for (const [line, problem] of wrong) assert.ok(stderr.includes(`[emerg] ${problem} in `), `${line}: ${stderr}`)
+  }
 })

@@ -3,8 +3,10 @@ import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import { compileSize } from '../../compile/size.ts'
 import type { TempPath } from '../../files/temp-file.ts'
+import type { Plan } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
-import { type CacheConf, type CacheContext, compileCache } from '../cache/conf.ts'
+import { type CacheConf, type CacheContext, checkZone, compileCache } from '../cache/conf.ts'
+import { attachPurge } from '../cache/purge-place.ts'
 import type { Protocol } from '../codec.ts'
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../conf.ts'
 import type { CgiConf } from '../directives/cgi.ts'
@@ -42,6 +44,13 @@ export interface CgiWay {
 
 function tempPathOf(name: string, { temp_path }: CgiConf, at: AttachContext): TempPath {
   return temp_path ?? { path: at.prefixed(`${name}_temp`), levels: [1, 2] }
+}
+
+/** What a location has of a family whether or not it passes requests on. */
+export function attachCgi(name: string, conf: CgiConf, plan: Plan, at: AttachContext): void {
+  at.tempPath(tempPathOf(name, conf, at).path)
+  checkZone(name, conf.cache, at)
+  attachPurge(name, conf.cache_purge, plan, at)
 }
 
 /** Compiles the cache of a location; undefined when it has none. `conf` has no prefixes. */

@@ -6,10 +6,15 @@ import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { CAUGHT, FASTCGI } from '../../../http/exchange/codecs/fastcgi.ts'
 import { FastcgiParams } from '../../../http/exchange/codecs/fastcgi-record.ts'
 import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import { type CgiWay, compileCgiCache, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import {
+  attachCgi,
+  type CgiWay,
+  compileCgiCache,
+  compileCgiExchange,
+} from '../../../http/exchange/compile/cgi-exchange.ts'
 import { compileParams } from '../../../http/exchange/compile/cgi-params.ts'
 import { passOn } from '../../../http/exchange/compile/passing.ts'
-import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
+import { type CgiConf, cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
 import { KEPT_LINKS } from '../../../http/exchange/kept-links.ts'
 import type { Plan } from '../../../http/request/plan.ts'
 import { ALERT } from '../../../log/error-log.ts'
@@ -54,9 +59,10 @@ export const fastcgiModule = httpModule({
     cachesOf(tree).declare('fastcgi', conf.fastcgi_cache_path)
   },
   attach(conf, plan, at) {
-    at.tempPath(conf.fastcgi_temp_path?.path ?? at.prefixed('fastcgi_temp'))
     attachSplit(conf, at.location)
-    if (conf.fastcgi_pass !== undefined) attachFastcgi(conf, plan, at)
+    const settings = cgiConf('fastcgi', conf)
+    if (conf.fastcgi_pass !== undefined) attachFastcgi(conf, settings, plan, at)
+    attachCgi('fastcgi', settings, plan, at)
   },
 })
 
@@ -69,13 +75,12 @@ function shareCounts(at: AttachContext): void {
 
 const writer = new FastcgiParams()
 
-function attachFastcgi(conf: Conf, plan: Plan, at: AttachContext): void {
+function attachFastcgi(conf: Conf, settings: CgiConf, plan: Plan, at: AttachContext): void {
   const { location } = at
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
   const target = compileAddressTarget(conf.fastcgi_pass!, SCHEMES, registry, at)
   if (target === undefined) return
   if (conf.fastcgi_catch_stderr.length > 0) location.set(CAUGHT, conf.fastcgi_catch_stderr)
-  const settings = cgiConf('fastcgi', conf)
   const cache = compileCgiCache('fastcgi', settings, conf, at)
   const params = compileParams(conf.fastcgi_param, conf.fastcgi_pass_request_headers, cache !== undefined, at)
   const keep = conf.fastcgi_keep_conn

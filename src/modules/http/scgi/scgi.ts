@@ -9,10 +9,15 @@ import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { SCGI } from '../../../http/exchange/codecs/cgi.ts'
 import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import { type CgiWay, compileCgiCache, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import {
+  attachCgi,
+  type CgiWay,
+  compileCgiCache,
+  compileCgiExchange,
+} from '../../../http/exchange/compile/cgi-exchange.ts'
 import { compileParams, type ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
 import { passOn } from '../../../http/exchange/compile/passing.ts'
-import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
+import { type CgiConf, cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
 import type { Plan } from '../../../http/request/plan.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import { template } from '../../../value/template.ts'
@@ -39,8 +44,9 @@ export const scgiModule = httpModule({
     cachesOf(tree).declare('scgi', conf.scgi_cache_path)
   },
   attach(conf, plan, at) {
-    at.tempPath(conf.scgi_temp_path?.path ?? at.prefixed('scgi_temp'))
-    if (conf.scgi_pass !== undefined) attachScgi(conf, plan, at)
+    const settings = cgiConf('scgi', conf)
+    if (conf.scgi_pass !== undefined) attachScgi(conf, settings, plan, at)
+    attachCgi('scgi', settings, plan, at)
   },
 })
 
@@ -60,12 +66,11 @@ function withoutNul(value: string): string {
 
 const netString = new NetString()
 
-function attachScgi(conf: Conf, plan: Plan, at: AttachContext): void {
+function attachScgi(conf: Conf, settings: CgiConf, plan: Plan, at: AttachContext): void {
   const { location } = at
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
   const target = compileAddressTarget(conf.scgi_pass!, SCHEMES, registry, at)
   if (target === undefined) return
-  const settings = cgiConf('scgi', conf)
   const cache = compileCgiCache('scgi', settings, conf, at)
   const params = compileParams(conf.scgi_param, conf.scgi_pass_request_headers, cache !== undefined, at)
   const way = {

@@ -9,11 +9,16 @@ import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { UWSGI } from '../../../http/exchange/codecs/cgi.ts'
 import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import { type CgiWay, compileCgiCache, compileCgiExchange } from '../../../http/exchange/compile/cgi-exchange.ts'
+import {
+  attachCgi,
+  type CgiWay,
+  compileCgiCache,
+  compileCgiExchange,
+} from '../../../http/exchange/compile/cgi-exchange.ts'
 import { compileParams, type ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
 import { passOn } from '../../../http/exchange/compile/passing.ts'
 import { compileSsl } from '../../../http/exchange/compile/ssl-targets.ts'
-import { cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
+import { type CgiConf, cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
 import { ssl, sslConf } from '../../../http/exchange/directives/ssl.ts'
 import type { Plan } from '../../../http/request/plan.ts'
 import { ALERT } from '../../../log/error-log.ts'
@@ -55,8 +60,9 @@ export const uwsgiModule = httpModule({
     cachesOf(tree).declare('uwsgi', conf.uwsgi_cache_path)
   },
   attach(conf, plan, at) {
-    at.tempPath(conf.uwsgi_temp_path?.path ?? at.prefixed('uwsgi_temp'))
-    if (conf.uwsgi_pass !== undefined) attachUwsgi(conf, plan, at)
+    const settings = cgiConf('uwsgi', conf)
+    if (conf.uwsgi_pass !== undefined) attachUwsgi(conf, settings, plan, at)
+    attachCgi('uwsgi', settings, plan, at)
   },
 })
 
@@ -75,12 +81,11 @@ function sizeText(size: number): string {
 
 const packet = new Packet()
 
-function attachUwsgi(conf: Conf, plan: Plan, at: AttachContext): void {
+function attachUwsgi(conf: Conf, settings: CgiConf, plan: Plan, at: AttachContext): void {
   const { location } = at
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
   const target = compileAddressTarget(conf.uwsgi_pass!, SCHEMES, registry, at)
   if (target === undefined) return
-  const settings = cgiConf('uwsgi', conf)
   const cache = compileCgiCache('uwsgi', settings, conf, at)
   const params = compileParams(conf.uwsgi_param, conf.uwsgi_pass_request_headers, cache !== undefined, at)
   const modifier1 = String.fromCharCode(conf.uwsgi_modifier1)
