@@ -69,29 +69,7 @@ function configuration(php: string): string {
           try_files $uri $uri/ /index.php?$query_string;
         }
 
-        location ~ ^/cached/(.+\\.php)$ {
-          fastcgi_cache php;
-          fastcgi_cache_key "$scheme$request_method$host$request_uri";
-          fastcgi_cache_valid 200 302 1h;
-          fastcgi_cache_valid 404 1m;
-          fastcgi_cache_valid any 5m;
-          fastcgi_cache_use_stale error timeout updating http_500 http_503;
-          fastcgi_cache_background_update on;
-          fastcgi_cache_revalidate on;
-          fastcgi_cache_lock on;
-          fastcgi_cache_lock_timeout 5s;
-          fastcgi_cache_bypass $cookie_nocache $arg_nocache;
-          fastcgi_no_cache $http_pragma $http_authorization;
-          add_header X-Cache $upstream_cache_status;
-          fastcgi_pass unix:${php};
-          fastcgi_index index.php;
-          fastcgi_param SCRIPT_FILENAME $document_root/$1;
-          fastcgi_buffer_size 16k;
-          fastcgi_buffers 8 16k;
-          fastcgi_busy_buffers_size 32k;
-          fastcgi_intercept_errors on;
-          include fastcgi_params;
-        }
+${cachedLocation(php)}
 
         location ~ ^/kept/(.+\\.php)$ {
           fastcgi_pass php-kept;
@@ -121,7 +99,40 @@ function configuration(php: string): string {
           deny all;
         }
       }
-      server {
+${wikiServer(php)}
+    }`
+}
+
+/** A guide's example of `fastcgi_cache`. */
+function cachedLocation(php: string): string {
+  return `location ~ ^/cached/(.+\\.php)$ {
+          fastcgi_cache php;
+          fastcgi_cache_key "$scheme$request_method$host$request_uri";
+          fastcgi_cache_valid 200 302 1h;
+          fastcgi_cache_valid 404 1m;
+          fastcgi_cache_valid any 5m;
+          fastcgi_cache_use_stale error timeout updating http_500 http_503;
+          fastcgi_cache_background_update on;
+          fastcgi_cache_revalidate on;
+          fastcgi_cache_lock on;
+          fastcgi_cache_lock_timeout 5s;
+          fastcgi_cache_bypass $cookie_nocache $arg_nocache;
+          fastcgi_no_cache $http_pragma $http_authorization;
+          add_header X-Cache $upstream_cache_status;
+          fastcgi_pass unix:${php};
+          fastcgi_index index.php;
+          fastcgi_param SCRIPT_FILENAME $document_root/$1;
+          fastcgi_buffer_size 16k;
+          fastcgi_buffers 8 16k;
+          fastcgi_busy_buffers_size 32k;
+          fastcgi_intercept_errors on;
+          include fastcgi_params;
+        }`
+}
+
+/** The `server` that DokuWiki's guide gives. */
+function wikiServer(php: string): string {
+  return `server {
         listen 127.0.0.1:%%PORT_1%%;
         root ${folder}/wiki;
         index doku.php;
@@ -141,8 +152,7 @@ function configuration(php: string): string {
           fastcgi_param REDIRECT_STATUS 200;
           fastcgi_pass unix:${php};
         }
-      }
-    }`
+      }`
 }
 
 /** A wiki of its own out of what Debian's package installs: anybody may edit, and pages have plain addresses. */
