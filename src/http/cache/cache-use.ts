@@ -46,6 +46,8 @@ export const WAKE_TIMEOUT = 4
 /** Look again, with another key or another state. */
 const AGAIN = 0
 const ROUNDS_MAX = 8
+/** So often a full zone is made to have room. */
+const TRIES_MAX = 16
 /** Largest body that is copied when its head changes. */
 const COPIED_SIZE_MAX = 16 * 1048576
 
@@ -140,7 +142,10 @@ export class CacheUse implements EntryWaiter, TimerOwner {
   #enter(key: CacheKey, main: Entry): boolean {
     const { index } = this.#room
     let entry = index.acquire(key, clock.seconds, this.#room.inactiveAt, main)
-    if (entry === 0 && this.#room.evict()) entry = index.acquire(key, clock.seconds, this.#room.inactiveAt, main)
+    // Another thread may be quicker to take what becomes free.
+    for (let n = 0; entry === 0 && n < TRIES_MAX && this.#room.evict(); n++) {
+      entry = index.acquire(key, clock.seconds, this.#room.inactiveAt, main)
+    }
     if (entry === 0) {
       this.full = true
       this.#room.noZoneRoom(this.#log)

@@ -14,6 +14,8 @@ import { REFUSED_DISK } from './counters.ts'
 import { GrowingBody, type Growth } from './growing-body.ts'
 import type { CacheLog, CacheRoom } from './room.ts'
 
+/** So often a full zone is made to have room. */
+const TRIES_MAX = 16
 /** What is reserved at a time for a body of unknown length: as much as there is, between these. */
 const STEP_MIN = 65536
 const STEP_MAX = 8 * 1048576
@@ -71,7 +73,8 @@ export class StoreFile implements Growth {
   static begin(room: CacheRoom, log: CacheLog, target: StoreTarget): StoreFile | undefined {
     const { start, length } = target
     const { flights } = room
-    const flight = flights.open(target.entry) || (room.evict() ? flights.open(target.entry) : 0)
+    let flight = flights.open(target.entry)
+    for (let n = 0; flight === 0 && n < TRIES_MAX && room.evict(); n++) flight = flights.open(target.entry)
     if (flight === 0) {
       room.noZoneRoom(log)
       return undefined

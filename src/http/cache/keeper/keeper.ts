@@ -121,8 +121,9 @@ export class Keeper {
     const { doomedCount, ruleCount, loading, firstInactiveAt } = this.#upkeep
     if (doomedCount > 0 || (ruleCount > 0 && loading === LOADED)) return this.path.manager.sleepMs
     if (this.path.minFree > 0) return 1000
-    const next = firstInactiveAt
-    return next === 0 ? REST_MAX_MS : Math.min(REST_MAX_MS, Math.max(1, next - idleSeconds()) * 1000)
+    // What comes meanwhile is not inactive before this.
+    const next = firstInactiveAt || idleSeconds() + this.path.inactiveS
+    return Math.min(REST_MAX_MS, Math.max(1, next - idleSeconds()) * 1000)
   }
 
   *#load(): Steps<void> {
