@@ -182,7 +182,7 @@ export class Flights {
   /** Ends what a dead thread was storing. */
   endOf(deadThreadId: number): void {
     const { words } = this.#index
-    for (let cell = words[at.CELLS_AT]!; cell < words[at.CELLS_END]!; cell += at.CELL_WORDS) {
+    for (let cell = words[at.CELLS_AT]!; cell < words[at.FRESH]!; cell += at.CELL_WORDS) {
       const own = words[cell + at.KIND] === at.FLIGHT && words[cell + at.FLIGHT_OWNER] === deadThreadId + 1
       if (own) this.end(cell, BROKEN)
     }

@@ -36,6 +36,8 @@ export const SIZE = 32
 export const RESERVED = 34
 export const FLIGHT_COUNT = 36
 export const DOOMED_COUNT = 37
+/** Cells from here on were never used, and cost no memory yet. */
+export const FRESH = 38
 /** A bell for each of 32 threads. */
 export const BELLS = 40
 export const COUNTERS = 72

@@ -56,14 +56,24 @@ export class CacheMemory {
     return (this.words[at.CELLS_END]! - this.words[at.CELLS_AT]!) / at.CELL_WORDS
   }
 
+  /** Cells that were ever used; there is nothing behind them. */
+  get usedCellCount(): number {
+    return (this.words[at.FRESH]! - this.words[at.CELLS_AT]!) / at.CELL_WORDS
+  }
+
   /** Takes a free cell, all zero but for its kind, which the caller writes; 0: there is none. */
   take(): number {
     const { words } = this
-    const cell = words[at.FREE]!
-    if (cell === 0) return 0
-    words[at.FREE] = words[cell + at.NEXT]!
+    let cell = words[at.FREE]!
+    if (cell !== 0) {
+      words[at.FREE] = words[cell + at.NEXT]!
+      words.fill(0, cell, cell + at.CELL_WORDS)
+    } else {
+      cell = words[at.FRESH]!
+      if (cell === words[at.CELLS_END]) return 0
+      words[at.FRESH] = cell + at.CELL_WORDS
+    }
     words[at.FREE_COUNT] = words[at.FREE_COUNT]! - 1
-    words.fill(0, cell, cell + at.CELL_WORDS)
     return cell
   }
 
@@ -182,8 +192,7 @@ export class CacheMemory {
       const end = words.length - ((words.length - first) % at.CELL_WORDS)
       words[at.BUCKET_MASK] = buckets - 1
       words[at.TAG_MASK] = tags - 1
-      words[at.CELLS_AT] = first
-      for (let cell = end - at.CELL_WORDS; cell >= first; cell -= at.CELL_WORDS) this.give(cell)
+      words[at.CELLS_AT] = words[at.FRESH] = first
       words[at.FREE_COUNT] = (end - first) / at.CELL_WORDS
       // Last: a thread that dies before leaves a zone that is still to be laid out.
       words[at.CELLS_END] = end
@@ -207,7 +216,7 @@ export class CacheMemory {
     words[at.DOOMED_COUNT] = words[at.FLIGHT_COUNT] = 0
     const entries: number[] = []
     let blocks = 0
-    for (let cell = words[at.CELLS_AT]!; cell < words[at.CELLS_END]!; cell += at.CELL_WORDS) {
+    for (let cell = words[at.CELLS_AT]!; cell < words[at.FRESH]!; cell += at.CELL_WORDS) {
       if (words[cell + at.KIND] !== at.ENTRY) continue
       entries.push(cell)
       if (entries.length % BEAT_EVERY === 0) this.zone.lock.beat()
@@ -224,9 +233,10 @@ export class CacheMemory {
       this.#list(entry)
     }
     words[at.ENTRY_COUNT] = entries.length
-    for (let cell = words[at.CELLS_END]! - at.CELL_WORDS; cell >= words[at.CELLS_AT]!; cell -= at.CELL_WORDS) {
+    for (let cell = words[at.FRESH]! - at.CELL_WORDS; cell >= words[at.CELLS_AT]!; cell -= at.CELL_WORDS) {
       if (words[cell + at.KIND] !== at.ENTRY && !kept.has(cell)) this.give(cell)
     }
+    words[at.FREE_COUNT] = words[at.FREE_COUNT]! + (words[at.CELLS_END]! - words[at.FRESH]!) / at.CELL_WORDS
   }
 
   /** Cells beside entries that are whole: tags of entries, rules and their texts, flights. Relations of entries are mended. */
@@ -304,7 +314,7 @@ export class CacheMemory {
   #keepFlights(kept: Set<number>): void {
     const { words } = this
     let reserved = 0
-    for (let cell = words[at.CELLS_AT]!; cell < words[at.CELLS_END]!; cell += at.CELL_WORDS) {
+    for (let cell = words[at.CELLS_AT]!; cell < words[at.FRESH]!; cell += at.CELL_WORDS) {
       if (words[cell + at.KIND] !== at.FLIGHT) continue
       kept.add(cell)
       words[at.FLIGHT_COUNT] = words[at.FLIGHT_COUNT]! + 1

@@ -167,7 +167,7 @@ export class Upkeep {
 
   /** Cells come in parts from 0 on; true: this was the last. */
   isLast(part: number): boolean {
-    return (part + 1) * PART >= this.cellCount
+    return (part + 1) * PART >= this.#memory.usedCellCount
   }
 
   /** The keys of a part whose files are to be deleted; `deleted` follows for each. */
@@ -198,7 +198,7 @@ export class Upkeep {
   #range(part: number): [number, number] {
     const { words } = this.#memory
     const from = words[at.CELLS_AT]! + part * PART * at.CELL_WORDS
-    return [from, Math.min(words[at.CELLS_END]!, from + PART * at.CELL_WORDS)]
+    return [from, Math.min(words[at.FRESH]!, from + PART * at.CELL_WORDS)]
   }
 
   /** The file of a doomed key is deleted. */
