@@ -3,7 +3,6 @@
  * over `max_size` or under `min_free`, and what was purged; loads the index after a start and writes its snapshot. It
  * works in parts with rests between, as the settings say, and is rung at when there is something to do.
  */
-import { clearTimeout, setTimeout } from 'node:timers'
 import { clock } from '../../../lib/clock.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import type { Steps } from '../../../lib/steps.ts'
@@ -20,6 +19,7 @@ import { readStored } from '../read-object.ts'
 import { expireFile } from '../rewrite-header.ts'
 import { CacheRoom, freeBytes, idleSeconds } from '../room.ts'
 import { Loader } from './loader.ts'
+import { Paced } from './paced.ts'
 import { writeSnapshot } from './snapshot.ts'
 
 /** Where the keeper writes. */
@@ -37,8 +37,8 @@ export class Keeper {
   readonly #upkeep: Upkeep
   readonly #log: KeeperLog
   readonly #bell: Bell
-  #timer: NodeJS.Timeout | undefined
-  #work: Steps<void> | undefined
+  readonly #manager: Paced
+  readonly #loader: Paced
   #pace: Pace
   #savedAt = 0
   #saved = 0
@@ -49,7 +49,17 @@ export class Keeper {
     this.#upkeep = new Upkeep(this.#room.index)
     this.#log = log
     this.#bell = new Bell(zone.words, () => this.#rung())
-    this.#pace = path.loader
+    this.#pace = path.manager
+    this.#manager = new Paced({
+      begin: () => this.#manage(),
+      pace: () => this.#pace,
+      restMs: () => this.#restMs(),
+    })
+    this.#loader = new Paced({
+      begin: () => this.#load(),
+      pace: () => this.path.loader,
+      restMs: () => Number.POSITIVE_INFINITY,
+    })
     clock.update()
     this.#savedAt = clock.monotonic
   }
@@ -61,59 +71,32 @@ export class Keeper {
   /** The configuration was loaded anew. */
   set path(path: CachePath) {
     this.#room.path = path
-    this.#rest(0)
+    this.#manager.startIn(0)
   }
 
   /** Begins. */
   start(): void {
     this.#bell.listen()
-    const cold = this.#upkeep.loading !== LOADED
-    if (cold) {
-      this.#upkeep.loading = BEING_LOADED
-      this.#work = this.#load()
-    }
-    this.#rest(cold ? LOAD_AFTER_MS : 0)
+    this.#manager.startIn(0)
+    if (this.#upkeep.loading === LOADED) return
+    this.#upkeep.loading = BEING_LOADED
+    this.#loader.startIn(LOAD_AFTER_MS)
   }
 
   /** Ends, and writes the snapshot. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
-    clearTimeout(this.#timer)
+    this.#manager.stop()
+    this.#loader.stop()
     clock.update()
     this.#save()
     if (this.#upkeep.loading === BEING_LOADED) this.#upkeep.loading = COLD
   }
 
-  #rest(ms: number): void {
-    clearTimeout(this.#timer)
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => this.#turn(), ms)
-    // A process that does nothing else may end.
-    this.#timer.unref()
-  }
-
   #rung(): boolean {
-    if (this.#work === undefined) this.#rest(0)
+    this.#manager.startIn(0)
     return !this.#stopped
-  }
-
-  /** One part of the work that is under way, or of what there is to do. */
-  #turn(): void {
-    clock.update()
-    if (this.#work === undefined) {
-      this.#pace = this.path.manager
-      this.#work = this.#manage()
-    }
-    const { files, thresholdMs, sleepMs } = this.#pace
-    const until = performance.now() + thresholdMs
-    for (let n = 0; n < Math.max(1, files) && performance.now() <= until; n++) {
-      if (this.#work.next().done !== true) continue
-      this.#work = undefined
-      this.#rest(this.#restMs())
-      return
-    }
-    this.#rest(sleepMs)
   }
 
   /** Until the next entry becomes inactive; less when there is more to do. */
@@ -127,7 +110,6 @@ export class Keeper {
   }
 
   *#load(): Steps<void> {
-    this.#pace = this.path.loader
     const { path } = this.path
     yield* new Loader(this.#room, this.#upkeep, this.#log).load()
     const megabytes = (this.#upkeep.size / 1048576).toFixed(3)
@@ -135,6 +117,7 @@ export class Keeper {
   }
 
   *#manage(): Steps<void> {
+    this.#pace = this.path.manager
     yield* this.#expire()
     yield* this.#trim()
     yield* this.#deleteDoomed()
