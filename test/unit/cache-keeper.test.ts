@@ -132,6 +132,21 @@ test('what is no file of the cache is left alone, or deleted when it would be ta
   assert.equal(existsSync(join(folder, 'temp', '0'.repeat(32))), true)
 })
 
+test('half a response of somebody who was killed goes when nobody has come back to it', async () => {
+  const made = makeCache()
+  store(made, '/a', 'x')
+  const left = `${made.cache.fileName('/a')}.0000000001`
+  writeFileSync(left, 'x')
+  const again = makeCache({ path: made.cache.path.path })
+  again.zone.words[LOADING] = COLD
+  const { keeper } = keep(again)
+  await until('the files', () => again.zone.words[LOADING] === LOADED)
+  assert.equal(existsSync(left), true)
+  passSeconds(3700)
+  keeper.path = { ...keeper.path }
+  await until('it is deleted', () => !existsSync(left))
+})
+
 test('with a snapshot a restart knows uses, order, tags and soft purges; what is gone is forgotten', async () => {
   const made = makeCache({ inactiveS: 1000 })
   const { keeper } = keep(made)

@@ -37,6 +37,7 @@ export class Keeper {
   readonly #upkeep: Upkeep
   readonly #log: KeeperLog
   readonly #bell: Bell
+  readonly #files: Loader
   readonly #manager: Paced
   readonly #loader: Paced
   #pace: Pace
@@ -48,6 +49,7 @@ export class Keeper {
     this.#room = new CacheRoom(zone, path)
     this.#upkeep = new Upkeep(this.#room.index)
     this.#log = log
+    this.#files = new Loader(this.#room, this.#upkeep, log)
     this.#bell = new Bell(zone.words, () => this.#rung())
     this.#pace = path.manager
     this.#manager = new Paced({
@@ -111,7 +113,7 @@ export class Keeper {
 
   *#load(): Steps<void> {
     const { path } = this.path
-    yield* new Loader(this.#room, this.#upkeep, this.#log).load()
+    yield* this.#files.load()
     const megabytes = (this.#upkeep.size / 1048576).toFixed(3)
     this.#log(NOTICE, `http file cache: ${path} ${megabytes}M, bsize: ${this.#room.blockSize}`)
   }
@@ -121,6 +123,7 @@ export class Keeper {
     yield* this.#expire()
     yield* this.#trim()
     yield* this.#deleteDoomed()
+    this.#files.unfinished = this.#files.unfinished.filter((path) => !this.#files.deleteAbandoned(path))
     this.#pace = this.path.purger
     if (this.#upkeep.ruleCount > 0 && this.#upkeep.loading === LOADED) yield* this.#purge()
     const due = clock.monotonic - this.#savedAt >= SNAPSHOT_EVERY_MS

@@ -26,6 +26,8 @@ const TEMPORARY = /\.[0-9]{10}$/
 const ABANDONED_MS = 3_600_000
 /** Time stamps of files are as coarse as that. */
 const SETTLED_MS = 20
+/** So many of them are remembered. */
+const UNFINISHED_MAX = 1000
 const READ_SIZE = 4096
 /** What is done at a time where no file has to be read. */
 const RECORDS_PER_STEP = 500
@@ -36,6 +38,8 @@ export class Loader {
   readonly #room: CacheRoom
   readonly #upkeep: Upkeep
   readonly #log: (level: number, message: string) => void
+  /** Temporary files that were there, to be looked at again. */
+  unfinished: string[] = []
   #snapshotMs = 0
   #known = 0
   /** The last purge that a snapshot has told of: what is newer was held against it. */
@@ -113,10 +117,18 @@ export class Loader {
     return false
   }
 
+  /** Half a response of somebody who is gone, or who is still at it: that shows later. */
   #temporary(path: string): void {
+    if (!this.deleteAbandoned(path) && this.unfinished.length < UNFINISHED_MAX) this.unfinished.push(path)
+  }
+
+  /** Deletes a temporary file when nobody has written to it for long. False: somebody may be at it. */
+  deleteAbandoned(path: string): boolean {
     const stats = statPath(path)
-    if (typeof stats === 'string' || stats.mtimeMs > clock.now - ABANDONED_MS) return
+    if (typeof stats === 'string') return true
+    if (stats.mtimeMs > clock.now - ABANDONED_MS) return false
     this.#room.unlink(path, { logError: this.#log })
+    return true
   }
 
   /** Undefined: nobody can use it. */
