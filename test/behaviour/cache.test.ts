@@ -75,3 +75,45 @@ test('variants are kept apart', async () => {
   assert.equal(await lang('de'), 'HIT for de')
   assert.equal(await lang('fr,en'), 'HIT for fr, en')
 })
+
+test('proxy_store and proxy_cache exclude one another, and the inner block holds', async () => {
+  await using peer = await counting()
+  const inner = `proxy_cache_valid 1m; } location /stored/ { proxy_pass http://127.0.0.1:${peer.port}; proxy_store %%DIR%%/store$uri;`
+  const conf = cachedConf(peer, inner).replace('server {', 'proxy_cache one; server {')
+  await using server = await startViaduct(conf)
+  assert.equal(await outcome(server, '/stored/a'), '- answer 1')
+  assert.equal(await outcome(server, '/stored/a'), '- answer 2')
+  assert.equal(server.prefix.read('store/stored/a'), 'answer 2')
+  const both = await server.reloadRefused(cachedConf(peer, 'proxy_store on;'))
+  assert.match(both, /\[emerg\].* "proxy_store" directive is incompatible with "proxy_cache" in .*nginx.conf:\d/)
+  const unknown = await server.reloadRefused(conf.replaceAll('proxy_cache one', 'proxy_cache two'))
+  assert.match(unknown, /\[emerg\].* "proxy_cache" zone "two" is unknown/)
+})
+
+test('a key that is too long costs the cache, not the response', async () => {
+  await using peer = await counting()
+  await using server = await startViaduct(
+    cachedConf(peer, 'proxy_cache_valid 1m; proxy_buffer_size 1k; proxy_busy_buffers_size 8k;'),
+  )
+  const path = `/${'x'.repeat(500)}`
+  for (const count of [1, 2]) assert.equal(await outcome(server, path), `- answer ${count}`)
+  await server.logged(
+    /\[error\].* proxy_buffer_size 1024 is not enough for cache key, it should be increased to at least 2048,/,
+  )
+})
+
+test('what is asked for often is kept, and a zone may be named by a variable', async () => {
+  await using peer = await counting()
+  const map = 'map $arg_zone $zone { off off; none nobody; default one; }'
+  const conf = cachedConf(peer, 'proxy_cache_valid 1m; proxy_cache_min_uses 2; proxy_cache_key $uri;', map).replace(
+    'proxy_cache one',
+    'proxy_cache $zone',
+  )
+  await using server = await startViaduct(conf)
+  assert.equal(await outcome(server, '/a'), 'MISS answer 1')
+  assert.equal(await outcome(server, '/a'), 'MISS answer 2')
+  assert.equal(await outcome(server, '/a'), 'HIT answer 2')
+  assert.match(await outcome(server, '/a?zone=off'), /^- answer/)
+  assert.match(await ask(server, '/a?zone=none'), /^HTTP\/1.1 500 /)
+  await server.logged(/\[error\].* cache "nobody" not found/)
+})

@@ -83,6 +83,7 @@ export const transport = {
       'http_403',
       'http_404',
       'http_429',
+      'updating',
       'off',
     ),
     default: 'error timeout',

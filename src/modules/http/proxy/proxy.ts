@@ -10,6 +10,7 @@ import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { compileSize } from '../../../http/compile/size.ts'
 import { type CacheContext, checkZone, compileCache } from '../../../http/exchange/cache/conf.ts'
 import { attachPurge } from '../../../http/exchange/cache/purge-place.ts'
+import { checkStore, storesInstead } from '../../../http/exchange/cache/store-or-cache.ts'
 import { HTTP1 } from '../../../http/exchange/codecs/http1.ts'
 import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
 import { compileConnect, compileDenies, passOn, secured } from '../../../http/exchange/compile/passing.ts'
@@ -66,6 +67,9 @@ export const proxyModule = httpModule({
   init(conf, tree) {
     cachesOf(tree).declare('proxy', conf.proxy_cache_path)
   },
+  declare(_, tree, scope) {
+    checkStore('proxy', allDirectives, scope, tree)
+  },
   attach(conf, plan, at) {
     at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))
     checkZone('proxy', conf.proxy_cache, at)
@@ -106,7 +110,8 @@ function compileExchange(
     tempFolder: tempPath.path,
     key: (r, exchange) => cacheKey(r, target, exchange),
   }
-  const kept = compileCache(conf, cacheContext, at)
+  const stores = storesInstead('proxy', allDirectives, at.scope)
+  const kept = stores ? undefined : compileCache(conf, cacheContext, at)
   const request = (two ? compileH2Request : compileRequest)(conf, target, setBody, kept !== undefined, at)
   return {
     protocol: two ? HTTP2 : HTTP1,
