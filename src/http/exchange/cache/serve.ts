@@ -39,7 +39,7 @@ export function serveObject(r: Request, exchange: Exchange, object: CachedObject
     return NEXT
   }
   const { codec } = exchange
-  if (!fits(r, codec.contentLength, object)) {
+  if (hasLength(codec.status) && !fits(r, codec.contentLength, object)) {
     r.logError(
       CRIT,
       `cache file of "${object.key}" has a body of ${object.length} bytes in place of ${codec.contentLength}`,
@@ -65,7 +65,8 @@ export function serveObject(r: Request, exchange: Exchange, object: CachedObject
     follow(r, object)
     return DONE
   }
-  if (hasLength(codec.status) && codec.contentLength < 0) out.contentLength = object.length
+  // nginx sends in chunks again what came so.
+  if (rfc9111 && hasLength(codec.status) && codec.contentLength < 0) out.contentLength = object.length
   if (codec.contentLength < 0 || codec.contentLength === object.length) PreparedHead.keep(object, exchange, out)
   if (!owned) entry.retain()
   sendFile(r, entry)
