@@ -29,6 +29,7 @@ http {
   brotli_types text/css text/plain;
   log_format ratio "$request $gzip_ratio $brotli_ratio $zstd_ratio";
   access_log %%DIR%%/access.log ratio;
+  proxy_cache_path %%DIR%%/cache keys_zone=c:1m;
   server {
     listen 127.0.0.1:%%PORT_0%%;
     http2 on;
@@ -39,6 +40,7 @@ http {
     location /ssi/ { alias %%DIR%%/; ssi on; }
     location /stored/ { alias %%DIR%%/; gzip off; brotli off; zstd off; gzip_static on; brotli_static on; zstd_static on; }
     location /always/ { alias %%DIR%%/; gzip off; brotli off; zstd off; gzip_static on; brotli_static always; }
+    location /cached/ { proxy_pass http://127.0.0.1:%%PORT_1%%; proxy_cache c; proxy_cache_valid 1m; add_header X-Cache $upstream_cache_status; }
     location /app/ { proxy_pass http://127.0.0.1:%%PORT_1%%; proxy_http_version 1.1; proxy_buffering off; }
   }
 }`
@@ -267,6 +269,24 @@ test('what a back end sends and waits after comes through at once', async () => 
     out!.end('third')
     assert.equal((await text.next()).value, 'third')
   }
+})
+
+test('what is cached is compressed for each client', async () => {
+  await using server = await startViaduct(CONF)
+  let asked = 0
+  await using _ = await backEnd(server, (_, res) => {
+    asked++
+    res.setHeader('ETag', '"one"')
+    res.end(SMALL)
+  })
+  for (const accept of ['br', 'zstd', 'gzip', '', 'br', 'zstd', 'gzip', '']) {
+    const { coding, text, fields } = await ask(server, '/cached/x', accept)
+    assert.equal(coding, accept === '' ? 'none' : accept)
+    assert.equal(text, SMALL)
+    assert.equal(fields['etag'], accept === '' ? '"one"' : 'W/"one"')
+  }
+  assert.equal(asked, 1)
+  assert.equal((await ask(server, '/cached/x', 'br')).fields['x-cache'], 'HIT')
 })
 
 test('who leaves in the middle harms nobody', async () => {

@@ -254,6 +254,23 @@ test('files go to other file systems', { skip: !fs.existsSync('/dev/shm') }, asy
   }
 })
 
+test('a client that asks before it sends is told to go on, or not to', async () => {
+  await using server = await start()
+  for (const [path, expected] of [
+    ['/expected', /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 /],
+    ['/deep/', /^HTTP\/1.1 409 /],
+    ['/small/x', /^HTTP\/1.1 413 /],
+  ] as const) {
+    const client = await server.connect()
+    client.write(`PUT ${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 11\r\n`)
+    client.write('Expect: 100-continue\r\n\r\n')
+    await client.until(/^HTTP\/1.1 /)
+    if (path === '/expected') client.write('12345678901')
+    assert.match(await client.rest(), expected)
+  }
+  assert.equal(read(server, 'expected'), '12345678901')
+})
+
 test('HTTP/2 and chunked bodies are stored alike', async () => {
   await using server = await start()
   const session = connect(server.url('/'))

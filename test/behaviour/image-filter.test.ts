@@ -48,7 +48,7 @@ http {
     location /flat/ { alias %%DIR%%/; image_filter resize 50 50; image_filter_transparency off; }
     location /small/ { alias %%DIR%%/; image_filter resize 50 50; image_filter_buffer 100; }
     location /page/ { alias %%DIR%%/; image_filter resize 50 50; error_page 415 = /plain.txt; }
-    location /page.html { ssi on; }
+    location ~ html$ { ssi on; }
     location /changed/ { alias %%DIR%%/; image_filter resize 50 50; image_filter_interlace on;
       sub_filter_types *; sub_filter never ever; brotli on; brotli_types *; }
     location /app/ { proxy_pass http://127.0.0.1:%%PORT_1%%; image_filter resize 50 50; image_filter_buffer 2000; }
@@ -76,6 +76,8 @@ async function pictures() {
       .jpeg()
       .toBuffer(),
     'page.html': '<!--#include virtual="/resize/a.png" -->|<!--#include virtual="/size/a.png" -->',
+    'bad.html':
+      'before <!--#include virtual="/resize/plain.txt" --> between <!--#include virtual="/page/plain.txt" --> after',
     'plain.txt': 'this is no picture at all\n',
     'short.png': 'short',
     'broken.png': Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(100, 1)]),
@@ -208,6 +210,8 @@ test('beside other filters, and in pages', needed, async () => {
   const size = (await get(server, '/size/a.png')).bytes
   const page = await get(server, '/page.html')
   assert.deepEqual(page.bytes, Buffer.concat([picture, Buffer.from('|'), size]))
+  const bad = (await get(server, '/bad.html')).bytes.toString()
+  assert.match(bad, /^before [\s\S]*415 Unsupported Media Type[\s\S]* between this is no picture at all\n after$/)
   const plain = await get(server, '/changed/a.png', { headers: { 'accept-encoding': 'identity' } })
   assert.deepEqual(plain.bytes, picture)
   const packed = await get(server, '/changed/a.png', { headers: { 'accept-encoding': 'br' } })
