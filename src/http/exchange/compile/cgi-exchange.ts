@@ -1,5 +1,6 @@
 /** What a location decides about its exchanges with an application, the same for FastCGI, uwsgi and SCGI. */
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
+import type { Template } from '../../../value/template.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import { compileSize } from '../../compile/size.ts'
 import type { TempPath } from '../../files/temp-file.ts'
@@ -9,17 +10,18 @@ import { type CacheConf, type CacheContext, checkZone, compileCache } from '../c
 import { attachPurge } from '../cache/purge-place.ts'
 import type { Protocol } from '../codec.ts'
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../conf.ts'
-import type { CgiConf } from '../directives/cgi.ts'
+import { type CgiConf, cgiConf } from '../directives/cgi.ts'
+import { sslConf } from '../directives/ssl.ts'
 import { compileStore } from '../directives/store.ts'
 import { transportConf } from '../directives/transport.ts'
 import type { Exchange } from '../exchange.ts'
 import { failureMask } from '../failure.ts'
 import { standInRequest } from '../stand-in.ts'
-import type { AddressTarget } from './address-target.ts'
-import { tellsLength } from './cgi-params.ts'
+import { type AddressTarget, compileAddressTarget, type Schemes } from './address-target.ts'
+import { type CgiParams, compileParams, tellsLength } from './cgi-params.ts'
 import { PASSED, type PassedLocations } from './passed-locations.ts'
-import { BARE, compileConnect, compileDenies, secured } from './passing.ts'
-import type { SslTargets } from './ssl-targets.ts'
+import { BARE, compileConnect, compileDenies, passOn, secured } from './passing.ts'
+import { compileSsl, type SslTargets } from './ssl-targets.ts'
 
 /** Fields of a response that clients do not get unless `fastcgi_pass_header` or its like says so. */
 const HIDDEN = ['x-accel-expires', 'x-accel-redirect', 'x-accel-limit-rate', 'x-accel-buffering', 'x-accel-charset']
@@ -28,38 +30,67 @@ const HIDDEN = ['x-accel-expires', 'x-accel-redirect', 'x-accel-limit-rate', 'x-
 export interface CgiWay {
   /** `fastcgi`, `uwsgi` or `scgi`. */
   readonly name: string
+  /** Where to, if this location passes requests on. */
+  readonly pass: Template | undefined
+  readonly schemes: Schemes
   readonly protocol: Protocol
   /** Clients do not get the field Status. */
   readonly hidesStatus: boolean
   /** The application is always told the length of the body. */
   readonly needsLength: boolean
-  readonly cache: CacheConf | undefined
+  /** Compiles how a request is made of parameters. */
+  compile(params: CgiParams): MakeRequest
+}
+
+/** Makes a request, up to its body of `length` bytes (empty: there is none); empty: it cannot be made. */
+type MakeRequest = (r: Request, length: string) => string
+
+/** What a location with one of the protocols is, once it is known where its requests go. */
+interface Passing {
+  readonly way: CgiWay
+  readonly conf: CgiConf
   readonly target: AddressTarget
   readonly tls: SslTargets | undefined
-  /** The scheme with which TLS is spoken. */
-  readonly secure: string
-  /** The request, up to its body of `length` bytes (empty: there is none); empty: it cannot be made. */
-  request(r: Request, length: string): string
+  readonly cache: CacheConf | undefined
+  readonly make: MakeRequest
+}
+
+/** Attaches what a location has of the protocol; `given` are its settings, with the prefix. */
+export function attachCgi(way: CgiWay, given: object, plan: Plan, at: AttachContext): void {
+  const { name, pass } = way
+  const conf = cgiConf(name, given)
+  at.tempPath(tempPathOf(name, conf, at).path)
+  checkZone(name, conf.cache, at)
+  if (pass !== undefined) attachPass(way, pass, conf, given, plan, at)
+  attachPurge(name, conf.cache_purge, plan, at)
+}
+
+function attachPass(way: CgiWay, pass: Template, conf: CgiConf, given: object, plan: Plan, at: AttachContext): void {
+  const { location } = at
+  const { name, schemes } = way
+  const registry = at.shared('upstreams', () => new UpstreamRegistry())
+  const target = compileAddressTarget(pass, schemes, registry, at)
+  if (target === undefined) return
+  const cache = compileCgiCache(name, conf, given, at)
+  const tls = target.mayUseTls ? compileSsl(name, sslConf(name, given), at, '') : undefined
+  const make = way.compile(compileParams(conf.param, conf.pass_request_headers, cache !== undefined, at))
+  const passing = { way, conf, target, tls, cache, make }
+  const exchange = compileExchange(passing, given, at)
+  notePassed(passing, exchange, at)
+  plan.own(passOn, exchange)
+  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
 }
 
 function tempPathOf(name: string, { temp_path }: CgiConf, at: AttachContext): TempPath {
   return temp_path ?? { path: at.prefixed(`${name}_temp`), levels: [1, 2] }
 }
 
-/** What a location has of a family whether or not it passes requests on. */
-export function attachCgi(name: string, conf: CgiConf, plan: Plan, at: AttachContext): void {
-  at.tempPath(tempPathOf(name, conf, at).path)
-  checkZone(name, conf.cache, at)
-  attachPurge(name, conf.cache_purge, plan, at)
-}
-
-/** Compiles the cache of a location; undefined when it has none. `conf` has no prefixes. */
-export function compileCgiCache(name: string, conf: CgiConf, given: object, at: AttachContext): CacheConf | undefined {
+function compileCgiCache(name: string, conf: CgiConf, given: object, at: AttachContext): CacheConf | undefined {
   const tempFolder = tempPathOf(name, conf, at).path
   const context: CacheContext = { prefix: name, bufferSize: conf.buffer_size, tempFolder, key: wholeUrl }
   const cache = compileCache(given, context, at)
-  if (cache?.key === wholeUrl && at.role === 'master' && !at.checked)
-    at.warn(`no "${name}_cache_key" for "${name}_cache"`)
+  const first = at.role === 'master' && !at.checked
+  if (cache?.key === wholeUrl && first) at.warn(`no "${name}_cache_key" for "${name}_cache"`)
   return cache
 }
 
@@ -68,11 +99,11 @@ function wholeUrl(r: Request): string {
   return `${r.scheme}${r.host}${r.unparsedUri}`
 }
 
-/** Compiles it; `conf` has no prefixes. */
-export function compileCgiExchange(way: CgiWay, conf: CgiConf, given: object, at: AttachContext): ExchangeConf {
-  const { name, target, tls, hidesStatus } = way
+function compileExchange(passing: Passing, given: object, at: AttachContext): ExchangeConf {
+  const { way, conf, target, tls, cache, make } = passing
+  const { name, hidesStatus, schemes } = way
   const settings = transportConf(name, given, { half_close: false })
-  const exchange: ExchangeConf = {
+  return {
     ...BARE,
     protocol: way.protocol,
     intercept404: false,
@@ -84,31 +115,29 @@ export function compileCgiExchange(way: CgiWay, conf: CgiConf, given: object, at
     // An application that counts on CONTENT_LENGTH would take a body of unknown length for an empty one.
     chunkedAllowed: !way.needsLength && !tellsLength(conf.param),
     tempPath: tempPathOf(name, conf, at),
-    store: way.cache === undefined ? compileStore(conf.store, conf.store_access, at) : undefined,
-    cache: way.cache,
+    store: cache === undefined ? compileStore(conf.store, conf.store_access, at) : undefined,
+    cache,
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(hidesStatus ? ['status', ...HIDDEN] : HIDDEN, settings.hide_header, settings.pass_header),
     resolve: target.resolve,
-    request: secured((r, exchange) => requestOf(r, exchange, way), tls, way.secure),
+    request: secured((r, exchange) => requestOf(r, exchange, make), tls, schemes.secure ?? ''),
     rate: compileSize(settings.limit_rate, at),
     connectOptions: compileConnect(settings, tls !== undefined, at),
     denies: compileDenies(settings, at),
     perServer: settings.request_dynamic,
   }
-  notePassed(way, exchange, at)
-  return exchange
 }
 
-function requestOf(r: Request, exchange: Exchange, way: CgiWay): string {
+function requestOf(r: Request, exchange: Exchange, make: MakeRequest): string {
   exchange.sender.frame(-1)
   exchange.uri = r.uri
-  return way.request(r, exchange.sender.lengthText())
+  return make(r, exchange.sender.lengthText())
 }
 
 /** Notes for health checks where the location passes requests to, if that is a group known by now. */
-function notePassed(way: CgiWay, exchange: ExchangeConf, at: AttachContext): void {
+function notePassed({ way, target, tls, make }: Passing, exchange: ExchangeConf, at: AttachContext): void {
   const { location } = at
-  const { host, scheme } = way.target
+  const { host, scheme } = target
   const group = at.shared('upstreams', () => new UpstreamRegistry()).find(host)
   if (group === undefined) return
   const known = { host, status: 0, headers: undefined }
@@ -119,7 +148,7 @@ function notePassed(way: CgiWay, exchange: ExchangeConf, at: AttachContext): voi
     connect: () => {
       const r = standInRequest(location, '/', known)
       const options = exchange.connectOptions(r)
-      return scheme === way.secure ? { ...options, tls: way.tls?.target(r, host) } : options
+      return scheme === way.schemes.secure ? { ...options, tls: tls?.target(r, host) } : options
     },
     request: () => '',
     own: {
@@ -131,7 +160,7 @@ function notePassed(way: CgiWay, exchange: ExchangeConf, at: AttachContext): voi
           r.uri = uri.slice(0, question)
           r.args = uri.slice(question + 1)
         }
-        return { r, text: way.request(r, '') }
+        return { r, text: make(r, '') }
       },
     },
   })

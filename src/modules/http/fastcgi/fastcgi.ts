@@ -5,21 +5,11 @@ import { cachesOf } from '../../../http/cache/caches.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { CAUGHT, FASTCGI } from '../../../http/exchange/codecs/fastcgi.ts'
 import { FastcgiParams } from '../../../http/exchange/codecs/fastcgi-record.ts'
-import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import {
-  attachCgi,
-  type CgiWay,
-  compileCgiCache,
-  compileCgiExchange,
-} from '../../../http/exchange/compile/cgi-exchange.ts'
-import { compileParams } from '../../../http/exchange/compile/cgi-params.ts'
-import { passOn } from '../../../http/exchange/compile/passing.ts'
-import { type CgiConf, cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
+import { attachCgi, type CgiWay } from '../../../http/exchange/compile/cgi-exchange.ts'
+import { cgi } from '../../../http/exchange/directives/cgi.ts'
 import { KEPT_LINKS } from '../../../http/exchange/kept-links.ts'
-import type { Plan } from '../../../http/request/plan.ts'
 import { ALERT } from '../../../log/error-log.ts'
 import { WAITING_COUNTS_SIZE, WaitingCounts } from '../../../shared/waiting-counts.ts'
-import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import { template } from '../../../value/template.ts'
 import { attachSplit, pathInfo, scriptName, splitDirectives } from './split.ts'
 
@@ -60,9 +50,9 @@ export const fastcgiModule = httpModule({
   },
   attach(conf, plan, at) {
     attachSplit(conf, at.location)
-    const settings = cgiConf('fastcgi', conf)
-    if (conf.fastcgi_pass !== undefined) attachFastcgi(conf, settings, plan, at)
-    attachCgi('fastcgi', settings, plan, at)
+    if (conf.fastcgi_catch_stderr.length > 0) at.location.set(CAUGHT, conf.fastcgi_catch_stderr)
+    if (conf.fastcgi_pass !== undefined && conf.fastcgi_keep_conn) shareCounts(at)
+    attachCgi(wayOf(conf), conf, plan, at)
   },
 })
 
@@ -75,26 +65,15 @@ function shareCounts(at: AttachContext): void {
 
 const writer = new FastcgiParams()
 
-function attachFastcgi(conf: Conf, settings: CgiConf, plan: Plan, at: AttachContext): void {
-  const { location } = at
-  const registry = at.shared('upstreams', () => new UpstreamRegistry())
-  const target = compileAddressTarget(conf.fastcgi_pass!, SCHEMES, registry, at)
-  if (target === undefined) return
-  if (conf.fastcgi_catch_stderr.length > 0) location.set(CAUGHT, conf.fastcgi_catch_stderr)
-  const cache = compileCgiCache('fastcgi', settings, conf, at)
-  const params = compileParams(conf.fastcgi_param, conf.fastcgi_pass_request_headers, cache !== undefined, at)
-  const keep = conf.fastcgi_keep_conn
-  if (keep) shareCounts(at)
-  const way = {
+function wayOf({ fastcgi_pass: pass, fastcgi_keep_conn: keep }: Conf): CgiWay {
+  return {
     name: 'fastcgi',
+    pass,
+    schemes: SCHEMES,
     protocol: FASTCGI,
     hidesStatus: true,
-    cache,
     needsLength: false,
-    target,
-    tls: undefined,
-    secure: '',
-    request(r) {
+    compile: (params) => (r) => {
       writer.begin()
       params.write(r, writer)
       const request = writer.finish(keep)
@@ -102,7 +81,5 @@ function attachFastcgi(conf: Conf, settings: CgiConf, plan: Plan, at: AttachCont
       r.logError(ALERT, `fastcgi request record is too big: ${writer.tooBig}`)
       return ''
     },
-  } satisfies CgiWay
-  plan.own(passOn, compileCgiExchange(way, settings, conf, at))
-  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
+  }
 }

@@ -6,20 +6,11 @@
  */
 import { type ConfOf, directive, family } from '../../../config/directive.ts'
 import { cachesOf } from '../../../http/cache/caches.ts'
-import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { httpModule } from '../../../http/compile/module.ts'
 import { SCGI } from '../../../http/exchange/codecs/cgi.ts'
-import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import {
-  attachCgi,
-  type CgiWay,
-  compileCgiCache,
-  compileCgiExchange,
-} from '../../../http/exchange/compile/cgi-exchange.ts'
-import { compileParams, type ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
-import { passOn } from '../../../http/exchange/compile/passing.ts'
-import { type CgiConf, cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
-import type { Plan } from '../../../http/request/plan.ts'
-import { UpstreamRegistry } from '../../../upstream/registry.ts'
+import { attachCgi, type CgiWay } from '../../../http/exchange/compile/cgi-exchange.ts'
+import type { ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
+import { cgi } from '../../../http/exchange/directives/cgi.ts'
 import { template } from '../../../value/template.ts'
 
 const SCHEMES = { plain: 'scgi://', secure: undefined }
@@ -44,9 +35,7 @@ export const scgiModule = httpModule({
     cachesOf(tree).declare('scgi', conf.scgi_cache_path)
   },
   attach(conf, plan, at) {
-    const settings = cgiConf('scgi', conf)
-    if (conf.scgi_pass !== undefined) attachScgi(conf, settings, plan, at)
-    attachCgi('scgi', settings, plan, at)
+    attachCgi(wayOf(conf), conf, plan, at)
   },
 })
 
@@ -66,28 +55,18 @@ function withoutNul(value: string): string {
 
 const netString = new NetString()
 
-function attachScgi(conf: Conf, settings: CgiConf, plan: Plan, at: AttachContext): void {
-  const { location } = at
-  const registry = at.shared('upstreams', () => new UpstreamRegistry())
-  const target = compileAddressTarget(conf.scgi_pass!, SCHEMES, registry, at)
-  if (target === undefined) return
-  const cache = compileCgiCache('scgi', settings, conf, at)
-  const params = compileParams(conf.scgi_param, conf.scgi_pass_request_headers, cache !== undefined, at)
-  const way = {
+function wayOf({ scgi_pass: pass }: Conf): CgiWay {
+  return {
     name: 'scgi',
+    pass,
+    schemes: SCHEMES,
     protocol: SCGI,
     hidesStatus: true,
-    cache,
     needsLength: true,
-    target,
-    tls: undefined,
-    secure: '',
-    request(r, length) {
+    compile: (params) => (r, length) => {
       netString.text = `CONTENT_LENGTH\0${length || '0'}\0`
       params.write(r, netString)
       return `${netString.text.length}:${netString.text},`
     },
-  } satisfies CgiWay
-  plan.own(passOn, compileCgiExchange(way, settings, conf, at))
-  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
+  }
 }

@@ -6,28 +6,17 @@
 import { number, text } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, family } from '../../../config/directive.ts'
 import { cachesOf } from '../../../http/cache/caches.ts'
-import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { httpModule } from '../../../http/compile/module.ts'
 import { UWSGI } from '../../../http/exchange/codecs/cgi.ts'
-import { compileAddressTarget } from '../../../http/exchange/compile/address-target.ts'
-import {
-  attachCgi,
-  type CgiWay,
-  compileCgiCache,
-  compileCgiExchange,
-} from '../../../http/exchange/compile/cgi-exchange.ts'
-import { compileParams, type ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
-import { passOn } from '../../../http/exchange/compile/passing.ts'
-import { compileSsl } from '../../../http/exchange/compile/ssl-targets.ts'
-import { type CgiConf, cgi, cgiConf } from '../../../http/exchange/directives/cgi.ts'
-import { ssl, sslConf } from '../../../http/exchange/directives/ssl.ts'
-import type { Plan } from '../../../http/request/plan.ts'
+import { attachCgi, type CgiWay } from '../../../http/exchange/compile/cgi-exchange.ts'
+import type { ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
+import { cgi } from '../../../http/exchange/directives/cgi.ts'
+import { ssl } from '../../../http/exchange/directives/ssl.ts'
 import { ALERT } from '../../../log/error-log.ts'
-import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import { template } from '../../../value/template.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
-const SECURE = 'suwsgi://'
-const SCHEMES = { plain: 'uwsgi://', secure: SECURE }
+const SCHEMES = { plain: 'uwsgi://', secure: 'suwsgi://' }
 const PACKET_MAX = 65535
 const modifier = number('number', { min: 0, max: 255 })
 
@@ -60,9 +49,7 @@ export const uwsgiModule = httpModule({
     cachesOf(tree).declare('uwsgi', conf.uwsgi_cache_path)
   },
   attach(conf, plan, at) {
-    const settings = cgiConf('uwsgi', conf)
-    if (conf.uwsgi_pass !== undefined) attachUwsgi(conf, settings, plan, at)
-    attachCgi('uwsgi', settings, plan, at)
+    attachCgi(wayOf(conf), conf, plan, at)
   },
 })
 
@@ -81,26 +68,18 @@ function sizeText(size: number): string {
 
 const packet = new Packet()
 
-function attachUwsgi(conf: Conf, settings: CgiConf, plan: Plan, at: AttachContext): void {
-  const { location } = at
-  const registry = at.shared('upstreams', () => new UpstreamRegistry())
-  const target = compileAddressTarget(conf.uwsgi_pass!, SCHEMES, registry, at)
-  if (target === undefined) return
-  const cache = compileCgiCache('uwsgi', settings, conf, at)
-  const params = compileParams(conf.uwsgi_param, conf.uwsgi_pass_request_headers, cache !== undefined, at)
+function wayOf(conf: Conf): CgiWay {
   const modifier1 = String.fromCharCode(conf.uwsgi_modifier1)
   const modifier2 = String.fromCharCode(conf.uwsgi_modifier2)
   const behind = conf.uwsgi_string
-  const way = {
+  return {
     name: 'uwsgi',
+    pass: conf.uwsgi_pass,
+    schemes: SCHEMES,
     protocol: UWSGI,
     hidesStatus: false,
-    cache,
     needsLength: false,
-    target,
-    tls: target.mayUseTls ? compileSsl('uwsgi', sslConf('uwsgi', conf), at, '') : undefined,
-    secure: SECURE,
-    request(r) {
+    compile: (params) => (r) => {
       packet.text = ''
       params.write(r, packet)
       const text = packet.text + behind
@@ -108,7 +87,5 @@ function attachUwsgi(conf: Conf, settings: CgiConf, plan: Plan, at: AttachContex
       r.logError(ALERT, `uwsgi request is too big: ${text.length}`)
       return ''
     },
-  } satisfies CgiWay
-  plan.own(passOn, compileCgiExchange(way, settings, conf, at))
-  if (location.name.endsWith('/') && location.regex === undefined) plan.autoRedirect = true
+  }
 }
