@@ -23,17 +23,20 @@ class Held {
   }
 }
 
-test('fifty clients of one missing response are one request', async () => {
-  const held = new Held()
-  await using peer = await held.peer
-  await using server = await startViaduct(cachedConf(peer, LOCK))
-  const answers = FIFTY.map(() => outcome(server, '/a'))
-  await peer.until(() => held.sockets.length > 0)
-  held.sockets[0]!.write(reply('x'))
-  const found = await Promise.all(answers)
-  assert.deepEqual([...new Set(found)].sort(), ['HIT x', 'MISS x'])
-  assert.equal(peer.requests.length, 1)
-})
+for (const workers of [1, 3]) {
+  test(`fifty clients of one missing response are one request: ${workers} workers`, async () => {
+    const held = new Held()
+    await using peer = await held.peer
+    const conf = cachedConf(peer, LOCK).replace('worker_processes 1', `worker_processes ${workers}`)
+    await using server = await startViaduct(conf)
+    const answers = FIFTY.map(() => outcome(server, '/a'))
+    await peer.until(() => held.sockets.length > 0)
+    held.sockets[0]!.write(reply('x'))
+    const found = await Promise.all(answers)
+    assert.deepEqual([...new Set(found)].sort(), ['HIT x', 'MISS x'])
+    assert.equal(peer.requests.length, 1)
+  })
+}
 
 test('fifty clients of one expired response are one request', async () => {
   const held = new Held()
