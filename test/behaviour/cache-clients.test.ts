@@ -1,12 +1,14 @@
 /** Responses that are kept although their client leaves, is slow, or wanted no body. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RST_STREAM } from '../../src/http/h2/wire/frames.ts'
 import { ask, cachedConf, outcome } from '../harness/cached.ts'
 import { H2Client } from '../harness/h2-client.ts'
 import { Peer, reply } from '../harness/peer.ts'
 import { startViaduct } from '../harness/server.ts'
 
-const KEEP = 'proxy_cache_valid 1m;'
+// Who comes early waits, and does not ask once more.
+const KEEP = 'proxy_cache_valid 1m; proxy_cache_lock on;'
 const BIG = 'x'.repeat(5_000_000)
 
 test('a client that leaves in the middle', async () => {
@@ -56,9 +58,7 @@ test('HEAD is answered at once, and the body kept', async () => {
 
 test('a slow client holds nobody up', async () => {
   await using peer = await Peer.start(() => reply(BIG))
-  await using server = await startViaduct(
-    cachedConf(peer, `${KEEP} proxy_cache_lock on; proxy_buffers 2 4k; proxy_max_temp_file_size 0;`),
-  )
+  await using server = await startViaduct(cachedConf(peer, `${KEEP} proxy_buffers 2 4k; proxy_max_temp_file_size 0;`))
   using slow = await server.connect()
   slow.socket.pause()
   slow.write('GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
@@ -83,3 +83,22 @@ test('over HTTP/2: hits, ranges, and streams that are reset', async () => {
   assert.deepEqual([part.status, part.body], [206, '12'])
   assert.equal(peer.requests.length, 1)
 })
+
+for (const how of ['resets its stream', 'closes its connection']) {
+  test(`over HTTP/2, a client that ${how} in the middle`, async () => {
+    await using peer = await Peer.start(() => undefined)
+    await using server = await startViaduct(cachedConf(peer, KEEP).replace('server {', 'server { http2 on;'))
+    await using client = await H2Client.connect(server.port())
+    client.request(1, { path: '/a' })
+    await peer.until(() => peer.requests.length === 1)
+    const { socket } = peer.requests[0]!
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc')
+    await server.until('the first bytes', () => client.soFar(1).body === 'abc')
+    if (how.startsWith('resets')) client.frame(RST_STREAM, 0, 1, '\0\0\0\x08')
+    else client.close()
+    await client.settled().catch(() => {})
+    socket.write('def')
+    await server.until('kept', async () => (await outcome(server, '/a')) === 'HIT abcdef')
+    assert.equal(peer.requests.length, 1)
+  })
+}
