@@ -4,9 +4,9 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
-import { debianRoot, inNamespaces, missing, ROOT, run } from './machine.ts'
+import { debianRoot, inNamespaces, missing, noDebian, ROOT, run } from './machine.ts'
 
-const skip = missing('debootstrap', 'dpkg-deb', 'unshare', 'curl', 'ip') ?? false
+const skip = missing('debootstrap', 'dpkg-deb', 'unshare', 'curl', 'ip') ?? noDebian() ?? false
 
 test('nginx becomes Viaduct and nginx again, and serves all the time', { skip }, () => {
   const root = debianRoot()

@@ -9,10 +9,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { parse } from 'yaml'
-import { debianRoot, inNamespaces, missing, ROOT, run } from './machine.ts'
+import { debianRoot, inNamespaces, missing, noDebian, ROOT, run } from './machine.ts'
 
 const EXAMPLE = path.join(ROOT, 'examples/fastapi-vite')
-const skip = missing('debootstrap', 'unshare', 'curl', 'ip', 'python3') ?? false
+const skip = missing('debootstrap', 'unshare', 'curl', 'ip', 'python3', 'uvicorn') ?? noDebian() ?? false
 
 interface Service {
   readonly image?: string

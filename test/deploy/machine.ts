@@ -19,6 +19,16 @@ export function missing(...programs: readonly string[]): string | undefined {
   return process.geteuid?.() === 0 ? undefined : 'it needs root'
 }
 
+/** Why there can be no Debian for tests, such as a mirror that is out of reach; undefined when there is one. */
+export function noDebian(): string | undefined {
+  try {
+    debianRoot()
+    return undefined
+  } catch (error) {
+    return `no Debian can be made here: ${(error as Error).message.slice(0, 1000)}`
+  }
+}
+
 /** A folder with Debian and its nginx, made once for all tests. */
 export function debianRoot(): string {
   if (fs.existsSync(path.join(DEBIAN, 'complete'))) return DEBIAN
