@@ -15,6 +15,8 @@ import { noteKey } from './purge-place.ts'
 
 /** The settings of one location. */
 export interface CacheConf {
+  /** Stands for the location in what is kept longer than it. */
+  readonly token: object
   /** `proxy`: how its directives begin. */
   readonly prefix: string
   /** The cache of a request; undefined: none; a status: there is no such cache, which was logged. */
@@ -68,6 +70,7 @@ export function compileCache(
   const stale = conf.cache_use_stale
   if (keyText !== undefined && conf.cache?.constant !== undefined) noteKey(prefix, conf.cache.constant, keyText, at)
   return {
+    token: {},
     prefix,
     find,
     key: keyText ?? key,

@@ -33,7 +33,8 @@ function listOf({ parsed }: CachedObject): PreparedHead[] {
 }
 
 export class PreparedHead {
-  readonly conf: ExchangeConf
+  /** Of the location; the configuration itself must not live as long as the object. */
+  readonly token: object
   /** For variables. */
   readonly fields: HeaderTable
   readonly #status: number
@@ -49,8 +50,8 @@ export class PreparedHead {
   readonly #allowRanges: boolean
   readonly #lines: string
 
-  private constructor(conf: ExchangeConf, fields: HeaderTable, out: ResponseHead) {
-    this.conf = conf
+  private constructor(token: object, fields: HeaderTable, out: ResponseHead) {
+    this.token = token
     this.fields = fields
     this.#status = out.status
     this.#statusText = out.statusText
@@ -68,22 +69,24 @@ export class PreparedHead {
 
   /** Keeps what `out` has become of the object's head, when that is always the same; called before filters change it. */
   static keep(object: CachedObject, exchange: Exchange, out: ResponseHead): void {
-    const { conf } = exchange
-    if (!object.hot || conf.cache?.rfc9111 === true || out.names.length > 0 || out.overrideCharset !== '') return
+    const { cache } = exchange.conf
+    if (cache === undefined || !object.hot || cache.rfc9111 || out.names.length > 0 || out.overrideCharset !== '')
+      return
     const { headers } = exchange.codec
     for (let i = 0; i < headers.count; i++) if (CHANGING.has(headers.hash(i))) return
     const fields = exchange.peekStored(object.head)?.headers
     if (fields === undefined) return
     const made = object.parsed === undefined ? [] : listOf(object)
     if (made.length >= LOCATIONS_MAX) made.shift()
-    made.push(new PreparedHead(conf, fields, out))
+    made.push(new PreparedHead(cache.token, fields, out))
     object.parsed = made
   }
 
   /** What was kept of the object for this location. */
-  static of(object: CachedObject, conf: ExchangeConf): PreparedHead | undefined {
+  static of(object: CachedObject, { cache }: ExchangeConf): PreparedHead | undefined {
+    const token = cache?.token
     const made = listOf(object)
-    for (let i = 0; i < made.length; i++) if (made[i]!.conf === conf) return made[i]
+    for (let i = 0; i < made.length; i++) if (made[i]!.token === token) return made[i]
     return undefined
   }
 
