@@ -58,7 +58,7 @@ test('HEAD is answered at once, and the body kept', async () => {
 
 test('a slow client holds nobody up', async () => {
   await using peer = await Peer.start(() => reply(BIG))
-  await using server = await startViaduct(cachedConf(peer, `${KEEP} proxy_buffers 2 4k; proxy_max_temp_file_size 0;`))
+  await using server = await startViaduct(cachedConf(peer, `${KEEP} proxy_buffers 3 4k; proxy_max_temp_file_size 0;`))
   using slow = await server.connect()
   slow.socket.pause()
   slow.write('GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')

@@ -72,17 +72,42 @@ const REFUSED: readonly (readonly [directive: string, message: string])[] = [
   ['proxy_limit_rate fast;', '"proxy_limit_rate" directive invalid value'],
 ]
 
-test('every mistake is reported with its line', async () => {
-  const locations = REFUSED.map(([text], i) => `location /${i} { ${text} }`)
+/** What is seen when all of a block is known. */
+const TOGETHER: readonly (readonly [text: string, message: string])[] = [
+  ['proxy_buffers 1 8k;', 'there must be at least 2 "proxy_buffers"'],
+  [
+    'proxy_buffer_size 128k;',
+    '"proxy_busy_buffers_size" must be less than the size of all "proxy_buffers" minus one buffer',
+  ],
+  [
+    'fastcgi_busy_buffers_size 2k;',
+    '"fastcgi_busy_buffers_size" must be equal to or greater than the maximum of the value of "fastcgi_buffer_size" and one of the "fastcgi_buffers"',
+  ],
+  [
+    'uwsgi_temp_file_write_size 1k;',
+    '"uwsgi_temp_file_write_size" must be equal to or greater than the maximum of the value of "uwsgi_buffer_size" and one of the "uwsgi_buffers"',
+  ],
+  [
+    'scgi_max_temp_file_size 1k;',
+    '"scgi_max_temp_file_size" must be equal to zero to disable temporary files usage or must be equal to or greater than the maximum of the value of "scgi_buffer_size" and one of the "scgi_buffers"',
+  ],
+  ['fastcgi_store on; fastcgi_cache x;', '"fastcgi_cache" directive is incompatible with "fastcgi_store"'],
+]
+
+test('every mistake is reported with its line', () => refuses(REFUSED))
+test('settings that do not go together', () => refuses(TOGETHER))
+
+async function refuses(list: readonly (readonly [text: string, message: string])[]): Promise<void> {
+  const locations = list.map(([text], i) => `location /${i} { ${text} }`)
   const conf = `http { server { listen 127.0.0.1:%%PORT_0%%;\n${locations.join('\n')} } }`
   const prefix = await Prefix.create(withDefaults(conf))
   const { code, stderr } = await prefix.run(['-t'])
   prefix.remove()
   assert.equal(code, 1)
   const reported = stderr.split('\n')
-  for (const [i, [text, message]] of REFUSED.entries()) {
+  for (const [i, [text, message]] of list.entries()) {
     const found = reported.find((line) => line.startsWith('viaduct: [emerg]') && line.endsWith(`nginx.conf:${i + 2}`))
     assert.match(String(found), /\[emerg\] .* in /, text)
     assert.equal(found?.replace(/^.*?\[emerg\] /, '').replace(/ in [^ ]*$/, ''), message, text)
   }
-})
+}

@@ -32,6 +32,8 @@ const NAMES: Readonly<Record<string, number>> = {
   http_404: HTTP_404,
   http_429: HTTP_429,
   denied: DENIED,
+  /** nginx takes the word, for it shares a list with what stale responses are used for. */
+  updating: 0,
   off: 0,
 }
 

@@ -84,6 +84,7 @@ export const transport = {
       'http_404',
       'http_429',
       'updating',
+      'updating',
       'off',
     ),
     default: 'error timeout',

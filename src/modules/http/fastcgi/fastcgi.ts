@@ -1,4 +1,5 @@
 /** ngx_http_fastcgi_module: passes requests to FastCGI servers, such as php-fpm. */
+
 import { flag, text } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, directives, family } from '../../../config/directive.ts'
 import { cachesOf } from '../../../http/cache/caches.ts'
@@ -6,6 +7,7 @@ import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { CAUGHT, FASTCGI } from '../../../http/exchange/codecs/fastcgi.ts'
 import { FastcgiParams } from '../../../http/exchange/codecs/fastcgi-record.ts'
 import { attachCgi, type CgiWay } from '../../../http/exchange/compile/cgi-exchange.ts'
+import { checkBlock } from '../../../http/exchange/compile/check-blocks.ts'
 import { cgi } from '../../../http/exchange/directives/cgi.ts'
 import { KEPT_LINKS } from '../../../http/exchange/kept-links.ts'
 import { ALERT } from '../../../log/error-log.ts'
@@ -47,6 +49,9 @@ export const fastcgiModule = httpModule({
   variables: { fastcgi_script_name: scriptName, fastcgi_path_info: pathInfo },
   init(conf, tree) {
     cachesOf(tree).declare('fastcgi', conf.fastcgi_cache_path)
+  },
+  declare(_, tree, scope) {
+    checkBlock('fastcgi', allDirectives, scope, tree)
   },
   attach(conf, plan, at) {
     attachSplit(conf, at.location)

@@ -10,9 +10,10 @@ import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { compileSize } from '../../../http/compile/size.ts'
 import { type CacheContext, checkZone, compileCache } from '../../../http/exchange/cache/conf.ts'
 import { attachPurge } from '../../../http/exchange/cache/purge-place.ts'
-import { checkStore, storesInstead } from '../../../http/exchange/cache/store-or-cache.ts'
+import { storesInstead } from '../../../http/exchange/cache/store-or-cache.ts'
 import { HTTP1 } from '../../../http/exchange/codecs/http1.ts'
 import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
+import { checkBlock } from '../../../http/exchange/compile/check-blocks.ts'
 import { compileConnect, compileDenies, passOn, secured } from '../../../http/exchange/compile/passing.ts'
 import { compileSsl, type SslTargets } from '../../../http/exchange/compile/ssl-targets.ts'
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../../../http/exchange/conf.ts'
@@ -68,7 +69,7 @@ export const proxyModule = httpModule({
     cachesOf(tree).declare('proxy', conf.proxy_cache_path)
   },
   declare(_, tree, scope) {
-    checkStore('proxy', allDirectives, scope, tree)
+    checkBlock('proxy', allDirectives, scope, tree)
   },
   attach(conf, plan, at) {
     at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))

@@ -4,12 +4,14 @@
  *
  *   SIZE:CONTENT_LENGTH 0 LENGTH 0 SCGI 0 1 0 NAME 0 VALUE 0 ... ,
  */
+
 import { type ConfOf, directive, family } from '../../../config/directive.ts'
 import { cachesOf } from '../../../http/cache/caches.ts'
 import { httpModule } from '../../../http/compile/module.ts'
 import { SCGI } from '../../../http/exchange/codecs/cgi.ts'
 import { attachCgi, type CgiWay } from '../../../http/exchange/compile/cgi-exchange.ts'
 import type { ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
+import { checkBlock } from '../../../http/exchange/compile/check-blocks.ts'
 import { cgi } from '../../../http/exchange/directives/cgi.ts'
 import { template } from '../../../value/template.ts'
 
@@ -33,6 +35,9 @@ export const scgiModule = httpModule({
   directives: allDirectives,
   init(conf, tree) {
     cachesOf(tree).declare('scgi', conf.scgi_cache_path)
+  },
+  declare(_, tree, scope) {
+    checkBlock('scgi', allDirectives, scope, tree)
   },
   attach(conf, plan, at) {
     attachCgi(wayOf(conf), conf, plan, at)

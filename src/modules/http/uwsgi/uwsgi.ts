@@ -3,6 +3,7 @@
  *
  *   modifier1 | size of the parameters (2, little endian) | modifier2 | size (2) | name | size (2) | value | ...
  */
+
 import { number, text } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, family } from '../../../config/directive.ts'
 import { cachesOf } from '../../../http/cache/caches.ts'
@@ -10,6 +11,7 @@ import { httpModule } from '../../../http/compile/module.ts'
 import { UWSGI } from '../../../http/exchange/codecs/cgi.ts'
 import { attachCgi, type CgiWay } from '../../../http/exchange/compile/cgi-exchange.ts'
 import type { ParamSink } from '../../../http/exchange/compile/cgi-params.ts'
+import { checkBlock } from '../../../http/exchange/compile/check-blocks.ts'
 import { cgi } from '../../../http/exchange/directives/cgi.ts'
 import { ssl } from '../../../http/exchange/directives/ssl.ts'
 import { ALERT } from '../../../log/error-log.ts'
@@ -47,6 +49,9 @@ export const uwsgiModule = httpModule({
   directives: allDirectives,
   init(conf, tree) {
     cachesOf(tree).declare('uwsgi', conf.uwsgi_cache_path)
+  },
+  declare(_, tree, scope) {
+    checkBlock('uwsgi', allDirectives, scope, tree)
   },
   attach(conf, plan, at) {
     attachCgi(wayOf(conf), conf, plan, at)
