@@ -24,6 +24,12 @@ for (const name of ['viaduct', 'nginx']) {
     const child = spawn(prefix.path(name), prefix.ownArgs(), { stdio: 'ignore' })
     const ended = once(child, 'exit')
     const pidIn = (file: string): number => Number(prefix.read(file))
+    // Whatever fails, nobody is left.
+    await using _left = {
+      async [Symbol.asyncDispose]() {
+        for (const pid of [child.pid!, pidIn('nginx.pid')]) if (pid > 0 && isAlive(pid)) process.kill(pid, 'SIGKILL')
+      },
+    }
     await until('it serves', () => pidIn('nginx.pid') > 0)
     assert.equal(pidIn('nginx.pid'), child.pid)
     assert.deepEqual(namesOf(child.pid!), [name, `${name}: master process ${prefix.ownArgs().join(' ')}`])

@@ -100,8 +100,13 @@ export class Prefix {
 
   /** Returns a file's text, or '' when it does not exist. */
   read(name: string): string {
-    const file = this.path(name)
-    return fs.existsSync(file) ? fs.readFileSync(file, 'latin1') : ''
+    try {
+      return fs.readFileSync(this.path(name), 'latin1')
+    } catch (error) {
+      // It may go at any time, as a pid file does in an upgrade.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+      throw error
+    }
   }
 
   expand(text: string): string {
