@@ -56,6 +56,14 @@ const VALUES: Readonly<Record<string, string>> = {
 
 /** Values for placeholders of one directive. */
 const OWN_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  // Sizes that go together with the defaults of the others.
+  ...Object.fromEntries(
+    ['proxy', 'fastcgi', 'uwsgi', 'scgi'].flatMap((name) => [
+      [`${name}_buffer_size`, { size: '8k' }],
+      [`${name}_buffers`, { number: '8', size: '8k' }],
+      [`${name}_busy_buffers_size`, { size: '16k' }],
+    ]),
+  ),
   ...Object.fromEntries(
     ['fastcgi', 'uwsgi', 'scgi'].flatMap((name) => [
       [`${name}_store_access`, { users: 'user', permissions: 'rw' }],
