@@ -1,8 +1,10 @@
 /**
- * What `npm test` and CI run: the type check, format and lint, the project's own rules, then all tests, which start the
- * server as it is built, since that takes half the time.
+ * What `npm test` and CI run: the type check, format and lint, the project's own rules, then tests. Those that start the
+ * server start it as it is built, since that takes half the time; and of them `npm test` has only what shows at once
+ * that something basic is broken, so that it takes two minutes and not eight.
  *
- *     npm test                          everything
+ *     npm test                          the checks, all tests of parts, and the basic ones of behaviour
+ *     npm run test:behaviour            the other ones of behaviour (node scripts/test.ts --rest)
  *     npm test -- --only reload cli     only test files whose path contains one of the words, without the checks, and with
  *                                       the server's sources
  *     npm test -- --checks              only the checks
@@ -19,6 +21,18 @@ const TEST_TIMEOUT_MS = 60_000
 /** Where the server that tests start is built; see bin/viaduct. */
 const BUILT = '.build'
 
+/** The basic tests of behaviour. */
+const BASIC = new Set(
+  [
+    'access-log access cache cli-options cli-test compression fastcgi grpc headers http1-keepalive http1-refused http2 location',
+    'map process-reload proxy-buffering proxy-headers proxy-keepalive proxy-request-body proxy-uri proxy-websocket refused',
+    'rewrite smuggling ssl static try-files upstream-health',
+  ]
+    .join(' ')
+    .split(' ')
+    .map((name) => `test/behaviour/${name}.test.ts`),
+)
+
 interface Step {
   readonly name: string
   readonly command: readonly string[]
@@ -28,12 +42,14 @@ process.exitCode = main(process.argv.slice(2))
 
 function main(args: readonly string[]): number {
   const only = args[0] === '--only' ? args.slice(1) : undefined
-  const steps = only === undefined ? checks() : []
+  const rest = args[0] === '--rest'
+  const steps = only === undefined && !rest ? checks() : []
   if (args[0] !== '--checks') {
     if (only === undefined) steps.push({ name: 'build', command: [process.execPath, `${ROOT}scripts/build.ts`, BUILT] })
-    steps.push(tests(only ?? ['']))
+    steps.push(tests(filesFor(only, rest)))
   }
   if (only === undefined) process.env['VIADUCT_BUILT'] = BUILT
+  keepCompiled()
   const failed = steps.filter((step) => !run(step)).map((step) => step.name)
   if (failed.length === 0) return 0
   console.error(`failed: ${failed.join(', ')}`)
@@ -50,14 +66,24 @@ function checks(): Step[] {
   return steps
 }
 
-function tests(words: readonly string[]): Step {
-  const files = fs
-    .globSync('test/**/*.test.ts', { cwd: ROOT })
-    .filter((file) => words.some((word) => file.includes(word)))
+/** Hundreds of processes read the same files; as bin/viaduct does it, in a folder of this user's own. */
+function keepCompiled(): void {
+  const folder = `/tmp/viaduct-code-${process.geteuid?.()}`
+  fs.mkdirSync(folder, { recursive: true, mode: 0o755 })
+  if (fs.lstatSync(folder).uid === process.geteuid?.()) process.env['NODE_COMPILE_CACHE'] ??= folder
+}
+
+function filesFor(only: readonly string[] | undefined, rest: boolean): string[] {
+  const all = fs.globSync('test/**/*.test.ts', { cwd: ROOT })
+  if (only !== undefined) return all.filter((file) => only.some((word) => file.includes(word)))
+  return all.filter((file) => (file.startsWith('test/behaviour/') && !BASIC.has(file)) === rest)
+}
+
+function tests(files: readonly string[]): Step {
   const options = [`--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${availableParallelism()}`]
   return {
     name: 'tests',
-    command: [process.execPath, '--disable-warning=ExperimentalWarning', '--test', ...options, ...files.sort()],
+    command: [process.execPath, '--disable-warning=ExperimentalWarning', '--test', ...options, ...files.toSorted()],
   }
 }
 
