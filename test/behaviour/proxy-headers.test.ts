@@ -1,7 +1,7 @@
 /** Which header fields reach the back end, and how they are written. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Peer, type PeerRequest } from '../harness/peer.ts'
+import { Peer, type PeerRequest, reply } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
 /** Sends a request whose head has these lines besides Host, and returns what the back end got. */
@@ -100,4 +100,26 @@ test('underscores_in_headers lets them through', async () => {
   await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%; underscores_in_headers on;
     location / { proxy_pass http://127.0.0.1:${peer.port}; } } }`)
   assert.equal((await sent(server, peer, '/', ['X_A: 1'])).field('x_a'), '1')
+})
+
+test('with proxy_pass_header, a back end that sends no Date or Server has the client get none', async (t) => {
+  let fields: readonly string[] = []
+  await using peer = await Peer.start(() => reply('ok', fields))
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    proxy_pass_header Date; proxy_pass_header server;
+    location / { proxy_pass http://127.0.0.1:${peer.port}; }
+    location /own { proxy_pass_header X-Pad; proxy_pass http://127.0.0.1:${peer.port}; } } }`)
+  for (const [what, path, sent, wanted] of [
+    ['theirs', '/', ['Date: then', 'Server: them'], ['Date: then', 'Server: them']],
+    ['none', '/', [], []],
+    ['one of them', '/', ['Server: them'], ['Server: them']],
+    ['ours', '/own', ['Server: them'], ['Date: [A-Z]', 'Server: viaduct']],
+  ] as const) {
+    await t.test(what, async () => {
+      fields = sent
+      const text = await server.raw(`GET ${path} HTTP/1.0\r\n\r\n`)
+      for (const field of wanted) assert.match(text, new RegExp(`^${field}`, 'm'))
+      assert.equal((text.match(/^(?:Date|Server): /gm) ?? []).length, wanted.length, text)
+    })
+  }
 })

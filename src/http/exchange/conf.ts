@@ -82,6 +82,9 @@ export interface ExchangeConf {
   readonly ignore: number
   /** Hashes of lower-case names that the client does not get, each with its names. */
   readonly hidden: ReadonlyMap<number, readonly string[]>
+  /** `proxy_pass_header Date` and `Server`: a back end that sends none has the client get none. */
+  readonly onlyTheirDate: boolean
+  readonly onlyTheirServer: boolean
   /** `proxy_cache`, when it is on. */
   readonly cache: CacheConf | undefined
   /** With a cache: notes where the request would go, as its key may need to know. 0, or a status when that is nowhere. */

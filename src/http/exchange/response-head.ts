@@ -136,6 +136,8 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
     }
   }
   out.lines = runEnd > runStart ? lines + text.slice(runStart, runEnd) : lines
+  if (conf.onlyTheirDate) out.date ??= ''
+  if (conf.onlyTheirServer) out.server ??= ''
   const { caching } = exchange
   if (conf.transport.force_ranges) out.allowRanges = out.singleRange = true
   if (caching?.serving === true) out.singleRange = false

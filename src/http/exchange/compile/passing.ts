@@ -119,6 +119,8 @@ export const BARE = {
   aim: () => 0,
   ignore: 0,
   hidden: new Map(),
+  onlyTheirDate: false,
+  onlyTheirServer: false,
   rate: () => 0,
   rewriteRedirect: () => undefined,
   rewriteCookie: undefined,

@@ -162,6 +162,8 @@ function compileExchange(
     chunkedAllowed: true,
     ignore: ignoreMask(settings.ignore_headers ?? []) | IGNORE_BUFFERING,
     hidden: hiddenFields(HIDDEN, settings.hide_header, settings.pass_header),
+    onlyTheirDate: false,
+    onlyTheirServer: false,
     resolve: target.resolve,
     request: secured(request, tls, GRPCS),
     connectOptions: compileConnect(settings, tls !== undefined, at),

@@ -104,6 +104,7 @@ function compileExchange(
   const setBody = conf.proxy_set_body === undefined ? undefined : at.text(conf.proxy_set_body)
   const rewrite = compileRedirects(conf.proxy_redirect, target, at)
   const two = conf.proxy_http_version === '2'
+  const passes = (field: string): boolean => settings.pass_header.some((name) => name.toLowerCase() === field)
   const tempPath = settings.temp_path ?? { path: at.prefixed('proxy_temp'), levels: [1, 2] }
   const cacheContext: CacheContext = {
     prefix: 'proxy',
@@ -130,6 +131,8 @@ function compileExchange(
     cache: kept,
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(HIDDEN, settings.hide_header, settings.pass_header),
+    onlyTheirDate: !two && passes('date'),
+    onlyTheirServer: !two && passes('server'),
     aim: target.aim,
     resolve: target.resolve,
     request: secured(request, tls, HTTPS),
