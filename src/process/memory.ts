@@ -13,6 +13,8 @@ const REST_MS = 1000
 const TRIES = 60
 const BUSY = 0.005
 
+/** More than this is not left lying, even for a moment. */
+const MUCH = 128 * 1024 * 1024
 /** Who stops at once, or is reloaded again, need not have collected. */
 const LATER_MS = 2000
 
@@ -22,10 +24,11 @@ let usedBefore = 0
 let rest: NodeJS.Timeout | undefined
 let later: NodeJS.Timeout | undefined
 
-/** Soon collects, and returns the room that is left, when there may be much: for threads that serve nobody. */
+/** Collects, and returns the room that is left: soon, or at once when there is much. For threads that serve nobody. */
 export function giveBack(): void {
   clearTimeout(later)
-  later = setTimeout(giveBackNow, LATER_MS).unref()
+  if (getHeapStatistics().total_physical_size > MUCH) giveBackNow()
+  else later = setTimeout(giveBackNow, LATER_MS).unref()
 }
 
 function giveBackNow(): void {
