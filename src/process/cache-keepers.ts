@@ -1,7 +1,10 @@
-/** The keepers of an engine's caches, in its main thread: one for each keys zone, as long as the zone lives. */
+/**
+ * The keepers of an engine's caches, in its main thread: one for each keys zone, as long as the zone lives. Their code is
+ * loaded when there is a cache.
+ */
 
 import type { CachePath } from '../http/cache/cache-path.ts'
-import { Keeper, type KeeperLog } from '../http/cache/keeper/keeper.ts'
+import type { Keeper, KeeperLog } from '../http/cache/keeper/keeper.ts'
 import { CACHE_ZONE_KIND } from '../shared/cache/memory.ts'
 import { Zone } from '../shared/zone.ts'
 
@@ -9,6 +12,8 @@ import { Zone } from '../shared/zone.ts'
 export class CacheKeepers {
   readonly #log: KeeperLog
   readonly #keepers = new Map<number, Keeper>()
+  /** What is to be looked after, by the zone's id: a keeper that is being loaded asks whether it still is. */
+  readonly #wanted = new Map<number, CachePath>()
 
   constructor(log: KeeperLog) {
     this.#log = log
@@ -16,23 +21,28 @@ export class CacheKeepers {
 
   /** Looks after exactly these caches from now on; `buffers` are the zones by name. */
   settle(paths: readonly CachePath[], buffers: ReadonlyMap<string, SharedArrayBuffer>): void {
-    const left = new Set(this.#keepers.keys())
+    const left = new Set(this.#wanted.keys())
     for (const path of paths) {
       const buffer = buffers.get(path.name)
       const zone = buffer === undefined ? undefined : Zone.attach(path.name, buffer, CACHE_ZONE_KIND)
       if (zone === undefined) continue
-      left.delete(zone.id)
+      const isNew = !left.delete(zone.id) && !this.#wanted.has(zone.id)
+      this.#wanted.set(zone.id, path)
       const known = this.#keepers.get(zone.id)
-      if (known === undefined) this.#begin(zone, path)
-      else known.path = path
+      if (known !== undefined) known.path = path
+      else if (isNew) void this.#begin(zone)
     }
     for (const id of left) {
-      this.#keepers.get(id)!.stop()
+      this.#wanted.delete(id)
+      this.#keepers.get(id)?.stop()
       this.#keepers.delete(id)
     }
   }
 
-  #begin(zone: Zone, path: CachePath): void {
+  async #begin(zone: Zone): Promise<void> {
+    const { Keeper } = await import('../http/cache/keeper/keeper.ts')
+    const path = this.#wanted.get(zone.id)
+    if (path === undefined || this.#keepers.has(zone.id)) return
     const keeper = new Keeper(zone, path, this.#log)
     this.#keepers.set(zone.id, keeper)
     keeper.start()
@@ -42,5 +52,6 @@ export class CacheKeepers {
   stop(): void {
     for (const keeper of this.#keepers.values()) keeper.stop()
     this.#keepers.clear()
+    this.#wanted.clear()
   }
 }
