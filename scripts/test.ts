@@ -24,9 +24,9 @@ const BUILT = '.build'
 /** The basic tests of behaviour. */
 const BASIC = new Set(
   [
-    'access-log access cache cli-options cli-test compression fastcgi grpc headers http1-keepalive http1-refused http2 location',
-    'map process-reload proxy-buffering proxy-headers proxy-keepalive proxy-request-body proxy-uri proxy-websocket refused',
-    'rewrite smuggling ssl static try-files upstream-health',
+    'access-log access cache cli-options cli-test compression headers http1-keepalive http2 location',
+    'map process-reload proxy-buffering proxy-headers proxy-keepalive proxy-request-body proxy-uri refused',
+    'rewrite smuggling ssl static try-files',
   ]
     .join(' ')
     .split(' ')
