@@ -131,7 +131,7 @@ test('the services of the Compose file serve', { skip }, (t) => {
   assert.match(said('log'), /GET \/some\/route[\s\S]*status 0/)
 })
 
-test('any user, templates, and a file system that cannot be written', { skip }, () => {
+test('any user, and templates', { skip }, () => {
   const templates = path.join(work, 'templates')
   fs.mkdirSync(templates)
   fs.writeFileSync(
