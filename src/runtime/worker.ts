@@ -184,6 +184,13 @@ export class WorkerRuntime {
   /** Accepts no more; calls `done` once when the last connection is gone. Without `graceful` connections close now. */
   stop(graceful: boolean, done: () => void): void {
     clearTimeout(this.#rest)
+    if (!graceful) return this.#leave(false, done)
+    for (const { listener } of this.#seats.values()) listener.closing = true
+    // Who waits in the queue of a socket that is closed is thrown out of it: let them in first, in one turn of the loop.
+    setImmediate(() => setImmediate(() => this.#leave(true, done)))
+  }
+
+  #leave(graceful: boolean, done: () => void): void {
     for (const key of [...this.#seats.keys()]) this.unlisten(key)
     // Not before all are told: the first may have nobody left at once.
     this.#done = done

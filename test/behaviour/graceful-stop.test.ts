@@ -86,3 +86,16 @@ test('worker_shutdown_timeout: what is cut off is logged', async () => {
   assert.equal(server.errorLog().match(cut)?.length, 2)
   assert.deepEqual(server.accessLog().trim().split('\n').sort(), ['000 GET /one HTTP/1.1', '000 GET /two HTTP/2.0'])
 })
+
+test('a kept connection stays for keepalive_min_timeout, and is told to close by its next answer', async () => {
+  await using server = await startViaduct(`http { keepalive_min_timeout 5s; keepalive_timeout 60s;
+    server { listen 127.0.0.1:%%PORT_0%%; return 200 ok; } }`)
+  using client = await server.connect()
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.until(/ok$/)
+  server.signal('SIGQUIT')
+  await server.until('nobody new', async () => !(await server.listens()))
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.match(await client.rest(), /Connection: close\r\n[\s\S]*ok$/)
+  assert.deepEqual(await server.ended, { code: 0, signal: null })
+})

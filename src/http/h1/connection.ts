@@ -62,6 +62,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #parser: RequestParser
   #request: Request
   readonly #timer = new Timer(this)
+  /** A graceful stop leaves the waiting connection alone until then (`keepalive_min_timeout`). */
+  #keptUntilMs = 0
   readonly #startedMs = clock.monotonic
   countedAs = NONE
   reusableBefore: Reusable | undefined = undefined
@@ -512,6 +514,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     const timeout = core.keepalive_timeout.timeoutMs || core.keepalive_min_timeout
     if (this.listener.closing && this.#rest.length === 0) return this.#endOutput()
     this.#state = HEAD
+    this.#keptUntilMs = core.keepalive_min_timeout === 0 ? 0 : clock.monotonic + core.keepalive_min_timeout
     this.body.wanted = false
     this.#upgradeAsked = this.#parser.facts.upgradeIndex >= 0
     this.#parser.reset()
@@ -547,8 +550,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     return this.#state === HEAD && this.#rest.length === 0 && this.client.requests > 0
   }
 
+  /** A connection that has just been kept stays for `keepalive_min_timeout`: a request may be on its way. */
   shutDown(): void {
-    if (this.idle) this.close()
+    if (!this.idle) return
+    const left = this.#keptUntilMs - clock.monotonic
+    if (left > 0) this.#arm(KEEPALIVE_TIMEOUT, left)
+    else this.close()
   }
 
   reuse(): void {
