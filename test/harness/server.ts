@@ -95,7 +95,11 @@ export class Prefix {
   write(name: string, content: string | Uint8Array): void {
     const file = this.path(name)
     fs.mkdirSync(path.dirname(file), { recursive: true })
-    fs.writeFileSync(file, typeof content === 'string' ? this.expand(content) : content)
+    const bytes = typeof content === 'string' ? this.expand(content) : content
+    if (name !== 'nginx.conf') return fs.writeFileSync(file, bytes)
+    // A reload that was asked for before may read it now: never half of it.
+    fs.writeFileSync(`${file}~`, bytes)
+    fs.renameSync(`${file}~`, file)
   }
 
   /** Returns a file's text, or '' when it does not exist. */
