@@ -9,7 +9,7 @@ import type { Applied, Configuration } from '../process/configuration.ts'
 import { startInBackground, tellParent } from '../process/daemon.ts'
 import { EngineLink } from '../process/engine-link.ts'
 import { Master } from '../process/master.ts'
-import { SocketBook } from '../process/socket-book.ts'
+import { adoptFailure, SocketBook } from '../process/socket-book.ts'
 import type { Inheritance } from '../process/upgrade.ts'
 import { boot, showOnStderr } from './boot.ts'
 import type { Options } from './options.ts'
@@ -52,12 +52,7 @@ function adopt(inherited: Inheritance, sockets: SocketBook, configuration: Confi
     const error = sockets.adopt(key, kind, fd, inherited.from)
     if (error !== undefined) configuration.report('emerg', error)
   }
-  for (const fd of inherited.bad) {
-    configuration.report(
-      'emerg',
-      `getsockname() of the inherited socket #${fd} failed (88: Socket operation on non-socket)`,
-    )
-  }
+  for (const fd of inherited.bad) configuration.report('emerg', adoptFailure(fd, 'ENOTSOCK'))
 }
 
 async function run(

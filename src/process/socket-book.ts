@@ -122,8 +122,7 @@ export class SocketBook {
   /** Takes over an inherited descriptor; returns nginx's error text when it is no socket. */
   adopt(key: string, kind: Listen['kind'], fd: number, from: Giver): string | undefined {
     const socket = adoptSocket(fd, kind)
-    if (typeof socket === 'number')
-      return `getsockname() of the inherited socket #${fd} failed ${errnoText(getSystemErrorName(socket))}`
+    if (typeof socket === 'number') return adoptFailure(fd, getSystemErrorName(socket))
     const held = this.#held.get(key)
     if (held !== undefined) held.sockets.push(socket)
     else
@@ -175,6 +174,11 @@ export class SocketBook {
     for (const socket of held.sockets) socket.close()
     if (held.listen.kind === 'unix' && alsoFile && !held.keepsFile) removeFile(held.listen.path, report)
   }
+}
+
+/** Returns nginx's text for an inherited descriptor that cannot be used. */
+export function adoptFailure(fd: number, errno: string): string {
+  return `getsockname() of the inherited socket #${fd} failed ${errnoText(errno)}`
 }
 
 /** Returns nginx's text for a bind() that failed with this negative errno. */

@@ -119,8 +119,6 @@ function compileExchange(passing: Passing, given: object, at: AttachContext): Ex
     cache,
     ignore: ignoreMask(settings.ignore_headers ?? []),
     hidden: hiddenFields(hidesStatus ? ['status', ...HIDDEN] : HIDDEN, settings.hide_header, settings.pass_header),
-    onlyTheirDate: false,
-    onlyTheirServer: false,
     resolve: target.resolve,
     request: secured((r, exchange) => requestOf(r, exchange, make), tls, schemes.secure ?? ''),
     rate: compileSize(settings.limit_rate, at),

@@ -84,7 +84,6 @@ export const transport = {
       'http_404',
       'http_429',
       'updating',
-      'updating',
       'off',
     ),
     default: 'error timeout',
