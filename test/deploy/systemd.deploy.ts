@@ -53,11 +53,13 @@ test("the manager's socket hears of the main process", {
     await using server = await startViaduct('http { server { listen 127.0.0.1:%%PORT_0%%; } }', {
       env: { NOTIFY_SOCKET: socket },
     })
-    await until('it is ready', () => heard.includes('READY=1'))
+    // A message comes whole, but its end may come to us in a piece of its own.
+    const ready = () => heard.includes('READY=1') && heard.endsWith('\n')
+    await until('it is ready', ready)
     assert.match(heard, new RegExp(`MAINPID=${server.pid}\\n`))
     heard = ''
     await server.reload()
-    await until('it is ready again', () => heard.includes('READY=1'))
+    await until('it is ready again', ready)
     assert.match(heard, /RELOADING=1/)
   } finally {
     manager.kill()
