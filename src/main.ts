@@ -13,6 +13,13 @@ async function run(): Promise<number> {
     await runEngine(Number(role.slice('engine '.length)))
     return 0
   }
+  const words = process.argv.slice(2)
+  // Words of nginx's command line begin with one dash.
+  if (/^(?:--|[a-z])/.test(words[0] ?? '')) {
+    const { runTool } = await import('./tools/frame/run.ts')
+    const status = await runTool(words)
+    if (status !== undefined) return status
+  }
   const { runNginx } = await import('./cli/nginx.ts')
-  return runNginx(process.argv.slice(2))
+  return runNginx(words)
 }

@@ -19,6 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['process'],
   ['admin'],
   ['cli'],
+  ['tools'],
   ['main.ts'],
 ]
 /** The rooms of http/ in the same way: one knows what stands before it. `h1` and `h2` are engines of the same kind. */
@@ -38,7 +39,7 @@ const HTTP_ROOMS: readonly (readonly string[])[] = [
 ]
 /** Who may import the list of modules; everybody else gets it as a parameter. */
 const MODULE_LIST = 'src/modules/index.ts'
-const MODULE_LIST_USERS = /^src\/(?:cli\/|process\/worker-port\.ts$|main\.ts$)/
+const MODULE_LIST_USERS = /^src\/(?:cli\/|tools\/|process\/worker-port\.ts$|main\.ts$)/
 
 /** Node's networking belongs to net/, which hides it. */
 const NETWORKING = /^node:(?:net|tls|dgram|dns|http|https|http2)(?:\/|$)/

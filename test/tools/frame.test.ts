@@ -1,0 +1,73 @@
+/** Words before nginx's command line: help, options, statuses, completion. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { TOOLS } from '../../src/tools/frame/tools.ts'
+import { runViaduct } from '../harness/server.ts'
+import { Workshop } from './console.ts'
+
+test('the program knows its tools, and nginx words stay nginx words', async () => {
+  const help = await runViaduct(['--help'])
+  assert.equal(help.code, 0)
+  for (const { name } of TOOLS) assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'))
+  const version = await runViaduct(['--version'])
+  assert.match(version.stdout, /^viaduct \d+\.\d+\.\d+ \(nginx 1\.\d+\.\d+\)\n$/)
+  assert.equal((await runViaduct(['no-such-tool'])).stderr, 'viaduct: invalid option: "no-such-tool"\n')
+})
+
+for (const { name, summary, load } of TOOLS) {
+  test(`${name}: --help has usage and examples, and a wrong option says so`, async () => {
+    using shop = new Workshop()
+    const tool = await load()
+    assert.deepEqual([tool.name, tool.summary], [name, summary])
+    assert.ok(tool.examples.length > 0)
+    const help = await shop.run([name, '--help'])
+    assert.equal(help.status, 0)
+    assert.match(help.out, new RegExp(`^Usage: viaduct ${name}`, 'm'))
+    assert.equal((await shop.run(['help', name])).out, help.out)
+    const wrong = await shop.run([name, '--no-such-option'])
+    assert.equal(wrong.status, 2)
+    assert.match(wrong.error, new RegExp(`^viaduct ${name}: Unknown option '--no-such-option'`))
+  })
+}
+
+test('a misspelt option is recognised', async () => {
+  using shop = new Workshop()
+  assert.match((await shop.run(['fmt', '--chek', 'x'])).error, /hint: did you mean "--check"\?/)
+})
+
+for (const [shell, check] of [
+  ['bash', ['bash', '-n']],
+  ['zsh', ['zsh', '-n']],
+  ['fish', ['fish', '-n']],
+] as const) {
+  test(`completion for ${shell} names every tool`, async (t) => {
+    using shop = new Workshop()
+    const { status, out } = await shop.run(['completion', shell])
+    assert.equal(status, 0)
+    for (const { name } of TOOLS) assert.ok(out.includes(name))
+    shop.write('script', out)
+    const {
+      status: parsed,
+      error,
+      stderr,
+    } = spawnSync(check[0], [check[1], `${shop.dir}/script`], { encoding: 'utf8' })
+    if (error !== undefined) return t.skip(`no ${shell} here`)
+    assert.equal(parsed, 0, stderr)
+  })
+}
+
+test('bash completes', async () => {
+  using shop = new Workshop({ 'a.conf': '' })
+  const { out } = await shop.run(['completion', 'bash'])
+  const complete = (...words: string[]): string[] => {
+    const list = words.map((word) => `'${word}'`).join(' ')
+    const script = `${out}\nCOMP_WORDS=(viaduct ${list}); COMP_CWORD=${words.length}; _viaduct; printf '%s\\n' "\${COMPREPLY[@]}"`
+    return spawnSync('bash', ['-c', script], { cwd: shop.dir, encoding: 'utf8' }).stdout.split('\n').filter(Boolean)
+  }
+  assert.deepEqual(complete('fm'), ['fmt'])
+  assert.deepEqual(complete('fmt', '--ch'), ['--check'])
+  assert.deepEqual(complete('fmt', 'a'), ['a.conf'])
+  assert.deepEqual(complete('completion', 'z'), ['zsh'])
+  assert.deepEqual(complete('-s', 'rel'), ['reload'])
+})
