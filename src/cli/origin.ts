@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url'
 import type { ConfigOrigin } from '../process/load-program.ts'
 import type { Options } from './options.ts'
 
+/** The options that say where a configuration is. */
+type Where = Pick<Options, 'globals' | 'prefix' | 'conf' | 'errorLog'>
+
 const SYSTEM_CONF = '/etc/nginx/nginx.conf'
 const SYSTEM_PREFIXES: readonly string[] = ['/usr/share/nginx/', '/etc/nginx/']
 const SYSTEM_LOGS = '/var/log/nginx/'
@@ -24,7 +27,7 @@ export interface Origin extends ConfigOrigin {
 }
 
 /** Works out paths from the options; touches the file system only to see what is there. */
-export function originOf(options: Options): Origin {
+export function originOf(options: Where): Origin {
   const { globals } = options
   if (options.prefix !== undefined) {
     const prefix = folder(path.resolve(options.prefix))

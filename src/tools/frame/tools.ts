@@ -9,6 +9,16 @@ export const TOOLS: readonly ToolEntry[] = [
     load: async () => (await import('../fmt.ts')).fmt,
   },
   {
+    name: 'dump',
+    summary: "prints a configuration with its includes, also as crossplane's JSON",
+    load: async () => (await import('../dump.ts')).dump,
+  },
+  {
+    name: 'build',
+    summary: "writes configuration files from crossplane's JSON",
+    load: async () => (await import('../build.ts')).build,
+  },
+  {
     name: 'completion',
     summary: 'completion for bash, zsh and fish',
     load: async () => (await import('../completion.ts')).completion,

@@ -1,0 +1,95 @@
+/** `viaduct build`: files from crossplane's JSON. */
+import fs from 'node:fs'
+import path from 'node:path'
+import { errnoText } from '../lib/errno.ts'
+import { buildText } from './crossplane/build.ts'
+import type { Payload, PlainStatement } from './crossplane/parse.ts'
+import { type Console, FINE, ToolFailure, tool } from './frame/tool.ts'
+
+/** The tool. */
+export const build = tool({
+  name: 'build',
+  summary: "writes configuration files from crossplane's JSON",
+  usage: ['[-d FOLDER] [-f] FILE.json', '--stdout FILE.json | -'],
+  about: 'The way back from `viaduct dump --json`. Files that exist are left alone without -f.',
+  options: {
+    dir: { type: 'string', short: 'd', value: 'FOLDER', help: 'where relative names lead to (the current folder)' },
+    force: { type: 'boolean', short: 'f', help: 'replace files that exist' },
+    indent: { type: 'string', short: 'i', value: 'N', help: 'spaces of one level (4)' },
+    tabs: { type: 'boolean', short: 't', help: 'tabs instead of spaces' },
+    stdout: { type: 'boolean', help: 'print the files instead' },
+  },
+  words: 'files',
+  examples: [
+    ['-d /tmp/new nginx.json', 'write the files that the JSON names'],
+    ['--stdout nginx.json', 'only look at them'],
+  ],
+  async run(values, [file, ...more], console) {
+    if (file === undefined || more.length > 0)
+      throw new ToolFailure('which file?', 'viaduct build FILE.json, or - for standard input')
+    const payload = read(
+      file === '-' ? Buffer.from(await console.input()).toString() : text(path.resolve(console.folder, file)),
+      file,
+    )
+    const indent = values.tabs === true ? '\t' : ' '.repeat(Number(values.indent ?? 4))
+    const folder = path.resolve(console.folder, values.dir ?? '.')
+    const made = payload.config.map((one) => ({
+      full: path.resolve(folder, one.file),
+      text: buildText(one.parsed, indent),
+    }))
+    if (values.stdout === true) {
+      for (const one of made) console.out(`# ${one.full}\n${one.text}\n`)
+      return FINE
+    }
+    const there = made.filter(({ full }) => fs.existsSync(full))
+    if (there.length > 0 && values.force !== true) {
+      throw new ToolFailure(`these files exist: ${there.map(({ full }) => full).join(', ')}`, '-f replaces them')
+    }
+    for (const one of made) write(one.full, one.text, console)
+    return FINE
+  },
+})
+
+function text(full: string): string {
+  try {
+    return fs.readFileSync(full, 'utf8')
+  } catch (error) {
+    throw new ToolFailure(`open() "${full}" failed ${errnoText(error)}`)
+  }
+}
+
+function write(full: string, content: string, console: Console): void {
+  try {
+    fs.mkdirSync(path.dirname(full), { recursive: true })
+    fs.writeFileSync(full, content)
+  } catch (error) {
+    throw new ToolFailure(`"${full}" cannot be written ${errnoText(error)}`)
+  }
+  console.error(`${full}\n`)
+}
+
+function read(json: string, name: string): Pick<Payload, 'config'> {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (error) {
+    throw new ToolFailure(`${name} is not JSON: ${error instanceof Error ? error.message : ''}`)
+  }
+  const config = (value as Partial<Payload> | null)?.config
+  if (!Array.isArray(config) || !config.every((one) => typeof one?.file === 'string' && areStatements(one.parsed))) {
+    throw new ToolFailure(`${name} is not crossplane's JSON`, '`viaduct dump --json FILE` shows what it looks like')
+  }
+  return { config }
+}
+
+function areStatements(value: unknown): value is PlainStatement[] {
+  return (
+    Array.isArray(value) &&
+    value.every(({ directive, args, block, comment }: Partial<PlainStatement>) => {
+      if (directive === '#') return typeof comment === 'string'
+      const isRight =
+        typeof directive === 'string' && Array.isArray(args) && args.every((word) => typeof word === 'string')
+      return isRight && (block === undefined || areStatements(block))
+    })
+  )
+}
