@@ -36,6 +36,7 @@ const HTTP_ROOMS: readonly (readonly string[])[] = [
   ['cache'],
   ['exchange'],
   ['accept'],
+  ['status'],
 ]
 /** Who may import the list of modules; everybody else gets it as a parameter. */
 const MODULE_LIST = 'src/modules/index.ts'

@@ -4,6 +4,7 @@ import { eventsModule } from './core/events.ts'
 import { mainModule } from './core/main.ts'
 import { accessModule } from './http/access.ts'
 import { additionModule } from './http/addition.ts'
+import { apiModule } from './http/api/api.ts'
 import { authBasicModule } from './http/auth-basic.ts'
 import { authRequestModule } from './http/auth-request.ts'
 import { autoindexModule } from './http/autoindex/autoindex.ts'
@@ -101,6 +102,7 @@ export const modules: readonly ConfigModule[] = [
   echoModule,
   stubStatusModule,
   statusZoneModule,
+  apiModule,
   mp4Module,
   flvModule,
   randomIndexModule,

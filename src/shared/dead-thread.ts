@@ -5,6 +5,7 @@ import { CACHE_ZONE_KIND } from './cache/memory.ts'
 import { ConnRecords } from './conn-records.ts'
 import { heldIn, NOT_NOTED } from './holdings.ts'
 import type { Handle } from './table.ts'
+import { endTallyOf, TALLY_KIND } from './tally.ts'
 import { Zone } from './zone.ts'
 
 /** Kind of the zones whose counts are records of a table; those of others are words. */
@@ -23,6 +24,10 @@ export function releaseThread(buffers: Iterable<SharedArrayBuffer>, { threadId, 
     const zone = Zone.find('', buffer)
     if (zone === undefined) continue
     zone.lock.release(threadId)
+    if (zone.is(TALLY_KIND)) {
+      endTallyOf(zone, threadId)
+      continue
+    }
     const places = heldIn(holdings, zone.id)
     if (zone.is(CACHE_ZONE_KIND)) endUses(zone, places, threadId)
     else if (places.length > 0) countBack(zone, places)

@@ -183,6 +183,10 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     return this.#env.zones.get(name)
   }
 
+  zoneNames(): readonly string[] {
+    return [...new Set([...this.#env.zones.keys(), ...this.zones.keys()])]
+  }
+
   shared<T>(key: string, make: () => T): T {
     if (!this.#shared.has(key)) this.#shared.set(key, make())
     return this.#shared.get(key) as T // whoever uses the key made the value
@@ -248,6 +252,7 @@ const BOUND = [
   'logFile',
   'tempPath',
   'zone',
+  'zoneNames',
   'shared',
   'afterAttach',
   'onStart',

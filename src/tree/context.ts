@@ -56,6 +56,8 @@ export interface TreeServices {
    * that another directive, before or after, gives its size. What a zone is bound to may not change while it lives.
    */
   zone(name: string, size: number, tag: string, at?: Position, bound?: ZoneBinding): SharedArrayBuffer | undefined
+  /** Names of all zones that there are, and of those asked for so far. */
+  zoneNames(): readonly string[]
   /** What modules share by name across the tree: one value per key, made by the first who asks. */
   shared<T>(key: string, make: () => T): T
   /** Runs when all locations are attached. */

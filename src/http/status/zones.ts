@@ -1,0 +1,81 @@
+/** Server and location zones as NGINX Plus's API shows them. */
+import type { HttpTree } from '../compile/module.ts'
+import { statusZonesOf, type ZoneOf } from '../server/status-zones.ts'
+import type { TlsField, ZoneNumbers } from '../server/zone-counts.ts'
+
+/** Responses by class and by status. */
+export interface Responses {
+  readonly '1xx': number
+  readonly '2xx': number
+  readonly '3xx': number
+  readonly '4xx': number
+  readonly '5xx': number
+  readonly codes: Readonly<Record<string, number>>
+  readonly total: number
+}
+
+/** What is counted of a location zone. */
+export interface LocationZone {
+  readonly requests: number
+  readonly responses: Responses
+  readonly discarded: number
+  readonly received: number
+  readonly sent: number
+}
+
+/** What TLS came to with clients of a server. */
+export interface TlsNumbers {
+  readonly handshakes: number
+  readonly handshakes_failed: number
+  readonly session_reuses: number
+  readonly no_common_protocol: number
+  readonly no_common_cipher: number
+  readonly handshake_timeout: number
+  readonly peer_rejected_cert: number
+  readonly verify_failures: Readonly<Record<string, number>>
+}
+
+/** What is counted of a server zone. */
+export interface ServerZone extends LocationZone {
+  readonly processing: number
+  readonly ssl: TlsNumbers
+}
+
+/** Names and numbers of all zones of a kind. */
+export function zoneNumbers(tree: HttpTree, of: ZoneOf): ReadonlyMap<string, ZoneNumbers> {
+  const zones = statusZonesOf(tree)
+  const found = new Map<string, ZoneNumbers>()
+  for (const name of zones.names(of)) {
+    const numbers = zones.find(of, name)?.read()
+    if (numbers !== undefined) found.set(name, numbers)
+  }
+  return found
+}
+
+/** Makes the object of a location zone. */
+export function locationZone(numbers: ZoneNumbers): LocationZone {
+  const { discarded, received, sent } = numbers
+  const responses = responsesOf(numbers.classes, numbers.codes)
+  return { requests: responses.total + discarded, responses, discarded, received, sent }
+}
+
+/** Makes the object of a server zone. */
+export function serverZone(numbers: ZoneNumbers): ServerZone {
+  const { processing, discarded, received, sent } = numbers
+  const responses = responsesOf(numbers.classes, numbers.codes)
+  const requests = responses.total + discarded + processing
+  return { processing, requests, responses, discarded, received, sent, ssl: tlsObject(numbers.tls) }
+}
+
+/** Makes the object of responses by class. */
+function responsesOf(classes: readonly number[], codes: ReadonlyMap<number, number>): Responses {
+  const [c1 = 0, c2 = 0, c3 = 0, c4 = 0, c5 = 0] = classes
+  const byCode = Object.fromEntries([...codes].map(([code, count]) => [String(code), count]))
+  return { '1xx': c1, '2xx': c2, '3xx': c3, '4xx': c4, '5xx': c5, codes: byCode, total: c1 + c2 + c3 + c4 + c5 }
+}
+
+/** Makes the object of TLS numbers. */
+function tlsObject(tls: Readonly<Record<TlsField, number>>): TlsNumbers {
+  const { no_cert, expired_cert, revoked_cert, hostname_mismatch, other, ...counts } = tls
+  return { ...counts, verify_failures: { no_cert, expired_cert, revoked_cert, hostname_mismatch, other } }
+}

@@ -1,0 +1,110 @@
+/**
+ * ngx_http_api_module (NGINX Plus): what the server does and has done, as JSON below a location, and with `write=on`
+ * changes of it. Behind the location's name stands the version, then the path of a resource: `/api/9/http/server_zones/`.
+ */
+import { oneOf } from '../../../config/args.ts'
+import { params } from '../../../config/combine.ts'
+import { directive } from '../../../config/directive.ts'
+import { type HttpTree, httpModule } from '../../../http/compile/module.ts'
+import { DELETE, GET, HEAD, PATCH, POST } from '../../../http/message/method.ts'
+import type { Request } from '../../../http/request/request.ts'
+import type { Verdict } from '../../../http/request/verdict.ts'
+import { sendBytes } from '../../../http/response/send-text.ts'
+import { fromBinary, NO_BYTES } from '../../../lib/bytes.ts'
+import { randomId } from '../../../lib/random.ts'
+import {
+  type Answer,
+  found,
+  isProblem,
+  METHOD_DISABLED,
+  PATH_NOT_FOUND,
+  type Problem,
+  UNKNOWN_VERSION,
+} from './answer.ts'
+import type { Ask } from './resource.ts'
+import { findResource, listBelow, VERSION_MAX, VERSION_MIN } from './resources.ts'
+
+const HELP = 'https://nginx.org/en/docs/http/ngx_http_api_module.html'
+const JSON_TYPE = 'application/json'
+
+const directives = {
+  api: directive({
+    in: ['location'],
+    args: params({ write: oneOf('on', 'off') }, { invalid: 'invalid value "%v" of "write" parameter' }),
+    inheritance: 'pseudo',
+    doc: 'Answers with what the server does and has done, in JSON; `write=on` allows changes.',
+  }),
+}
+
+interface Conf {
+  readonly tree: HttpTree
+  readonly writable: boolean
+}
+
+/** The module list's entry. */
+export const apiModule = httpModule({
+  name: 'http_api',
+  doc: 'Status and changes of the running server.',
+  directives,
+  attach(conf, plan, at) {
+    if (conf.api !== undefined) plan.own(answerApi, { tree: at, writable: conf.api.write === 'on' })
+  },
+})
+
+function answerApi(r: Request, conf: Conf): Verdict {
+  if ((r.methodBit & (GET | HEAD)) !== 0) return answer(r, conf, NO_BYTES)
+  if ((r.methodBit & (POST | PATCH | DELETE)) === 0) return 405
+  return r.readBody((again) => answer(again, conf, again.requestBody?.bytes ?? NO_BYTES))
+}
+
+function answer(r: Request, { tree, writable }: Conf, body: Buffer): Verdict {
+  const segments = segmentsOf(r)
+  if (segments === undefined) return send(r, PATH_NOT_FOUND)
+  const [versionText, ...path] = segments
+  if (versionText === undefined) return send(r, found(versions()))
+  const version = versions().find((known) => String(known) === versionText)
+  if (version === undefined) return send(r, UNKNOWN_VERSION)
+  const match = findResource(version, path)
+  if (match === undefined) {
+    const names = listBelow(version, path)
+    return send(r, names === undefined ? PATH_NOT_FOUND : r.methodBit & (GET | HEAD) ? found(names) : METHOD_DISABLED)
+  }
+  const ask: Ask = { r, tree, version, names: match.names, argument: (name) => argumentOf(r, name), body, writable }
+  if ((r.methodBit & (GET | HEAD)) !== 0) return send(r, match.resource.get(ask))
+  const change = match.resource.changes?.[r.method as 'POST' | 'PATCH' | 'DELETE'] // other methods were refused
+  return send(r, change === undefined || !writable ? METHOD_DISABLED : change(ask))
+}
+
+function versions(): number[] {
+  return Array.from({ length: VERSION_MAX - VERSION_MIN + 1 }, (_, n) => VERSION_MIN + n)
+}
+
+/** The segments of the path behind the location's name; undefined when the path is not below it. */
+function segmentsOf(r: Request): string[] | undefined {
+  const { name } = r.location
+  if (!r.uri.startsWith(name)) return undefined
+  return fromBinary(r.uri.slice(name.length))
+    .split('/')
+    .filter((segment) => segment !== '')
+}
+
+function argumentOf(r: Request, name: string): string | undefined {
+  return new URLSearchParams(r.args).get(name) ?? undefined
+}
+
+function send(r: Request, answered: Answer | Problem): Verdict {
+  r.out.add('Cache-Control', 'no-cache')
+  if (isProblem(answered)) return sendProblem(r, answered)
+  const { status, body, location } = answered
+  if (location !== undefined) r.out.add('Location', location)
+  return body === undefined ? sendBytes(r, status, NO_BYTES) : sendBytes(r, status, jsonOf(body), JSON_TYPE)
+}
+
+function sendProblem(r: Request, { status, text, code }: Problem): Verdict {
+  if (r.id === '') r.id = randomId()
+  return sendBytes(r, status, jsonOf({ error: { status, text, code }, request_id: r.id, href: HELP }), JSON_TYPE)
+}
+
+function jsonOf(body: unknown): Buffer {
+  return Buffer.from(JSON.stringify(body), 'utf8')
+}
