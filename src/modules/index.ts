@@ -6,7 +6,9 @@ import { accessModule } from './http/access.ts'
 import { additionModule } from './http/addition.ts'
 import { apiModule } from './http/api/api.ts'
 import { authBasicModule } from './http/auth-basic.ts'
+import { authJwtModule } from './http/auth-jwt/auth-jwt.ts'
 import { authRequestModule } from './http/auth-request.ts'
+import { authRequireModule } from './http/auth-require.ts'
 import { autoindexModule } from './http/autoindex/autoindex.ts'
 import { browserModule } from './http/browser.ts'
 import { charsetModule } from './http/charset/charset.ts'
@@ -91,6 +93,8 @@ export const modules: readonly ConfigModule[] = [
   headersMoreInputModule,
   accessModule,
   authBasicModule,
+  authJwtModule,
+  authRequireModule,
   authRequestModule,
   internalRedirectModule,
   tryFilesModule,

@@ -1,4 +1,4 @@
-/** The user and password of HTTP Basic authentication (ngx_http_auth_basic_user). */
+/** What a request has in `Authorization`: user and password (ngx_http_auth_basic_user), or a Bearer token. */
 
 import { type HeaderTable, hashName } from './header-table.ts'
 import { CONNECT } from './method.ts'
@@ -26,4 +26,13 @@ export function basicCredentials(headers: HeaderTable, methodBit: number): Crede
   const text = Buffer.from(encoded, 'base64').latin1Slice()
   const colon = text.indexOf(':')
   return colon > 0 ? { user: text.slice(0, colon), password: text.slice(colon + 1) } : undefined
+}
+
+const BEARER = 'bearer '
+
+/** The Bearer token of a request (RFC 6750), or undefined. */
+export function bearerToken(headers: HeaderTable): string | undefined {
+  const value = headers.valueOf(AUTHORIZATION, 'authorization')
+  if (value === undefined || value.slice(0, BEARER.length).toLowerCase() !== BEARER) return undefined
+  return value.slice(BEARER.length).trim()
 }

@@ -8,7 +8,7 @@
 
 import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
-import { exactStatError, statPath } from '../../lib/file-status.ts'
+import { exactStatError, readOpen, statPath } from '../../lib/file-status.ts'
 import { CRIT, ERROR } from '../../log/error-log.ts'
 import { FileEntry } from '../files/file-entry.ts'
 import { fileMemory } from '../files/file-memory.ts'
@@ -87,6 +87,14 @@ export function fileFailure(r: Request, entry: FileEntry): number {
 /** Tells whether there is just no such file. */
 export function isMissing({ error }: FileEntry): boolean {
   return error === 'ENOENT' || error === 'ENOTDIR' || error === 'ENAMETOOLONG'
+}
+
+/** The whole file, binary; one too large to be kept in memory is read each time. Empty when it cannot be read. */
+export function wholeText({ content, fd, size }: FileEntry): string {
+  if (content !== undefined) return content.latin1Slice()
+  const bytes = Buffer.alloc(size)
+  const count = fd < 0 ? 0 : readOpen(fd, bytes, size, 0)
+  return typeof count === 'string' ? '' : bytes.latin1Slice(0, count)
 }
 
 /** `open() "/path" failed (2: No such file or directory)`. */

@@ -15,10 +15,15 @@ export class MemorySubrequest extends Subrequest {
     return Buffer.concat(this.#pieces, this.#size)
   }
 
+  /** How long the body may be. */
+  protected get sizeMax(): number {
+    return this.r.location.core.subrequest_output_buffer_size
+  }
+
   override sendHead(r: Request): void {
     super.sendHead(r)
     const { contentLength } = r.out
-    if (contentLength > r.location.core.subrequest_output_buffer_size) this.#refuse(`: ${contentLength}`)
+    if (contentLength > this.sizeMax) this.#refuse(`: ${contentLength}`)
   }
 
   override write(bytes: Uint8Array, flags: number): boolean {
@@ -26,7 +31,7 @@ export class MemorySubrequest extends Subrequest {
     if (r.ended) return true
     if (bytes.length > 0 && !r.headerOnly) {
       this.#size += bytes.length
-      if (this.#size > r.location.core.subrequest_output_buffer_size) return this.#refuse('')
+      if (this.#size > this.sizeMax) return this.#refuse('')
       this.#pieces.push((flags & STABLE) !== 0 ? bytes : Buffer.from(bytes))
     }
     if ((flags & LAST) !== 0) r.end()

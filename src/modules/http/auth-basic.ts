@@ -2,15 +2,13 @@
 import { directive } from '../../config/directive.ts'
 import { fullName } from '../../config/include.ts'
 import { type AttachContext, httpModule } from '../../http/compile/module.ts'
-import type { FileEntry } from '../../http/files/file-entry.ts'
 import { basicCredentials, type Credentials } from '../../http/message/credentials.ts'
 import { CONNECT } from '../../http/message/method.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { defineSlot } from '../../http/request/slots.ts'
 import { ALLOWED, NEXT, type Verdict } from '../../http/request/verdict.ts'
-import { failureText, openFile } from '../../http/response/open-file.ts'
-import { readOpen } from '../../lib/file-status.ts'
+import { failureText, openFile, wholeText } from '../../http/response/open-file.ts'
 import { checkPassword } from '../../lib/password.ts'
 import { CRIT, ERROR, INFO } from '../../log/error-log.ts'
 import { template } from '../../value/template.ts'
@@ -78,7 +76,7 @@ function lookUp(r: Request, credentials: Credentials, realm: string, path: strin
     r.logError(missing ? ERROR : CRIT, failureText(entry))
     return missing ? 403 : 500
   }
-  const text = textOf(entry)
+  const text = wholeText(entry)
   entry.release()
   const stored = passwordOf(text, credentials.user)
   if (stored === undefined) {
@@ -92,14 +90,6 @@ function lookUp(r: Request, credentials: Credentials, realm: string, path: strin
   }
   if (typeof fits === 'boolean') return conclude(r, credentials, realm, fits)
   return r.waitAndRetry(fits, keepOutcome)
-}
-
-/** The whole file; a file too large to be kept in memory is read for each request. */
-function textOf({ content, fd, size }: FileEntry): string {
-  if (content !== undefined) return content.latin1Slice()
-  const bytes = Buffer.alloc(size)
-  const count = fd < 0 ? 0 : readOpen(fd, bytes, size, 0)
-  return typeof count === 'string' ? '' : bytes.latin1Slice(0, count)
 }
 
 function keepOutcome(r: Request, fits: boolean): void {
