@@ -7,6 +7,7 @@ import { additionModule } from './http/addition.ts'
 import { apiModule } from './http/api/api.ts'
 import { authBasicModule } from './http/auth-basic.ts'
 import { authJwtModule } from './http/auth-jwt/auth-jwt.ts'
+import { authOidcModule } from './http/auth-oidc/auth-oidc.ts'
 import { authRequestModule } from './http/auth-request.ts'
 import { authRequireModule } from './http/auth-require.ts'
 import { autoindexModule } from './http/autoindex/autoindex.ts'
@@ -93,6 +94,7 @@ export const modules: readonly ConfigModule[] = [
   headersMoreInputModule,
   accessModule,
   authBasicModule,
+  authOidcModule,
   authJwtModule,
   authRequireModule,
   authRequestModule,
