@@ -8,6 +8,8 @@
  *     npm test -- --only reload cli     only test files whose path contains one of the words, without the checks, and with
  *                                       the server's sources
  *     npm test -- --checks              only the checks
+ *
+ * VIADUCT_TEST_ENGINE=io_uring has servers that do not say it themselves use that engine for their sockets.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'

@@ -9,6 +9,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['value'],
   ['log'],
   ['shared'],
+  ['sys'],
   ['net'],
   ['upstream'],
   ['tree'],

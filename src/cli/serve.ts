@@ -75,8 +75,8 @@ async function run(
 }
 
 /** What nginx notes at every start; tools look for the version here. */
-function logSystem({ log }: Applied): void {
-  log.write(NOTICE, 'using the "epoll" event method')
+function logSystem({ log, settings }: Applied): void {
+  log.write(NOTICE, `using the "${settings.eventMethod}" event method`)
   log.write(NOTICE, `nginx/${NGINX_VERSION}`)
   log.write(NOTICE, `built by Viaduct on Node ${process.versions.node}`)
   log.write(NOTICE, `OS: ${os.type()} ${os.release()}`)

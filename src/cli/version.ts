@@ -1,5 +1,6 @@
 /** What `-v`, `-V` and `-h` print: nginx's lines, because other programs read them. */
 import { NGINX_VERSION, VERSION } from '../lib/version.ts'
+import { whyNoRing } from '../net/engine.ts'
 import { WITHOUT, withParts } from './features.ts'
 import { defaultConf } from './origin.ts'
 
@@ -12,10 +13,17 @@ export function versionText(show: { readonly configure: boolean; readonly help: 
       `built by Viaduct ${VERSION} on Node ${process.versions.node}`,
       `built with OpenSSL ${process.versions.openssl}`,
       'TLS SNI support enabled',
+      eventMethods(),
       `configure arguments: ${[...withParts(), ...WITHOUT].join(' ')}`,
     )
   }
   return lines.join('\n') + '\n'
+}
+
+/** What may drive sockets on this machine. */
+function eventMethods(): string {
+  const why = whyNoRing()
+  return why === '' ? 'event methods: epoll io_uring' : `event methods: epoll (no io_uring: ${why})`
 }
 
 function helpLines(): string[] {

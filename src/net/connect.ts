@@ -1,5 +1,6 @@
 /** Opens stream connections on Node's bare handles: to an address or a socket file, from a local address if need be. */
 import { getSystemErrorName } from 'node:util'
+import { assert } from '../lib/assert.ts'
 import { noteShortage } from './descriptors.ts'
 import type { StreamHandle } from './handle-wire.ts'
 import type { SystemCall, WireFailure } from './wire-failure.ts'
@@ -36,6 +37,7 @@ interface ConnectRequest {
 }
 
 interface ConnectingHandle extends StreamHandle {
+  open(fd: number): number
   connect(request: ConnectRequest, target: string, port?: number): number | undefined
   connect6(request: ConnectRequest, target: string, port: number): number
   bind(address: string, port: number): number
@@ -62,6 +64,13 @@ const pipe = binding('pipe_wrap') as PipeBinding
 /** No descriptor, or no memory for one: the handle makes its socket when it is bound or connected. */
 const NO_SOCKET: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
 
+/** Makes a handle of an accepted descriptor, which belongs to it from then on. */
+export function adoptHandle(fd: number, isInternet: boolean): StreamHandle {
+  const handle = isInternet ? new tcp.TCP(tcp.constants.SOCKET) : new pipe.Pipe(pipe.constants.SOCKET)
+  assert(handle.open(fd) === 0, 'a connection that was just accepted is a socket')
+  return handle
+}
+
 /** Begins to connect; the handle may be closed before that is done. */
 export function openHandle(to: ConnectTarget, from: LocalAddress | undefined, owner: ConnectOwner): StreamHandle {
   const handle = to.path === '' ? new tcp.TCP(tcp.constants.SOCKET) : new pipe.Pipe(pipe.constants.SOCKET)
@@ -71,10 +80,10 @@ export function openHandle(to: ConnectTarget, from: LocalAddress | undefined, ow
   request.to = to
   request.from = from
   const unbound = from === undefined ? '' : bindTo(handle, from, to)
-  if (unbound !== '') setImmediate(failed, owner, systemFailure('bind', unbound, from!.name))
+  if (unbound !== '') setImmediate(failed, owner, connectFailure('bind', unbound, from!.name))
   else {
     const error = connectTo(handle, request, to)
-    if (error !== 0) setImmediate(failed, owner, systemFailure('connect', getSystemErrorName(error), nameOf(to)))
+    if (error !== 0) setImmediate(failed, owner, connectFailure('connect', getSystemErrorName(error), nameOf(to)))
   }
   return handle
 }
@@ -99,21 +108,23 @@ function oncomplete(this: ConnectRequest, status: number): void {
   if (status === 0) return owner.onConnected(undefined)
   const errno = getSystemErrorName(status)
   // libuv tells of an address in use when it connects, and of all that is wrong with a socket file later than it knows.
-  if (errno === 'EADDRINUSE' && from !== undefined) return failed(owner, systemFailure('bind', errno, from.name))
-  failed(owner, systemFailure('connect', errno, to.path === '' ? '' : nameOf(to)))
+  if (errno === 'EADDRINUSE' && from !== undefined) return failed(owner, connectFailure('bind', errno, from.name))
+  failed(owner, connectFailure('connect', errno, to.path === '' ? '' : nameOf(to)))
 }
 
 function failed(owner: ConnectOwner, failure: WireFailure): void {
   owner.onConnected(failure)
 }
 
-function systemFailure(call: SystemCall, errno: string, on: string): WireFailure {
+/** Makes a failure of what happened while connecting; whoever waits for descriptors hears of it. */
+export function connectFailure(call: SystemCall, errno: string, on: string): WireFailure {
   noteShortage(errno)
   if (NO_SOCKET.has(errno)) return { kind: 'system', call: 'socket', errno, on: '' }
   return { kind: 'system', call, errno, on }
 }
 
-function nameOf({ host, port, path }: ConnectTarget): string {
+/** An address as logs have it. */
+export function nameOf({ host, port, path }: ConnectTarget): string {
   if (path !== '') return `unix:${path}`
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

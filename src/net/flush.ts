@@ -15,12 +15,42 @@ export interface Later {
   runLater(): void
 }
 
+/** What hands over to the kernel, all at once, what the wires of an event have sent. */
+export interface Submitter {
+  submit(): void
+}
+
 const NOTHING: Corked = { flush() {} }
 /** Only the first `waitingCount` count: emptying the array would give its memory away once per event. */
 const waiting: Corked[] = []
 let waitingCount = 0
 const jobs: Later[] = []
 let scheduled = false
+/** Several events are dealt with as one. */
+let batching = false
+let submitter: Submitter | undefined
+
+/** Sets who is called when wires have been flushed. */
+export function submitBy(one: Submitter | undefined): void {
+  submitter = one
+}
+
+/** Begins a row of events whose output leaves together at `endBatch`. */
+export function beginBatch(): void {
+  batching = true
+  clock.inEvent = true
+}
+
+/** Ends a row of events. */
+export function endBatch(): void {
+  batching = false
+  flushWires()
+}
+
+/** Ends one event of a row: what was postponed in it is done. */
+export function runPostponed(): void {
+  if (jobs.length > 0) runJobs()
+}
 
 /** Marks the start of an event whose end will call `flushWires`. */
 export function beginEvent(): void {
@@ -51,6 +81,7 @@ function schedule(): void {
  */
 export function flushWires(): void {
   if (jobs.length > 0) runJobs()
+  if (batching) return
   for (let i = 0; i < waitingCount; i++) {
     const wire = waiting[i]!
     waiting[i] = NOTHING
@@ -59,6 +90,7 @@ export function flushWires(): void {
   }
   waitingCount = 0
   clock.inEvent = false
+  submitter?.submit()
 }
 
 /** Jobs may postpone others: they run in this round. */

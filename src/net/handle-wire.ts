@@ -6,7 +6,8 @@
  *   writing   most writes are taken by the kernel at once; for the rest the handle keeps the bytes and calls back
  */
 import { getSystemErrorName } from 'node:util'
-import { NOBODY, readBuffer, Wire } from './wire.ts'
+import { StreamWire } from './stream-wire.ts'
+import { NOBODY, readBuffer } from './wire.ts'
 import type { SystemCall, WireFailure } from './wire-failure.ts'
 
 /** What a peer has to take before its producers go on, in bytes. */
@@ -62,7 +63,7 @@ const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kLastWriteW
   process as unknown as { binding(name: string): StreamBinding }
 ).binding('stream_wrap')
 
-export class HandleWire extends Wire {
+export class HandleWire extends StreamWire {
   readonly #handle: StreamHandle
   #reading = false
   #atEnd = false
@@ -81,8 +82,7 @@ export class HandleWire extends Wire {
     handle.onread = onread
   }
 
-  /** Gives the handle away, to lay something over it; this wire is then dead, and its owner hears no more of it. */
-  release(): StreamHandle {
+  override release(): StreamHandle {
     this.pause()
     this.#dead = true
     this.owner = NOBODY
@@ -109,8 +109,7 @@ export class HandleWire extends Wire {
     this.fail({ kind: 'system', call, errno: getSystemErrorName(errno), on: '' })
   }
 
-  /** Closes because of `failure`, which the owner is told; ignored once the wire is closing. */
-  fail(failure: WireFailure): void {
+  override fail(failure: WireFailure): void {
     if (this.#dead) return
     this.#failure ??= failure
     this.closeNow()
@@ -199,25 +198,12 @@ export class HandleWire extends Wire {
     if (error !== 0) this.#failLater('recv', error)
   }
 
-  /** Bytes of the peer are read, and nobody has stopped that. */
-  get reading(): boolean {
+  override get reading(): boolean {
     return this.#reading
   }
 
-  /** Both directions are open, and the owner has got all that was received. */
-  get intact(): boolean {
+  override get intact(): boolean {
     return !this.#dead && !this.#atEnd && !this.#ending
-  }
-
-  /** Another conversation may begin: nothing of the last one is left on the way in either direction. */
-  get fresh(): boolean {
-    return this.intact && this.still
-  }
-
-  /** Takes a fresh wire out of the state that the last conversation has left it in: it reads, and waits for nothing. */
-  renew(): void {
-    this.forgetDrain()
-    this.resume()
   }
 
   setNoDelay(): void {

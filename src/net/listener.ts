@@ -9,7 +9,8 @@ import fs from 'node:fs'
 import net from 'node:net'
 import { constants } from 'node:os'
 import { assert } from '../lib/assert.ts'
-import type { StreamHandle } from './handle-wire.ts'
+import { HandleWire, type StreamHandle } from './handle-wire.ts'
+import type { StreamWire } from './stream-wire.ts'
 
 const UV_TCP_IPV6ONLY = 1
 const UV_TCP_REUSEPORT = 2
@@ -96,39 +97,62 @@ export function adoptSocket(fd: number, kind: BindAddress['kind']): BoundSocket 
   return kind === 'udp' ? bindDatagram(null, null, 'udp4', fd, 0) : bindStream(null, null, null, fd, 0)
 }
 
+/** A connection that was just accepted; valid while `onAccept` runs, which calls one of the methods. */
+export interface Incoming {
+  readonly fd: number
+  /** Takes it; `secure`: TLS will be laid over it. */
+  take(secure: boolean): StreamWire
+  /** Closes it. */
+  refuse(): void
+}
+
 /** Receives what happens on a listener. */
 export interface ListenerOwner {
-  /** A connection was accepted; whoever gets the handle closes it. */
-  onAccept(handle: StreamHandle): void
+  onAccept(incoming: Incoming): void
   /** accept() failed with this negative errno, for example because there are no descriptors left. */
   onAcceptError(errno: number): void
 }
 
-/** One accepting stream socket of one thread. */
-export class Listener {
+/** One accepting stream socket of one thread, with a descriptor of its own. */
+export interface Listener {
+  /** Stops accepting and closes this thread's descriptor; accepted connections live on. */
+  close(): void
+}
+
+/** Accepts by Node's handles. */
+export class HandleListener implements Listener, Incoming {
   readonly #server: net.Server
-  #error: NodeJS.ErrnoException | undefined
+  #handle: StreamHandle | undefined
 
   constructor(owner: ListenerOwner, fd: number, backlog: number) {
     this.#server = net.createServer()
-    this.#server.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error = error
-    })
+    // Whoever waits in the queue of a socket that cannot be listened on waits there for another one.
+    this.#server.on('error', () => {})
     this.#server.listen({ fd, backlog })
     const native = (this.#server as unknown as { _handle: NativeServer | null })._handle
     assert(native !== null, 'a bound descriptor can be listened on')
     native.onconnection = (status, client) => {
-      if (status !== 0 || client === undefined) owner.onAcceptError(status)
-      else owner.onAccept(client)
+      if (status !== 0 || client === undefined) return owner.onAcceptError(status)
+      this.#handle = client
+      owner.onAccept(this)
     }
   }
 
-  /** Why listening failed, once it has. */
-  get error(): NodeJS.ErrnoException | undefined {
-    return this.#error
+  get fd(): number {
+    return this.#handle!.fd
   }
 
-  /** Stops accepting and closes this thread's descriptor; accepted connections live on. */
+  take(): StreamWire {
+    const handle = this.#handle!
+    this.#handle = undefined
+    return new HandleWire(handle)
+  }
+
+  refuse(): void {
+    this.#handle!.close()
+    this.#handle = undefined
+  }
+
   close(): void {
     this.#server.close()
   }

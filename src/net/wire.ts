@@ -3,7 +3,9 @@
  * of the thread share, bytes out corked until the event ends, text written as latin1 (one char = one byte, no Buffer).
  *
  * What is common stands here; the kinds differ in how Node's sockets are driven:
- *   HandleWire  on Node's bare handle: clients and back ends            (handle-wire.ts)
+ *   StreamWire  clients and back ends                                   (stream-wire.ts)
+ *     HandleWire  on Node's bare handle                                 (handle-wire.ts)
+ *     RingWire    on an io_uring                                        (ring-wire.ts)
  *   TlsWire     on Node's TLS engine, laid over such a handle           (tls-wire.ts)
  *   SocketWire  on a net.Socket: where speed does not matter            (socket-wire.ts)
  */
@@ -82,11 +84,16 @@ export abstract class Wire implements Corked, TimerOwner {
   // ---- events from the kinds -----------------------------------------------------------------
 
   protected received(size: number): void {
-    this.bytesRead += size
     clock.update()
     beginEvent()
-    this.owner.onBytes(readBuffer, size)
+    this.receivedIn(readBuffer, size)
     flushWires()
+  }
+
+  /** The same within an event. */
+  protected receivedIn(buffer: Buffer, size: number): void {
+    this.bytesRead += size
+    this.owner.onBytes(buffer, size)
   }
 
   protected ended(): void {
@@ -136,6 +143,11 @@ export abstract class Wire implements Corked, TimerOwner {
   /** Nothing is on its way out, and nothing will be: neither bytes nor an end of the stream. */
   protected get still(): boolean {
     return this.pendingBytes === 0 && !this.#ending
+  }
+
+  /** Somebody waits for `onDrain`. */
+  protected get drainAsked(): boolean {
+    return this.#drainWanted
   }
 
   /** Whoever asked for `onDrain` does not wait for it any more. */

@@ -4,7 +4,7 @@ import type { Diagnostics } from '../config/diagnostics.ts'
 import { fullName } from '../config/include.ts'
 import type { Config } from '../config/load.ts'
 import { cachesOf } from '../http/cache/caches.ts'
-import { eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
+import { type EventMethod, eventMethod, eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { type Affinity, mainDirectives } from '../modules/core/main.ts'
 import type { Program } from '../runtime/program.ts'
 import { findGroup, findUser } from './accounts.ts'
@@ -28,6 +28,8 @@ export interface MasterSettings {
   readonly core: number | undefined
   readonly affinity: Affinity | undefined
   readonly identity: Identity | undefined
+  /** What drives the sockets of workers, if they can have it. */
+  readonly eventMethod: EventMethod
 }
 
 /** Reads the master's settings; an unknown account is reported to the diagnostics. */
@@ -43,6 +45,7 @@ export function masterSettings(config: Config, defaultPid: string, diagnostics: 
     core: main.worker_rlimit_core,
     affinity: main.worker_cpu_affinity,
     identity: findIdentity(config, diagnostics),
+    eventMethod: eventMethod(config),
   }
 }
 
@@ -58,6 +61,7 @@ export function engineSettings(program: Program, settings: MasterSettings, error
   const main = config.main.resolve(mainDirectives)
   return {
     workers: settings.workers,
+    eventMethod: settings.eventMethod,
     listens: program.listens.map((listen) => listen.key),
     zones: program.zones.map(({ name, size, tag }) => ({ name, size, tag })),
     logFiles: [...new Set([...mainLogPaths(config, errorLog), ...program.logFiles])],

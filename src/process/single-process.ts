@@ -36,6 +36,7 @@ export class SingleProcess {
       id: 0,
       modules: options.configuration.modules,
       files: this.#files,
+      estate: undefined,
       wantSockets: undefined,
     })
     nameProcess('master and worker process')

@@ -17,15 +17,18 @@ export interface WorkerData {
   readonly slot: number
   /** Memory for what the thread counts in zones. */
   readonly holdings: SharedArrayBuffer
+  /** Memory for what is on its ring. */
+  readonly estate: SharedArrayBuffer
 }
 
 assert(parentPort !== null, 'this file runs as a worker thread')
 const port = parentPort
-noteHoldingsIn((workerData as WorkerData).holdings)
+const { slot: id, holdings, estate } = workerData as WorkerData // Who starts this thread passes it.
+noteHoldingsIn(holdings)
 const files = new LogFiles()
 const send = (message: FromWorker): void => port.postMessage(message)
 const wantSockets = (keys: readonly string[]): void => send({ type: 'want', keys })
-const seat = new WorkerSeat({ id: (workerData as WorkerData).slot, modules, files, wantSockets })
+const seat = new WorkerSeat({ id, modules, files, estate, wantSockets })
 
 port.on('message', (message: ToWorker) => {
   switch (message.type) {

@@ -5,10 +5,12 @@
 import { setImmediate, setTimeout } from 'node:timers'
 import { formatMessage } from '../config/format.ts'
 import { snapshotReader } from '../config/include.ts'
-import type { ConfigModule } from '../config/load.ts'
+import type { Config, ConfigModule } from '../config/load.ts'
 import { finish, inTurns, type Steps } from '../lib/steps.ts'
 import { type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import { eventMethod } from '../modules/core/events.ts'
+import { ringIsSending, startRing } from '../net/engine.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
@@ -24,6 +26,8 @@ export interface SeatOptions {
   readonly id: number
   readonly modules: readonly ConfigModule[]
   readonly files: LogFiles
+  /** Memory for what the thread leaves behind when it dies; undefined where nobody would clear that up. */
+  readonly estate: SharedArrayBuffer | undefined
   /** Asks for the sockets of addresses once more; undefined where the seat's sockets are the only ones. */
   readonly wantSockets: ((keys: readonly string[]) => void) | undefined
 }
@@ -88,6 +92,7 @@ export class WorkerSeat {
     this.#log = log
     const { id: workerId, wantSockets } = this.#options
     const connectionsMax = workerConnections(program.config)
+    if (this.#runtime === undefined) this.#startEngine(program.config)
     this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax, wantSockets })
     this.#runtime.install(program)
     const keys = new Set(program.listens.map((listen) => listen.key))
@@ -97,6 +102,13 @@ export class WorkerSeat {
       this.#runtime.unlisten(key)
     }
     return []
+  }
+
+  /** What drives sockets is chosen before there is one. */
+  #startEngine(config: Config): void {
+    const { id, estate } = this.#options
+    const problem = eventMethod(config) === 'io_uring' ? startRing(estate) : ''
+    if (problem !== '' && id === 0) this.#log.write(NOTICE, `using the "epoll" event method: ${problem}`)
   }
 
   /** Accepts on a descriptor from now on; it belongs to this worker. */
@@ -146,7 +158,8 @@ export class WorkerSeat {
  */
 function whenWritten(done: () => void): void {
   setImmediate(() => {
-    const writing = process.getActiveResourcesInfo().some((name) => /(Write|Shutdown)Wrap$/.test(name))
+    const writing =
+      ringIsSending() || process.getActiveResourcesInfo().some((name) => /(Write|Shutdown)Wrap$/.test(name))
     if (writing) setTimeout(() => whenWritten(done), WRITTEN_POLL_MS)
     else done()
   })

@@ -2,6 +2,8 @@
 import { setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { entryOf } from '../lib/entry.ts'
+import { settleEstate } from '../net/engine.ts'
+import { ESTATE_SIZE } from '../net/ring-estate.ts'
 import { HOLDINGS_SIZE } from '../shared/holdings.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import type { WorkerData } from './worker-port.ts'
@@ -37,6 +39,8 @@ export class WorkerSlot {
   threadId = 0
   /** What the thread counts in zones. */
   holdings = new SharedArrayBuffer(0)
+  /** What the thread has on its ring. */
+  estate = new SharedArrayBuffer(0)
   /** Generation that the thread runs; 0 before the first. */
   installed = 0
   /** Times that it was told to open its logs anew and has not done so yet. */
@@ -78,7 +82,8 @@ export class WorkerSlot {
     this.#running = true
     this.#startedAt = performance.now()
     this.holdings = new SharedArrayBuffer(HOLDINGS_SIZE)
-    const workerData: WorkerData = { slot: this.index, holdings: this.holdings }
+    this.estate = new SharedArrayBuffer(ESTATE_SIZE)
+    const workerData: WorkerData = { slot: this.index, holdings: this.holdings, estate: this.estate }
     const worker = new Worker(ENTRY, { workerData, name: `worker ${this.index}`, resourceLimits: YOUNG_HEAP })
     this.threadId = worker.threadId
     worker.on('message', (message: FromWorker) => this.#receive(message))
@@ -100,6 +105,7 @@ export class WorkerSlot {
 
   #exited(code: number): void {
     this.#running = false
+    settleEstate(this.estate)
     if (this.stopping) {
       this.#owner.onExit(this, 0, undefined)
       return

@@ -17,8 +17,8 @@ import { ALERT, CRIT, type ErrorLog } from '../log/error-log.ts'
 import { debugAddresses } from '../modules/core/events.ts'
 import { descriptorsMax, nextDescriptor, watchShortage } from '../net/descriptors.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
-import { HandleWire, type StreamHandle } from '../net/handle-wire.ts'
-import { Listener } from '../net/listener.ts'
+import { listenOn } from '../net/listen-on.ts'
+import type { Incoming, Listener } from '../net/listener.ts'
 import type { EndpointPlan } from './endpoints.ts'
 import type { Program } from './program.ts'
 
@@ -83,13 +83,13 @@ export class WorkerRuntime {
     const endpoint = this.#program?.http?.endpoints.find((e) => e.spec.key === key)
     if (endpoint === undefined) return
     const listener = this.#seats.get(key)?.listener ?? this.#httpListener(endpoint)
-    const socket = new Listener(
+    const { kind, backlog } = endpoint.spec
+    const socket = listenOn(
+      { fd, backlog, isInternet: kind === 'tcp' },
       {
-        onAccept: (handle) => this.#accept(listener, handle, endpoint.soKeepalive),
+        onAccept: (incoming) => this.#accept(listener, incoming, endpoint.soKeepalive),
         onAcceptError: (errno) => this.#acceptFailed(errno),
       },
-      fd,
-      endpoint.spec.backlog,
     )
     this.#seats.set(key, { socket, listener })
   }
@@ -138,21 +138,21 @@ export class WorkerRuntime {
     return listener
   }
 
-  #accept(listener: HttpListener, handle: StreamHandle, soKeepalive: EndpointPlan['soKeepalive']): void {
+  #accept(listener: HttpListener, incoming: Incoming, soKeepalive: EndpointPlan['soKeepalive']): void {
     const { connectionsMax, log } = this.#env
     clock.update()
     beginEvent()
-    if (handle.fd >= this.#descriptorsMax) this.#restAccepting('EMFILE')
+    if (incoming.fd >= this.#descriptorsMax) this.#restAccepting('EMFILE')
     connectionCounters.accept()
     reusableConnections.drain(connectionsMax, ownConnections, log)
     if (connectionCounters.own >= connectionsMax) {
       log.write(ALERT, `${connectionsMax} worker_connections are not enough`)
-      handle.close()
+      incoming.refuse()
       flushWires()
       return
     }
     connectionCounters.handle()
-    const wire = new HandleWire(handle)
+    const wire = incoming.take(listener.secure)
     if (soKeepalive !== undefined && soKeepalive !== 'off') {
       wire.setKeepAlive(soKeepalive === 'on' ? 0 : soKeepalive.idleSeconds)
     }

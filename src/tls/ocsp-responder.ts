@@ -5,9 +5,10 @@ import { parseAddress } from '../lib/address.ts'
 import { NO_BYTES } from '../lib/bytes.ts'
 import { errnoText } from '../lib/errno.ts'
 import { parseIp } from '../lib/ip.ts'
-import { type ConnectOwner, openHandle } from '../net/connect.ts'
-import { HandleWire } from '../net/handle-wire.ts'
+import type { ConnectOwner } from '../net/connect.ts'
+import { openWire } from '../net/open-wire.ts'
 import type { NameWaiter, Resolver } from '../net/resolver.ts'
+import type { StreamWire } from '../net/stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
 import type { WireOwner } from '../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../net/wire-failure.ts'
@@ -52,7 +53,7 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
   readonly #url: ResponderUrl
   readonly #request: string
   readonly #timer = new Timer(this)
-  #wire: HandleWire | undefined
+  #wire: StreamWire | undefined
   #answer: Buffer = NO_BYTES
   #done = false
 
@@ -78,7 +79,7 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
   }
 
   #connect(host: string): void {
-    const wire = new HandleWire(openHandle({ host, port: this.#url.port, path: '' }, undefined, this))
+    const wire = openWire({ host, port: this.#url.port, path: '' }, undefined, this)
     wire.owner = this
     this.#wire = wire
   }

@@ -9,7 +9,8 @@ import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
 import { type ConnectOwner, type LocalAddress, openHandle } from '../net/connect.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
-import { HandleWire } from '../net/handle-wire.ts'
+import { openWire } from '../net/open-wire.ts'
+import type { StreamWire } from '../net/stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
 import { type HandshakeOwner, TlsClientWire, type TlsTarget } from '../net/tls-client-wire.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
@@ -53,7 +54,7 @@ export interface Multiplexer extends WireOwner {
 
 /** A connection to a peer; its wire belongs to the exchange that uses it, or to the pool. */
 export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, HandshakeOwner {
-  readonly wire: HandleWire
+  readonly wire: StreamWire
   readonly peer: Peer
   readonly startMs = clock.monotonic
   requests = 0
@@ -77,12 +78,15 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   constructor(peer: Peer, options: ConnectOptions) {
     this.peer = peer
     this.#keepAlive = options.keepAlive
-    const { tls } = options
-    const handle = openHandle(peer.address, options.from, this)
+    const { tls, from } = options
     this.security = tls === undefined ? '' : tls.key
-    this.from = options.from === undefined ? '' : options.from.name
-    this.#tls = tls === undefined ? undefined : new TlsClientWire(handle, tls, `${peer.group} ${peer.address.name}`)
-    this.wire = this.#tls ?? new HandleWire(handle)
+    this.from = from === undefined ? '' : from.name
+    if (tls === undefined) this.wire = openWire(peer.address, from, this)
+    else {
+      const handle = openHandle(peer.address, from, this)
+      this.#tls = new TlsClientWire(handle, tls, `${peer.group} ${peer.address.name}`)
+      this.wire = this.#tls
+    }
   }
 
   onConnected(failure: WireFailure | undefined): void {

@@ -18,6 +18,8 @@ import { freePorts } from './ports.ts'
 /** The executable under test. */
 const VIADUCT = fileURLToPath(new URL('../../bin/viaduct', import.meta.url))
 
+/** What drives sockets in all tests that do not say it themselves: `io_uring` or `epoll`. */
+const ENGINE = process.env['VIADUCT_TEST_ENGINE'] ?? ''
 const POLL_MS = 5
 const START_TIMEOUT_MS = 15000
 const STOP_TIMEOUT_MS = 10000
@@ -95,7 +97,8 @@ export class Prefix {
   write(name: string, content: string | Uint8Array): void {
     const file = this.path(name)
     fs.mkdirSync(path.dirname(file), { recursive: true })
-    const bytes = typeof content === 'string' ? this.expand(content) : content
+    const text = typeof content === 'string' && name === 'nginx.conf' ? overEngine(content) : content
+    const bytes = typeof text === 'string' ? this.expand(text) : text
     if (name !== 'nginx.conf') return fs.writeFileSync(file, bytes)
     // A reload that was asked for before may read it now: never half of it.
     fs.writeFileSync(`${file}~`, bytes)
@@ -133,6 +136,12 @@ export class Prefix {
   async [Symbol.asyncDispose](): Promise<void> {
     this.remove()
   }
+}
+
+/** Has the server use the engine that the tests are run over. */
+function overEngine(conf: string): string {
+  if (ENGINE === '' || /\buse\s+\w+;/.test(conf)) return conf
+  return conf.replace(/\bevents\s*\{/, `events { use ${ENGINE};`)
 }
 
 /** A running server. */

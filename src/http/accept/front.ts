@@ -15,8 +15,8 @@ import { errnoText } from '../../lib/errno.ts'
 import { ERROR, INFO, type LogContext } from '../../log/error-log.ts'
 import { ClientHello, factsOf, HELLO_BROKEN, HELLO_MORE, parseClientHello } from '../../net/client-hello.ts'
 import { beginEvent, flushWires } from '../../net/flush.ts'
-import type { HandleWire } from '../../net/handle-wire.ts'
 import { PROXY_BROKEN, PROXY_MORE, parseProxyHeader, proxyHeader } from '../../net/proxy-protocol.ts'
+import type { StreamWire } from '../../net/stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import { type AcceptOwner, TlsServerWire } from '../../net/tls-server-wire.ts'
 import type { WireOwner } from '../../net/wire.ts'
@@ -55,7 +55,7 @@ export interface Accepted {
 }
 
 /** Takes an accepted wire. */
-export function acceptClient(wire: HandleWire, listener: HttpListener): Accepted {
+export function acceptClient(wire: StreamWire, listener: HttpListener): Accepted {
   const client = new Client(listener.nextConnectionId(), wire, listener)
   const servers = listener.serversFor(client)
   if (servers.proxyProtocol) return new Front(wire, listener, client, servers, PREAMBLE)
@@ -68,7 +68,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   reusableBefore: Reusable | undefined = undefined
   reusableAfter: Reusable | undefined = undefined
   readonly idle = false
-  #wire: HandleWire
+  #wire: StreamWire
   readonly #listener: HttpListener
   readonly #servers: VirtualServers
   readonly #timer = new Timer(this)
@@ -79,7 +79,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   #rest: Buffer = NO_BYTES
   #check: OcspCheck | undefined
 
-  constructor(wire: HandleWire, listener: HttpListener, client: Client, servers: VirtualServers, state: number) {
+  constructor(wire: StreamWire, listener: HttpListener, client: Client, servers: VirtualServers, state: number) {
     this.#wire = wire
     this.#listener = listener
     this.client = client

@@ -146,6 +146,13 @@ export class HttpListener {
   /** The worker is leaving or the address was removed: no request is added to a connection. */
   closing = false
 
+  /** TLS may be spoken. */
+  get secure(): boolean {
+    if (this.servers.ssl) return true
+    if (this.byAddress.size > 0) for (const servers of this.byAddress.values()) if (servers.ssl) return true
+    return false
+  }
+
   constructor(
     key: string,
     end: { readonly address: string; readonly port: number; readonly unixPath: string },

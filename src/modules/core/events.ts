@@ -1,11 +1,11 @@
-/** The `events` block: how many connections a worker may hold. The choice of an event method belongs to Node. */
+/** The `events` block: how many connections a worker may hold, and what drives their sockets. */
 import { flag, milliseconds, none, number, word } from '../../config/args.ts'
 import { block, directive, directives } from '../../config/directive.ts'
 import type { Config } from '../../config/load.ts'
 import { type Cidr, parseCidr, UNIX_CIDR } from '../../lib/cidr.ts'
 
-/** Methods that some build of nginx has: naming another one is a mistake worth reporting. */
-const METHODS: readonly string[] = ['epoll', 'poll', 'select', 'kqueue', 'eventport', '/dev/poll']
+/** Ours, and those that some build of nginx has: naming another one is a mistake worth reporting. */
+const METHODS: readonly string[] = ['io_uring', 'epoll', 'poll', 'select', 'kqueue', 'eventport', '/dev/poll']
 
 const method = word('method', (w, at) =>
   METHODS.includes(w.text) ? w.text : at.fail(`invalid event type "${w.text}"`, w, `one of: ${METHODS.join(', ')}`),
@@ -37,8 +37,9 @@ export const eventsDirectives = {
   use: directive({
     in: ['events'],
     args: method,
-    doc: 'Names the method of waiting for events.',
-    withoutEffect: 'Node uses the best one of the system',
+    doc:
+      'Names what drives sockets: `io_uring`, where the kernel and the package koffi have it, or any other name for ' +
+      'what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
   }),
   multi_accept: directive({
     in: ['events'],
@@ -88,4 +89,13 @@ export const eventsModule = { name: 'events', directives: { ...eventsBlocks, ...
 export function debugAddresses(config: Config): readonly Cidr[] {
   const [events] = config.main.resolve(eventsBlocks).events
   return events?.scope.resolve(eventsDirectives).debug_connection ?? []
+}
+
+/** What drives sockets. */
+export type EventMethod = 'io_uring' | 'epoll'
+
+/** The method that is asked for. */
+export function eventMethod(config: Config): EventMethod {
+  const [events] = config.main.resolve(eventsBlocks).events
+  return events?.scope.resolve(eventsDirectives).use === 'io_uring' ? 'io_uring' : 'epoll'
 }

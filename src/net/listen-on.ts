@@ -1,0 +1,110 @@
+/** Accepts connections: on the ring of the thread where there is one, else by Node's handles. */
+import { adoptHandle } from './connect.ts'
+import { threadRing } from './engine.ts'
+import { HandleWire } from './handle-wire.ts'
+import { HandleListener, type Incoming, type Listener, type ListenerOwner } from './listener.ts'
+import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
+import { RingWire } from './ring-wire.ts'
+import type { StreamWire } from './stream-wire.ts'
+import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
+
+const ECANCELED = -125
+/** Accepting that has failed is tried again after this (ngx_event_accept has accept_mutex_delay for it). */
+const AGAIN_MS = 500
+
+/** A bound socket that a thread accepts on. */
+interface ListenTarget {
+  /** Belongs to the listener. */
+  readonly fd: number
+  readonly backlog: number
+  /** It is of the internet, and not a unix socket. */
+  readonly isInternet: boolean
+}
+
+/** Begins to accept. */
+export function listenOn(target: ListenTarget, owner: ListenerOwner): Listener {
+  const ring = threadRing()
+  if (ring !== undefined) return new RingListener(ring, target, owner)
+  return new HandleListener(owner, target.fd, target.backlog)
+}
+
+/** Accepts by one operation that goes on until it is cancelled. */
+class RingListener implements Listener, Incoming, RingUser, TimerOwner {
+  readonly #ring: Ring
+  readonly #target: ListenTarget
+  readonly #owner: ListenerOwner
+  readonly #slot: number
+  readonly #timer = new Timer(this)
+  #accepting = false
+  #closed = false
+  #left = false
+  /** The connection that was just accepted. */
+  fd = -1
+
+  constructor(ring: Ring, target: ListenTarget, owner: ListenerOwner) {
+    this.#ring = ring
+    this.#target = target
+    this.#owner = owner
+    this.#slot = ring.enter(this)
+    ring.own(target.fd)
+    ring.calls.listen(target.fd, target.backlog)
+    this.#accept()
+  }
+
+  #accept(): void {
+    this.#accepting = true
+    this.#ring.accept(this.#slot, this.#target.fd)
+  }
+
+  completed(_operation: number, result: number, flags: number): void {
+    if ((flags & MORE) === 0) this.#accepting = false
+    if (result >= 0) this.#accepted(result)
+    else if (result !== ECANCELED && !this.#closed) this.#owner.onAcceptError(result)
+    if (this.#accepting) return
+    if (this.#closed) this.#leave()
+    else if (result < 0) setTimer(this.#timer, AGAIN_MS)
+    else this.#accept()
+  }
+
+  #accepted(fd: number): void {
+    this.fd = fd
+    // It came before the socket was closed here: whoever closes it has been asked to let everybody in.
+    this.#owner.onAccept(this)
+    this.fd = -1
+  }
+
+  onTimeout(): void {
+    if (!this.#accepting && !this.#closed) this.#accept()
+  }
+
+  take(secure: boolean): StreamWire {
+    const { isInternet } = this.#target
+    return secure ? new HandleWire(adoptHandle(this.fd, isInternet)) : new RingWire(this.#ring, this.fd, isInternet)
+  }
+
+  refuse(): void {
+    this.#ring.calls.close(this.fd)
+  }
+
+  close(): void {
+    if (this.#closed) return
+    // Who has been accepted already is let in.
+    this.#ring.drain()
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#accepting) this.#ring.cancel(this.#slot, ASKED.ACCEPT)
+    else this.#leave()
+    this.#ring.disown(this.#target.fd)
+    this.#ring.closeDescriptor(this.#target.fd)
+  }
+
+  #leave(): void {
+    if (this.#left) return
+    this.#left = true
+    cancelTimer(this.#timer)
+    this.#ring.leave(this.#slot)
+  }
+
+  settled(): void {}
+  attend(): void {}
+}

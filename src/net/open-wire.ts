@@ -1,0 +1,96 @@
+/** Opens connections to back ends: on the ring of the thread where there is one, else on Node's handles. */
+import { getSystemErrorName } from 'node:util'
+import { familyIn, internetAddress, unixAddress } from '../sys/socket-address.ts'
+import {
+  type ConnectOwner,
+  type ConnectTarget,
+  connectFailure,
+  type LocalAddress,
+  nameOf,
+  openHandle,
+} from './connect.ts'
+import { threadRing } from './engine.ts'
+import { HandleWire } from './handle-wire.ts'
+import type { Ring } from './ring.ts'
+import { RingWire } from './ring-wire.ts'
+import type { StreamWire } from './stream-wire.ts'
+
+const SOCK_STREAM_CLOEXEC = 0x80001
+const SOCK_NONBLOCK = 0x800
+const SOL_IP = 0
+const IP_BIND_ADDRESS_NO_PORT = 24
+const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
+
+/** What connect() says later than it is called; all else it says at once. */
+const LATER: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN'])
+
+/** Begins to connect; the wire may be closed before that is done. */
+export function openWire(to: ConnectTarget, from: LocalAddress | undefined, owner: ConnectOwner): StreamWire {
+  const ring = threadRing()
+  if (ring === undefined) return new HandleWire(openHandle(to, from, owner))
+  const address = to.path === '' ? internetAddress(to.host, to.port) : unixAddress(to.path)
+  const local = from === undefined || from.host === '' ? undefined : internetAddress(from.host, from.port)
+  // What cannot be said in the kernel's form is left to Node: an address with a zone, a path that is too long.
+  if (address === undefined || (from !== undefined && local === undefined)) {
+    return new HandleWire(openHandle(to, from, owner))
+  }
+  return openOnRing(ring, { to, from, address, local }, owner)
+}
+
+interface Way {
+  readonly to: ConnectTarget
+  readonly from: LocalAddress | undefined
+  readonly address: Buffer
+  readonly local: Buffer | undefined
+}
+
+function openOnRing(ring: Ring, way: Way, owner: ConnectOwner): StreamWire {
+  const { to, from, address, local } = way
+  const { calls } = ring
+  const isFile = to.path !== ''
+  // A connect() to a socket file does not wait, but for room in its queue.
+  const fd = calls.socket(familyIn(address), SOCK_STREAM_CLOEXEC | (isFile ? SOCK_NONBLOCK : 0))
+  // Node has no descriptor either: it says so in the usual way.
+  if (fd < 0) return new HandleWire(openHandle(to, from, owner))
+  const wire = new RingWire(ring, fd, !isFile)
+  const unbound = local === undefined ? 0 : bindTo(ring, fd, local, from!)
+  if (unbound < 0) setImmediate(tell, owner, connectFailure('bind', getSystemErrorName(unbound), from!.name))
+  else if (isFile) setImmediate(told, new Connecting(way, owner), calls.connect(fd, address))
+  else wire.connect(address, new Connecting(way, owner))
+  return wire
+}
+
+/** Returns 0 or a negative errno. */
+function bindTo({ calls }: Ring, fd: number, local: Buffer, from: LocalAddress): number {
+  // Connections to different addresses may share a port.
+  if (from.port === 0) calls.setOption(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, ON)
+  return calls.bind(fd, local)
+}
+
+/** A connection on its way. */
+class Connecting {
+  readonly #way: Way
+  readonly #owner: ConnectOwner
+
+  constructor(way: Way, owner: ConnectOwner) {
+    this.#way = way
+    this.#owner = owner
+  }
+
+  onRingConnected(result: number): void {
+    if (result === 0) return this.#owner.onConnected(undefined)
+    const { to, from } = this.#way
+    const errno = getSystemErrorName(result)
+    const local = errno === 'EADDRINUSE' || errno === 'EADDRNOTAVAIL' ? from : undefined
+    if (local !== undefined) tell(this.#owner, connectFailure('bind', errno, local.name))
+    else tell(this.#owner, connectFailure('connect', errno, to.path === '' && LATER.has(errno) ? '' : nameOf(to)))
+  }
+}
+
+function told(connecting: Connecting, result: number): void {
+  connecting.onRingConnected(result)
+}
+
+function tell(owner: ConnectOwner, failure: ReturnType<typeof connectFailure>): void {
+  owner.onConnected(failure)
+}

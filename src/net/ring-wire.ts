@@ -1,0 +1,468 @@
+/**
+ * A wire on an io_uring: the kernel receives into buffers of the ring until it is told to stop, and what an event sends is
+ * handed over together with that of all other wires.
+ *
+ *   reading   one operation brings pieces until it is cancelled. A wire that is paused does not cancel it before something
+ *             has arrived: most are paused for no longer than that. What has arrived then is kept here.
+ *   writing   a send is done or has failed when it has been submitted; what the kernel did not take is kept here, and sent
+ *             when the socket is writable. One send at a time is under way, or they would overtake each other.
+ *   closing   what is under way is cancelled, and the slot is given back when all of it has completed
+ */
+import { getSystemErrorName } from 'node:util'
+import { hostIn, portIn, SOCKADDR_SIZE_MAX } from '../sys/socket-address.ts'
+import type { StreamHandle } from './handle-wire.ts'
+import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
+import { StreamWire } from './stream-wire.ts'
+import type { SystemCall, WireFailure } from './wire-failure.ts'
+
+/** What a peer has to take before its producers go on, in bytes. */
+const BACKED_UP_BYTES = 65536
+/** What is kept is joined to pieces of this size when it is sent. */
+const JOINED_MAX = 262144
+
+const EAGAIN = -11
+const ENOBUFS = -105
+const ECANCELED = -125
+const EINTR = -4
+
+const SHUT_WR = 1
+const SOL_SOCKET = 1
+const SO_KEEPALIVE = 9
+const SO_LINGER = 13
+const IPPROTO_TCP = 6
+const TCP_NODELAY = 1
+const TCP_KEEPIDLE = 4
+const TCP_KEEPINTVL = 5
+const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
+/** On, and no time to linger. */
+const LINGER_NOT: Uint8Array = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
+/** What libuv sets. */
+const KEEPALIVE_INTERVAL_S = 1
+
+/** Most wires never keep anything. */
+const NOTHING: Buffer[] = []
+const NO_PIECES: (string | Buffer)[] = []
+
+const addressBytes = Buffer.alloc(SOCKADDR_SIZE_MAX)
+const addressSize = Buffer.alloc(4)
+
+/** Hears how connecting went: 0 or a negative errno. */
+interface RingConnectOwner {
+  onRingConnected(result: number): void
+}
+
+export class RingWire extends StreamWire implements RingUser {
+  readonly #ring: Ring
+  readonly #fd: number
+  readonly #slot: number
+  readonly #isInternet: boolean
+  /** Operations that have not completed. */
+  #operations = 0
+  #reading = false
+  #receiving = false
+  #stopping = false
+  /** Arrived while reading was stopped; then the end, as a result of receiving. */
+  #held: Buffer[] = NOTHING
+  #heldEnd = 1
+  #atEnd = false
+  /** Handed to the ring and not submitted yet. */
+  #queued = 0
+  /** What the kernel has not taken, in order. */
+  #rest: (string | Buffer)[] = NO_PIECES
+  #restBytes = 0
+  /** The pieces of the send under way. */
+  #sending: string | readonly (string | Buffer)[] = ''
+  /** Nothing is sent: the socket is full, or the last send has failed. */
+  #blocked = false
+  /** The ring looks whether the socket is writable. */
+  #polling = false
+  #dead = false
+  #ending = false
+  #ended = false
+  #closeWhenFlushed = false
+  #attending = false
+  /** The slot is given back. */
+  #left = false
+  #connectOwner: RingConnectOwner | undefined
+  #failure: WireFailure | undefined
+  #peerHost: string | undefined
+  #peerPort = 0
+
+  /** Takes over a descriptor; `isInternet`: of the internet, and not a unix socket. */
+  constructor(ring: Ring, fd: number, isInternet: boolean) {
+    super()
+    this.#ring = ring
+    this.#fd = fd
+    this.#isInternet = isInternet
+    this.#slot = ring.enter(this)
+    ring.own(fd)
+  }
+
+  /** Begins to connect; the owner hears of it once, unless the wire is closed first. */
+  connect(address: Uint8Array, owner: RingConnectOwner): void {
+    this.#connectOwner = owner
+    this.#operations++
+    this.#ring.connect(this.#slot, this.#fd, address)
+  }
+
+  override release(): StreamHandle {
+    throw new Error('assertion failed: TLS is laid over handles')
+  }
+
+  // ---- completions ---------------------------------------------------------------------------
+
+  completed(operation: number, result: number, flags: number, input: Buffer | undefined): void {
+    if (operation === ASKED.RECEIVE) this.#received(result, flags, input)
+    else if (operation === ASKED.SEND) this.#sendFailed(result)
+    else {
+      this.#operations--
+      if (operation === ASKED.WRITABLE) this.#onWritable(result)
+      else if (operation === ASKED.CONNECT) this.#onConnected(result)
+    }
+    if (this.#dead) this.#leaveIfDone()
+  }
+
+  #received(result: number, flags: number, input: Buffer | undefined): void {
+    if ((flags & MORE) === 0) {
+      this.#operations--
+      this.#receiving = false
+      this.#stopping = false
+    }
+    if (this.#dead) return
+    if (result > 0) {
+      if (this.#reading && this.#held.length === 0) this.receivedIn(input!, result)
+      else this.#hold(input!, result)
+      if (this.#reading && !this.#receiving) this.#receive()
+    } else if (result === ENOBUFS || result === ECANCELED || result === EAGAIN || result === EINTR) {
+      if (this.#reading) this.#receive()
+    } else if (this.#reading && this.#held.length === 0) this.#end(result)
+    else this.#heldEnd = result
+  }
+
+  /** Arrived while nobody wants it: no more of it. */
+  #hold(input: Buffer, size: number): void {
+    if (this.#held === NOTHING) this.#held = []
+    this.#held.push(Buffer.from(input.subarray(0, size)))
+    this.#stopReceiving()
+  }
+
+  #end(result: number): void {
+    this.#reading = false
+    if (result < 0) return this.#fail('recv', result)
+    this.#atEnd = true
+    this.ended()
+  }
+
+  #receive(): void {
+    if (this.#receiving || this.#dead || this.#atEnd || this.#heldEnd <= 0) return
+    this.#receiving = true
+    this.#operations++
+    this.#ring.receive(this.#slot, this.#fd)
+  }
+
+  #stopReceiving(): void {
+    if (!this.#receiving || this.#stopping) return
+    this.#stopping = true
+    this.#ring.cancel(this.#slot, ASKED.RECEIVE)
+  }
+
+  #onConnected(result: number): void {
+    const owner = this.#connectOwner
+    this.#connectOwner = undefined
+    if (!this.#dead) owner?.onRingConnected(result)
+  }
+
+  // ---- output --------------------------------------------------------------------------------
+
+  protected send(text: string, pieces: readonly (string | Buffer)[] | undefined): void {
+    if (this.#queued > 0) this.#ring.submit()
+    if (this.#restBytes > 0) {
+      if (pieces === undefined) this.#keep(text)
+      else for (let i = 0; i < pieces.length; i++) this.#keep(pieces[i]!)
+    } else {
+      const size = pieces === undefined ? text.length : sizeOf(pieces)
+      if (size > this.#ring.sendMax) this.#sendMuch(pieces ?? [text], size)
+      else {
+        this.#queued = size
+        this.#sending = pieces ?? text
+        if (pieces === undefined) this.#ring.sendText(this, this.#slot, this.#fd, text)
+        else this.#ring.sendPieces(this, this.#slot, this.#fd, pieces, size)
+      }
+    }
+  }
+
+  #sendMuch(pieces: readonly (string | Buffer)[], size: number): void {
+    this.#rest = [...pieces]
+    this.#restBytes = size
+    this.#sendRest()
+  }
+
+  #keep(piece: string | Buffer): void {
+    if (this.#rest === NO_PIECES) this.#rest = []
+    this.#rest.push(piece)
+    this.#restBytes += piece.length
+  }
+
+  /** Sends as much of what is kept as goes at once. */
+  #sendRest(): void {
+    const rest = this.#rest
+    const max = Math.min(JOINED_MAX, this.#ring.sendMax)
+    const pieces: (string | Buffer)[] = []
+    let size = 0
+    while (rest.length > 0 && size < max) {
+      const piece = rest[0]!
+      const part = piece.length <= max - size ? piece : cut(piece, 0, max - size)
+      if (part === piece) rest.shift()
+      else rest[0] = cut(piece, part.length, piece.length)
+      pieces.push(part)
+      size += part.length
+    }
+    this.#restBytes -= size
+    this.#sending = pieces
+    this.#queued = size
+    this.#ring.sendPieces(this, this.#slot, this.#fd, pieces, size)
+  }
+
+  /** The kernel took a part of the send, or nothing. */
+  #sendFailed(result: number): void {
+    if (result < 0 && result !== EAGAIN && result !== EINTR) {
+      if (!this.#dead) this.#failLater('writev', result)
+      return
+    }
+    if (this.#dead) return
+    const sending = typeof this.#sending === 'string' ? [this.#sending] : this.#sending
+    const left = behind(sending, Math.max(0, result))
+    this.#rest = this.#restBytes > 0 ? [...left, ...this.#rest] : left
+    this.#restBytes += this.#queued - Math.max(0, result)
+    this.#queued = 0
+    this.#blocked = true
+    this.#polling = true
+    this.#ring.blocked++
+    this.#operations++
+    this.#ring.whenWritable(this.#slot, this.#fd)
+  }
+
+  /** Errors of a write are told like those of the peer: not from within the call. */
+  #failLater(call: SystemCall, errno: number): void {
+    this.#failure ??= { kind: 'system', call, errno: getSystemErrorName(errno), on: '' }
+    this.#blocked = true
+    this.#attendLater()
+  }
+
+  #onWritable(result: number): void {
+    this.#polling = false
+    this.#ring.blocked--
+    this.#blocked = false
+    if (this.#dead || result === ECANCELED) return
+    // What is wrong with the socket, the next send says.
+    this.#sendRest()
+  }
+
+  settled(): void {
+    this.#sending = ''
+    this.#queued = 0
+    if (this.#dead) return this.#leaveIfDone()
+    if (this.#blocked) return
+    if (this.#restBytes > 0 || this.#ending || this.#closeWhenFlushed || this.drainAsked) this.#attendLater()
+  }
+
+  #attendLater(): void {
+    if (this.#attending) return
+    this.#attending = true
+    this.#ring.attendTo(this)
+  }
+
+  attend(): void {
+    this.#attending = false
+    if (this.#dead) {
+      if (!this.closed) this.lost(this.#failure)
+      this.#leaveIfDone()
+    } else if (this.#failure !== undefined) this.closeNow()
+    else {
+      if (this.#held.length > 0 || this.#heldEnd <= 0) this.#releaseHeld()
+      if (!this.#dead && !this.#blocked && this.#queued === 0) this.#goOn()
+    }
+  }
+
+  /** The kernel has taken what was submitted. */
+  #goOn(): void {
+    if (this.#restBytes > 0) return this.#sendRest()
+    if (this.#ending && !this.#ended) this.#shutDown()
+    if (this.#closeWhenFlushed) this.closeNow()
+    else this.drained()
+  }
+
+  protected sendEnd(): void {
+    if (this.#ending) return
+    this.#ending = true
+    if (this.kernelBytes === 0) this.#shutDown()
+  }
+
+  #shutDown(): void {
+    this.#ended = true
+    this.#ring.calls.shutdown(this.#fd, SHUT_WR)
+  }
+
+  // ---- input ---------------------------------------------------------------------------------
+
+  #releaseHeld(): void {
+    const held = this.#held
+    while (this.#reading && !this.#dead && held.length > 0) {
+      const bytes = held.shift()!
+      this.receivedIn(bytes, bytes.length)
+    }
+    if (!this.#reading || this.#dead) return
+    this.#held = NOTHING
+    if (this.#heldEnd > 0) return this.#receive()
+    const result = this.#heldEnd
+    this.#heldEnd = 1
+    this.#end(result)
+  }
+
+  pause(): void {
+    this.#reading = false
+  }
+
+  resume(): void {
+    if (this.#reading || this.#dead || this.#atEnd) return
+    this.#reading = true
+    // Not from within the call: whoever resumes is in the middle of something.
+    if (this.#held.length > 0 || this.#heldEnd <= 0) this.#attendLater()
+    else this.#receive()
+  }
+
+  get reading(): boolean {
+    return this.#reading
+  }
+
+  get intact(): boolean {
+    return !this.#dead && !this.#atEnd && !this.#ending && this.#held.length === 0 && this.#heldEnd > 0
+  }
+
+  // ---- the end -------------------------------------------------------------------------------
+
+  fail(failure: WireFailure): void {
+    if (this.#dead) return
+    this.#failure ??= failure
+    this.closeNow()
+  }
+
+  #fail(call: SystemCall, errno: number): void {
+    this.fail({ kind: 'system', call, errno: getSystemErrorName(errno), on: '' })
+  }
+
+  protected closeNow(): void {
+    if (this.#dead) return
+    this.#dead = true
+    this.#reading = false
+    this.#held = NOTHING
+    this.#rest = NO_PIECES
+    this.#restBytes = 0
+    const ring = this.#ring
+    if (this.#receiving && !this.#stopping) ring.cancel(this.#slot, ASKED.RECEIVE)
+    if (this.#polling) ring.cancel(this.#slot, ASKED.WRITABLE)
+    if (this.#connectOwner !== undefined) ring.cancel(this.#slot, ASKED.CONNECT)
+    ring.disown(this.#fd)
+    ring.closeDescriptor(this.#fd)
+    this.#attendLater()
+  }
+
+  /** Nobody asks for anything under the slot any more. */
+  #leaveIfDone(): void {
+    if (this.#operations === 0 && this.#queued === 0 && this.closed && !this.#attending && !this.#left) {
+      this.#left = true
+      this.#ring.leave(this.#slot)
+    }
+  }
+
+  protected closeWhenFlushed(): void {
+    this.#closeWhenFlushed = true
+    this.pause()
+  }
+
+  protected get kernelBytes(): number {
+    return this.#queued + this.#restBytes
+  }
+
+  protected get backedUp(): boolean {
+    return this.#restBytes >= BACKED_UP_BYTES
+  }
+
+  protected get dead(): boolean {
+    return this.#dead
+  }
+
+  reset(): void {
+    if (this.#dead) return
+    this.#ring.calls.setOption(this.#fd, SOL_SOCKET, SO_LINGER, LINGER_NOT)
+    this.closeNow()
+  }
+
+  // ---- the socket ----------------------------------------------------------------------------
+
+  setNoDelay(): void {
+    if (!this.#dead && this.#isInternet) this.#ring.calls.setOption(this.#fd, IPPROTO_TCP, TCP_NODELAY, ON)
+  }
+
+  setKeepAlive(idleSeconds: number): void {
+    const { calls } = this.#ring
+    if (this.#dead || !this.#isInternet) return
+    calls.setOption(this.#fd, SOL_SOCKET, SO_KEEPALIVE, ON)
+    if (idleSeconds === 0) return
+    calls.setOption(this.#fd, IPPROTO_TCP, TCP_KEEPIDLE, int(idleSeconds))
+    calls.setOption(this.#fd, IPPROTO_TCP, TCP_KEEPINTVL, int(KEEPALIVE_INTERVAL_S))
+  }
+
+  get remoteAddress(): string {
+    if (this.#peerHost === undefined) this.#askPeer()
+    return this.#peerHost!
+  }
+
+  get remotePort(): number {
+    if (this.#peerHost === undefined) this.#askPeer()
+    return this.#peerPort
+  }
+
+  #askPeer(): void {
+    this.#peerHost = ''
+    if (this.#dead || !this.#isInternet) return
+    addressSize.writeUInt32LE(SOCKADDR_SIZE_MAX)
+    if (this.#ring.calls.peerName(this.#fd, addressBytes, addressSize) !== 0) return
+    this.#peerHost = hostIn(addressBytes)
+    this.#peerPort = portIn(addressBytes)
+  }
+
+  get localAddress(): string {
+    if (this.#dead || !this.#isInternet) return ''
+    addressSize.writeUInt32LE(SOCKADDR_SIZE_MAX)
+    return this.#ring.calls.socketName(this.#fd, addressBytes, addressSize) === 0 ? hostIn(addressBytes) : ''
+  }
+}
+
+function int(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer)
+}
+
+function sizeOf(pieces: readonly (string | Buffer)[]): number {
+  let size = 0
+  for (let i = 0; i < pieces.length; i++) size += pieces[i]!.length
+  return size
+}
+
+function cut(piece: string | Buffer, from: number, to: number): string | Buffer {
+  return typeof piece === 'string' ? piece.slice(from, to) : piece.subarray(from, to)
+}
+
+/** What is left of pieces behind so many bytes. */
+function behind(pieces: readonly (string | Buffer)[], bytes: number): (string | Buffer)[] {
+  const left: (string | Buffer)[] = []
+  for (let i = 0, skip = bytes; i < pieces.length; i++) {
+    const piece = pieces[i]!
+    if (skip >= piece.length) skip -= piece.length
+    else {
+      left.push(skip === 0 ? piece : cut(piece, skip, piece.length))
+      skip = 0
+    }
+  }
+  return left
+}

@@ -1,0 +1,566 @@
+/**
+ * One io_uring of one thread: the queues that it shares with the kernel, the buffers that the kernel receives into, and the
+ * memory that is sent from. It knows nothing of connections: who asks for something is a `RingUser` with a slot, and hears
+ * of each completion.
+ *
+ *   submission queue   what is asked for: written here, handed over by one system call (`submit`)
+ *   completion queue   what has become of it: the kernel writes, `drain` reads
+ *   input              INPUT_COUNT buffers; the kernel takes one for each piece that it receives, and has it back at once
+ *   output             what is sent is copied here, and the place is free again after the next `submit`: a send is done, or
+ *                      has failed, when the call that submits it returns
+ *
+ * A slot is given to somebody else only when everything that was asked for under it has completed, so no completion can
+ * reach the wrong one. The kernel's word for that is the absence of MORE in the last completion of an operation.
+ */
+import { assert } from '../lib/assert.ts'
+import { clock } from '../lib/clock.ts'
+import type { Calls, Mapping } from '../sys/calls.ts'
+import type { Watch } from '../sys/foreign.ts'
+import { beginBatch, endBatch, runPostponed, submitBy } from './flush.ts'
+import type { Estate } from './ring-estate.ts'
+
+/** What a user asks for; its completion carries the same number. */
+export const ASKED = { ACCEPT: 1, RECEIVE: 2, SEND: 3, CONNECT: 4, WRITABLE: 5 } as const
+/** Nobody waits for it: it only fails when there was nothing to do. */
+const UNHEARD = 0
+
+/** In the flags of a completion: a buffer was taken, whose number stands above. */
+const HAS_BUFFER = 1
+/** In the flags of a completion: more of the same operation will come. */
+export const MORE = 2
+const BUFFER_SHIFT = 16
+
+const OP_POLL_ADD = 6
+const OP_ACCEPT = 13
+const OP_ASYNC_CANCEL = 14
+const OP_CONNECT = 16
+const OP_CLOSE = 19
+const OP_SEND = 26
+const OP_RECV = 27
+
+const SQE_BUFFER_SELECT = 32 << 8
+/** Success is not worth a completion. */
+const SQE_SKIP_SUCCESS = 64 << 8
+const ACCEPT_MULTISHOT = 1 << 16
+const RECV_MULTISHOT = 2 << 16
+const SOCK_CLOEXEC = 0x80000
+/** All or a failure, at once: MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL. A part that was sent is told as its size. */
+const SEND_FLAGS = 0x40 | 0x100 | 0x4000
+const POLLOUT = 4
+
+/** Flags of io_uring_setup: CQSIZE, SUBMIT_ALL, COOP_TASKRUN, SINGLE_ISSUER. */
+const SETUP_FLAGS = 8 | 0x80 | 0x100 | 0x1000
+const REGISTER_PBUF_RING = 22
+const ENTER_GETEVENTS = 1
+const SQ_CQ_OVERFLOW = 2
+const OFFSET_SQES = 0x10000000
+const SQE_WORDS = 16
+const CQE_WORDS = 4
+/** Where in struct io_uring_params the offsets stand, in words. */
+const SQ_OFFSETS = 10
+const CQ_OFFSETS = 20
+
+/** One piece of input; the kernel takes one for each. */
+const INPUT_SIZE = 16384
+/** How often `drain` looks again before it lets the event loop go on. */
+const ROUNDS_MAX = 4
+/** So many completions are dealt with before output leaves. */
+const BATCH = 128
+/** The kernel may be short of memory for a moment. */
+const SUBMIT_TRIES = 1000
+
+/** How large a ring is; tests want small ones. */
+interface RingSizes {
+  /** Powers of two. */
+  readonly entries: number
+  readonly completions: number
+  readonly inputs: number
+  readonly output: number
+}
+
+const SIZES: RingSizes = { entries: 1024, completions: 8192, inputs: 256, output: 1 << 20 }
+
+/** Hears what has become of what it asked for. */
+export interface RingUser {
+  /** `result` is the system call's: a size, a descriptor or a negative errno. `input` is there when bytes were received. */
+  completed(operation: number, result: number, flags: number, input: Buffer | undefined): void
+  /** All that was sent since the last time is with the kernel, but for what `completed` was told about. */
+  settled(): void
+  /** The owner may be called now: what `settled` has found out is told. */
+  attend(): void
+}
+
+/** The ring of this thread. */
+export class Ring {
+  readonly calls: Calls
+  readonly fd: number
+  /** The largest piece that can be sent at once. */
+  readonly sendMax: number
+  /** Wires whose peers do not take what is sent. */
+  blocked = 0
+  readonly #memory: Mapping
+  readonly #maps: Mapping[]
+  /** Words of the rings and of the submission entries. */
+  readonly #u32: Uint32Array
+  readonly #sqes: Uint32Array
+  readonly #sqHead: number
+  readonly #sqTail: number
+  readonly #sqFlags: number
+  readonly #sqMask: number
+  readonly #entries: number
+  readonly #cqHead: number
+  readonly #cqTail: number
+  readonly #cqMask: number
+  readonly #cqes: number
+  /** The next entry to be written, and the first that the kernel does not have yet. */
+  #tail: number
+  #submitted: number
+  /** Completions up to here have been looked at for failed sends. */
+  #scanned: number
+  /** Completions that were taken out of a queue that ran over. */
+  #spilled: number[] = []
+  readonly #high: number
+  readonly #low: number
+  // ---- input
+  readonly #inputs: Buffer[] = []
+  readonly #inputMask: number
+  readonly #inputsAt: number
+  readonly #b32: Uint32Array
+  readonly #b16: Uint16Array
+  #inputTail = 0
+  // ---- output
+  readonly #output: Buffer
+  readonly #outputAt: number
+  #outputTo = 0
+  /** Who has sent since the last submission; only the first `#sentCount` count. */
+  readonly #sent: RingUser[] = []
+  #sentCount = 0
+  // ---- users
+  readonly #users: (RingUser | undefined)[] = []
+  readonly #free: number[] = []
+  /** Who wants to tell its owner something. */
+  #attending: RingUser[] = []
+  #draining = false
+  #scheduled = false
+  #watch: Watch | undefined
+  #estate: Estate | undefined
+  readonly #submitScheduled = (): void => {
+    this.#scheduled = false
+    if (!this.#draining) this.submit()
+  }
+  readonly #drainScheduled = (): void => this.drain()
+
+  private constructor(calls: Calls, fd: number, memory: Mapping, maps: Mapping[], sizes: RingSizes) {
+    this.calls = calls
+    this.fd = fd
+    this.#memory = memory
+    this.#maps = maps
+    const params = new Uint32Array(memory.bytes, 0, 30)
+    const [rings, sqes] = maps as [Mapping, Mapping] // `open` has made both.
+    const u32 = new Uint32Array(rings.bytes)
+    this.#u32 = u32
+    this.#sqes = new Uint32Array(sqes.bytes)
+    this.#sqHead = params[SQ_OFFSETS]! >> 2
+    this.#sqTail = params[SQ_OFFSETS + 1]! >> 2
+    this.#sqFlags = params[SQ_OFFSETS + 4]! >> 2
+    this.#cqHead = params[CQ_OFFSETS]! >> 2
+    this.#cqTail = params[CQ_OFFSETS + 1]! >> 2
+    this.#cqes = params[CQ_OFFSETS + 5]! >> 2
+    this.#sqMask = u32[params[SQ_OFFSETS + 2]! >> 2]!
+    this.#cqMask = u32[params[CQ_OFFSETS + 2]! >> 2]!
+    this.#entries = sizes.entries
+    this.#tail = this.#submitted = u32[this.#sqTail]!
+    this.#scanned = u32[this.#cqTail]!
+    // Entry n of the submission queue is always entry n of the array.
+    const array = params[SQ_OFFSETS + 6]! >> 2
+    for (let i = 0; i < sizes.entries; i++) u32[array + i] = i
+    this.#high = Math.floor(memory.address / 2 ** 32)
+    this.#low = memory.address % 2 ** 32
+    const layout = layoutOf(sizes)
+    this.#inputsAt = layout.inputs
+    this.#inputMask = sizes.inputs - 1
+    this.#b32 = new Uint32Array(memory.bytes, layout.inputRing, sizes.inputs * 4)
+    this.#b16 = new Uint16Array(memory.bytes, layout.inputRing, sizes.inputs * 8)
+    for (let id = 0; id < sizes.inputs; id++) {
+      this.#inputs.push(Buffer.from(memory.bytes, layout.inputs + id * INPUT_SIZE, INPUT_SIZE))
+      this.#giveInput(id)
+    }
+    this.#output = Buffer.from(memory.bytes, layout.output, sizes.output)
+    this.#outputAt = layout.output
+    this.sendMax = sizes.output >> 1
+  }
+
+  /** Makes a ring; a negative errno when the kernel does not give one. Nothing is watched before `start`. */
+  static open(calls: Calls, sizes: RingSizes = SIZES): Ring | number {
+    const layout = layoutOf(sizes)
+    const memory = mapWithin(calls, layout.size)
+    if (typeof memory === 'number') return memory
+    const params = new Uint32Array(memory.bytes, 0, 30)
+    params[0] = sizes.entries
+    params[1] = sizes.completions
+    params[2] = SETUP_FLAGS
+    const fd = calls.ringSetup(sizes.entries, memory.address)
+    if (fd < 0) {
+      calls.unmap(memory.address, layout.size)
+      return fd
+    }
+    const array = params[SQ_OFFSETS + 6]! + sizes.entries * 4
+    const completions = params[CQ_OFFSETS + 5]! + sizes.completions * CQE_WORDS * 4
+    const rings = calls.map(Math.max(array, completions), fd, 0)
+    const sqes = calls.map(sizes.entries * SQE_WORDS * 4, fd, OFFSET_SQES)
+    const registration = new Uint32Array(memory.bytes, layout.registration, 10)
+    const at = memory.address + layout.inputRing
+    registration[0] = at % 2 ** 32
+    registration[1] = Math.floor(at / 2 ** 32)
+    registration[2] = sizes.inputs
+    const registered = calls.ringRegister(fd, REGISTER_PBUF_RING, memory.address + layout.registration, 1)
+    if (typeof rings === 'number' || typeof sqes === 'number' || registered < 0) {
+      calls.close(fd)
+      return typeof rings === 'number' ? rings : typeof sqes === 'number' ? sqes : registered
+    }
+    return new Ring(calls, fd, memory, [rings, sqes], sizes)
+  }
+
+  /** Has the event loop of this thread look after the ring. */
+  start(estate: Estate | undefined): void {
+    this.#estate = estate
+    const place = { head: this.#cqHead, tail: this.#cqTail, mask: this.#cqMask, entries: this.#cqes }
+    estate?.setRing(this.fd, [...this.#maps, this.#memory], place)
+    submitBy(this)
+    this.#watch = this.calls.watch(this.fd, () => this.#ready())
+  }
+
+  /** Gives everything back; nobody may have a slot any more. */
+  close(): void {
+    this.#watch?.close()
+    submitBy(undefined)
+    this.calls.close(this.fd)
+    for (const { address, bytes } of [...this.#maps, this.#memory]) this.calls.unmap(address, bytes.byteLength)
+  }
+
+  // ---- users ---------------------------------------------------------------------------------
+
+  /** Gives a slot, under which things are asked for. */
+  enter(user: RingUser): number {
+    const slot = this.#free.pop() ?? this.#users.length
+    this.#users[slot] = user
+    return slot
+  }
+
+  /** Takes the slot back: nothing that was asked for under it is left. */
+  leave(slot: number): void {
+    this.#users[slot] = undefined
+    this.#free.push(slot)
+  }
+
+  /** Calls `user.attend()` when no owner of a wire is in the middle of something. */
+  attendTo(user: RingUser): void {
+    this.#attending.push(user)
+    if (!this.#draining && this.#attending.length === 1) setImmediate(this.#drainScheduled)
+  }
+
+  /** Remembers a descriptor that only this thread knows, for the case that the thread dies. */
+  own(fd: number): void {
+    this.#estate?.add(fd)
+  }
+
+  /** Forgets one that is about to be closed. */
+  disown(fd: number): void {
+    this.#estate?.delete(fd)
+  }
+
+  /** Output waits here or for its peers. */
+  get sending(): boolean {
+    return this.blocked > 0 || this.#busy
+  }
+
+  // ---- what can be asked for -----------------------------------------------------------------
+
+  /** Accepts until it is cancelled or fails. */
+  accept(slot: number, fd: number): void {
+    this.#ask(OP_ACCEPT | ACCEPT_MULTISHOT, ASKED.ACCEPT, slot, fd, 0, 0, SOCK_CLOEXEC)
+  }
+
+  /** Receives until it is cancelled, ends or fails; failing for want of a buffer is ENOBUFS. */
+  receive(slot: number, fd: number): void {
+    this.#ask(OP_RECV | SQE_BUFFER_SELECT | RECV_MULTISHOT, ASKED.RECEIVE, slot, fd, 0, 0, 0)
+  }
+
+  /** Completes once when the socket takes bytes again. */
+  whenWritable(slot: number, fd: number): void {
+    this.#ask(OP_POLL_ADD, ASKED.WRITABLE, slot, fd, 0, 0, POLLOUT)
+  }
+
+  /** Connects; completes once. */
+  connect(slot: number, fd: number, address: Uint8Array): void {
+    this.#makeRoom(address.length)
+    const at = this.#outputTo
+    this.#output.set(address, at)
+    this.#outputTo = at + ((address.length + 7) & ~7)
+    this.#askWide(OP_CONNECT, ASKED.CONNECT, slot, fd, this.#outputAt + at, 0, 0, address.length)
+  }
+
+  /** Cancels an operation of the slot; that completes by itself then. */
+  cancel(slot: number, operation: number): void {
+    const i = this.#ask(OP_ASYNC_CANCEL | SQE_SKIP_SUCCESS, UNHEARD, slot, -1, 0, 0, 0)
+    this.#sqes[i + 4] = slot
+    this.#sqes[i + 5] = operation
+  }
+
+  /** Closes a descriptor, after all that was asked for before. */
+  closeDescriptor(fd: number): void {
+    this.#ask(OP_CLOSE | SQE_SKIP_SUCCESS, UNHEARD, 0, fd, 0, 0, 0)
+  }
+
+  /** Sends text, at most `sendMax` of it; `user.settled` follows. */
+  sendText(user: RingUser, slot: number, fd: number, text: string): void {
+    this.#makeRoom(text.length)
+    const at = this.#outputTo
+    this.#output.latin1Write(text, at, text.length)
+    this.#send(user, slot, fd, at, text.length)
+  }
+
+  /** Sends pieces as one, at most `sendMax` of them; `user.settled` follows. */
+  sendPieces(user: RingUser, slot: number, fd: number, pieces: readonly (string | Buffer)[], size: number): void {
+    this.#makeRoom(size)
+    const at = this.#outputTo
+    let to = at
+    for (let i = 0; i < pieces.length; i++) {
+      const piece = pieces[i]!
+      if (typeof piece === 'string') this.#output.latin1Write(piece, to, piece.length)
+      else this.#output.set(piece, to)
+      to += piece.length
+    }
+    this.#send(user, slot, fd, at, size)
+  }
+
+  #send(user: RingUser, slot: number, fd: number, at: number, size: number): void {
+    this.#outputTo = at + size
+    this.#ask(OP_SEND | SQE_SKIP_SUCCESS, ASKED.SEND, slot, fd, this.#outputAt + at, size, SEND_FLAGS)
+    this.#sent[this.#sentCount++] = user
+  }
+
+  /** Output that is not submitted yet must not be written over. */
+  #makeRoom(size: number): void {
+    if (this.#outputTo + size > this.#output.length) this.submit()
+  }
+
+  #ask(word: number, operation: number, slot: number, fd: number, at: number, size: number, flags: number): number {
+    if ((this.#tail - this.#submitted) >>> 0 >= this.#entries) this.submit()
+    const sqes = this.#sqes
+    const i = (this.#tail & this.#sqMask) * SQE_WORDS
+    sqes[i] = word
+    sqes[i + 1] = fd
+    sqes[i + 2] = sqes[i + 3] = 0
+    sqes[i + 4] = at === 0 ? 0 : this.#low + at
+    sqes[i + 5] = at === 0 ? 0 : this.#high
+    sqes[i + 6] = size
+    sqes[i + 7] = flags
+    sqes[i + 8] = slot
+    sqes[i + 9] = operation
+    sqes[i + 10] = sqes[i + 11] = sqes[i + 12] = sqes[i + 13] = 0
+    this.#tail = (this.#tail + 1) >>> 0
+    if (!this.#scheduled && !this.#draining && !clock.inEvent) {
+      this.#scheduled = true
+      process.nextTick(this.#submitScheduled)
+    }
+    return i
+  }
+
+  /** The same with a number where others have an offset: the size of an address. */
+  #askWide(
+    word: number,
+    op: number,
+    slot: number,
+    fd: number,
+    at: number,
+    size: number,
+    flags: number,
+    off: number,
+  ): void {
+    const i = this.#ask(word, op, slot, fd, at, size, flags)
+    this.#sqes[i + 2] = off
+  }
+
+  // ---- handing over --------------------------------------------------------------------------
+
+  /** Hands over what was asked for; sends are settled afterwards. */
+  submit(): void {
+    for (let tries = 0; this.#submitted !== this.#tail; tries++) {
+      assert(tries < SUBMIT_TRIES, 'the kernel takes what is asked for')
+      Atomics.store(this.#u32, this.#sqTail, this.#tail)
+      const result = this.calls.ringEnter(this.fd, (this.#tail - this.#submitted) >>> 0, 0, ENTER_GETEVENTS)
+      if (result < 0) this.#spill()
+      this.#submitted = Atomics.load(this.#u32, this.#sqHead)
+    }
+    if (this.#sentCount > 0) this.#settle()
+    // What failed has been kept elsewhere.
+    this.#outputTo = 0
+  }
+
+  /** Failed sends have completed by now, others will not: tells who has sent. */
+  #settle(): void {
+    const count = this.#sentCount
+    this.#sentCount = 0
+    while ((Atomics.load(this.#u32, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0) this.#spill()
+    this.#scan()
+    for (let i = 0; i < count; i++) this.#sent[i]!.settled()
+  }
+
+  /** Deals with failed sends ahead of their turn. */
+  #scan(): void {
+    const u32 = this.#u32
+    const end = Atomics.load(u32, this.#cqTail)
+    for (let at = this.#scanned; at !== end; at = (at + 1) >>> 0) {
+      const i = this.#cqes + (at & this.#cqMask) * CQE_WORDS
+      if (u32[i + 1] !== ASKED.SEND) continue
+      this.#users[u32[i]!]!.completed(ASKED.SEND, u32[i + 2]! | 0, 0, undefined)
+      u32[i + 1] = UNHEARD
+    }
+    this.#scanned = end
+  }
+
+  /** The completion queue has run over: what is in it makes room for what the kernel keeps. */
+  #spill(): void {
+    this.#scan()
+    const u32 = this.#u32
+    let head = u32[this.#cqHead]!
+    for (; head !== this.#scanned; head = (head + 1) >>> 0) {
+      const i = this.#cqes + (head & this.#cqMask) * CQE_WORDS
+      if (u32[i + 1] !== UNHEARD) this.#spilled.push(u32[i]!, u32[i + 1]!, u32[i + 2]! | 0, u32[i + 3]!)
+    }
+    this.#moveHead(head)
+    this.calls.ringEnter(this.fd, 0, 0, ENTER_GETEVENTS)
+  }
+
+  // ---- completions ---------------------------------------------------------------------------
+
+  #ready(): void {
+    // tidy: whoever calls this swallows what is thrown; a mistake of ours must end the thread
+    try {
+      this.drain()
+      tick()
+    } catch (error) {
+      this.#watch?.close()
+      setImmediate(() => {
+        throw error
+      })
+    }
+  }
+
+  /** Deals with completions, and hands over what they lead to: a few times, then others have their turn. */
+  drain(): void {
+    if (this.#draining) return
+    this.#draining = true
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      clock.update()
+      beginBatch()
+      this.#deal()
+      this.#attendAll()
+      endBatch()
+      if (!this.#busy && Atomics.load(this.#u32, this.#cqTail) === this.#u32[this.#cqHead]) break
+    }
+    this.#draining = false
+    // The ring stays readable while the kernel has something to say, but not for these.
+    if (this.#busy) setImmediate(this.#drainScheduled)
+  }
+
+  get #busy(): boolean {
+    return this.#attending.length > 0 || this.#spilled.length > 0
+  }
+
+  /** Deals with what has completed until now. */
+  #deal(): void {
+    if (this.#spilled.length > 0) this.#dealSpilled()
+    const u32 = this.#u32
+    const end = Atomics.load(u32, this.#cqTail)
+    let count = 0
+    // What is dealt with may submit, and that may take out of the queue all that is in it.
+    for (let head = u32[this.#cqHead]!; ((end - head) | 0) > 0; head = u32[this.#cqHead]!) {
+      const i = this.#cqes + (head & this.#cqMask) * CQE_WORDS
+      const slot = u32[i]!
+      const operation = u32[i + 1]!
+      const result = u32[i + 2]! | 0
+      const flags = u32[i + 3]!
+      this.#moveHead((head + 1) >>> 0)
+      if (operation !== UNHEARD) this.#complete(slot, operation, result, flags)
+      if (++count % BATCH !== 0) continue
+      endBatch()
+      beginBatch()
+    }
+  }
+
+  #moveHead(head: number): void {
+    Atomics.store(this.#u32, this.#cqHead, head)
+    if (((this.#scanned - head) | 0) < 0) this.#scanned = head
+  }
+
+  #dealSpilled(): void {
+    const spilled = this.#spilled
+    this.#spilled = []
+    for (let i = 0; i < spilled.length; i += 4) {
+      this.#complete(spilled[i]!, spilled[i + 1]!, spilled[i + 2]!, spilled[i + 3]!)
+    }
+  }
+
+  #complete(slot: number, operation: number, result: number, flags: number): void {
+    const user = this.#users[slot]
+    assert(user !== undefined, 'a slot is taken until its operations have completed')
+    if ((flags & HAS_BUFFER) === 0) user.completed(operation, result, flags, undefined)
+    else {
+      const id = flags >>> BUFFER_SHIFT
+      user.completed(operation, result, flags, this.#inputs[id])
+      this.#giveInput(id)
+    }
+    runPostponed()
+  }
+
+  #attendAll(): void {
+    const users = this.#attending
+    if (users.length === 0) return
+    this.#attending = []
+    for (let i = 0; i < users.length; i++) {
+      users[i]!.attend()
+      runPostponed()
+    }
+  }
+
+  /** Lets the kernel have a buffer of input again. */
+  #giveInput(id: number): void {
+    const at = this.#inputsAt + id * INPUT_SIZE
+    const entry = (this.#inputTail & this.#inputMask) * 4
+    const b32 = this.#b32
+    b32[entry] = this.#low + at
+    b32[entry + 1] = this.#high
+    b32[entry + 2] = INPUT_SIZE
+    this.#b16[2 * entry + 6] = id
+    this.#inputTail = (this.#inputTail + 1) & 0xffff
+    Atomics.store(this.#b16, 7, this.#inputTail)
+  }
+}
+
+/** Maps memory whose addresses have the upper half in common, so that the lower one is added up without a carry. */
+function mapWithin(calls: Calls, size: number): Mapping | number {
+  const first = calls.map(size, -1, 0)
+  if (typeof first === 'number' || (first.address % 2 ** 32) + size <= 2 ** 32) return first
+  const second = calls.map(size, -1, 0)
+  calls.unmap(first.address, size)
+  return second
+}
+
+/** Where things lie in the memory of a ring. */
+function layoutOf({ inputs, output }: RingSizes): {
+  readonly registration: number
+  readonly inputRing: number
+  readonly inputs: number
+  readonly output: number
+  readonly size: number
+} {
+  const inputRing = 4096
+  const inputsAt = inputRing + Math.max(4096, inputs * 16)
+  const outputAt = inputsAt + inputs * INPUT_SIZE
+  return { registration: 1024, inputRing, inputs: inputsAt, output: outputAt, size: outputAt + output }
+}
+
+/** Runs ticks and promises, as Node does behind every callback of its own. */
+const tick: () => void = (process as unknown as { _tickCallback(): void })._tickCallback

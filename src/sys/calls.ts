@@ -1,0 +1,124 @@
+/**
+ * System calls as typed functions. Each returns what the kernel does: a result, or a negative errno as libuv has them.
+ * An address that is kept by the kernel beyond the call must be one of `map`: such memory never moves and is never
+ * collected. All else is a Buffer that is only looked at during the call.
+ */
+import { foreigner, type Watch } from './foreign.ts'
+
+/** Numbers that x64 and arm64 have in common. */
+const IO_URING_SETUP = 425
+const IO_URING_ENTER = 426
+const IO_URING_REGISTER = 427
+const PROT_READ_WRITE = 3
+const MAP_SHARED_POPULATE = 0x8001
+const MAP_PRIVATE_ANONYMOUS = 0x22
+
+/** `int` and pointers as they are declared. */
+const INT = 'int32_t'
+const UINT = 'uint32_t'
+const LONG = 'int64_t'
+const POINTER = 'void*'
+
+/** Memory outside of JavaScript's. It lives until the process ends or `unmap`. */
+export interface Mapping {
+  readonly address: number
+  readonly bytes: ArrayBuffer
+}
+
+/** The system calls. */
+export interface Calls {
+  ringSetup(entries: number, params: number): number
+  ringEnter(ring: number, submit: number, wait: number, flags: number): number
+  ringRegister(ring: number, operation: number, argument: number, count: number): number
+  socket(family: number, type: number): number
+  bind(fd: number, address: Uint8Array): number
+  listen(fd: number, backlog: number): number
+  connect(fd: number, address: Uint8Array): number
+  shutdown(fd: number, how: number): number
+  close(fd: number): number
+  setOption(fd: number, level: number, name: number, value: Uint8Array): number
+  getOption(fd: number, level: number, name: number, value: Uint8Array): number
+  /** Fill `address`; the first four bytes of `size` are its size before and after. */
+  peerName(fd: number, address: Uint8Array, size: Uint8Array): number
+  socketName(fd: number, address: Uint8Array, size: Uint8Array): number
+  /** Maps a part of a ring's descriptor, or with -1 fresh memory; a number is a negative errno. */
+  map(size: number, fd: number, offset: number): Mapping | number
+  /** Makes nothing of a mapping: nobody may have a view of it any more. */
+  unmap(address: number, size: number): number
+  /** Makes memory visible that another thread of this process has mapped. */
+  view(address: number, size: number): ArrayBuffer
+  watch(fd: number, ready: () => void): Watch
+}
+
+let made: Calls | string | undefined
+
+/** Returns the system calls, or a text that says why there are none. */
+export function calls(): Calls | string {
+  made ??= make()
+  return made
+}
+
+function make(): Calls | string {
+  if (process.platform !== 'linux') return `it is a part of Linux, and this is ${process.platform}`
+  if (process.arch !== 'x64' && process.arch !== 'arm64') return `nobody has tried it on ${process.arch}`
+  const c = foreigner()
+  if (typeof c === 'string') return c
+  const errno = new Int32Array(c.view(BigInt(c.func('__errno_location', POINTER, [])()), 4))
+  const result = (value: number | bigint): number => ((value as number) < 0 ? -errno[0]! : (value as number))
+  const setup = c.func('syscall', INT, [INT, UINT, POINTER])
+  const enter = c.func('syscall', INT, [INT, INT, UINT, UINT, UINT, POINTER])
+  const register = c.func('syscall', INT, [INT, UINT, UINT, POINTER, UINT])
+  const mmap = c.func('mmap', POINTER, [POINTER, LONG, INT, INT, INT, LONG])
+  const munmap = c.func('munmap', INT, [POINTER, LONG])
+  const socket = c.func('socket', INT, [INT, INT, INT])
+  const bind = c.func('bind', INT, [INT, POINTER, UINT])
+  const listen = c.func('listen', INT, [INT, INT])
+  const connect = c.func('connect', INT, [INT, POINTER, UINT])
+  const shutdown = c.func('shutdown', INT, [INT, INT])
+  const close = c.func('close', INT, [INT])
+  const setsockopt = c.func('setsockopt', INT, [INT, INT, INT, POINTER, UINT])
+  const getsockopt = c.func('getsockopt', INT, [INT, INT, INT, POINTER, POINTER])
+  const getpeername = c.func('getpeername', INT, [INT, POINTER, POINTER])
+  const getsockname = c.func('getsockname', INT, [INT, POINTER, POINTER])
+  const optionSize = new Uint32Array(1)
+  const optionSizeBytes = new Uint8Array(optionSize.buffer)
+  return {
+    ringSetup: (entries, params) => result(setup(IO_URING_SETUP, entries, BigInt(params))),
+    ringEnter: (ring, submit, wait, flags) => result(enter(IO_URING_ENTER, ring, submit, wait, flags, null)),
+    ringRegister: (ring, operation, argument, count) =>
+      result(register(IO_URING_REGISTER, ring, operation, addressOf(argument), count)),
+    socket: (family, type) => result(socket(family, type, 0)),
+    bind: (fd, address) => result(bind(fd, address, address.length)),
+    listen: (fd, backlog) => result(listen(fd, backlog)),
+    connect: (fd, address) => result(connect(fd, address, address.length)),
+    shutdown: (fd, how) => result(shutdown(fd, how)),
+    close: (fd) => result(close(fd)),
+    setOption: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.length)),
+    getOption: (fd, level, name, value) => {
+      optionSize[0] = value.length
+      return result(getsockopt(fd, level, name, value, optionSizeBytes))
+    },
+    peerName: (fd, address, size) => result(getpeername(fd, address, size)),
+    socketName: (fd, address, size) => result(getsockname(fd, address, size)),
+    map(size, fd, offset) {
+      const address = mmap(
+        null,
+        size,
+        PROT_READ_WRITE,
+        fd < 0 ? MAP_PRIVATE_ANONYMOUS : MAP_SHARED_POPULATE,
+        fd,
+        offset,
+      )
+      // MAP_FAILED is the last address that there is.
+      if (Number(BigInt.asIntN(64, BigInt(address))) === -1) return -errno[0]!
+      return { address: Number(address), bytes: c.view(BigInt(address), size) }
+    },
+    unmap: (address, size) => result(munmap(BigInt(address), size)),
+    view: (address, size) => c.view(BigInt(address), size),
+    watch: (fd, ready) => c.watch(fd, ready),
+  }
+}
+
+function addressOf(address: number): bigint | null {
+  return address === 0 ? null : BigInt(address)
+}

@@ -1,0 +1,75 @@
+/**
+ * The only user of `koffi`, the optional package by which functions of the C library are called (docs/adr/0020). It is
+ * loaded when something asks for it first. What is needed of it is described here, so that the sources compile without.
+ */
+import { createRequire } from 'node:module'
+
+/** A descriptor that libuv watches. */
+export interface Watch {
+  close(): void
+}
+
+/** An address in memory; `null` is none. */
+type Address = bigint | null
+
+/** A function of the C library. A buffer is passed as its address, which is valid until the call returns. */
+type Foreign = (...args: (number | Address | Uint8Array)[]) => number | bigint
+
+interface Library {
+  func(name: string, result: string, args: readonly string[]): Foreign
+}
+
+interface Koffi {
+  load(path: string | null): Library
+  view(address: bigint, size: number): ArrayBuffer
+  readonly node: {
+    poll(fd: number, events: { readonly readable: boolean }, callback: () => void): Watch
+  }
+}
+
+/** How functions of the C library are had. */
+interface Foreigner {
+  /** Declares one; types are those of C. The name may be declared several times, each time with other types. */
+  func(name: string, result: string, args: readonly string[]): Foreign
+  /** Makes memory at an address visible; it must outlive what is returned. */
+  view(address: bigint, size: number): ArrayBuffer
+  /** Calls `ready` while `fd` is readable. Neither promises nor ticks are run after it. */
+  watch(fd: number, ready: () => void): Watch
+}
+
+const PACKAGE = 'koffi'
+/** The package wants one library object for each set of types that a name is declared with: all of these lead to it. */
+const LIBRARIES: readonly (string | null)[] = [null, 'libc.so.6', 'libm.so.6']
+
+const require = createRequire(import.meta.url)
+let loaded: Foreigner | string | undefined
+
+/** Returns the way to the C library, or a text that says why there is none. */
+export function foreigner(): Foreigner | string {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Foreigner | string {
+  let koffi: Koffi
+  try {
+    koffi = require(PACKAGE) as Koffi // its interface is described above
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'MODULE_NOT_FOUND' ? `the package ${PACKAGE} is not installed` : `${PACKAGE}: ${firstLine(message)}`
+  }
+  const names = new Map<string, number>()
+  return {
+    func(name, result, args) {
+      const times = names.get(name) ?? 0
+      names.set(name, times + 1)
+      return koffi.load(LIBRARIES[times]!).func(name, result, args)
+    },
+    view: (address, size) => koffi.view(address, size),
+    watch: (fd, ready) => koffi.node.poll(fd, { readable: true }, ready),
+  }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]!
+}

@@ -1,0 +1,108 @@
+/** `use io_uring`: the ring carries what handles carry, and nothing is left of it when a worker goes. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net from 'node:net'
+import { test } from 'node:test'
+import { whyNoRing } from '../../src/net/engine.ts'
+import { Peer, reply } from '../harness/peer.ts'
+import { type Server, startViaduct } from '../harness/server.ts'
+
+const skip = whyNoRing()
+const options = skip === '' ? {} : { skip }
+const EVENTS = 'events { use io_uring; }'
+
+const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
+
+/** The process that serves. */
+function engineOf(server: Server): number {
+  const children = fs.readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'latin1').trim().split(' ')
+  return Number(children.find((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('worker process')))
+}
+
+function descriptors(pid: number): string[] {
+  return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return fs.readlinkSync(`/proc/${pid}/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+}
+
+const rings = (pid: number): number => descriptors(pid).filter((link) => link.includes('io_uring')).length
+const sockets = (pid: number): number => descriptors(pid).filter((link) => link.startsWith('socket:')).length
+
+test('clients, back ends and socket files are on the ring', options, async () => {
+  await using peer = await Peer.start(() => reply('from behind'))
+  await using server = await startViaduct(`${EVENTS} http {
+    server { listen 127.0.0.1:%%PORT_0%%;
+      location / { return 200 "$remote_addr:$remote_port $server_addr"; }
+      location /behind { proxy_pass http://127.0.0.1:${peer.port}; }
+      location /file { proxy_pass http://unix:%%DIR%%/sock:/; } }
+    server { listen unix:%%DIR%%/sock; location / { return 200 "by $remote_addr"; } } }`)
+  assert.match(server.errorLog(), /using the "io_uring" event method/)
+  const client = await server.connect()
+  const { localPort } = client.socket
+  client.write(get('/'))
+  assert.match(await client.rest(), new RegExp(`\r\n\r\n127\\.0\\.0\\.1:${localPort} 127\\.0\\.0\\.1$`))
+  assert.match(await server.raw(get('/behind')), /from behind$/)
+  assert.match(await server.raw(get('/file')), /by unix:$/)
+})
+
+test(
+  'a client that reads late gets every byte, and one that does not read at all only costs what was sent',
+  options,
+  async () => {
+    const big = Buffer.alloc(6_000_000, 'abcdefghijklm')
+    await using server = await startViaduct(
+      `${EVENTS} http { server { listen 127.0.0.1:%%PORT_0%%; root %%DIR%%; location / { } } }`,
+      { files: { big } },
+    )
+    const late = net.connect({ port: server.port(), host: '127.0.0.1' })
+    late.write(get('/big'))
+    await once(late, 'readable')
+    const pieces: Buffer[] = []
+    for await (const piece of late) pieces.push(piece as Buffer)
+    const all = Buffer.concat(pieces)
+    assert.ok(all.subarray(all.indexOf('\r\n\r\n') + 4).equals(big))
+  },
+)
+
+/** Preloaded into every thread: does something deadly in a worker when a folder appears. */
+const BOMB = `
+import fs from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
+const take = (name) => { try { fs.rmdirSync(new URL(name, import.meta.url)); return true } catch { return false } }
+if (!isMainThread) setInterval(() => {
+  if (take('throw')) throw new Error('a bug')
+  if (take('fill')) for (const list = []; ; ) list.push(new Array(1 << 17).fill(list))
+}, 5).unref()
+`
+
+for (const how of ['throw', 'fill'] as const) {
+  test(`a worker that dies (${how}) leaves no descriptor and no client waiting`, {
+    ...options,
+    timeout: 60_000,
+  }, async () => {
+    await using peer = await Peer.start()
+    const env = { NODE_OPTIONS: '--import=./bomb.mjs --max-old-space-size=64' }
+    await using server = await startViaduct(
+      `${EVENTS} worker_processes 1; http { upstream u { server 127.0.0.1:${peer.port}; keepalive 4; }
+        server { listen 127.0.0.1:%%PORT_0%%; location / { proxy_pass http://u; } } }`,
+      { files: { 'bomb.mjs': BOMB }, alerts: true, env, cwd: true },
+    )
+    fs.chmodSync(server.dir, 0o777)
+    const engine = engineOf(server)
+    assert.match(await server.raw(get('/')), /ok$/)
+    const before = { rings: rings(engine), sockets: sockets(engine) }
+    const clients = await Promise.all(Array.from({ length: 20 }, () => server.connect()))
+    await server.until('accepted', () => sockets(engine) === before.sockets + 20)
+    fs.mkdirSync(`${server.dir}/${how}`)
+    for (const client of clients) await client.rest()
+    await server.until('another worker', () => server.errorLog().match(/start worker process \d+/g)?.length === 2)
+    assert.match(await server.raw(get('/')), /ok$/)
+    await server.until('closed', () => rings(engine) === before.rings && sockets(engine) === before.sockets)
+    assert.equal(engineOf(server), engine)
+  })
+}
