@@ -253,6 +253,11 @@ export class Ring {
     this.#free.push(slot)
   }
 
+  /** Slots that are taken. */
+  get userCount(): number {
+    return this.#users.length - this.#free.length
+  }
+
   /** Calls `user.attend()` when no owner of a wire is in the middle of something. */
   attendTo(user: RingUser): void {
     this.#attending.push(user)
@@ -340,13 +345,17 @@ export class Ring {
     this.#sent[this.#sentCount++] = user
   }
 
-  /** Output that is not submitted yet must not be written over. */
+  /** Output that is not submitted yet must not be written over: there is room for it, and for who asks that it is sent. */
   #makeRoom(size: number): void {
-    if (this.#outputTo + size > this.#output.length) this.submit()
+    if (this.#outputTo + size > this.#output.length || this.#isFull) this.submit()
+  }
+
+  get #isFull(): boolean {
+    return (this.#tail - this.#submitted) >>> 0 >= this.#entries
   }
 
   #ask(word: number, operation: number, slot: number, fd: number, at: number, size: number, flags: number): number {
-    if ((this.#tail - this.#submitted) >>> 0 >= this.#entries) this.submit()
+    if (this.#isFull) this.submit()
     const sqes = this.#sqes
     const i = (this.#tail & this.#sqMask) * SQE_WORDS
     sqes[i] = word
@@ -402,7 +411,7 @@ export class Ring {
   #settle(): void {
     const count = this.#sentCount
     this.#sentCount = 0
-    while ((Atomics.load(this.#u32, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0) this.#spill()
+    while (this.#overflown) this.#spill()
     this.#scan()
     for (let i = 0; i < count; i++) this.#sent[i]!.settled()
   }
@@ -458,11 +467,17 @@ export class Ring {
       this.#deal()
       this.#attendAll()
       endBatch()
+      // There is room now for what the kernel keeps.
+      if (this.#overflown) this.calls.ringEnter(this.fd, 0, 0, ENTER_GETEVENTS)
       if (!this.#busy && Atomics.load(this.#u32, this.#cqTail) === this.#u32[this.#cqHead]) break
     }
     this.#draining = false
     // The ring stays readable while the kernel has something to say, but not for these.
     if (this.#busy) setImmediate(this.#drainScheduled)
+  }
+
+  get #overflown(): boolean {
+    return (Atomics.load(this.#u32, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0
   }
 
   get #busy(): boolean {

@@ -1,0 +1,356 @@
+/**
+ * Wires on a ring that is far too small for what they are asked for: full queues, no buffers, full sockets, peers that stop
+ * reading, closing in the middle, numbers of descriptors that are used again. Every byte is compared.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import net from 'node:net'
+import { test } from 'node:test'
+import { beginEvent, flushWires } from '../../src/net/flush.ts'
+import { ASKED, Ring, type RingUser } from '../../src/net/ring.ts'
+import { RingWire } from '../../src/net/ring-wire.ts'
+import type { WireOwner } from '../../src/net/wire.ts'
+import type { WireFailure } from '../../src/net/wire-failure.ts'
+import { type Calls, calls } from '../../src/sys/calls.ts'
+import { internetAddress, portIn } from '../../src/sys/socket-address.ts'
+
+const system = calls()
+const skip = typeof system === 'string' ? system : typeof Ring.open(system) === 'number' ? 'no io_uring' : ''
+const options = skip === '' ? { timeout: 30_000 } : { skip }
+
+const NORMAL = { entries: 64, completions: 256, inputs: 32, output: 1 << 18 }
+
+/** An accepted connection with everything that came on it. */
+class Accepted implements WireOwner {
+  readonly wire: RingWire
+  readonly received: Buffer[] = []
+  size = 0
+  ended = false
+  failure: WireFailure | undefined
+  closed = false
+  /** Called on each piece, and when the kernel has taken everything. */
+  onPiece: (accepted: Accepted) => void = () => {}
+  drained: () => void = () => {}
+
+  constructor(wire: RingWire) {
+    this.wire = wire
+    wire.owner = this
+  }
+
+  onBytes(buffer: Buffer, size: number): void {
+    this.received.push(Buffer.from(buffer.subarray(0, size)))
+    this.size += size
+    this.onPiece(this)
+  }
+  onDrain(): void {
+    this.drained()
+  }
+  onEnd(): void {
+    this.ended = true
+  }
+  onClose(failure: WireFailure | undefined): void {
+    this.closed = true
+    this.failure = failure
+  }
+  get bytes(): Buffer {
+    return Buffer.concat(this.received)
+  }
+}
+
+/** A ring that accepts on a port of its own. */
+class Bench implements RingUser, AsyncDisposable {
+  readonly ring: Ring
+  readonly accepted: Accepted[] = []
+  readonly port: number
+  readonly #fd: number
+  readonly #slot: number
+  readonly #calls = system as Calls
+  readonly #peers: net.Socket[] = []
+  onAccept: (accepted: Accepted) => void = (accepted) => accepted.wire.resume()
+  #accepting = true
+
+  constructor(sizes: Parameters<typeof Ring.open>[1] = NORMAL) {
+    const ring = Ring.open(this.#calls, sizes)
+    assert.ok(typeof ring !== 'number', `io_uring_setup: ${ring as number}`)
+    this.ring = ring
+    ring.start(undefined)
+    this.#fd = this.#calls.socket(2, 0x80001)
+    assert.equal(this.#calls.bind(this.#fd, internetAddress('127.0.0.1', 0)!), 0)
+    assert.equal(this.#calls.listen(this.#fd, 511), 0)
+    const name = Buffer.alloc(16)
+    this.#calls.socketName(this.#fd, name, Buffer.from([16, 0, 0, 0]))
+    this.port = portIn(name)
+    this.#slot = ring.enter(this)
+    ring.accept(this.#slot, this.#fd)
+  }
+
+  completed(_operation: number, result: number, flags: number): void {
+    if (result >= 0) {
+      const one = new Accepted(new RingWire(this.ring, result, true))
+      this.accepted.push(one)
+      this.onAccept(one)
+    }
+    if ((flags & 2) !== 0) return
+    this.#accepting = result !== -125
+    if (this.#accepting) this.ring.accept(this.#slot, this.#fd)
+  }
+  settled(): void {}
+  attend(): void {}
+
+  async connect(): Promise<net.Socket> {
+    const socket = net.connect({ port: this.port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.on('error', () => {})
+    this.#peers.push(socket)
+    await once(socket, 'connect')
+    return socket
+  }
+
+  /** Connects, and returns both ends. */
+  async pair(): Promise<{ socket: net.Socket; one: Accepted }> {
+    const socket = await this.connect()
+    const port = socket.localPort
+    await until(() => this.accepted.some((one) => one.wire.remotePort === port))
+    return { socket, one: this.accepted.find((one) => one.wire.remotePort === port)! }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { wire } of this.accepted) wire.destroy()
+    for (const socket of this.#peers) socket.destroy()
+    this.ring.cancel(this.#slot, ASKED.ACCEPT)
+    await until(() => !this.#accepting && this.accepted.every(({ wire }) => wire.closed))
+    this.ring.leave(this.#slot)
+    await until(() => this.ring.userCount === 0)
+    this.#calls.close(this.#fd)
+    this.ring.close()
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 15_000
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`timeout: ${condition.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+}
+
+/** Bytes that are nowhere the same. */
+function pattern(size: number, seed: number): Buffer {
+  const words = new Uint32Array(Math.ceil(size / 4))
+  let x = seed * 2654435761 + 12345
+  for (let i = 0; i < words.length; i++) {
+    x = (Math.imul(x, 1664525) + 1013904223) | 0
+    words[i] = x
+  }
+  return Buffer.from(words.buffer, 0, size)
+}
+
+async function readAll(socket: net.Socket): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const piece of socket) pieces.push(piece as Buffer)
+  return Buffer.concat(pieces)
+}
+
+/** Writes as the data plane does: in an event. */
+function inEvent(work: () => void): void {
+  beginEvent()
+  work()
+  flushWires()
+}
+
+/** Writes text and bytes by turns, in sizes on both sides of all that matters. */
+function writeMixed(one: Accepted, bytes: Buffer): void {
+  const sizes = [1, 700, 5000, 70_000, 3, 300_000]
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const part = bytes.subarray(at, at + sizes[i % sizes.length]!)
+    if (i % 2 === 0) one.wire.write(part.latin1Slice())
+    else one.wire.writeBytes(part, true)
+    at += part.length
+  }
+}
+
+test('a peer that reads late gets every byte in order, whatever the kernel took at once', options, async () => {
+  await using bench = new Bench()
+  const { socket, one } = await bench.pair()
+  socket.pause()
+  const bytes = pattern(9_000_000, 1)
+  for (let at = 0; at < bytes.length; at += 1_000_000) {
+    inEvent(() => writeMixed(one, bytes.subarray(at, at + 1_000_000)))
+  }
+  assert.ok(one.wire.full)
+  let drained = 0
+  one.drained = () => drained++
+  inEvent(() => one.wire.end())
+  assert.ok((await readAll(socket)).equals(bytes))
+  await until(() => drained === 1 && one.wire.pendingBytes === 0)
+})
+
+test('closing behind output sends all of it; closing at once does not wait', options, async () => {
+  await using bench = new Bench()
+  const bytes = pattern(4_000_000, 2)
+  const { socket, one } = await bench.pair()
+  socket.pause()
+  inEvent(() => {
+    writeMixed(one, bytes)
+    one.wire.closeAfterFlush(20_000)
+  })
+  assert.ok((await readAll(socket)).equals(bytes))
+  const other = await bench.pair()
+  inEvent(() => {
+    other.one.wire.write('the last words')
+    other.one.wire.destroy()
+  })
+  assert.equal((await readAll(other.socket)).latin1Slice(), 'the last words')
+  const third = await bench.pair()
+  third.socket.pause()
+  inEvent(() => {
+    writeMixed(third.one, bytes)
+    third.one.wire.destroy()
+  })
+  await until(() => third.one.closed)
+  const got = await readAll(third.socket)
+  assert.ok(got.length < bytes.length && got.equals(bytes.subarray(0, got.length)))
+})
+
+test('closing behind output gives up on a peer that does not read', options, async () => {
+  await using bench = new Bench()
+  const { socket, one } = await bench.pair()
+  socket.pause()
+  inEvent(() => {
+    writeMixed(one, pattern(9_000_000, 3))
+    one.wire.closeAfterFlush(30)
+  })
+  await until(() => one.wire.closed)
+  assert.equal(bench.ring.blocked, 0)
+})
+
+test('a wire that is paused takes in what has come, and no more', options, async () => {
+  await using bench = new Bench()
+  bench.onAccept = () => {}
+  const { socket, one } = await bench.pair()
+  one.onPiece = ({ wire }) => wire.pause()
+  one.wire.resume()
+  const bytes = pattern(20_000_000, 4)
+  socket.end(bytes)
+  await until(() => one.size > 0)
+  // Turns in which a wire that goes on reading would take in everything.
+  const before = socket.writableLength
+  for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(socket.writableLength > 0 && before > 0, 'the kernel makes the peer wait')
+  assert.ok(one.size <= 16384)
+  one.onPiece = () => {}
+  one.wire.resume()
+  await until(() => one.ended)
+  assert.ok(one.bytes.equals(bytes))
+})
+
+test('pausing and going on at every piece loses nothing', options, async () => {
+  await using bench = new Bench({ ...NORMAL, inputs: 4 })
+  const bytes = pattern(3_000_000, 5)
+  const { socket, one } = await bench.pair()
+  let pieces = 0
+  one.onPiece = ({ wire }) => {
+    wire.pause()
+    if (pieces++ % 3 === 0) wire.resume()
+    else setImmediate(() => wire.resume())
+  }
+  socket.end(bytes)
+  await until(() => one.ended)
+  assert.ok(one.bytes.equals(bytes))
+})
+
+test('an end that comes while a wire is paused is told when it goes on', options, async () => {
+  await using bench = new Bench()
+  const { socket, one } = await bench.pair()
+  one.wire.pause()
+  socket.end('bye')
+  await until(() => !one.wire.intact)
+  assert.deepEqual([one.size, one.ended], [0, false])
+  assert.equal(one.wire.fresh, false)
+  one.wire.resume()
+  await until(() => one.ended)
+  assert.equal(one.bytes.latin1Slice(), 'bye')
+})
+
+for (const [what, sizes] of [
+  ['buffers for input', { ...NORMAL, inputs: 2 }],
+  ['room for completions', { ...NORMAL, entries: 4, completions: 8 }],
+  ['room for what is asked for', { ...NORMAL, entries: 2, completions: 64 }],
+  ['room for output', { ...NORMAL, output: 8192 }],
+  ['anything', { entries: 2, completions: 4, inputs: 2, output: 4096 }],
+] as const) {
+  test(`many that send and receive at once, without enough ${what}`, options, async () => {
+    await using bench = new Bench(sizes)
+    // Everybody is answered with the same bytes.
+    bench.onAccept = (one) => {
+      one.onPiece = ({ wire, received }) => wire.writeBytes(received.at(-1)!, false)
+      one.wire.resume()
+    }
+    const sockets = await Promise.all(Array.from({ length: 40 }, () => bench.connect()))
+    const sent = sockets.map((_, i) => pattern(150_000 + i * 1000, i + 10))
+    const answers = sockets.map(async (socket, i) => {
+      socket.write(sent[i]!)
+      const pieces: Buffer[] = []
+      let size = 0
+      while (size < sent[i]!.length) {
+        const [piece] = (await once(socket, 'data')) as [Buffer]
+        pieces.push(piece)
+        size += piece.length
+      }
+      return Buffer.concat(pieces)
+    })
+    const got = await Promise.all(answers)
+    for (const [i, bytes] of got.entries()) assert.ok(bytes.equals(sent[i]!), `connection ${i}`)
+  })
+}
+
+test('nothing of a connection reaches the one that has its number next', options, async () => {
+  await using bench = new Bench()
+  for (let round = 0; round < 100; round++) {
+    const { socket, one } = await bench.pair()
+    socket.write(pattern(100_000, round))
+    inEvent(() => one.wire.write(`old ${round}`))
+    if (round % 3 === 0) await until(() => one.size > 0)
+    if (round % 2 === 0) one.wire.destroy()
+    else one.wire.reset()
+    const next = await bench.pair()
+    assert.equal(next.one.size, 0)
+    next.socket.write('new')
+    inEvent(() => next.one.wire.write(`answer ${round}`))
+    const [data] = (await once(next.socket, 'data')) as [Buffer]
+    assert.equal(data.latin1Slice(), `answer ${round}`)
+    await until(() => next.one.size > 0)
+    assert.equal(next.one.bytes.latin1Slice(), 'new')
+    next.one.wire.destroy()
+    socket.destroy()
+    next.socket.destroy()
+  }
+  const left = fs.readdirSync('/proc/self/fd').length
+  assert.ok(left < 100, `${left} descriptors`)
+})
+
+test('a reset is a failure, for who reads and for who writes', options, async () => {
+  await using bench = new Bench()
+  const reading = await bench.pair()
+  reading.socket.resetAndDestroy()
+  await until(() => reading.one.closed)
+  assert.deepEqual(reading.one.failure, { kind: 'system', call: 'recv', errno: 'ECONNRESET', on: '' })
+  const writing = await bench.pair()
+  writing.one.wire.pause()
+  writing.socket.resetAndDestroy()
+  await once(writing.socket, 'close')
+  while (!writing.one.closed) {
+    inEvent(() => writing.one.wire.write('anybody?'))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal(writing.one.failure?.kind, 'system')
+})
+
+test('a ring that nothing happens on costs nothing', options, async () => {
+  await using bench = new Bench()
+  await bench.pair()
+  const before = process.cpuUsage()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const { user, system: kernel } = process.cpuUsage(before)
+  assert.ok(user + kernel < 100_000, `${user + kernel} us`)
+})
