@@ -3,12 +3,13 @@
  * memory, and who asks adds the rows up. They keep their values over reloads, and over the death of a thread, whose
  * gauges go with it (see dead-thread.ts). What is reset stays where it is: a row of its own says what to subtract.
  *
- *   zone header | fields | gauges | rows in use | thread number + 1 of each row (0: nobody's) | base row | rows ...
+ *   zone header | fields | gauges | rows in use | labels | thread number + 1 of each row (0: nobody's) | base row | rows ...
  *
  * A row has its gauges first. Rows begin at multiples of 128 bytes, so that threads do not slow each other down.
  */
 import { threadId } from 'node:worker_threads'
 import { assert } from '../lib/assert.ts'
+import { LABEL_SLOTS, LabelSlots } from './label-slots.ts'
 import { ZONE_HEADER_WORDS, ZONE_SIZE_MIN, Zone } from './zone.ts'
 
 /** What tells such zones from others. */
@@ -16,7 +17,8 @@ export const TALLY_KIND = 'tally'
 const FIELDS = ZONE_HEADER_WORDS
 const GAUGES = ZONE_HEADER_WORDS + 1
 const USED = ZONE_HEADER_WORDS + 2
-const CLAIMS = ZONE_HEADER_WORDS + 3
+const LABELS = ZONE_HEADER_WORDS + 3
+const CLAIMS = LABELS + LABEL_SLOTS
 /** More threads than this at the same time share the last row, and may lose counts. */
 const ROWS_MAX = 128
 const ALIGN_FLOATS = 16
@@ -31,16 +33,19 @@ function strideOf(fields: number): number {
   return Math.ceil(fields / ALIGN_FLOATS) * ALIGN_FLOATS
 }
 
-/** What the fields are: so many in all, of which the first ones are gauges. */
+/** What the fields are: so many in all, of which the first ones are gauges; labels of places among them are up to a number. */
 export interface TallyShape {
   readonly fields: number
   readonly gauges: number
+  readonly labelMax?: number
 }
 
 /** One set of numbers as one thread sees it. */
 export class Tally {
   /** What this thread adds to; others read it. */
   readonly row: Float64Array
+  /** Which of the fields counts what, where that is found out while serving. */
+  readonly labels: LabelSlots
   readonly #zone: Zone
   readonly #floats: Float64Array
   readonly #stride: number
@@ -56,8 +61,9 @@ export class Tally {
     return new Tally(zone, shape)
   }
 
-  private constructor(zone: Zone, { fields, gauges }: TallyShape) {
+  private constructor(zone: Zone, { fields, gauges, labelMax = 0 }: TallyShape) {
     this.#zone = zone
+    this.labels = new LabelSlots(zone.words, LABELS, labelMax)
     this.#floats = new Float64Array(zone.buffer, 0, zone.buffer.byteLength >> 3)
     this.#stride = strideOf(fields)
     this.#gauges = gauges

@@ -7,7 +7,9 @@ import { type ErrorLog, type LogContext, WARN } from '../log/error-log.ts'
 import { NOT_NOTED } from '../shared/holdings.ts'
 import type { Lock } from '../shared/lock.ts'
 import type { Balancer, BalancerFactory } from './balancers/balancer.ts'
+import type { GroupServers } from './group-servers.ts'
 import type { Peer } from './peer.ts'
+import type { AttemptNumbers } from './peer-counts.ts'
 import { HEALTHY } from './peer-row.ts'
 import { ConnectionPool, type PoolOptions } from './pool.ts'
 import type { RequestQueue } from './queue.ts'
@@ -111,6 +113,8 @@ export class PeerGroup {
   queue: RequestQueue | undefined
   /** The zone that the peers' state is in, if there is one. */
   zone: string | undefined
+  /** Set when the servers may be changed, or asked about. */
+  servers: GroupServers | undefined
   /** Wants to know when the group gets other servers. */
   onReplace: { onReplace(): void } | undefined
 
@@ -129,6 +133,7 @@ export class PeerGroup {
 
   /** The servers that a request which begins now will use. */
   get set(): PeerSet {
+    this.servers?.sync()
     return this.#set
   }
   get peers(): readonly Peer[] {
@@ -190,7 +195,10 @@ export class Selection {
     lock?.enter()
     const peer = this.#set.pick(this, key, sid)
     this.peer = peer
-    if (peer !== undefined) this.#note = peer.join()
+    if (peer !== undefined) {
+      this.#note = peer.join()
+      peer.counts?.begin(clock.now)
+    }
     lock?.leave()
     if (peer === undefined) return undefined
     if (this.#several) {
@@ -217,21 +225,23 @@ export class Selection {
   }
 
   /** The attempt is over. A failed one counts against the peer (ngx_http_upstream_free_round_robin_peer). */
-  done(outcome: Outcome, headerMs: number, responseMs: number, log: ErrorLog, context: LogContext): void {
+  done(outcome: Outcome, attempt: AttemptNumbers, log: ErrorLog, context: LogContext): void {
     const { peer } = this
     if (peer === undefined) return
     this.peer = undefined
     const { lock } = this.group
     lock?.enter()
-    const disabled = this.#settle(peer, outcome, headerMs, responseMs)
+    const disabled = this.#settle(peer, outcome, attempt)
     lock?.leave()
     this.group.queue?.wake()
     if (disabled) log.write(WARN, 'upstream server temporarily disabled', context)
   }
 
   /** Returns true when the peer is not to be used for a while. */
-  #settle(peer: Peer, outcome: Outcome, headerMs: number, responseMs: number): boolean {
+  #settle(peer: Peer, outcome: Outcome, attempt: AttemptNumbers): boolean {
+    const { headerMs, responseMs } = attempt
     peer.leave(this.#note)
+    peer.counts?.end(attempt, outcome === FAILED)
     this.#set.balancerOf(this).onDone?.(peer, outcome === GOOD, headerMs, responseMs)
     if (!this.#several) {
       peer.fails = 0
@@ -246,7 +256,10 @@ export class Selection {
 
   #recover(peer: Peer): void {
     const { maxFails } = peer.options
-    if (maxFails > 0 && peer.fails >= maxFails) peer.warmUp()
+    if (maxFails > 0 && peer.fails >= maxFails) {
+      peer.warmUp()
+      peer.counts?.up(clock.now)
+    }
     peer.fails = 0
   }
 
@@ -258,6 +271,8 @@ export class Selection {
     peer.checked = nowS
     if (maxFails === 0) return false
     peer.effectiveWeight = Math.max(0, peer.effectiveWeight - Math.floor(weight / maxFails))
-    return peer.fails >= maxFails
+    if (peer.fails < maxFails) return false
+    peer.counts?.disable(clock.now, clock.now + peer.options.failTimeoutS * 1000)
+    return true
   }
 }

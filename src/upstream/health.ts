@@ -152,7 +152,9 @@ export class GroupHealth {
     const { lock, queue } = this.group
     lock?.enter()
     if (state === UNHEALTHY) peer.unhealthyCount++
-    if (state === HEALTHY) {
+    if (state !== HEALTHY) peer.counts?.down(clock.now, Number.POSITIVE_INFINITY)
+    else {
+      peer.counts?.up(clock.now)
       if (peer.health === UNHEALTHY) peer.warmUp()
       peer.fails = 0
     }

@@ -7,6 +7,7 @@ import { bytesOf } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { letGo, NOT_NOTED, noteHolding } from '../shared/holdings.ts'
 import type { GroupState } from './group-state.ts'
+import type { PeerCounts } from './peer-counts.ts'
 import {
   ACCESSED,
   CHANGES,
@@ -42,6 +43,8 @@ export class Peer {
   readonly server: string
   /** Name of the group that it is in. */
   group = ''
+  /** What is counted of it, where somebody may ask. */
+  counts: PeerCounts | undefined
   #sid = ''
   /** The numbers of all peers of the state; number `field` of this one stands at `field * stride + row`. */
   readonly cells: Int32Array

@@ -7,6 +7,7 @@
  * A row without users keeps its state until another server needs the place, so a server that returns is remembered.
  */
 import { crc32 } from '../lib/crc32.ts'
+import { fnv1a } from '../lib/fnv1a.ts'
 import type { Zone } from '../shared/zone.ts'
 import { chunksOf, type GroupState, takeWords } from './group-state.ts'
 import { PEER_ROW } from './peer-row.ts'
@@ -92,9 +93,7 @@ export class ChangingRows {
   }
 }
 
-/** Two numbers that no two servers of a group share by accident: a checksum, and FNV-1a, which is unlike it. */
+/** Two numbers that no two servers of a group share by accident. */
 function hashes(key: string): readonly [number, number] {
-  let fnv = 0x811c9dc5
-  for (let i = 0; i < key.length; i++) fnv = Math.imul(fnv ^ key.charCodeAt(i), 0x01000193)
-  return [crc32(key) | 0, fnv | 0 || 1]
+  return [crc32(key) | 0, fnv1a(key)]
 }

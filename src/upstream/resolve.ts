@@ -15,6 +15,7 @@ import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-whee
 import type { PeerGroup } from './group.ts'
 import { privateState } from './group-state.ts'
 import { Peer } from './peer.ts'
+import type { GroupPeerCounts } from './peer-counts.ts'
 import type { PeerOptions } from './peer-row.ts'
 import { peerAddress } from './registry.ts'
 import type { ChangingRows } from './resolve-rows.ts'
@@ -53,6 +54,8 @@ export interface ResolveEnv {
   readonly timeoutMs: number
   /** Undefined where nothing is shared: not in a worker. */
   readonly rows: ChangingRows | undefined
+  /** Set where servers are counted. */
+  readonly counts?: GroupPeerCounts | undefined
   readonly log: ErrorLog
 }
 
@@ -60,9 +63,10 @@ export interface ResolveEnv {
 export class ResolvedGroup {
   readonly group: PeerGroup
   readonly env: ResolveEnv
-  readonly #fixed: readonly Peer[]
-  readonly #fixedBackups: readonly Peer[]
-  readonly #names: readonly ResolvedName[]
+  #fixed: readonly Peer[]
+  #fixedBackups: readonly Peer[]
+  #names: readonly ResolvedName[]
+  #started = false
 
   /** Adds what `lines` lead to to the servers that `group` has. */
   constructor(group: PeerGroup, lines: readonly ResolveLine[], env: ResolveEnv) {
@@ -83,7 +87,31 @@ export class ResolvedGroup {
   }
 
   start(): void {
+    this.#started = true
     for (const name of this.#names) name.start()
+  }
+
+  /** The group has other servers and lines from now on; lines that stay keep what they lead to. */
+  change(fixed: readonly Peer[], fixedBackups: readonly Peer[], lines: readonly ResolveLine[]): void {
+    const before = this.#names
+    this.#fixed = fixed
+    this.#fixedBackups = fixedBackups
+    this.#names = lines.map((line) => {
+      const kept = before.find((name) => JSON.stringify(name.line) === JSON.stringify(line))
+      if (kept !== undefined) return kept
+      const made = new ResolvedName(line, this)
+      const old = before.find((name) => sameName(name.line, line))
+      if (old !== undefined) made.inherit(old)
+      return made
+    })
+    for (const name of before) if (!this.#names.includes(name)) name.stop()
+    if (this.#started) for (const name of this.#names) if (!before.includes(name)) name.start()
+    this.rebuild()
+  }
+
+  /** The servers that a line leads to now. */
+  peersOf(line: ResolveLine): readonly Peer[] {
+    return this.#names.find((name) => sameName(name.line, line))?.peers ?? []
   }
 
   /** Asks no more; requests under way may go on with its servers. */
@@ -130,7 +158,7 @@ class ResolvedName implements TimerOwner {
   stop(): void {
     this.#stopped = true
     cancelTimer(this.#timer)
-    for (const key of this.#keys) this.#owner.env.rows?.give(key)
+    for (let i = 0; i < this.#keys.length; i++) this.#give(i)
     this.#keys = []
   }
 
@@ -205,7 +233,7 @@ class ResolvedName implements TimerOwner {
     for (let i = 0; i < this.members.length; i++) {
       const at = left.findIndex((member) => sameMember(this.line, member, this.members[i]!))
       if (at < 0) {
-        this.#owner.env.rows?.give(this.#keys[i]!)
+        this.#give(i)
         continue
       }
       left.splice(at, 1)
@@ -228,6 +256,12 @@ class ResolvedName implements TimerOwner {
     return changed
   }
 
+  #give(i: number): void {
+    const { rows, counts } = this.#owner.env
+    rows?.give(this.#keys[i]!)
+    if (this.peers[i]!.counts !== undefined) counts?.give(this.peers[i]!.address.name)
+  }
+
   #peer(member: Member, key: string): Peer | undefined {
     const { rows } = this.#owner.env
     const state = rows === undefined ? privateState(1) : rows.take(key)
@@ -237,7 +271,9 @@ class ResolvedName implements TimerOwner {
     }
     const { host, port, server } = member
     const options = { ...this.line.options, weight: weightOf(this.line, member) }
-    return new Peer(peerAddress(host, port), options, server, state, 0)
+    const peer = new Peer(peerAddress(host, port), options, server, state, 0)
+    peer.counts = this.#owner.env.counts?.take(peer.address.name)
+    return peer
   }
 }
 

@@ -9,16 +9,22 @@ import { toBinary } from '../lib/bytes.ts'
 import type { PeerOptions } from './peer-row.ts'
 import { PEER_DEFAULTS } from './registry.ts'
 
-/** One `server` line of a group. */
-export interface ServerLine {
+/** What is known of a server, or of those behind a name. */
+export interface ServerSpec {
   readonly address: Address
   readonly text: string
+  /** What was written, when `text` is one of the addresses that it stands for. */
+  readonly name?: string
   readonly backup: boolean
   /** The name is looked up while serving. */
   readonly resolve: boolean
   /** `service=`, or ''. */
   readonly service: string
   readonly options: PeerOptions
+}
+
+/** One `server` line of a group. */
+export interface ServerLine extends ServerSpec {
   readonly at: Word
 }
 

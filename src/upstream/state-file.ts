@@ -10,7 +10,7 @@ import { parse } from '../config/parser.ts'
 import type { Statement } from '../config/source.ts'
 import { fromBinary } from '../lib/bytes.ts'
 import { PEER_DEFAULTS } from './registry.ts'
-import type { ServerLine } from './server-line.ts'
+import type { ServerLine, ServerSpec } from './server-line.ts'
 
 /** A state file and what it says; a file that is not there yet says nothing. */
 export interface StateFile {
@@ -54,15 +54,46 @@ function serverOf(statement: Statement, server: Args<ServerLine>, at: ReadContex
   })
 }
 
-/** Writes the servers of a group, whole or not at all. It throws what the system refuses. */
-export function writeState(path: string, servers: readonly ServerLine[]): void {
+/** Writes the servers of a group, whole or not at all. Returns what the system refuses, or nothing. */
+export function writeState(path: string, servers: readonly ServerSpec[]): string {
   const draft = `${path}.${process.pid}.tmp`
-  fs.writeFileSync(draft, servers.map((line) => `${formatServer(line)}\n`).join(''), { mode: 0o644 })
-  fs.renameSync(draft, path)
+  // tidy: a change by a person, which is only made when it can be kept
+  try {
+    fs.writeFileSync(draft, stateText(servers), { mode: 0o644 })
+    fs.renameSync(draft, path)
+    return ''
+  } catch (error) {
+    return openFailure(path, error)
+  }
+}
+
+/** The text of a state file with these servers. */
+export function stateText(servers: readonly ServerSpec[]): string {
+  return servers.map((line) => `${formatServer(line)}\n`).join('')
+}
+
+/** Reads the file again, with `server`, as another thread may have written it meanwhile; a broken one says nothing. */
+export function readState(path: string, server: Args<ServerLine>): readonly ServerSpec[] {
+  const fail = (message: string): never => {
+    throw new Error(message)
+  }
+  const name = { text: 'state', quoted: false, file: path, line: 1, column: 1 }
+  const at: ReadContext = { directive: name, context: 'upstream', confPrefix: '', prefix: '', fail, warn: () => {} }
+  // tidy: read once while the configuration loads
+  try {
+    return parse(textOf(path, at), path).map((statement) => specOf(serverOf(statement, server, at)))
+  } catch {
+    return []
+  }
+}
+
+/** A server without the place that it was written at. */
+export function specOf({ at: _, ...spec }: ServerLine): ServerSpec {
+  return spec
 }
 
 /** A `server` line as a configuration has it; what is as by default is left out. */
-function formatServer({ text, backup, resolve, service, options }: ServerLine): string {
+function formatServer({ text, backup, resolve, service, options }: ServerSpec): string {
   const { weight, maxConns, maxFails, failTimeoutS, down, drain, route, slowStartMs } = options
   const value = (name: string, given: number, usual: number, unit = ''): string =>
     given === usual ? '' : `${name}=${given}${unit}`

@@ -16,6 +16,7 @@ import { RoundRobin } from '../../src/upstream/balancers/round-robin.ts'
 import { BLAMELESS, FAILED, GOOD, PeerGroup, Selection } from '../../src/upstream/group.ts'
 import { privateState } from '../../src/upstream/group-state.ts'
 import { Peer } from '../../src/upstream/peer.ts'
+import type { AttemptNumbers } from '../../src/upstream/peer-counts.ts'
 import { CHECKING, type PeerOptions, UNHEALTHY } from '../../src/upstream/peer-row.ts'
 import { PEER_DEFAULTS, peerAddress } from '../../src/upstream/registry.ts'
 import { RECORDED, recordedAddress } from './recorded/balancer-choices.ts'
@@ -59,6 +60,11 @@ function pass(ms: number): void {
   clock.update()
 }
 
+/** An attempt that took so long. */
+function took(headerMs: number, responseMs: number): AttemptNumbers {
+  return { status: 200, headerMs, responseMs, bytesSent: 0, bytesReceived: 0 }
+}
+
 /** Servers `a`, `b` ... with these options; those after `primaries` are backups. */
 function groupOf(
   make: BalancerFactory,
@@ -91,7 +97,7 @@ function serve(group: PeerGroup, { key }: Pick<Method, 'key'>, count: number): s
   for (let i = 0; i < count; i++) {
     const request = begin(group, key(i))
     chosen += request.chosen
-    request.selection.done(GOOD, 1, 1, NULL_LOG, context)
+    request.selection.done(GOOD, took(1, 1), NULL_LOG, context)
   }
   return chosen
 }
@@ -169,7 +175,7 @@ function testChoice(method: Method): void {
     const { selection, chosen } = begin(group, key(7))
     const tried = [chosen]
     for (let i = 0; i < 4; i++) {
-      selection.done(FAILED, -1, 5, NULL_LOG, context)
+      selection.done(FAILED, took(-1, 5), NULL_LOG, context)
       tried.push(letter(group, selection.next(key(7))))
     }
     assert.deepEqual(tried.slice(0, 3).sort(), ['a', 'b', 'c'])
@@ -193,7 +199,7 @@ function testLimits(method: Method): void {
     const requests = [0, 1, 2].map((i) => begin(group, key(i)))
     assert.deepEqual(countsOf(requests.map((r) => r.chosen).join('')), { a: 2, b: 1 })
     assert.equal(begin(group, key(3)).chosen, '-')
-    requests[0]!.selection.done(BLAMELESS, -1, 1, NULL_LOG, context)
+    requests[0]!.selection.done(BLAMELESS, took(-1, 1), NULL_LOG, context)
     assert.equal(begin(group, key(3)).chosen, requests[0]!.chosen)
   })
 
@@ -201,7 +207,7 @@ function testLimits(method: Method): void {
     const group = groupOf(make, [{ maxFails: 2, failTimeoutS: 10 }, { maxConns: 1000 }])
     for (let i = 0, fails = 0; fails < 2; i++) {
       const { selection, chosen } = begin(group, key(i))
-      selection.done(chosen === 'a' ? FAILED : GOOD, 1, 1, NULL_LOG, context)
+      selection.done(chosen === 'a' ? FAILED : GOOD, took(1, 1), NULL_LOG, context)
       if (chosen === 'a') fails++
     }
     assert.deepEqual(Object.keys(countsOf(serve(group, method, 60))), ['b'])
@@ -214,7 +220,7 @@ function testLimits(method: Method): void {
       chosen += request.chosen
     }
     assert.equal(countsOf(chosen)['a'], 1)
-    for (const selection of open) selection.done(GOOD, 1, 1, NULL_LOG, context)
+    for (const selection of open) selection.done(GOOD, took(1, 1), NULL_LOG, context)
     assert.ok(countsOf(serve(group, method, 60))['a']! > 1)
   })
 
@@ -224,7 +230,7 @@ function testLimits(method: Method): void {
       const { selection, chosen } = begin(group, key(i))
       assert.equal(chosen, 'a')
       assert.equal(begin(group, key(i)).chosen, '-')
-      selection.done(FAILED, -1, 1, NULL_LOG, context)
+      selection.done(FAILED, took(-1, 1), NULL_LOG, context)
     }
   })
 }
@@ -243,11 +249,11 @@ function testWrappers(method: Method): void {
       ] as const) {
         const { selection, chosen } = begin(group, key(i), sid)
         assert.equal(chosen, expected, sid)
-        selection.done(GOOD, 1, 1, NULL_LOG, context)
+        selection.done(GOOD, took(1, 1), NULL_LOG, context)
       }
     }
     const { selection } = begin(group, key(0), 'r2')
-    selection.done(FAILED, -1, 1, NULL_LOG, context)
+    selection.done(FAILED, took(-1, 1), NULL_LOG, context)
     assert.equal(letter(group, selection.next(key(0), 'r2')), 'a')
   })
 
@@ -303,7 +309,7 @@ describe('the choices of nginx', () => {
 test('a server recovers slowly after max_fails, too', () => {
   const group = groupOf((peers) => new RoundRobin(peers), [{ slowStartMs: 10_000, failTimeoutS: 1 }, {}])
   const { selection } = begin(group)
-  selection.done(FAILED, -1, 1, NULL_LOG, context)
+  selection.done(FAILED, took(-1, 1), NULL_LOG, context)
   pass(3000)
   assert.match(serve(group, { key: none }, 4), /^[ab]*a[ab]*$/)
   assert.equal(group.peers[0]!.warmth, 0)

@@ -12,6 +12,7 @@ import { HEALTHY, type PeerOptions, UNHEALTHY } from '../../src/upstream/peer-ro
 import { PEER_DEFAULTS, peerAddress } from '../../src/upstream/registry.ts'
 
 let nowMs = 1_000_000
+const attempt = { status: 200, headerMs: 1, responseMs: 1, bytesSent: 0, bytesReceived: 0 }
 const context = { connection: 0, debugConnection: false, describe: () => '' }
 
 before(() => clock.setSource({ wall: () => nowMs, monotonic: () => nowMs, offsetMinutes: () => 0 }))
@@ -94,7 +95,7 @@ class Pair {
   end(which: number, outcome: Outcome): void {
     const [selections] = this.#open.splice(which % Math.max(1, this.#open.length), 1)
     if (selections === undefined) return
-    for (const selection of selections) selection.done(outcome, 1, 1, NULL_LOG, context)
+    for (const selection of selections) selection.done(outcome, attempt, NULL_LOG, context)
     if (outcome !== FAILED || selections[0].triesLeft === 0) return
     if (this.#next(selections)) this.#open.push(selections)
   }

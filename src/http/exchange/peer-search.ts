@@ -105,9 +105,8 @@ export class PeerSearch {
 
   /** Tells the group what the attempt came to. */
   endSelection(r: Request, outcome: Outcome): void {
-    const { headerMs, responseMs } = this.attempt
     const { peer } = this.selection
     if (peer !== undefined) this.group.sticky?.onDone(r as never, peer, outcome)
-    this.selection.done(outcome, headerMs, responseMs, r.location.log, r)
+    this.selection.done(outcome, this.attempt, r.location.log, r)
   }
 }

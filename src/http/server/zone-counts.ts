@@ -2,9 +2,10 @@
  * What is counted of the requests of a `status_zone`, in memory that all workers share (ngx_http_status_module of NGINX
  * Plus). A request is counted when it is over, by the status that the log has; one under way is in a gauge.
  *
- *   row:  processing | discarded received sent last | 1xx 2xx 3xx 4xx 5xx | histogram of times | TLS | status 100 ... 599
+ *   row:  processing | discarded received sent last | 1xx 2xx 3xx 4xx 5xx | histogram of times | TLS | one for each status that occurs
  */
 import { clock } from '../../lib/clock.ts'
+import { LABEL_SLOTS, NO_SLOT } from '../../shared/label-slots.ts'
 import { Tally, type TallyShape, tallySize } from '../../shared/tally.ts'
 import { addTime, HISTOGRAM_FIELDS, readHistogram, type TimeHistogram } from '../../shared/time-histogram.ts'
 import type { Request } from '../request/request.ts'
@@ -41,7 +42,7 @@ export type TlsField = (typeof TLS_FIELDS)[number]
 const CODES = TLS + TLS_FIELDS.length
 const CODE_MIN = 100
 const CODE_MAX = 599
-const SHAPE: TallyShape = { fields: CODES + CODE_MAX - CODE_MIN + 1, gauges: 1 }
+const SHAPE: TallyShape = { fields: CODES + LABEL_SLOTS, gauges: 1, labelMax: CODE_MAX }
 
 /** Bytes of one zone. */
 export const ZONE_COUNTS_SIZE: number = tallySize(SHAPE.fields)
@@ -99,7 +100,8 @@ export class ZoneCounts {
       return
     }
     row[CLASSES + ((status / 100) | 0)]!++
-    row[CODES + status - CODE_MIN]!++
+    const slot = this.#tally.labels.slotOf(status)
+    if (slot !== NO_SLOT) row[CODES + slot]!++
     addTime(row, TIMES, clock.monotonic - r.startMonotonic)
   }
 
@@ -111,10 +113,10 @@ export class ZoneCounts {
   read(): ZoneNumbers {
     const tally = this.#tally
     const sum = (field: number): number => tally.sum(field)
-    const codes = new Map<number, number>()
-    for (let code = CODE_MIN; code <= CODE_MAX; code++) {
-      const count = tally.sum(CODES + code - CODE_MIN)
-      if (count > 0) codes.set(code, count)
+    const codes: [number, number][] = []
+    for (let slot = 0; slot < LABEL_SLOTS; slot++) {
+      const count = tally.sum(CODES + slot)
+      if (count > 0) codes.push([tally.labels.labelAt(slot), count])
     }
     const tls = TLS_FIELDS.map((name, n) => [name, tally.sum(TLS + n)])
     return {
@@ -124,7 +126,7 @@ export class ZoneCounts {
       sent: tally.sum(SENT),
       lastMs: tally.greatest(LAST),
       classes: [1, 2, 3, 4, 5].map((n) => tally.sum(CLASSES + n)),
-      codes,
+      codes: new Map(codes.toSorted(([a], [b]) => a - b)),
       times: readHistogram(sum, TIMES),
       tls: Object.fromEntries(tls) as Record<TlsField, number>, // one entry for each of the names
     }

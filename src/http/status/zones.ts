@@ -68,7 +68,7 @@ export function serverZone(numbers: ZoneNumbers): ServerZone {
 }
 
 /** Makes the object of responses by class. */
-function responsesOf(classes: readonly number[], codes: ReadonlyMap<number, number>): Responses {
+export function responsesOf(classes: readonly number[], codes: ReadonlyMap<number, number>): Responses {
   const [c1 = 0, c2 = 0, c3 = 0, c4 = 0, c5 = 0] = classes
   const byCode = Object.fromEntries([...codes].map(([code, count]) => [String(code), count]))
   return { '1xx': c1, '2xx': c2, '3xx': c3, '4xx': c4, '5xx': c5, codes: byCode, total: c1 + c2 + c3 + c4 + c5 }

@@ -10,6 +10,7 @@ import { DELETE, GET, HEAD, PATCH, POST } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
 import type { Verdict } from '../../../http/request/verdict.ts'
 import { sendBytes } from '../../../http/response/send-text.ts'
+import { statusReadersOf } from '../../../http/status/readers.ts'
 import { fromBinary, NO_BYTES } from '../../../lib/bytes.ts'
 import { randomId } from '../../../lib/random.ts'
 import {
@@ -47,7 +48,10 @@ export const apiModule = httpModule({
   doc: 'Status and changes of the running server.',
   directives,
   attach(conf, plan, at) {
-    if (conf.api !== undefined) plan.own(answerApi, { tree: at, writable: conf.api.write === 'on' })
+    if (conf.api === undefined) return
+    const writable = conf.api.write === 'on'
+    statusReadersOf(at).note(writable)
+    plan.own(answerApi, { tree: at, writable })
   },
 })
 

@@ -6,6 +6,7 @@ import { problem } from './answer.ts'
 import { collection } from './collection.ts'
 import { machineResources } from './machine.ts'
 import type { Resource } from './resource.ts'
+import { upstreamResources } from './upstreams.ts'
 
 /** Versions of the API: the oldest and the newest. */
 export const VERSION_MIN = 1
@@ -27,6 +28,7 @@ const RESOURCES: readonly Resource[] = [
     all: (tree) => mapped(zoneNumbers(tree, 'location'), locationZone),
     reset: (tree, name) => statusZonesOf(tree).find('location', name)?.reset(),
   }),
+  ...upstreamResources,
 ]
 
 function mapped<T>(entries: ReadonlyMap<string, T>, make: (value: T) => object): ReadonlyMap<string, object> {

@@ -1,26 +1,22 @@
 /** Groups with names that are looked up while serving: what they need, and where they begin and end. */
 import type { ScopeView } from '../../../config/directive.ts'
+import type { Position } from '../../../config/source.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Zone } from '../../../shared/zone.ts'
 import { RESOLV_CONF, resolverDirectives, resolverOf, systemResolver } from '../../../tree/resolver.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
-import { ResolvedGroup, ResolvedGroups, type ResolveLine } from '../../../upstream/resolve.ts'
+import type { GroupPeerCounts } from '../../../upstream/peer-counts.ts'
+import { ResolvedGroup, ResolvedGroups } from '../../../upstream/resolve.ts'
 import { ChangingRows } from '../../../upstream/resolve-rows.ts'
-import type { ServerLine } from '../../../upstream/server-line.ts'
 
-/** Adds the servers behind the names of `lines` to a group; `zone` is where it keeps its state, where there is memory. */
-export function attachNames(
+/** Makes what looks up the servers behind names for a group; `zone` is where it keeps its state, where there is memory. */
+export function namesOf(
   group: PeerGroup,
-  lines: readonly ServerLine[],
-  zone: Zone | undefined,
+  { zone, counts }: { readonly zone: Zone | undefined; readonly counts: GroupPeerCounts | undefined },
   scope: ScopeView,
   tree: HttpTree,
-): void {
+): ResolvedGroup {
   const resolver = resolverOf(scope, tree) ?? systemResolver(scope, tree)
-  if (scope.resolve(resolverDirectives).resolver === undefined) {
-    const what = `no resolver defined to resolve names at run time in upstream "${group.name}"`
-    tree.warn(`${what}, the name servers of ${RESOLV_CONF} are asked`, lines[0]!.at)
-  }
   const groups = tree.shared('upstream names', () => {
     const made = new ResolvedGroups()
     tree.onStart(() => made.start())
@@ -29,10 +25,21 @@ export function attachNames(
   })
   const { resolver_timeout: timeoutMs } = scope.resolve(resolverDirectives)
   const rows = zone === undefined ? undefined : new ChangingRows(zone, group.name)
-  groups.add(new ResolvedGroup(group, lines.flatMap(nameOf), { resolver, timeoutMs, rows, log: tree.log }))
+  const made = new ResolvedGroup(group, [], { resolver, timeoutMs, rows, counts, log: tree.log })
+  groups.add(made)
+  // When the tree serves already, those made later begin at once.
+  tree.onStart(() => made.start())
+  return made
 }
 
-function nameOf({ address, service, text, backup, options }: ServerLine): readonly ResolveLine[] {
-  if (address.kind === 'unix') return []
-  return [{ host: address.host, service, port: address.port, text, backup, options }]
+/** Warns when names are to be looked up and nobody is named who knows them. */
+export function warnOfResolver(group: string, at: Position, scope: ScopeView, tree: HttpTree): void {
+  if (scope.resolve(resolverDirectives).resolver !== undefined) return
+  const what = `no resolver defined to resolve names at run time in upstream "${group}"`
+  tree.warn(`${what}, the name servers of ${RESOLV_CONF} are asked`, at)
+}
+
+/** A `resolver` is named for the block. */
+export function hasResolver(scope: ScopeView): boolean {
+  return scope.resolve(resolverDirectives).resolver !== undefined
 }

@@ -12,12 +12,10 @@ import type { Request } from '../../../http/request/request.ts'
 import { formatHttpDate } from '../../../lib/http-date.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../../shared/zone.ts'
 import { PeerGroup } from '../../../upstream/group.ts'
-import { type GroupState, privateState, sharedState } from '../../../upstream/group-state.ts'
-import { Peer } from '../../../upstream/peer.ts'
-import { PEER_ROW, type PeerAddress } from '../../../upstream/peer-row.ts'
+import { PEER_ROW } from '../../../upstream/peer-row.ts'
 import type { PoolOptions } from '../../../upstream/pool.ts'
-import { peerAddresses, UpstreamRegistry } from '../../../upstream/registry.ts'
-import { type ServerLine, serverLine } from '../../../upstream/server-line.ts'
+import { UpstreamRegistry } from '../../../upstream/registry.ts'
+import { serverLine } from '../../../upstream/server-line.ts'
 import { stateFile } from '../../../upstream/state-file.ts'
 import type { Getter, Variables } from '../../../value/variables.ts'
 import { attachCheck, attachCheckStatus, checkDirectives, hasCheck } from './health/check.ts'
@@ -30,7 +28,8 @@ import {
 } from './health/health-check.ts'
 import { compileKey, methodDirectives, methodOf } from './methods.ts'
 import { attachQueue, queueDirectives } from './queue.ts'
-import { attachNames } from './resolve.ts'
+import { warnOfResolver } from './resolve.ts'
+import { givenServers, makeServers } from './servers.ts'
 import { attachSticky, stickyDirectives } from './sticky.ts'
 
 /** `keepalive connections [local]`. */
@@ -156,41 +155,32 @@ type UpstreamBlock = Pick<BlockValue<string, unknown>, 'args' | 'scope' | 'at' |
 function makeGroup(block: UpstreamBlock, tree: HttpTree): PeerGroup | undefined {
   const { args: name, scope } = block
   const conf = scope.resolve(groupDirectives)
-  const found: { readonly line: ServerLine; readonly address: PeerAddress }[] = []
-  const servers = conf.state?.servers ?? conf.server
+  const lines = conf.state?.servers ?? conf.server
   if (conf.state !== undefined && conf.server.length > 0) {
     tree.fail('"server" cannot be used together with "state"', conf.server[0]!.at)
   }
-  if (servers.length === 0 && conf.state === undefined) {
+  if (lines.length === 0 && conf.state === undefined) {
     tree.fail('no servers are inside upstream', block.close)
     return undefined
   }
-  const names = servers.filter((line) => line.resolve)
-  for (const line of servers) {
-    if (line.resolve) continue
-    const addresses = peerAddresses(line.address)
-    if (addresses.length === 0) tree.fail(`host not found in upstream "${line.text}"`, line.at)
-    for (const address of addresses) found.push({ line, address })
-  }
-  if (found.length === 0 && names.length === 0 && conf.state === undefined) return undefined
-  const place = conf.zone ?? ownZone(name, found.length, names.length, scope)
-  const zone = zoneOf(place, tree, scope)
-  const state = stateOf(name, found, zone, tree, scope)
-  const peers = found.map(({ line, address }, i) => ({
-    backup: line.backup,
-    peer: new Peer(address, line.options, line.text, state, i),
-  }))
-  const primaries = peers.filter((p) => !p.backup).map((p) => p.peer)
-  const backups = peers.filter((p) => p.backup).map((p) => p.peer)
-  if (primaries.length === 0 && names.every((line) => line.backup) && conf.state === undefined) {
+  const given = givenServers(lines, tree)
+  if (given.length === 0 && conf.state === undefined) return undefined
+  if (lines.every((line) => line.backup) && conf.state === undefined) {
     tree.fail(`no servers in upstream "${name}" in ${block.at.file}:${block.at.line}`)
     return undefined
   }
+  const names = lines.filter((line) => line.resolve)
+  if (names.length > 0) warnOfResolver(name, names[0]!.at, scope, tree)
+  const place = conf.zone ?? ownZone(name, given.length - names.length, names.length, scope)
+  const zone = zoneOf(place, tree, scope)
+  const servers = makeServers(name, given, { zone, place: conf.zone, statePath: conf.state?.path ?? '' }, scope, tree)
   const method = methodOf(scope, tree)
-  const group = new PeerGroup(name, primaries, backups, method.make, poolOptions(conf))
-  group.lock = state.lock
-  group.zone = place?.name
-  if (names.length > 0) attachNames(group, names, zone, scope, tree)
+  const group = new PeerGroup(name, servers.peers, servers.backups, method.make, poolOptions(conf))
+  group.lock = zone?.lock
+  group.zone = conf.zone?.name
+  group.servers = servers
+  servers.join(group)
+  tree.onExit(() => servers.stop())
   attachSticky(group, scope, tree)
   attachQueue(group, scope)
   attachHealth(group, scope, tree)
@@ -217,21 +207,6 @@ const SIZE_PER_NAME = 65536
 function zoneOf(zone: ZoneName | undefined, tree: HttpTree, scope: ScopeView): Zone | undefined {
   const buffer = zone === undefined ? undefined : tree.zone(zone.name, zone.size, ZONE_KIND, scope.at)
   return buffer === undefined ? undefined : Zone.attach(zone!.name, buffer, ZONE_KIND)
-}
-
-/** The peers' rows: in the zone when there is one, else private. */
-function stateOf(
-  name: string,
-  found: readonly { readonly line: ServerLine; readonly address: PeerAddress }[],
-  zone: Zone | undefined,
-  tree: HttpTree,
-  scope: ScopeView,
-): GroupState {
-  if (zone === undefined) return privateState(found.length)
-  const peers = found.map(({ line, address }) => ({ address, options: line.options }))
-  const shared = sharedState(zone, name, peers)
-  if (shared === undefined) tree.fail(`zone "${zone.name}" is too small for upstream "${name}"`, scope.at)
-  return shared ?? privateState(found.length)
 }
 
 function poolOptions(conf: {
