@@ -3,6 +3,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ScopeEnv } from '../../src/config/scope.ts'
+import { CHECKS } from '../../src/tools/lint/all.ts'
+import { lintPage } from '../lint-page.ts'
 import { type DocumentedModule, referencePages } from '../reference-pages.ts'
 import type { Finding } from './source-tree.ts'
 
@@ -12,7 +14,7 @@ const LIST = 'src/modules/index.ts'
 export async function checkDeclarations(root: string): Promise<Finding[]> {
   const list = pathToFileURL(path.join(root, LIST)).href
   const { modules } = (await import(list)) as { readonly modules: readonly DocumentedModule[] }
-  return [...checkDirectives(modules), ...checkPages(root, modules)]
+  return [...checkDirectives(modules), ...checkPages(root, modules, { 'lint.md': lintPage(CHECKS) })]
 }
 
 /** Checks the declarations themselves. */
@@ -37,9 +39,13 @@ export function checkDirectives(modules: readonly DocumentedModule[]): Finding[]
 }
 
 /** Compares the pages in docs/reference with what the declarations say. */
-export function checkPages(root: string, modules: readonly DocumentedModule[]): Finding[] {
+export function checkPages(
+  root: string,
+  modules: readonly DocumentedModule[],
+  more: Readonly<Record<string, string>> = {},
+): Finding[] {
   const folder = 'docs/reference'
-  const pages = referencePages(modules)
+  const pages = { ...referencePages(modules), ...more }
   const there = fs.existsSync(path.join(root, folder)) ? fs.readdirSync(path.join(root, folder)) : []
   const findings: Finding[] = []
   for (const [name, text] of Object.entries(pages)) {

@@ -16,7 +16,7 @@ import { parse } from './parser.ts'
 import { Registry } from './registry.ts'
 import { Scope, ScopeEnv } from './scope.ts'
 import { COMMAND_LINE, type Position, type Statement } from './source.ts'
-import { Validator } from './validate.ts'
+import { type Reading, Validator } from './validate.ts'
 import { VariableUses } from './variable-uses.ts'
 
 /** The part of a module that configuration needs: its name and what it declares. */
@@ -40,6 +40,10 @@ export interface LoadOptions {
   readonly diagnostics: Diagnostics
   /** It was loaded once without a mistake: blocks that may wait for their first use are not read yet. */
   readonly checked?: boolean
+  /** Tools watch what is read. */
+  readonly reading?: Reading
+  /** Where the variables are noted that are named. */
+  readonly uses?: VariableUses
 }
 
 /** A configuration after loading; meaningful only when the diagnostics did not fail. */
@@ -72,8 +76,8 @@ export function* loadInSteps(options: LoadOptions): Steps<Config> {
   const includer = new Includer(reader, confPrefix, registry.lateRule(options.checked === true))
   const top: Position = { file: path, line: 1, column: 1 }
   const main = new Scope('main', top, new ScopeEnv(prefix, confPrefix))
-  const uses = new VariableUses()
-  const validator = new Validator(registry, diagnostics, prefix, confPrefix, uses)
+  const { uses = new VariableUses() } = options
+  const validator = new Validator(registry, diagnostics, prefix, confPrefix, uses, options.reading)
   const globals = parse(options.globals ?? '', COMMAND_LINE, { parameter: true })
   yield* validator.walk(yield* includer.expand(globals), main)
   let failure: string | undefined

@@ -17,6 +17,18 @@ const FAILED = Symbol('failed')
 const STATEMENTS_PER_STEP = 50
 const BYTE_ORDER_MARK = '\ufeff'
 
+/** Is told of each statement as it is read, for tools that look at configurations. */
+export interface Reading {
+  /** A statement stands in `scope`, where `directive` is its declaration, if it has one. */
+  statement(s: Statement, scope: Scope, directive: Directive<unknown> | undefined): void
+  /** The words of the last statement were understood. */
+  given(value: unknown): void
+  /** The last statement opens a block. */
+  opened(inner: Scope): void
+  /** A line of a free-form block. */
+  entry(s: Statement, scope: Scope): void
+}
+
 /** Walks one configuration; used once per load. */
 export class Validator {
   readonly #registry: Registry
@@ -24,6 +36,7 @@ export class Validator {
   readonly #prefix: string
   readonly #confPrefix: string
   readonly #uses: VariableUses
+  readonly #reading: Reading | undefined
   #count = 0
 
   constructor(
@@ -32,7 +45,9 @@ export class Validator {
     prefix: string,
     confPrefix: string,
     uses: VariableUses = new VariableUses(),
+    reading?: Reading,
   ) {
+    this.#reading = reading
     this.#uses = uses
     this.#registry = registry
     this.#diagnostics = diagnostics
@@ -51,6 +66,7 @@ export class Validator {
 
   *#statement(s: Statement, scope: Scope): Steps<void> {
     const directive = this.#registry.find(s.name.text, scope.context)
+    this.#reading?.statement(s, scope, directive)
     if (directive === undefined) {
       this.#refuse(s, scope)
       yield* this.#lookInside(s, this.#registry.named(s.name.text), scope)
@@ -127,6 +143,7 @@ export class Validator {
       scope.giveRefused(directive, s.end)
       return
     }
+    this.#reading?.given(value)
     const earlier = again && kind === 'one' && args.merge ? scope.given(directive) : undefined
     scope.give(directive, value, s.end, earlier === undefined ? value : args.merge?.(earlier, value, at))
   }
@@ -142,7 +159,9 @@ export class Validator {
       yield* this.#lookInside(s, [directive], scope)
       return
     }
+    this.#reading?.given(args)
     const inner = scope.open(directive.opens ?? scope.context, s.end)
+    this.#reading?.opened(inner)
     const entries: Entry<unknown>[] = []
     const drop = (): void => void entries.splice(0)
     const value: BlockValue<unknown, unknown> = {
@@ -169,7 +188,10 @@ export class Validator {
       if (++this.#count % STATEMENTS_PER_STEP === 0) yield
       if (line.fault !== undefined) this.#diagnostics.emerg(line.fault, line.end, { hint: line.hint })
       else if (line.block) this.#diagnostics.emerg('unexpected "{"', line.end)
-      else this.#entry(line, entry, inner.context, entries)
+      else {
+        this.#reading?.entry(line, inner)
+        this.#entry(line, entry, inner, entries)
+      }
     }
   }
 
@@ -180,7 +202,7 @@ export class Validator {
     inner.defer(head, () => finish(this.walk(late.read(), inner)))
   }
 
-  #entry(line: Statement, entry: Args<unknown>, context: Context, entries: Entry<unknown>[]): void {
+  #entry(line: Statement, entry: Args<unknown>, { context }: Scope, entries: Entry<unknown>[]): void {
     const words = [line.name, ...line.args]
     if (words.length < entry.min || words.length > entry.max) {
       this.#error(line, `invalid number of arguments in "${line.name.text}" directive`)
@@ -194,8 +216,11 @@ export class Validator {
   *#lookInside(s: Statement, candidates: readonly Directive<unknown>[], scope: Scope): Steps<void> {
     if (!s.block) return
     const directive = candidates.find((d) => d.kind === 'block' && d.opens !== undefined)
-    if (directive?.opens) yield* this.#contents(s, directive, scope.open(directive.opens, s.end, false), [])
-    else this.#faultsInside(s.block)
+    if (directive?.opens) {
+      const inner = scope.open(directive.opens, s.end, false)
+      this.#reading?.opened(inner)
+      yield* this.#contents(s, directive, inner, [])
+    } else this.#faultsInside(s.block)
   }
 
   /** In a block of unknown meaning only the faults of grammar can be reported. */

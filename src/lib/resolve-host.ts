@@ -9,6 +9,7 @@ import { parseIp } from './ip.ts'
 const LOOKUP_TIMEOUT_MS = 10_000
 const HOSTS_FILE = '/etc/hosts'
 const known = new Map<string, readonly string[]>()
+let presumed: readonly string[] | undefined
 
 /** The addresses of a name, IPv4 first, without duplicates; empty when it does not resolve. Remembered until `forgetHosts`. */
 export function resolveHost(name: string): readonly string[] {
@@ -16,9 +17,14 @@ export function resolveHost(name: string): readonly string[] {
   const before = known.get(name)
   if (before !== undefined) return before
   const found = fromHostsFile(name)
-  const addresses = found.length > 0 ? found : fromSystem(name)
+  const addresses = found.length > 0 ? found : (presumed ?? fromSystem(name))
   if (addresses.length > 0) known.set(name, addresses)
   return addresses
+}
+
+/** From now on, nobody is asked: every name that is not known has this address. For tools that only read a configuration. */
+export function presumeHosts(address: string): void {
+  presumed = [address]
 }
 
 /** Forgets what was looked up: a reload asks anew. Or, instead, takes over what another thread has found out. */

@@ -4,6 +4,11 @@ import type { ToolEntry } from './tool.ts'
 /** All tools, as the overview shows them. */
 export const TOOLS: readonly ToolEntry[] = [
   {
+    name: 'lint',
+    summary: 'finds what is wrong with a configuration although the server starts',
+    load: async () => (await import('../lint.ts')).lint,
+  },
+  {
     name: 'fmt',
     summary: 'lays out configuration files; comments, quotes and meaning stay',
     load: async () => (await import('../fmt.ts')).fmt,

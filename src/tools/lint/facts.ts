@@ -1,0 +1,75 @@
+/** What several checks ask of texts and places. */
+import type { LocationHead, ServerName } from '../../http/settings/core-readers.ts'
+import type { Model } from '../model/model.ts'
+import type { Node } from '../model/node.ts'
+
+/** Ways to back ends, by the prefix of their directives. */
+export const GATEWAYS = ['proxy', 'fastcgi', 'uwsgi', 'scgi', 'grpc', 'memcached'] as const
+
+/** What hands a request to somebody else or answers it outright. */
+export const HANDLERS = [
+  ...GATEWAYS.map((name) => `${name}_pass`),
+  'return',
+  'stub_status',
+  'empty_gif',
+  'mp4',
+  'flv',
+  'internal_redirect',
+  'tunnel_pass',
+]
+
+/** Names of the variables in a text, in lower case; captures are digits. */
+export function variablesIn(text: string): string[] {
+  return [...text.matchAll(/\$(?:\{(\w+)\}|([1-9])|([a-zA-Z_]\w*))/g)].map((match) =>
+    (match[1] ?? match[2] ?? match[3])!.toLowerCase(),
+  )
+}
+
+/** What follows `location`; undefined when it could not be read. */
+export function headOf(location: Node): LocationHead | undefined {
+  return location.name === 'location' ? (location.value as LocationHead | undefined) : undefined // as read by its declaration
+}
+
+/** The names of a server. */
+export function namesOf(server: Node): ServerName[] {
+  return server.own('server_name').flatMap((node) => (node.value ?? []) as ServerName[]) // as read by its declaration
+}
+
+/** A target such as `http://$host:80/path?x`, in parts; undefined when it is none. */
+export interface Target {
+  readonly scheme: string
+  readonly host: string
+  /** From the first slash on; empty when there is none. */
+  readonly uri: string
+}
+
+/** Reads such a target. */
+export function targetIn(text: string): Target | undefined {
+  const match = /^([a-z]+|\$\w+|\$\{\w+\}):\/\/(unix:[^:]*:?|[^/?]*)(.*)$/i.exec(text)
+  return match === null ? undefined : { scheme: match[1]!.toLowerCase(), host: match[2]!, uri: match[3]! }
+}
+
+/** A host without its port. */
+export function withoutPort(host: string): string {
+  return host.replace(/:(?:\d+|\$\w+|\$\{\w+\})$/, '')
+}
+
+/** Nobody needs to look such a host up. */
+export function isAddress(host: string): boolean {
+  return /^\[|^\d+\.\d+\.\d+\.\d+$|^unix:|^localhost$/.test(host)
+}
+
+/** Nobody but the server itself asks for it. */
+export function isInternal(location: Node | undefined): boolean {
+  return location !== undefined && (location.has('internal') || headOf(location)?.kind === 'named')
+}
+
+/** Who may come is restricted somehow. */
+export function isGuarded(model: Model, place: Node): boolean {
+  if (isInternal(place.up('location'))) return true
+  const effective = (name: string): boolean => model.effective(place, name).some(({ first }) => first !== 'off')
+  if (['deny', 'auth_basic', 'auth_request', 'auth_jwt', 'auth_oidc'].some(effective)) return true
+  const server = place.up('server')
+  const listens = server?.own('listen') ?? []
+  return listens.length > 0 && listens.every(({ first }) => /^(?:127\.|localhost|\[::1\]|unix:)/.test(first))
+}

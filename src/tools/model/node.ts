@@ -1,0 +1,88 @@
+/** A statement of a loaded configuration, with its declaration, its place and what it was read as. */
+import type { Context, Directive } from '../../config/directive.ts'
+import type { Position, Statement, Word } from '../../config/source.ts'
+
+/** One statement, or a line of a table; includes are replaced by what they include. */
+export class Node {
+  readonly statement: Statement
+  readonly parent: Node | undefined
+  /** Where it stands; `main` for the outermost. */
+  readonly context: Context
+  /** Undefined where such a directive is not known. */
+  readonly directive: Directive<unknown> | undefined
+  /** A line of a table (`map`, `types`). */
+  readonly isEntry: boolean
+  readonly children: Node[] = []
+  /** What its reader made of its words; undefined when they were refused. */
+  value: unknown
+  /** The context that its block opens. */
+  opens: Context | undefined
+  /** Variables that it names, in lower case. */
+  readonly uses: string[] = []
+
+  constructor(
+    statement: Statement,
+    parent: Node | undefined,
+    context: Context,
+    directive: Directive<unknown> | undefined,
+    isEntry = false,
+  ) {
+    this.statement = statement
+    this.parent = parent
+    this.context = context
+    this.directive = directive
+    this.isEntry = isEntry
+  }
+
+  get name(): string {
+    return this.statement.name.text
+  }
+
+  get args(): readonly Word[] {
+    return this.statement.args
+  }
+
+  /** The words after the name. */
+  get words(): readonly string[] {
+    return this.statement.args.map((word) => word.text)
+  }
+
+  /** The first word after the name. */
+  get first(): string {
+    return this.statement.args[0]?.text ?? ''
+  }
+
+  get at(): Position {
+    return this.statement.name
+  }
+
+  /** As a person would write it in one line. */
+  get text(): string {
+    return [this.name, ...this.words].join(' ')
+  }
+
+  /** The statements of its block with one of the names. */
+  own(...names: readonly string[]): Node[] {
+    return this.children.filter((child) => names.includes(child.name))
+  }
+
+  has(...names: readonly string[]): boolean {
+    return this.children.some((child) => names.includes(child.name))
+  }
+
+  /** Itself or the nearest block around it with one of the names. */
+  up(...names: readonly string[]): Node | undefined {
+    for (let node: Node | undefined = this; node !== undefined; node = node.parent) {
+      if (names.includes(node.name)) return node
+    }
+    return undefined
+  }
+
+  /** All statements inside, at any depth. */
+  *inside(): Generator<Node> {
+    for (const child of this.children) {
+      yield child
+      yield* child.inside()
+    }
+  }
+}
