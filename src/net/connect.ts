@@ -71,8 +71,24 @@ export function adoptHandle(fd: number, isInternet: boolean): StreamHandle {
   return handle
 }
 
+/** Makes the handle in place of the system, for `viaduct explain`, which contacts nobody. */
+type Connector = (to: ConnectTarget, owner: ConnectOwner) => StreamHandle
+
+let connector: Connector | undefined
+
+/** Has `by` connect instead of the system. */
+export function connectBy(by: Connector | undefined): void {
+  connector = by
+}
+
+/** Connections lead nowhere, so there is no TLS to be spoken on them. */
+export function leadsNowhere(): boolean {
+  return connector !== undefined
+}
+
 /** Begins to connect; the handle may be closed before that is done. */
 export function openHandle(to: ConnectTarget, from: LocalAddress | undefined, owner: ConnectOwner): StreamHandle {
+  if (connector !== undefined) return connector(to, owner)
   const handle = to.path === '' ? new tcp.TCP(tcp.constants.SOCKET) : new pipe.Pipe(pipe.constants.SOCKET)
   const request = to.path === '' ? new tcp.TCPConnectWrap() : new pipe.PipeConnectWrap()
   request.oncomplete = oncomplete

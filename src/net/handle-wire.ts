@@ -63,6 +63,7 @@ const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kLastWriteW
   process as unknown as { binding(name: string): StreamBinding }
 ).binding('stream_wrap')
 
+/** A wire on one handle. */
 export class HandleWire extends StreamWire {
   readonly #handle: StreamHandle
   #reading = false
@@ -279,4 +280,9 @@ function withEncodings(pieces: readonly (string | Buffer)[]): unknown[] {
   const chunks: unknown[] = []
   for (const piece of pieces) chunks.push(piece, typeof piece === 'string' ? 'latin1' : 'buffer')
   return chunks
+}
+
+/** For handles that are not Node's: says that the write which returns now is over, as a kernel that took everything does. */
+export function wroteAtOnce(): void {
+  streamBaseState[kLastWriteWasAsync] = 0
 }

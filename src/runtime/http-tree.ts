@@ -12,6 +12,7 @@ import { uninitialized } from '../http/compile/uninitialized.ts'
 import { LocationConf, LocationTree, ServerConf } from '../http/request/location.ts'
 import { Plan, type Step } from '../http/request/plan.ts'
 import type { Request } from '../http/request/request.ts'
+import { trace } from '../http/request/trace.ts'
 import { ServerPlace } from '../http/server/listener.ts'
 import { core, structure } from '../http/settings/core-directives.ts'
 import type { ServerName } from '../http/settings/core-readers.ts'
@@ -214,6 +215,7 @@ class HttpCompiler {
         attached.add(conf)
       }
       module.attach?.(conf, plan, context)
+      if (trace !== undefined) trace.attached(module.name, plan, location)
     }
     location.headerFilters = plan.headerFilters
     location.logSteps = plan.logSteps

@@ -11,14 +11,14 @@ const BUILTIN_DEFAULT = 20480
 const SHARED = 'shared:'
 
 /** A zone by name. */
-export interface CacheZone {
+interface CacheZone {
   readonly name: string
   readonly size: number
   readonly at: Word
 }
 
 /** `ssl_session_cache`. */
-export interface SessionCacheOptions {
+interface SessionCacheOptions {
   /** Sessions that each worker keeps; 0: none. */
   readonly builtin: number
   readonly zone: CacheZone | undefined

@@ -110,7 +110,7 @@ function utf8Of(bytes: Buffer, { tag, start, end }: Der): string {
 }
 
 /** Where the parts of a certificate stand that are asked for. */
-export interface CertificateParts {
+interface CertificateParts {
   readonly serial: Der
   readonly issuer: Der
   readonly subject: Der

@@ -11,7 +11,7 @@ import type { CertificateCacheOptions, PemSource } from './sources.ts'
 const KNOWN_MAX = 256
 
 /** A certificate and its key as they are named. */
-export interface PairSource<Subject> {
+interface PairSource<Subject> {
   readonly certificate: PemSource
   readonly certificateText: Text<Subject>
   readonly key: PemSource

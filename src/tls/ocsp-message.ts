@@ -32,7 +32,7 @@ export const REVOKED = 1
 export const UNKNOWN = 2
 
 /** What an answer says. */
-export interface CertificateStatus {
+interface CertificateStatus {
   readonly status: number
   /** Until when, in seconds. */
   readonly validUntil: number

@@ -37,6 +37,13 @@ export class LimitZone<Subject, Records> {
     this.source = source
     this.records = records
   }
+
+  /** How something with this key is counted, in words. */
+  counting(key: string): string {
+    if (key === '') return `not counted, since its key ${this.source} is empty`
+    const shown = /^[\x20-\x7e]+$/.test(key) ? ` ("${key}")` : ''
+    return `counted by its key ${this.source}${shown} in zone "${this.name}"`
+  }
 }
 
 /** The zones of one kind (`limit_req`, `limit_conn`) in one tree. */

@@ -7,7 +7,7 @@
 import { assert } from '../lib/assert.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
-import { type ConnectOwner, type LocalAddress, openHandle } from '../net/connect.ts'
+import { type ConnectOwner, type LocalAddress, leadsNowhere, openHandle } from '../net/connect.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { openWire } from '../net/open-wire.ts'
 import type { StreamWire } from '../net/stream-wire.ts'
@@ -78,7 +78,8 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   constructor(peer: Peer, options: ConnectOptions) {
     this.peer = peer
     this.#keepAlive = options.keepAlive
-    const { tls, from } = options
+    const { from } = options
+    const tls = leadsNowhere() ? undefined : options.tls
     this.security = tls === undefined ? '' : tls.key
     this.from = from === undefined ? '' : from.name
     if (tls === undefined) this.wire = openWire(peer.address, from, this)

@@ -18,7 +18,7 @@ export interface TunnelOwner {
 }
 
 /** How long a tunnel lasts; times are milliseconds. */
-export interface TunnelOptions {
+interface TunnelOptions {
   /** Silence of both sides. */
   readonly readTimeoutMs: number
   /** The back end takes nothing of what is there for it. */

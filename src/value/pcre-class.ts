@@ -167,7 +167,7 @@ function byteInClass(byte: number): string {
 }
 
 /** What the class reader needs to know of the options in force. */
-export interface ClassOptions {
+interface ClassOptions {
   readonly caseless: boolean
   /** `(?xx)`: blanks inside the class are skipped. */
   readonly skipBlanks: boolean

@@ -19,7 +19,7 @@ setFlagsFromString('--enable-experimental-regexp-engine')
 const NO_CAPTURES: readonly (string | undefined)[] = ['']
 
 /** How nginx asks for a pattern: `~*` is caseless. */
-export interface PatternOptions {
+interface PatternOptions {
   readonly caseless: boolean
   readonly multiline?: boolean
 }

@@ -147,6 +147,22 @@ export class Freshness {
   }
 }
 
+/** The fields of a response that may not be kept which can be the reason, for people. */
+export function forbidding(table: HeaderTable, ignore: number): string {
+  const names = [
+    ['set-cookie', IGNORE_SET_COOKIE],
+    ['cache-control', IGNORE_CACHE_CONTROL],
+    ['x-accel-expires', IGNORE_ACCEL_EXPIRES],
+    ['expires', IGNORE_EXPIRES],
+    ['vary', IGNORE_VARY],
+  ] as const
+  const found = names.flatMap(([name, bit]) => {
+    const value = (ignore & bit) === 0 ? table.valueOf(hashName(name), name) : undefined
+    return value === undefined ? [] : [name === 'set-cookie' ? 'Set-Cookie' : `${name}: ${value}`]
+  })
+  return found.length === 0 ? 'the response forbids it' : `the response has ${found.join(', ')}`
+}
+
 const ABSENT = -1
 const BROKEN = -2
 

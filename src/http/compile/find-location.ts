@@ -6,6 +6,7 @@ import { escapeUri } from '../message/uri.ts'
 import { debugLocation } from '../request/debug-log.ts'
 import { REDIRECT, type ServerConf } from '../request/location.ts'
 import type { Request } from '../request/request.ts'
+import { trace } from '../request/trace.ts'
 import { NEXT, type Verdict } from '../request/verdict.ts'
 
 export function findLocation(r: Request, server: ServerConf): Verdict {
@@ -13,6 +14,7 @@ export function findLocation(r: Request, server: ServerConf): Verdict {
   r.location = server.base
   const outcome = server.locations.find(r)
   if (r.givenUp) return NEXT
+  if (trace !== undefined) trace.located(r, server, outcome)
   const found = r.location
   if (found.internal && !r.internal) return 404
   if (found.limitExcept !== undefined && (found.limitExcept.methods & r.methodBit) === 0) {

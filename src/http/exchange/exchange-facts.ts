@@ -3,10 +3,12 @@
  * makers of requests and the cache know an exchange by this.
  */
 import type { TlsTarget } from '../../net/tls-client-wire.ts'
+import type { ConnectOptions } from '../../upstream/pool.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import type { Attempts } from '../request/attempts.ts'
 import type { Conversation } from '../request/conversation.ts'
 import type { Request } from '../request/request.ts'
+import { trace } from '../request/trace.ts'
 import type { Caching } from './cache/caching.ts'
 import { type Codec, HEAD_DONE, type Protocol } from './codec.ts'
 import { HTTP1 } from './codecs/http1.ts'
@@ -104,6 +106,12 @@ export abstract class ExchangeFacts implements Conversation {
   /** The request is to be made so that its response can be kept. */
   get keeping(): boolean {
     return this.caching?.cacheable === true
+  }
+
+  /** Tells who listens what is about to be asked. */
+  protected tellAsked(head: string, peer: string, { tls }: ConnectOptions): void {
+    const { r, asked: url } = this
+    trace?.asking(r, { group: this.search.group.name, peer, url, head, tls: tls?.serverName })
   }
 
   abstract release(): void

@@ -18,6 +18,7 @@ import { BLAMELESS, FAILED, GOOD, type Outcome, type PeerGroup } from '../../ups
 import type { ConnectUser } from '../../upstream/pool.ts'
 import type { RequestQueue } from '../../upstream/queue.ts'
 import type { Request } from '../request/request.ts'
+import { trace } from '../request/trace.ts'
 import { DONE, NEXT, type Verdict } from '../request/verdict.ts'
 import { Caching } from './cache/caching.ts'
 import { storedHead } from './cache/stored-head.ts'
@@ -203,7 +204,6 @@ export class Exchange
   /** Picks a peer and connects. Returns DONE, or a status when no attempt can be made. */
   #tryPeer(): Verdict {
     const { queue } = this.search.group
-    // Who waits already goes first.
     if ((queue === undefined || queue.size === 0) && this.usePeer()) return DONE
     return queue === undefined || this.search.denied ? this.noPeer('no live upstreams') : this.#wait(queue)
   }
@@ -221,6 +221,7 @@ export class Exchange
     this.beginResponse(this.#head)
     this.#headReader.begin()
     const options = conf.connectOptions(r)
+    if (trace !== undefined) this.tellAsked(this.#head, peer.address.name, options)
     const kept = links.take(pool, peer, conf.tag, options)
     this.#cached = false
     this.#joined = kept !== undefined

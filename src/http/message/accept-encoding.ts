@@ -8,7 +8,7 @@
  */
 
 /** Qualities in thousandths; 0 is a refusal or not named. */
-export interface AcceptedCodings {
+interface AcceptedCodings {
   readonly br: number
   readonly zstd: number
   readonly gzip: number

@@ -49,7 +49,7 @@ export const CONNECT_WITH_BODY = 20
 export const TRACE_REFUSED = 21
 
 /** The status and the log line of one code. */
-export interface RequestError {
+interface RequestError {
   readonly status: number
   readonly logMessage: string
 }

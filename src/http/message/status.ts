@@ -53,7 +53,7 @@ export function statusText(code: number): string {
 }
 
 /** What error pages say about a status: title, heading and an explanation that only nginx's own codes have. */
-export interface StatusPage {
+interface StatusPage {
   readonly title: string
   readonly heading: string
   readonly detail: string

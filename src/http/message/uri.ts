@@ -178,7 +178,7 @@ export function escapeUri(text: string, kind: EscapeKind): string {
  * How far `unescapeUri` goes: `component` decodes everything; `uri` stops at `?`; `redirect` also leaves escaped what a
  * Location field must not hold in the clear. What follows the stop is kept as it is.
  */
-export type UnescapeKind = 'component' | 'uri' | 'redirect'
+type UnescapeKind = 'component' | 'uri' | 'redirect'
 
 /** Decodes `%XX`; a malformed escape loses its `%` (and a first good digit), as in nginx. */
 export function unescapeUri(text: string, kind: UnescapeKind = 'component'): string {

@@ -1,8 +1,17 @@
 /** What stands behind every message about a request: nginx's account of who and what. */
 import { hashName } from '../message/header-table.ts'
+import type { Conversation } from './conversation.ts'
 import type { Request } from './request.ts'
 
 const REFERER = hashName('referer')
+
+const LEFT = 'epoll_wait() reported that client prematurely closed connection'
+
+/** nginx's words for a client that has not waited; `conversation` is what works for it, when that is a back end. */
+export function leftText(conversation: Conversation | undefined): string {
+  if (conversation === undefined || conversation.asked === '') return 'client prematurely closed connection'
+  return conversation.caching?.cacheable === true ? LEFT : `${LEFT}, so upstream connection is closed too`
+}
 
 /** The account of `r`, with what modules add to it. */
 export function describeRequest(r: Request): string {

@@ -14,6 +14,7 @@ import type { ErrorPage } from '../settings/core-directives.ts'
 import { isMsie, replacesErrorPages } from './browser-quirks.ts'
 import type { LocationConf } from './location.ts'
 import type { Request } from './request.ts'
+import { trace } from './trace.ts'
 import { NEXT } from './verdict.ts'
 
 /** Statuses after which the connection's state is not to be trusted. */
@@ -39,6 +40,7 @@ export function answerStatus(r: Request, status: number): void {
     r.carrier.abortRequest(r)
     return
   }
+  if (trace !== undefined) trace.answering(r, status)
   r.errorStatus = status
   r.out.statusText = ''
   if (CLOSING.has(status)) r.keepAlive = false

@@ -159,8 +159,11 @@ export class LocationTree {
   readonly #lengths: number[]
   readonly #regexes: LocationConf[] = []
   readonly #redirects = new Map<string, LocationConf>()
+  /** All of the level, in the order of the file. */
+  readonly members: readonly LocationConf[]
 
   constructor(locations: readonly LocationConf[]) {
+    this.members = locations
     for (const location of locations) {
       if (location.regex !== undefined) this.#regexes.push(location)
       else if (location.exact) this.#exact.set(location.name, location)

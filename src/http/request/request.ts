@@ -17,18 +17,15 @@ import { ResponseHead } from '../message/response-head.ts'
 import type { Carrier } from './carrier.ts'
 import type { Client } from './client.ts'
 import type { Conversation } from './conversation.ts'
-import { describeRequest } from './describe.ts'
+import { describeRequest, leftText } from './describe.ts'
 import { answerStatus } from './error-pages.ts'
 import { HeadFirst, RefusedBody } from './head-sinks.ts'
 import type { LocationConf, ServerConf } from './location.ts'
 import type { Step } from './plan.ts'
 import { RequestBody } from './request-body.ts'
 import type { Mark, Slot } from './slots.ts'
+import { trace } from './trace.ts'
 import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
-
-/** nginx's words when a client does not wait for its back end. */
-const LEFT_CACHE = 'epoll_wait() reported that client prematurely closed connection'
-const LEFT_BACK_END = `${LEFT_CACHE}, so upstream connection is closed too`
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
@@ -283,7 +280,9 @@ export class Request implements LogContext {
   run(): void {
     while (this.#at < this.#steps.length) {
       const step = this.#steps[this.#at++]!
+      if (trace !== undefined && !trace.enter(this, step)) return
       const verdict = step.run(this, step.conf as never)
+      if (trace !== undefined) trace.leave(this, step, verdict)
       if (verdict === NEXT) {
         if (!this.givenUp) continue
         this.givenUp = false
@@ -386,6 +385,7 @@ export class Request implements LogContext {
   /** Sends the request through the server again with another URI (ngx_http_internal_redirect). */
   redirectTo(uri: string, args: string): Verdict {
     if (--this.uriChanges <= 0) return this.#cycle()
+    if (trace !== undefined) trace.redirected(this, args === '' ? uri : `${uri}?${args}`)
     this.uri = uri
     this.args = args
     this.uriUnchanged = false
@@ -400,6 +400,7 @@ export class Request implements LogContext {
   /** Sends the request to a named location (ngx_http_named_location). */
   redirectToNamed(location: LocationConf): Verdict {
     if (--this.uriChanges <= 0) return this.#cycle()
+    if (trace !== undefined) trace.redirected(this, location.name)
     this.internal = true
     this.location = location
     this.#forgetContent()
@@ -444,6 +445,7 @@ export class Request implements LogContext {
     for (let i = from; i < headerFilters.length && !this.filtersOff; i++) {
       const filter = headerFilters[i]!
       filter.run(this, filter.conf as never)
+      if (trace !== undefined) trace.filtered(this, filter)
       if (this.refusal === 0) continue
       if (this.#heldBy === undefined) this.body = new RefusedBody(this)
       else {
@@ -518,6 +520,7 @@ export class Request implements LogContext {
     if (this.ended) return
     this.ended = true
     this.producer = undefined
+    if (trace !== undefined) trace.ended(this)
     if (this.main === this) this.#runEndSteps()
     if (this.background === 0) this.carrier.requestEnded(this)
     else if (this.background === this.copies) this.carrier.leaveBehind?.(this)
@@ -660,9 +663,7 @@ export class Request implements LogContext {
   clientEnded(): void {
     this.keepAlive = false
     if (this.producer?.ignoresClientAbort === true || this.ended) return
-    const atBackEnd = this.producer !== undefined && this.conversation !== undefined && this.conversation.asked !== ''
-    const said = this.conversation?.caching?.cacheable === true ? LEFT_CACHE : LEFT_BACK_END
-    this.logError(INFO, atBackEnd ? said : 'client prematurely closed connection')
+    this.logError(INFO, leftText(this.producer === undefined ? undefined : this.conversation))
     if (!this.headSent) this.out.status = 499
     this.carrier.abortRequest(this)
   }
@@ -693,6 +694,7 @@ export class Request implements LogContext {
 
   /** Writes to the error log of the location; `level` is a number of log/error-log.ts. */
   logError(level: number, message: string): void {
+    if (trace !== undefined) trace.logged(this, level, message)
     this.location.log.write(level, message, this)
   }
 }

@@ -93,6 +93,17 @@ export function acceptsGzip(r: Request, rules: GzipClientRules): boolean {
   return codingQuality(r, 'gzip', rules) > 0
 }
 
+/** Why a client gets nothing in a coding, when `codingQuality` is 0, for people. */
+export function refusalOf(r: Request, coding: CodingName, rules: GzipClientRules): string {
+  const accepted = r.headers.valueOf(ACCEPT_ENCODING, 'accept-encoding')
+  if (accepted === undefined) return 'the request has no Accept-Encoding'
+  if (acceptedCodings(accepted)[coding] === 0) return `Accept-Encoding is "${accepted}"`
+  if (r.version < rules.version) return 'the protocol is older than gzip_http_version'
+  if (r.headers.find(VIA, 'via') >= 0)
+    return 'the request came through a proxy (Via), and gzip_proxied does not allow it'
+  return 'gzip_disable is for this client'
+}
+
 /** For proxies it depends on the response's head, as far as that is there. */
 function mayHaveGzip(r: Request, rules: GzipClientRules): boolean {
   if (r.version < rules.version) return false

@@ -16,9 +16,16 @@ import { look } from '../files/open-file-cache.ts'
 import { checkedFrom, checkSymlinks } from '../files/symlinks.ts'
 import type { FileAccess } from '../request/file-access.ts'
 import type { Request } from '../request/request.ts'
+import { trace } from '../request/trace.ts'
 
 /** Finds out what is at `path`, without opening it. The entry is good for this event only. */
 export function testFile(r: Request, path: string): FileEntry {
+  const entry = test(r, path)
+  if (trace !== undefined) trace.looked(r, entry)
+  return entry
+}
+
+function test(r: Request, path: string): FileEntry {
   const access = r.location.fileAccess
   if (access.symlinks !== 'off') {
     const refused = symlinkError(r, access, path)
@@ -33,6 +40,12 @@ export function testFile(r: Request, path: string): FileEntry {
  * then has its content in memory or a descriptor.
  */
 export function openFile(r: Request, path: string): FileEntry {
+  const entry = open(r, path)
+  if (trace !== undefined) trace.looked(r, entry)
+  return entry
+}
+
+function open(r: Request, path: string): FileEntry {
   const access = r.location.fileAccess
   if (access.symlinks !== 'off') {
     const refused = symlinkError(r, access, path)

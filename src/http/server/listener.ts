@@ -67,6 +67,11 @@ export class VirtualServers {
     this.#single = this.#regexes.length === 0 && names.every((n) => n.place === defaultPlace)
   }
 
+  /** There are several servers, which are told apart by the name that is asked for. */
+  get hasNames(): boolean {
+    return !this.#single
+  }
+
   /** Clients may speak HTTP/2 here. */
   get http2(): boolean {
     return this.http2Listen || this.defaultServer.http2.on

@@ -2,8 +2,10 @@
 import { word } from '../../config/args.ts'
 import { type Args, directives } from '../../config/directive.ts'
 import type { Scope } from '../../config/scope.ts'
+import type { Position } from '../../config/source.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import type { Request } from '../../http/request/request.ts'
+import { trace } from '../../http/request/trace.ts'
 import { ALLOWED, NEXT, type Verdict } from '../../http/request/verdict.ts'
 import { type Cidr, matchCidr, parseCidr, UNIX_CIDR } from '../../lib/cidr.ts'
 import { ERROR } from '../../log/error-log.ts'
@@ -30,6 +32,7 @@ const rules = {
 interface Rule {
   readonly whom: Whom
   readonly denied: boolean
+  readonly at: Position
 }
 
 /** The module list's entry. */
@@ -47,7 +50,7 @@ export const accessModule = httpModule({
 function rulesOf(scope: Scope): readonly Rule[] {
   for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
     const own = at.ordered(rules)
-    if (own.length > 0) return own.map(({ name, value }) => ({ whom: value, denied: name === 'deny' }))
+    if (own.length > 0) return own.map(({ name, value, at }) => ({ whom: value, denied: name === 'deny', at }))
   }
   return []
 }
@@ -58,6 +61,7 @@ function checkAddress(r: Request, list: readonly Rule[]): Verdict {
   for (let i = 0; i < list.length; i++) {
     const rule = list[i]!
     if (rule.whom !== undefined && !matchCidr(rule.whom, address)) continue
+    if (trace !== undefined) trace.decided(r, rule.at, `${rule.denied ? 'denies' : 'allows'} ${client.address}`)
     if (!rule.denied) return ALLOWED
     if (r.location.core.satisfy === 'all') r.logError(ERROR, 'access forbidden by rule')
     return 403

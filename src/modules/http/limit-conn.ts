@@ -11,6 +11,7 @@ import type { HttpTree } from '../../http/compile/module.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import type { Held, Request } from '../../http/request/request.ts'
 import { defineMark } from '../../http/request/slots.ts'
+import { trace } from '../../http/request/trace.ts'
 import { NEXT, type Verdict } from '../../http/request/verdict.ts'
 import { ERROR, levelOf } from '../../log/error-log.ts'
 import { CONN_KEY_SIZE_MAX, ConnRecords } from '../../shared/conn-records.ts'
@@ -121,13 +122,14 @@ interface Limit {
   readonly zone: LimitZone<Request, ConnRecords>
   readonly records: ConnRecords
   readonly count: number
+  readonly at: Position
 }
 
 function compileLimits(uses: readonly Use[], tree: HttpTree): Limit[] {
   const limits: Limit[] = []
-  for (const { zone: name, count } of uses) {
+  for (const { zone: name, count, at } of uses) {
     const found = zonesOf(tree).find(name)
-    if (found?.records !== undefined) limits.push({ zone: found, records: found.records, count })
+    if (found?.records !== undefined) limits.push({ zone: found, records: found.records, count, at })
   }
   return limits
 }
@@ -147,6 +149,7 @@ function limitConnections(r: Request, conf: Conf): Verdict {
   for (let i = 0; i < limits.length; i++) {
     const limit = limits[i]!
     const key = limit.zone.key(r)
+    if (trace !== undefined) trace.decided(r, limit.at, limit.zone.counting(key))
     if (key === '') continue
     if (key.length > CONN_KEY_SIZE_MAX) {
       const problem = `is more than ${CONN_KEY_SIZE_MAX} bytes: "${key}"`

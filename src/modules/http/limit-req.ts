@@ -10,6 +10,7 @@ import type { HttpTree } from '../../http/compile/module.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import type { Held, Request } from '../../http/request/request.ts'
 import { defineMark } from '../../http/request/slots.ts'
+import { trace } from '../../http/request/trace.ts'
 import { NEXT, type Verdict, WAIT } from '../../http/request/verdict.ts'
 import { clock } from '../../lib/clock.ts'
 import { ALERT, ERROR, type ErrorLog, INFO, levelOf } from '../../log/error-log.ts'
@@ -150,13 +151,14 @@ interface Limit {
   readonly records: RateRecords
   readonly burst: number
   readonly delay: number
+  readonly at: Position
 }
 
 function compileLimits(uses: readonly Use[], tree: HttpTree): Limit[] {
   const limits: Limit[] = []
-  for (const { zone: name, burst, delay } of uses) {
+  for (const { zone: name, burst, delay, at } of uses) {
     const found = zonesOf(tree).find(name)
-    if (found?.records !== undefined) limits.push({ zone: found, records: found.records, burst, delay })
+    if (found?.records !== undefined) limits.push({ zone: found, records: found.records, burst, delay, at })
   }
   return limits
 }
@@ -180,8 +182,9 @@ function limitRate(r: Request, conf: Conf): Verdict {
   let result = UNCOUNTED
   let n = 0
   for (; n <= last; n++) {
-    const { zone: counted, records, burst } = limits[n]!
+    const { zone: counted, records, burst, at } = limits[n]!
     const key = counted.key(r)
+    if (trace !== undefined) trace.decided(r, at, counted.counting(key))
     if (key === '') continue
     if (key.length > KEY_SIZE_MAX) {
       const problem = `is more than ${KEY_SIZE_MAX} bytes: "${key}"`

@@ -12,6 +12,7 @@ import type { HttpTree } from '../../http/compile/module.ts'
 import { type AttachContext, httpModule } from '../../http/compile/module.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
+import { trace } from '../../http/request/trace.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { statPath } from '../../lib/file-status.ts'
@@ -318,6 +319,10 @@ interface LogStep {
 }
 
 function writeLine(r: Request, { line, condition, write }: LogStep): void {
-  if (condition !== undefined && !isTrue(condition(r))) return
+  if (condition !== undefined && !isTrue(condition(r))) {
+    if (trace !== undefined) trace.decided(r, undefined, 'not logged, because of if= in access_log')
+    return
+  }
+  if (trace !== undefined) return trace.decided(r, undefined, `log: ${line(r).trimEnd()}`)
   write(r, line(r))
 }

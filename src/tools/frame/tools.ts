@@ -9,6 +9,11 @@ export const TOOLS: readonly ToolEntry[] = [
     load: async () => (await import('../lint.ts')).lint,
   },
   {
+    name: 'explain',
+    summary: 'says what becomes of a request, and which line decides it',
+    load: async () => (await import('../explain/explain.ts')).explain,
+  },
+  {
     name: 'fmt',
     summary: 'lays out configuration files; comments, quotes and meaning stay',
     load: async () => (await import('../fmt.ts')).fmt,

@@ -13,7 +13,7 @@ const ANSWER_SIZE_MAX = 65536
 const MORE = 'more'
 
 /** One way of asking. */
-export interface PacketCheck {
+interface PacketCheck {
   /** Empty: the server speaks first. */
   readonly packet: Buffer
   /** Empty: this is the right answer; MORE; else what is wrong with it. */

@@ -36,13 +36,14 @@ import {
   STATUS_STALE,
   STATUS_UPDATING,
 } from '../../cache/counters.ts'
-import { Freshness } from '../../cache/freshness.ts'
+import { Freshness, forbidding } from '../../cache/freshness.ts'
 import { type Demands, demandsOf, forbidsStale, readShared } from '../../cache/shared-cache.ts'
 import { normalizesVary, normalizeVary, type VaryValues } from '../../cache/vary.ts'
 import { hashName } from '../../message/header-table.ts'
 import { HEAD, POST } from '../../message/method.ts'
 import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
+import { trace } from '../../request/trace.ts'
 import { DONE, NEXT, type Verdict, WAIT } from '../../request/verdict.ts'
 import { HEAD_DONE } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
@@ -62,6 +63,7 @@ const HEAD_ROOM = 256
 const PASS_SECONDS = 5
 /** Buffers are proposed in steps of this size. */
 const ROUNDED = 1024
+const NO_CONTENT = 204
 const NOT_MODIFIED = 304
 const GATEWAY_TIMEOUT = 504
 const SERVER_ERROR = 500
@@ -140,7 +142,11 @@ export class Caching implements VaryValues, CacheWaiter {
       const asked = conf.purge.asks(r)
       if (asked !== 0) return asked === PURGES ? this.#purge(conf.purge) : asked
     }
-    if ((r.methodBit & conf.methods) === 0) return this.#passMethod()
+    if ((r.methodBit & conf.methods) === 0) {
+      if (trace !== undefined)
+        trace.decided(r, undefined, `cache: not asked, since ${r.method} is not among its methods`)
+      return this.#passMethod()
+    }
     const cache = conf.find(r)
     if (cache === undefined || typeof cache === 'number') return cache ?? NEXT
     if (r.methodBit === HEAD && conf.convertHead) this.#exchange.methodAsked = 'GET'
@@ -149,7 +155,9 @@ export class Caching implements VaryValues, CacheWaiter {
     this.#cache = cache
     this.key = key
     this.cacheable = true
+    if (trace !== undefined) trace.decided(r, undefined, `cache: the key is "${key}"`)
     if (anyTrue(r, conf.bypass)) {
+      if (trace !== undefined) trace.decided(r, undefined, `cache: bypassed by ${conf.prefix}_bypass`)
       this.status = STATUS_BYPASS
       this.#use = cache.use(key, this, r)
       return NEXT
@@ -179,6 +187,10 @@ export class Caching implements VaryValues, CacheWaiter {
     const cache = this.#conf.find(r)
     if (cache === undefined || typeof cache === 'number') return cache ?? NEXT
     const key = asGet(r, () => this.#conf.key(r, this.#exchange))
+    if (trace !== undefined) {
+      trace.decided(r, undefined, `cache: what is stored under the key "${key}" would be removed`)
+      return NO_CONTENT
+    }
     return purge(r, cache, key, purgeConf)
   }
 
@@ -448,10 +460,26 @@ export class Caching implements VaryValues, CacheWaiter {
     const { codec, pump, conf } = this.#exchange
     if (this.#invalidates !== undefined) this.#keepForGet(this.#invalidates)
     const until = this.cacheable && pump.buffering ? this.#validUntil(codec.status) : 0
+    if (trace !== undefined) {
+      trace.decided(this.#r, undefined, `cache: ${this.#wouldKeep(until)}`)
+      return this.#pass()
+    }
     if (until === 0 || anyTrue(this.#r, this.#conf.noCache)) return this.#pass()
     // Nobody follows a body whose end nobody knows before the connection ends.
     this.storing = this.#use!.begin(this.#meta(until), head, length, conf.tempPath, !codec.endsWithConnection)
     if (!this.storing) this.#pass()
+  }
+
+  /** What would become of the response, for who asks why. */
+  #wouldKeep(until: number): string {
+    const { codec, pump } = this.#exchange
+    const { prefix } = this.#conf
+    if (!pump.buffering) return `not stored, since ${prefix}_buffering is off`
+    if (!this.cacheable) return `not stored: ${forbidding(codec.headers, this.#exchange.conf.ignore)}`
+    if (until === 0)
+      return `not stored, since neither the response nor ${prefix}_cache_valid says for how long ${codec.status} is good`
+    if (anyTrue(this.#r, this.#conf.noCache)) return `not stored because of ${prefix}_no_cache`
+    return `stored for ${until - clock.seconds} s`
   }
 
   /** What POST answers may be what GET would (RFC 9110, section 9.3.3): it says so, and how long it is good. */

@@ -2,12 +2,16 @@
 import type { Address } from '../../../lib/address.ts'
 import { parseIp } from '../../../lib/ip.ts'
 import { ERROR } from '../../../log/error-log.ts'
+import { leadsNowhere } from '../../../net/connect.ts'
 import type { NameWaiter, Resolver } from '../../../net/resolver.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
 import type { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { Request } from '../../request/request.ts'
 import { WAIT } from '../../request/verdict.ts'
 import { type Exchange, exchangeOf } from '../exchange.ts'
+
+/** Stands for what nobody is asked for (RFC 5737). */
+const NOT_ASKED: readonly string[] = ['192.0.2.1']
 
 /**
  * The group behind an address that variables made: an upstream, an IP address, or a name that is resolved now. WAIT when
@@ -30,7 +34,7 @@ export function dynamicGroup(
     r.logError(ERROR, `no resolver defined to resolve ${address.host}`)
     return 502
   }
-  const addresses = resolver.known(address.host)
+  const addresses = leadsNowhere() ? NOT_ASKED : resolver.known(address.host)
   if (addresses !== undefined) return registry.transient(address, authority, addresses)
   resolver.resolve(address.host, new NameWait(r, address, authority, registry))
   return WAIT

@@ -22,7 +22,7 @@ export interface OwnRequest {
 }
 
 /** How a server is asked. */
-export interface CodecProbeOptions extends ProbeOptions {
+interface CodecProbeOptions extends ProbeOptions {
   readonly protocol: Protocol
   ask(): OwnRequest
   readonly expectation: Expectation

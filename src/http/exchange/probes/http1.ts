@@ -31,7 +31,7 @@ export interface Expectation {
 }
 
 /** How a server is asked. */
-export interface HttpProbeOptions extends ProbeOptions {
+interface HttpProbeOptions extends ProbeOptions {
   request(): string
   readonly expectation: Expectation
   /** Uses of a connection, and how long it may live. */

@@ -118,7 +118,7 @@ abstract class H2Probe extends TcpProbe implements BodyReceiver {
 }
 
 /** How a server is asked by a plain request. */
-export interface Http2ProbeOptions extends H2ProbeOptions {
+interface Http2ProbeOptions extends H2ProbeOptions {
   readonly expectation: Expectation
 }
 

@@ -13,7 +13,8 @@ import type { MimeSet } from '../../../http/message/mime-set.ts'
 import { UNKNOWN } from '../../../http/message/response-head.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { defineSlot } from '../../../http/request/slots.ts'
-import { codingQuality, type GzipClientRules, noteVary } from '../../../http/response/gzip-client.ts'
+import { trace } from '../../../http/request/trace.ts'
+import { codingQuality, type GzipClientRules, noteVary, refusalOf } from '../../../http/response/gzip-client.ts'
 import type { Pieces } from '../../../lib/coded-pieces.ts'
 
 /** `Request.version` of HTTP/1.1. */
@@ -59,7 +60,16 @@ const ratios = defineSlot<Ratio>()
 export function compress(r: Request, list: readonly Compression[]): void {
   const { out } = r
   const { status } = out
-  if ((status !== 200 && status !== 403 && status !== 404) || out.contentEncoding !== '') return
+  if ((status !== 200 && status !== 403 && status !== 404) || out.contentEncoding !== '') {
+    if (trace !== undefined)
+      trace.decided(
+        r,
+        undefined,
+        `compression: none of ${status === 200 ? `what is ${out.contentEncoding} already` : `a response with status ${status}`}`,
+      )
+    return
+  }
+  if (trace !== undefined) tellChoice(r, list)
   const chosen = choose(r, list)
   if (chosen === undefined) return
   const file = out.seekable && !r.filtered ? out.file : undefined
@@ -94,6 +104,19 @@ function choose(r: Request, list: readonly Compression[]): Compression | undefin
     chosen = compression
   }
   return chosen
+}
+
+/** Says of each coding what speaks for and against it. */
+function tellChoice(r: Request, list: readonly Compression[]): void {
+  const { contentLength, contentType } = r.out
+  for (const { name, minLength, types, rules } of list) {
+    let why = 'the client takes it'
+    if (contentLength !== UNKNOWN && contentLength < minLength) {
+      why = `no, ${contentLength} bytes are less than its min_length, ${minLength}`
+    } else if (!types.has(contentType)) why = `no, ${contentType || 'no type'} is not among its types`
+    else if (codingQuality(r, name, rules) === 0) why = `no, ${refusalOf(r, name, rules)}`
+    trace!.decided(r, undefined, `compression by ${name}: ${why}`)
+  }
 }
 
 function variantOf(file: FileEntry, content: Buffer, compression: Compression): Buffer {

@@ -3,12 +3,14 @@
  * An operation answers NEXT to go on, EXIT to end the program, or the request's verdict.
  */
 
+import type { Position } from '../../../config/source.ts'
 import type { AttachContext } from '../../../http/compile/module.ts'
 import { isUnsafe, mayBeUnsafe } from '../../../http/message/unsafe-uri.ts'
 import { escapeUri, unescapeUri } from '../../../http/message/uri.ts'
 import type { LocationConf } from '../../../http/request/location.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
+import { trace } from '../../../http/request/trace.ts'
 import { NEXT, type Verdict } from '../../../http/request/verdict.ts'
 import { isRedirect, sendBytes, sendText } from '../../../http/response/send-text.ts'
 import { DEBUG, ERROR, NOTICE } from '../../../log/error-log.ts'
@@ -23,6 +25,7 @@ const ERROR_MIN = 400
 
 /** One operation. */
 export interface Op {
+  readonly at: Position
   run(r: Request): Verdict
 }
 
@@ -55,23 +58,34 @@ function runOps(r: Request, ops: readonly Op[]): Verdict {
 
 /** `set`. */
 export class SetOp implements Op {
+  readonly at: Position
   readonly #set: Setter<Request>
   readonly #value: Text
 
-  constructor(set: Setter<Request>, value: Text) {
+  constructor(at: Position, set: Setter<Request>, value: Text) {
+    this.at = at
     this.#set = set
     this.#value = value
   }
 
   run(r: Request): Verdict {
-    this.#set(r, this.#value(r))
+    const value = this.#value(r)
+    if (trace !== undefined) trace.decided(r, this.at, `sets "${value}"`)
+    this.#set(r, value)
     return NEXT
   }
 }
 
 /** `break`. */
 export class BreakOp implements Op {
+  readonly at: Position
+
+  constructor(at: Position) {
+    this.at = at
+  }
+
   run(r: Request): Verdict {
+    if (trace !== undefined) trace.decided(r, this.at, 'no more rules here')
     if (r.uriChanged) {
       r.uriChanged = false
       r.locationValid = false
@@ -82,18 +96,22 @@ export class BreakOp implements Op {
 
 /** `if`: its location holds from here on, its operations follow. */
 export class IfOp implements Op {
+  readonly at: Position
   readonly #test: Test
   readonly #location: LocationConf
   readonly #ops: readonly Op[]
 
-  constructor(test: Test, location: LocationConf, ops: readonly Op[]) {
+  constructor(at: Position, test: Test, location: LocationConf, ops: readonly Op[]) {
+    this.at = at
     this.#test = test
     this.#location = location
     this.#ops = ops
   }
 
   run(r: Request): Verdict {
-    if (!this.#test.holds(r)) return NEXT
+    const holds = this.#test.holds(r)
+    if (trace !== undefined) trace.decided(r, this.at, holds ? 'holds: its settings are in force' : 'does not hold')
+    if (!holds) return NEXT
     // It holds because something was not found to match.
     if (r.givenUp) return EXIT
     const { location } = r
@@ -105,12 +123,14 @@ export class IfOp implements Op {
 
 /** `return`. */
 export class ReturnOp implements Op {
+  readonly at: Position
   readonly #status: number
   readonly #text: Text | undefined
   /** The body, when it is always the same. */
   readonly #bytes: Buffer | undefined
 
-  constructor(status: number, text: Text | undefined, constant: string | undefined) {
+  constructor(at: Position, status: number, text: Text | undefined, constant: string | undefined) {
+    this.at = at
     this.#status = status
     // An empty text is none.
     this.#text = constant === '' ? undefined : text
@@ -120,6 +140,7 @@ export class ReturnOp implements Op {
 
   run(r: Request): Verdict {
     const status = this.#status
+    if (trace !== undefined) trace.decided(r, this.at, `answers ${status}`)
     if (this.#text === undefined && status >= ERROR_MIN) return status
     if (this.#bytes !== undefined) return sendBytes(r, status, this.#bytes)
     // The text may speak of the status.
@@ -130,6 +151,7 @@ export class ReturnOp implements Op {
 
 /** `rewrite`. */
 export class RewriteOp implements Op {
+  readonly at: Position
   readonly #pattern: CapturePattern
   readonly #rule: RewriteRule
   readonly #log: boolean
@@ -140,7 +162,8 @@ export class RewriteOp implements Op {
   /** A variable could lead to where the rule has no business: see `mayBeUnsafe`. */
   readonly #guarded: boolean
 
-  constructor(pattern: CapturePattern, rule: RewriteRule, log: boolean, at: AttachContext) {
+  constructor(place: Position, pattern: CapturePattern, rule: RewriteRule, log: boolean, at: AttachContext) {
+    this.at = place
     this.#pattern = pattern
     this.#rule = rule
     this.#log = log
@@ -154,7 +177,9 @@ export class RewriteOp implements Op {
   }
 
   run(r: Request): Verdict {
-    if (!matchAndTell(r, this.#pattern, r.uri, this.#log)) return NEXT
+    const matches = matchAndTell(r, this.#pattern, r.uri, this.#log)
+    if (trace !== undefined) trace.decided(r, this.at, `${matches ? 'matches' : 'does not match'} "${r.uri}"`)
+    if (!matches) return NEXT
     const rule = this.#rule
     r.internal = true
     r.uriUnchanged = false
@@ -174,6 +199,7 @@ export class RewriteOp implements Op {
     let target = unescapeUri(joinParts(r, this.#path, captureNeedsEscape(r)), 'redirect')
     if (this.#rule.addsArgs && r.args !== '') target += (this.#hasArgs ? '&' : '?') + r.args
     if (tells(r, this.#log)) r.logError(NOTICE, `rewritten redirect: "${target}"`)
+    if (trace !== undefined) trace.decided(r, this.at, `redirects with ${status} to "${target}"`)
     r.out.location = target
     return status
   }
@@ -188,6 +214,7 @@ export class RewriteOp implements Op {
       r.args = ''
     }
     if (tells(r, this.#log)) r.logError(NOTICE, `rewritten data: "${uri}", args: "${r.args}"`)
+    if (trace !== undefined) trace.decided(r, this.at, `the URI is now "${uri}", its arguments "${r.args}"`)
     r.uri = uri
     if (uri !== '') return true
     r.logError(ERROR, 'the rewritten URI has a zero length')

@@ -123,25 +123,25 @@ type Settings = ConfOf<typeof settings>
 
 function compileRules(conf: Settings, scope: ScopeView, at: AttachContext): readonly Op[] {
   const ops: Op[] = []
-  for (const { name, value } of scope.ordered(program)) {
-    if (name === 'set') ops.push(new SetOp(at.setter(value.variable), scriptText(value.value, at)))
-    else if (name === 'break') ops.push(new BreakOp())
-    else if (name === 'return') ops.push(compileReturn(value, at))
-    else if (name === 'rewrite') ops.push(compileRewrite(value, conf, at))
-    else ops.push(compileIf(value, conf, at))
+  for (const { name, value, at: place } of scope.ordered(program)) {
+    if (name === 'set') ops.push(new SetOp(place, at.setter(value.variable), scriptText(value.value, at)))
+    else if (name === 'break') ops.push(new BreakOp(place))
+    else if (name === 'return') ops.push(compileReturn(value, place, at))
+    else if (name === 'rewrite') ops.push(compileRewrite(value, place, conf, at))
+    else ops.push(compileIf(value, place, conf, at))
   }
   return ops
 }
 
-function compileReturn(rule: ReturnRule, at: AttachContext): Op {
-  return new ReturnOp(rule.status, rule.text === undefined ? undefined : at.text(rule.text), rule.text?.constant)
+function compileReturn(rule: ReturnRule, place: Position, at: AttachContext): Op {
+  return new ReturnOp(place, rule.status, rule.text === undefined ? undefined : at.text(rule.text), rule.text?.constant)
 }
 
-function compileRewrite(rule: RewriteRule, conf: Settings, at: AttachContext): Op {
-  return new RewriteOp(at.pattern(rule.pattern), rule, conf.rewrite_log, at)
+function compileRewrite(rule: RewriteRule, place: Position, conf: Settings, at: AttachContext): Op {
+  return new RewriteOp(place, at.pattern(rule.pattern), rule, conf.rewrite_log, at)
 }
 
-function compileIf(value: BlockValue<Condition>, conf: Settings, at: AttachContext): Op {
+function compileIf(value: BlockValue<Condition>, place: Position, conf: Settings, at: AttachContext): Op {
   const test = compileCondition(value.args, conf.rewrite_log, at)
-  return new IfOp(test, at.pseudo(value.scope), compileRules(conf, value.scope, at))
+  return new IfOp(place, test, at.pseudo(value.scope), compileRules(conf, value.scope, at))
 }

@@ -1,0 +1,159 @@
+/** `viaduct explain URL`: runs the real phases of a configuration on one request, and says what was decided where, and why. */
+import { formatPretty } from '../../config/format.ts'
+import type { Position } from '../../config/source.ts'
+import { traceTo } from '../../http/request/trace.ts'
+import { parseIp } from '../../lib/ip.ts'
+import { Paint } from '../frame/paint.ts'
+import { CANNOT_RUN, type Console, FINE, FOUND, ToolFailure, tool } from '../frame/tool.ts'
+import { TARGET_OPTIONS, targetOf } from '../target.ts'
+import { compileForRequests } from './program.ts'
+import { Recorder } from './recorder.ts'
+import { type Report, reportOf } from './report.ts'
+import { answer, type Question } from './run.ts'
+import { textOf } from './text.ts'
+
+const FOLLOWS_MAX = 10
+
+/** The tool. */
+export const explain = tool({
+  name: 'explain',
+  summary: 'says what becomes of a request, and which line decides it',
+  usage: ['[-c nginx.conf] [OPTIONS] URL'],
+  about:
+    'Runs the phases of the configuration on one request and writes down what happens: which server and location and why,\n' +
+    'rewrites, access rules, limits, files on the disk, what a back end is sent, what the response has and what it lost.\n' +
+    'Nobody is contacted and nothing is written: back ends are supposed to answer 200, or what --status says.',
+  options: {
+    ...TARGET_OPTIONS,
+    method: { type: 'string', short: 'X', value: 'METHOD', help: 'the method (GET)' },
+    header: { type: 'string', short: 'H', value: "'NAME: VALUE'", multiple: true, help: 'a field of the request' },
+    cookie: { type: 'string', short: 'b', value: "'NAME=VALUE'", help: 'the field Cookie' },
+    from: { type: 'string', value: 'IP', help: 'address of the client (127.0.0.1)' },
+    'body-size': { type: 'string', value: 'BYTES', help: 'size of the request body' },
+    status: { type: 'string', value: 'CODE', help: 'what the back end answers (200)' },
+    'response-header': { type: 'string', value: "'NAME: VALUE'", multiple: true, help: 'a field of that answer' },
+    'response-size': { type: 'string', value: 'BYTES', help: 'size of its body (1024)' },
+    follow: { type: 'boolean', short: 'L', help: 'follow redirects' },
+    live: { type: 'boolean', help: 'do ask the back ends, and names of the resolver' },
+    json: { type: 'boolean', help: 'the report as JSON' },
+  },
+  examples: [
+    ['http://example.com/api/users', 'with the configuration that the server would take'],
+    ['-c nginx.conf -X OPTIONS -H "Origin: https://a.com" http://api.example.com/', 'a preflight request'],
+    ['--status 503 http://example.com/api/', 'what happens when the back end fails'],
+    ['-L http://example.com/old', 'where redirects lead'],
+  ],
+  async run(values, words, console) {
+    const [url, ...more] = words
+    if (url === undefined || more.length > 0)
+      throw new ToolFailure('it takes one URL', 'viaduct explain http://example.com/path')
+    const origin = targetOf(values, [], console)
+    let question = questionOf(url, values)
+    const reports: Report[] = []
+    const texts: string[] = []
+    for (let i = 0; i <= FOLLOWS_MAX; i++) {
+      const recorder = new Recorder()
+      traceTo(recorder)
+      const { program, diagnostics, textOf: fileText } = compileForRequests(origin)
+      for (const found of diagnostics.all) {
+        if (program === undefined || found.level !== 'notice') console.error(`${formatPretty(found, fileText)}\n`)
+      }
+      if (program === undefined) return CANNOT_RUN
+      const answered = await answer(program, question, recorder)
+      const report = reportOf(answered, program.config)
+      reports.push(report)
+      const lineAt = ({ file, line }: Position): string => (fileText(file)?.split('\n')[line - 1] ?? '').trim()
+      texts.push(textOf(report, new Paint(console.colours), console.folder, lineAt))
+      const next = values.follow === true ? redirectOf(answered.head, question) : undefined
+      if (next === undefined) break
+      if (i === FOLLOWS_MAX) texts.push(`${FOLLOWS_MAX} redirects: it may never end\n`)
+      question = next
+    }
+    show(reports, texts, values.json === true, console)
+    const last = reports.at(-1)!
+    return last.status >= 400 || last.status === 0 ? FOUND : FINE
+  },
+})
+
+function show(reports: readonly Report[], texts: readonly string[], json: boolean, console: Console): void {
+  console.out(
+    json ? `${JSON.stringify(reports.length === 1 ? reports[0] : reports, undefined, 2)}\n` : texts.join('\n'),
+  )
+}
+
+interface QuestionValues {
+  readonly method?: string | undefined
+  readonly header?: string[] | undefined
+  readonly cookie?: string | undefined
+  readonly from?: string | undefined
+  readonly 'body-size'?: string | undefined
+  readonly status?: string | undefined
+  readonly 'response-header'?: string[] | undefined
+  readonly 'response-size'?: string | undefined
+  readonly live?: boolean | undefined
+}
+
+const URL_FORM = /^(?:(https?):\/\/)?(\[[0-9a-f:.]+\]|[^/:?#\s]+)(?::(\d{1,5}))?([/?][^#\s]*)?(?:#.*)?$/i
+
+/** The URL is not parsed by the WHATWG's rules, which would decode and tidy up its path: what is asked is what is sent. */
+function questionOf(url: string, values: QuestionValues): Question {
+  const parts = URL_FORM.exec(url)
+  if (parts === null) throw new ToolFailure(`"${url}" is no URL of http or https`, 'http://example.com/path?arguments')
+  const [, scheme = 'http', host = '', port, path = '/'] = parts
+  const secure = scheme.toLowerCase() === 'https'
+  const from = values.from ?? '127.0.0.1'
+  if (parseIp(from) === undefined) throw new ToolFailure(`--from takes an IP address, not "${from}"`)
+  const cookie = values.cookie === undefined ? [] : [['Cookie', values.cookie] as const]
+  return {
+    secure,
+    host: host.toLowerCase().replace(/^\[|\]$/g, ''),
+    port: port === undefined ? (secure ? 443 : 80) : Number(port),
+    target: path.startsWith('?') ? `/${path}` : path,
+    method: methodOf(values.method ?? 'GET'),
+    fields: [...(values.header ?? []).map((text) => fieldOf(text, '-H')), ...cookie],
+    from,
+    bodySize: numberOf(values['body-size'] ?? '0', '--body-size', 0, 2 ** 40),
+    supposed:
+      values.live === true
+        ? undefined
+        : {
+            status: numberOf(values.status ?? '200', '--status', 200, 599),
+            fields: (values['response-header'] ?? []).map((text) => fieldOf(text, '--response-header')),
+            body: Buffer.alloc(numberOf(values['response-size'] ?? '1024', '--response-size', 0, 2 ** 26), 'x'),
+          },
+  }
+}
+
+function methodOf(text: string): string {
+  if (!/^[A-Za-z_-]+$/.test(text)) throw new ToolFailure(`"${text}" is no method`)
+  return text.toUpperCase()
+}
+
+function fieldOf(text: string, option: string): readonly [string, string] {
+  const match = /^([^:\s]+):[ \t]*([^\r\n\0]*)$/.exec(text)
+  if (match === null) throw new ToolFailure(`${option} takes "Name: value", not "${text}"`)
+  return [match[1]!, match[2]!]
+}
+
+function numberOf(text: string, option: string, min: number, max: number): number {
+  const number = Number(text)
+  if (!/^\d+$/.test(text) || number < min || number > max) {
+    throw new ToolFailure(`${option} takes a number from ${min} to ${max}, not "${text}"`)
+  }
+  return number
+}
+
+/** The question that a redirect makes a client ask. */
+function redirectOf(head: string, before: Question): Question | undefined {
+  const status = Number(/^HTTP\/1\.1 (3\d\d)/.exec(head)?.[1] ?? 0)
+  const location = /^Location: (.*?)\r?$/im.exec(head)?.[1]
+  if (status === 304 || status === 0 || location === undefined) return undefined
+  const base = `${before.secure ? 'https' : 'http'}://${before.host}:${before.port}`
+  const url = location.startsWith('/') ? base + location : location
+  if (!URL_FORM.test(url)) return undefined
+  const next = questionOf(url, {})
+  const { fields, from, supposed } = before
+  const asked =
+    status === 307 || status === 308 ? before : { method: before.method === 'HEAD' ? 'HEAD' : 'GET', bodySize: 0 }
+  return { ...next, fields, from, supposed, method: asked.method, bodySize: asked.bodySize }
+}

@@ -1,0 +1,168 @@
+/** Sends one request through a compiled configuration and records what becomes of it; nobody is contacted. */
+import { chooseByName } from '../../http/accept/handshake.ts'
+import { H1Connection } from '../../http/h1/connection.ts'
+import { Client } from '../../http/request/client.ts'
+import type { LocationConf, ServerConf } from '../../http/request/location.ts'
+import { traceTo } from '../../http/request/trace.ts'
+import { HttpListener } from '../../http/server/listener.ts'
+import { clock } from '../../lib/clock.ts'
+import { parseIp } from '../../lib/ip.ts'
+import { connectBy } from '../../net/connect.ts'
+import type { EndpointPlan } from '../../runtime/endpoints.ts'
+import type { Program } from '../../runtime/program.ts'
+import { ToolFailure } from '../frame/tool.ts'
+import { backEnd, type Supposed } from './back-ends.ts'
+import { answerConnections, ClientWire } from './nowhere.ts'
+import type { Recorder, Told } from './recorder.ts'
+
+/** The request, and what is to be supposed. */
+export interface Question {
+  readonly secure: boolean
+  /** As in the URL: without port, in lower case. */
+  readonly host: string
+  readonly port: number
+  /** Path and arguments as sent. */
+  readonly target: string
+  readonly method: string
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly from: string
+  readonly bodySize: number
+  /** What back ends answer; undefined: they are asked. */
+  readonly supposed: Supposed | undefined
+}
+
+/** What became of it. */
+export interface Answered {
+  readonly question: Question
+  readonly endpoint: EndpointPlan
+  /** Other sockets of that port. */
+  readonly others: readonly EndpointPlan[]
+  readonly server: ServerConf | undefined
+  readonly location: LocationConf | undefined
+  /** 0: there was none. */
+  readonly status: number
+  /** The head as it was sent, without the blank line; empty: nothing was sent. */
+  readonly head: string
+  readonly bodyBytes: number
+  readonly told: readonly Told[]
+  /** Why it goes no further, when it does not. */
+  readonly stopped: string
+}
+
+const TIMEOUT_MS = 10_000
+
+/** Runs the request; throws a `ToolFailure` when no listening socket is for it. */
+export async function answer(program: Program, question: Question, recorder: Recorder): Promise<Answered> {
+  const [endpoint, ...others] = endpointsFor(program, question)
+  if (endpoint === undefined) throw nobodyListens(program, question)
+  const { spec } = endpoint
+  const wildcard = spec.host === '0.0.0.0' || spec.host === '::'
+  const local = parseIp(question.host) === undefined ? '127.0.0.1' : question.host
+  const end = { address: wildcard ? '' : spec.host, port: spec.port, unixPath: spec.path }
+  const listener = new HttpListener(spec.key, end, endpoint.servers)
+  listener.byAddress = endpoint.byAddress
+  const wire = new ClientWire(question.from, wildcard ? local : spec.host)
+  const client = new Client(listener.nextConnectionId(), wire, listener)
+  const servers = listener.serversFor(client)
+  const common = { question, endpoint, others }
+  const nothing = {
+    ...common,
+    server: undefined,
+    location: undefined,
+    status: 0,
+    head: '',
+    bodyBytes: 0,
+    told: recorder.told,
+  }
+  if (question.secure && !servers.ssl) {
+    return { ...nothing, stopped: `the handshake of TLS fails: ${spec.key} speaks plain HTTP` }
+  }
+  if (question.secure) {
+    const chosen = chooseByName(client, servers, parseIp(question.host) === undefined ? question.host : '')
+    if (chosen.ssl.rejects) {
+      return { ...nothing, server: chosen, stopped: 'the handshake of TLS is rejected (ssl_reject_handshake)' }
+    }
+    client.secure = true
+  } else client.plainOnTls = servers.ssl
+  const outcome = await serve(wire, () => new H1Connection(wire, listener, client), question, recorder)
+  return { ...common, ...outcome, told: recorder.told }
+}
+
+type Outcome = Omit<Answered, 'question' | 'endpoint' | 'others' | 'told'>
+
+function serve(
+  wire: ClientWire,
+  connect: () => H1Connection,
+  question: Question,
+  recorder: Recorder,
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    let done = false
+    const end = (stopped: string): void => {
+      if (done) return
+      done = true
+      clearTimeout(timer)
+      traceTo(undefined)
+      connectBy(undefined)
+      const r = recorder.request
+      const cut = wire.heard.indexOf('\r\n\r\n')
+      const head = cut < 0 ? '' : wire.heard.slice(0, cut)
+      const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0)
+      const bodyBytes = cut < 0 ? 0 : wire.heard.length - cut - 4
+      resolve({ server: r?.server, location: r?.location, status, head, bodyBytes, stopped })
+    }
+    const timer = setTimeout(() => end(`no answer within ${TIMEOUT_MS / 1000} s`), TIMEOUT_MS)
+    recorder.onStop = () => end('it would change something')
+    // What the end has queued leaves when the event is over.
+    recorder.onEnd = () => setImmediate(() => setImmediate(end, ''))
+    wire.onGone = () => setImmediate(() => end(wire.heard === '' ? 'the connection is closed without an answer' : ''))
+    traceTo(recorder)
+    if (question.supposed !== undefined) supposeBackEnds(question.supposed, recorder)
+    clock.update()
+    connect().start()
+    wire.say(bytesOf(question))
+  })
+}
+
+/** The client's request is answered as supposed, its subrequests (auth_request ...) with 200. */
+function supposeBackEnds(supposed: Supposed, recorder: Recorder): void {
+  answerConnections(() => {
+    const told = recorder.told.findLast(({ kind }) => kind === 'back end')
+    const scheme = told?.asked?.url.split(':', 1)[0] ?? 'http'
+    const fine: Supposed = { status: 200, fields: [], body: Buffer.alloc(0) }
+    return backEnd(scheme, told?.depth === 0 ? supposed : fine)
+  })
+}
+
+function bytesOf({ method, target, host, port, secure, fields, bodySize }: Question): Buffer {
+  const given = new Set(fields.map(([name]) => name.toLowerCase()))
+  const shown = port === (secure ? 443 : 80) ? host : `${host}:${port}`
+  const own: [string, string][] = [
+    ['Host', shown.includes(':') && !shown.includes('.') && host.includes(':') ? `[${host}]` : shown],
+    ['User-Agent', 'viaduct-explain'],
+    ['Accept', '*/*'],
+  ]
+  if (bodySize > 0) own.push(['Content-Length', String(bodySize)])
+  const lines = [...own.filter(([name]) => !given.has(name.toLowerCase())), ...fields]
+  const head = `${method} ${target} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
+  return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.alloc(Math.min(bodySize, BODY_MAX), 'x')])
+}
+
+/** So much of a body is really made. */
+const BODY_MAX = 64 * 1024 * 1024
+
+/** The sockets that a client of the URL may reach, the likeliest first. */
+function endpointsFor({ http }: Program, { host, port }: Question): EndpointPlan[] {
+  const found = (http?.endpoints ?? []).filter(({ spec }) => spec.kind === 'tcp' && spec.port === port)
+  const rank = ({ spec, byAddress }: EndpointPlan): number => {
+    if (spec.host === host || byAddress.has(host)) return 0
+    return spec.host === '0.0.0.0' ? 1 : spec.host === '::' ? 2 : 3
+  }
+  return found.sort((a, b) => rank(a) - rank(b))
+}
+
+function nobodyListens({ http }: Program, { port }: Question): ToolFailure {
+  const keys = (http?.endpoints ?? []).map(({ spec }) => spec.key)
+  const what = keys.length === 0 ? 'the configuration has no server' : `it listens on ${keys.join(', ')}`
+  return new ToolFailure(`nothing listens on port ${port}: clients are refused by the system`, what)
+}
