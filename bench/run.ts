@@ -8,7 +8,7 @@
  *     npm run bench -- --idle                only memory per idle connection
  *
  * Needs a Debian machine's `apt-get install nginx-light wrk nghttp2-client nghttp2-server util-linux php-fpm`; NGINX=/path
- * measures another nginx.
+ * measures another nginx; VIADUCT_TEST_ENGINE=io_uring (or epoll) has Viaduct use that for its sockets.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'

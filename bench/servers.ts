@@ -15,6 +15,9 @@ export const LOAD_CORE = 1
 
 const GRPC_ORIGIN = fileURLToPath(new URL('grpc-origin.ts', import.meta.url))
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
+/** Which engine of ours is measured: by VIADUCT_TEST_ENGINE=io_uring or epoll, else the default one. */
+const ENGINE = process.env['VIADUCT_TEST_ENGINE']
+const USE = ENGINE === undefined ? '' : `use ${ENGINE};`
 const NGINX_PATHS = [process.env['NGINX'] ?? '', '/usr/sbin/nginx', '/usr/local/nginx/sbin/nginx']
 
 /** Where nginx is, or undefined. */
@@ -110,7 +113,7 @@ async function start(
     .replaceAll('%%PHP%%', path.join(dir, '../php'))
   const user = process.getuid?.() === 0 ? 'user root root;' : ''
   const conf = `${user} daemon off; worker_processes 1; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log warn;
-events { worker_connections 4096; }
+events { worker_connections 4096; ${command[0] === VIADUCT ? USE : ''} }
 http {
 client_body_temp_path %%DIR%%/body; proxy_temp_path %%DIR%%/proxy; ${extra}
 ${http}

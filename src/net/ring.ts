@@ -64,8 +64,9 @@ const CQ_OFFSETS = 20
 const INPUT_SIZE = 16384
 /** How often `drain` looks again before it lets the event loop go on. */
 const ROUNDS_MAX = 4
-/** So many completions are dealt with before output leaves. */
+/** So many completions, and so many bytes of input, are dealt with before output leaves. */
 const BATCH = 128
+const BATCH_BYTES = 65536
 /** The kernel may be short of memory for a moment. */
 const SUBMIT_TRIES = 1000
 
@@ -490,6 +491,7 @@ export class Ring {
     const u32 = this.#u32
     const end = Atomics.load(u32, this.#cqTail)
     let count = 0
+    let bytes = 0
     // What is dealt with may submit, and that may take out of the queue all that is in it.
     for (let head = u32[this.#cqHead]!; ((end - head) | 0) > 0; head = u32[this.#cqHead]!) {
       const i = this.#cqes + (head & this.#cqMask) * CQE_WORDS
@@ -499,7 +501,9 @@ export class Ring {
       const flags = u32[i + 3]!
       this.#moveHead((head + 1) >>> 0)
       if (operation !== UNHEARD) this.#complete(slot, operation, result, flags)
-      if (++count % BATCH !== 0) continue
+      if ((flags & HAS_BUFFER) !== 0) bytes += result
+      if (++count < BATCH && bytes < BATCH_BYTES) continue
+      count = bytes = 0
       endBatch()
       beginBatch()
     }
