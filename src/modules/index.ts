@@ -45,6 +45,7 @@ import { mp4Module } from './http/mp4/mp4.ts'
 import { notModifiedModule } from './http/not-modified.ts'
 import { numMapModule } from './http/num-map.ts'
 import { openFileCacheModule } from './http/open-file-cache.ts'
+import { otelModule } from './http/otel/otel.ts'
 import { postActionModule } from './http/post-action.ts'
 import { postponeModule } from './http/postpone.ts'
 import { proxyModule } from './http/proxy/proxy.ts'
@@ -89,6 +90,7 @@ export const modules: readonly ConfigModule[] = [
   refererModule,
   browserModule,
   secureLinkModule,
+  otelModule,
   rewriteModule,
   serverIfModule,
   headersMoreInputModule,

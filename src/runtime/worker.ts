@@ -40,6 +40,8 @@ interface Seat {
 
 /** nginx's accept_mutex_delay: when to try again after there was no descriptor left. */
 const REST_MS = 500
+/** How long those wait at the end who still have something to send. */
+const LEAVE_MS = 2000
 
 /** Serves a program; `install` swaps to another one without closing anything. */
 export class WorkerRuntime {
@@ -235,11 +237,31 @@ export class WorkerRuntime {
     if (done === undefined) return
     this.#done = undefined
     if (!this.#forced) this.#checkCounts()
-    for (const run of this.#program?.http?.builder.exitHooks ?? []) run()
-    done()
+    const builder = this.#program?.http?.builder
+    const end = () => {
+      for (const run of builder?.exitHooks ?? []) run()
+      done()
+    }
+    if (this.#forced || builder === undefined || builder.leaveHooks.length === 0) end()
+    else leaveBy(builder.leaveHooks, end)
   }
 }
 
 function ownConnections(): number {
   return connectionCounters.own
+}
+
+/** Lets everybody send what they owe, and calls `end` once, at the latest when the time for it is over. */
+function leaveBy(hooks: readonly ((done: () => void) => void)[], end: () => void): void {
+  let left = hooks.length
+  const timer = setTimeout(() => {
+    left = 0
+    end()
+  }, LEAVE_MS)
+  const done = () => {
+    if (--left !== 0) return
+    clearTimeout(timer)
+    end()
+  }
+  for (const run of hooks) run(done)
 }

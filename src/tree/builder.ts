@@ -65,6 +65,7 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   readonly startHooks: (() => void)[] = []
   readonly reopenHooks: (() => void)[] = []
   readonly exitHooks: (() => void)[] = []
+  readonly leaveHooks: ((done: () => void) => void)[] = []
   readonly #env: TreeEnv
   readonly #shared = new Map<string, unknown>()
   readonly #patterns = new Map<Pattern, CapturePattern>()
@@ -223,6 +224,10 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     this.exitHooks.push(run)
   }
 
+  onLeave(run: (done: () => void) => void): void {
+    this.leaveHooks.push(run)
+  }
+
   /** All locations, or those of a server that is compiled later, are attached. */
   *finish(): Steps<void> {
     for (const run of this.#afterAttach.splice(0)) {
@@ -258,4 +263,5 @@ const BOUND = [
   'onStart',
   'onReopen',
   'onExit',
+  'onLeave',
 ] as const

@@ -67,6 +67,8 @@ export interface TreeServices {
   /** Runs when the worker reopens its logs (USR1) or ends: flush, close. */
   onReopen(run: () => void): void
   onExit(run: () => void): void
+  /** Runs when a worker has served its last request and has a moment left to send what it owes; `done` is called once. */
+  onLeave(run: (done: () => void) => void): void
 }
 
 /** The same with variables, which are asked of a `Subject`. */

@@ -48,6 +48,11 @@ export class Attempts {
     return this.#count === 0 ? undefined : this.#all[this.#count - 1]
   }
 
+  /** One of them, from 0 on. */
+  at(index: number): Attempt {
+    return this.#all[index]!
+  }
+
   add(address: string, startMs: number, newSeries: boolean): Attempt {
     let attempt = this.#all[this.#count]
     if (attempt === undefined) {

@@ -1,0 +1,104 @@
+/** The trace that a request belongs to: made when it is first asked for, kept through internal redirects until the log. */
+import { hashName } from '../../../http/message/header-table.ts'
+import type { Text } from '../../../http/request/plan.ts'
+import type { Held, Request } from '../../../http/request/request.ts'
+import { defineSetting } from '../../../http/request/slots.ts'
+import { randomId } from '../../../lib/random.ts'
+import type { Exporter } from './exporter.ts'
+
+const TRACEPARENT = hashName('traceparent')
+const TRACESTATE = hashName('tracestate')
+/** W3C Trace Context: version, trace, parent and flags; later versions may have more behind. */
+const PARENT = /^(?!ff)([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
+const NOTHING = /^0+$/
+const SPAN_ID_LENGTH = 16
+/** Longer lists need not be passed on (W3C Trace Context, 3.3.1.5). */
+const STATE_MAX = 8192
+
+/** One `otel_span_attr`. */
+export interface SpanAttribute {
+  readonly name: string
+  readonly isList: boolean
+  readonly value: Text
+}
+
+/** What a location says. */
+export interface OtelConf {
+  readonly exporter: Exporter | undefined
+  readonly trace: Text | undefined
+  readonly extract: boolean
+  readonly inject: boolean
+  readonly spanName: Text | undefined
+  readonly attributes: readonly SpanAttribute[]
+  /** Attributes have the names of the stable conventions. */
+  readonly stable: boolean
+  readonly upstreamSpans: boolean
+}
+
+/** The location's; undefined where nothing is traced. */
+export const OTEL = defineSetting<OtelConf | undefined>(undefined)
+
+const traces = new WeakMap<Request, Trace>()
+
+/** The trace of a request, if it has one. */
+export function knownTrace(r: Request): Trace | undefined {
+  return traces.get(r.main)
+}
+
+/** The same, made when there is none. */
+export function traceOf(r: Request): Trace {
+  const { main } = r
+  let trace = traces.get(main)
+  if (trace !== undefined) return trace
+  trace = new Trace(main, main.location.get(OTEL)?.extract === true)
+  traces.set(main, trace)
+  main.hold(trace)
+  return trace
+}
+
+/** A number for a span. */
+export function newSpanId(): string {
+  return randomId().slice(0, SPAN_ID_LENGTH)
+}
+
+/** Ids in hexadecimal digits; an empty one is none. */
+export class Trace implements Held {
+  nextHeld: Held | undefined
+  readonly traceId: string
+  readonly spanId = newSpanId()
+  readonly parentId: string
+  readonly parentSampled: boolean
+  readonly state: string
+  sampled = false
+  readonly #r: Request
+
+  constructor(r: Request, extract: boolean) {
+    this.#r = r
+    const given = extract ? PARENT.exec(r.headers.valueOf(TRACEPARENT, 'traceparent') ?? '') : null
+    const isSound = given !== null && !NOTHING.test(given[2]!) && !NOTHING.test(given[3]!)
+    if (given === null || !isSound || (given[1] === '00' && given[5] !== undefined)) {
+      this.traceId = randomId()
+      this.parentId = this.state = ''
+      this.parentSampled = false
+      return
+    }
+    this.traceId = given[2]!
+    this.parentId = given[3]!
+    this.parentSampled = (Number.parseInt(given[4]!, 16) & 1) !== 0
+    const state = r.headers.joined(TRACESTATE, 'tracestate', ',') ?? ''
+    this.state = state.length > STATE_MAX ? '' : state
+  }
+
+  /** Back ends get this trace in the head of the request. */
+  inject(): void {
+    const { headers } = this.#r
+    headers.removeAll(TRACEPARENT, 'traceparent')
+    headers.addDecoded('traceparent', TRACEPARENT, `00-${this.traceId}-${this.spanId}-0${this.sampled ? 1 : 0}`)
+    headers.removeAll(TRACESTATE, 'tracestate')
+    if (this.state !== '') headers.addDecoded('tracestate', TRACESTATE, this.state)
+  }
+
+  onRequestEnd(): void {
+    traces.delete(this.#r)
+  }
+}
