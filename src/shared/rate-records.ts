@@ -30,13 +30,13 @@ export class RateRecords {
   /** Thousandths of a request over the rate, after `lookup`. */
   excess = 0
   readonly #table: Table
-  readonly #rate: number
+  readonly rate: number
   #held: Handle = NO_RECORD
 
   /** `rate` is in thousandths of a request per second: `30r/m` is 500. */
   constructor(zone: Zone, rate: number) {
     this.#table = new Table(zone)
-    this.#rate = rate
+    this.rate = rate
   }
 
   /** Finds or makes the record of `key` and returns one of the constants above. `account` charges it at once. */
@@ -75,7 +75,7 @@ export class RateRecords {
 
   /** Milliseconds that a request has to wait when `excess` is over `delay`. */
   delayMs(excess: number, delay: number): number {
-    return excess <= delay ? 0 : Math.floor(((excess - delay) * 1000) / this.#rate)
+    return excess <= delay ? 0 : Math.floor(((excess - delay) * 1000) / this.rate)
   }
 
   #lookup(key: string, now: number, burst: number, account: boolean): number {
@@ -114,7 +114,7 @@ export class RateRecords {
   }
 
   #leak(excess: number, ms: number): number {
-    return Math.max(0, excess - Math.floor((this.#rate * ms) / 1000) + ONE_REQUEST)
+    return Math.max(0, excess - Math.floor((this.rate * ms) / 1000) + ONE_REQUEST)
   }
 
   /** Removes the one or two oldest records that have nothing to tell any more; with `force` also the oldest itself. */
@@ -127,7 +127,7 @@ export class RateRecords {
       if (n > 0) {
         const ms = Math.abs(now - table.float(record, LAST))
         if (ms < IDLE_MS) return
-        if (table.float(record, EXCESS) - Math.floor((this.#rate * ms) / 1000) > 0) return
+        if (table.float(record, EXCESS) - Math.floor((this.rate * ms) / 1000) > 0) return
       }
       table.remove(record)
     }

@@ -67,6 +67,13 @@ export class VirtualServers {
     this.#single = this.#regexes.length === 0 && names.every((n) => n.place === defaultPlace)
   }
 
+  /** Each server once, the default one first. */
+  get all(): readonly ServerConf[] {
+    const places = [...this.#exact.values(), ...this.#suffixes.values(), ...this.#prefixes.values()]
+    const servers = [...places, ...this.#regexes.map(({ place }) => place)].map(({ server }) => server)
+    return [...new Set([this.defaultServer, ...servers])]
+  }
+
   /** There are several servers, which are told apart by the name that is asked for. */
   get hasNames(): boolean {
     return !this.#single

@@ -149,7 +149,10 @@ function limitConnections(r: Request, conf: Conf): Verdict {
   for (let i = 0; i < limits.length; i++) {
     const limit = limits[i]!
     const key = limit.zone.key(r)
-    if (trace !== undefined) trace.decided(r, limit.at, limit.zone.counting(key))
+    if (trace !== undefined) {
+      trace.decided(r, limit.at, limit.zone.counting(key))
+      continue
+    }
     if (key === '') continue
     if (key.length > CONN_KEY_SIZE_MAX) {
       const problem = `is more than ${CONN_KEY_SIZE_MAX} bytes: "${key}"`

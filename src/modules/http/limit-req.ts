@@ -184,7 +184,11 @@ function limitRate(r: Request, conf: Conf): Verdict {
   for (; n <= last; n++) {
     const { zone: counted, records, burst, at } = limits[n]!
     const key = counted.key(r)
-    if (trace !== undefined) trace.decided(r, at, counted.counting(key))
+    if (trace !== undefined) {
+      // Who explains does not count.
+      trace.decided(r, at, `${counted.counting(key)}, ${records.rate / 1000}r/s, burst ${burst / 1000}`)
+      continue
+    }
     if (key === '') continue
     if (key.length > KEY_SIZE_MAX) {
       const problem = `is more than ${KEY_SIZE_MAX} bytes: "${key}"`

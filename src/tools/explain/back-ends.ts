@@ -25,25 +25,34 @@ export interface Supposed {
 export function backEnd(scheme: string, response: Supposed): Answering {
   switch (scheme) {
     case 'fastcgi':
-      return once((sent) => fastcgiIsWhole(sent), { bytes: fastcgiAnswer(response), closes: true })
+      return once(
+        (sent) => fastcgiIsWhole(sent),
+        () => ({ bytes: fastcgiAnswer(response), closes: true }),
+      )
     case 'uwsgi':
     case 'suwsgi':
     case 'scgi':
-      return once(() => true, { bytes: Buffer.concat([cgiHead(response), response.body]), closes: true })
+      return once(
+        () => true,
+        () => ({ bytes: Buffer.concat([cgiHead(response), response.body]), closes: true }),
+      )
     case 'memcached':
-      return once((sent) => sent.endsWith('\r\n'), { bytes: memcachedAnswer(response), closes: false })
+      return once(
+        (sent) => sent.endsWith('\r\n'),
+        (sent) => ({ bytes: memcachedAnswer(sent, response), closes: false }),
+      )
     default:
       return http(response)
   }
 }
 
 /** Answers once the request is there. */
-function once(isWhole: (sent: string) => boolean, answer: Answer): Answering {
+function once(isWhole: (sent: string) => boolean, answer: (sent: string) => Answer): Answering {
   let answered = false
   return (sent) => {
     if (answered || !isWhole(sent)) return undefined
     answered = true
-    return answer
+    return answer(sent)
   }
 }
 
@@ -103,9 +112,13 @@ function fastcgiAnswer(response: Supposed): Buffer {
   return Buffer.concat([record(6, content), record(6, Buffer.alloc(0)), record(3, Buffer.alloc(8))])
 }
 
-function memcachedAnswer({ status, body }: Supposed): Buffer {
+function memcachedAnswer(sent: string, { status, body }: Supposed): Buffer {
   if (status === 404) return Buffer.from('END\r\n')
-  return Buffer.concat([Buffer.from(`VALUE key 0 ${body.length}\r\n`), body, Buffer.from('\r\nEND\r\n')])
+  return Buffer.concat([
+    Buffer.from(`VALUE ${sent.trim().split(' ')[1]} 0 ${body.length}\r\n`),
+    body,
+    Buffer.from('\r\nEND\r\n'),
+  ])
 }
 
 /** The first HEADERS frame behind the preface is whole. */

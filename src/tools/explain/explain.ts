@@ -1,4 +1,6 @@
 /** `viaduct explain URL`: runs the real phases of a configuration on one request, and says what was decided where, and why. */
+
+import type { Origin } from '../../cli/origin.ts'
 import { formatPretty } from '../../config/format.ts'
 import type { Position } from '../../config/source.ts'
 import { traceTo } from '../../http/request/trace.ts'
@@ -6,6 +8,7 @@ import { parseIp } from '../../lib/ip.ts'
 import { Paint } from '../frame/paint.ts'
 import { CANNOT_RUN, type Console, FINE, FOUND, ToolFailure, tool } from '../frame/tool.ts'
 import { TARGET_OPTIONS, targetOf } from '../target.ts'
+import { changesOf, changeText, factsOf } from './facts.ts'
 import { compileForRequests } from './program.ts'
 import { Recorder } from './recorder.ts'
 import { type Report, reportOf } from './report.ts'
@@ -35,6 +38,7 @@ export const explain = tool({
     'response-size': { type: 'string', value: 'BYTES', help: 'size of its body (1024)' },
     follow: { type: 'boolean', short: 'L', help: 'follow redirects' },
     live: { type: 'boolean', help: 'do ask the back ends, and names of the resolver' },
+    diff: { type: 'string', value: 'OLD', help: 'say only what is different from this configuration' },
     json: { type: 'boolean', help: 'the report as JSON' },
   },
   examples: [
@@ -49,6 +53,7 @@ export const explain = tool({
       throw new ToolFailure('it takes one URL', 'viaduct explain http://example.com/path')
     const origin = targetOf(values, [], console)
     let question = questionOf(url, values)
+    if (values.diff !== undefined) return differences(values.diff, origin, question, console)
     const reports: Report[] = []
     const texts: string[] = []
     for (let i = 0; i <= FOLLOWS_MAX; i++) {
@@ -75,9 +80,34 @@ export const explain = tool({
   },
 })
 
+/** Of a place only where it is. */
+function placesOnly(key: string, value: unknown): unknown {
+  if (key !== 'at' || typeof value !== 'object' || value === null) return value
+  const { file, line, column } = value as Position
+  return { file, line, column }
+}
+
+/** What another configuration changes for the question. */
+async function differences(old: string, origin: Origin, question: Question, console: Console): Promise<number> {
+  const facts = []
+  for (const each of [targetOf({ conf: old }, [], console), origin]) {
+    const recorder = new Recorder()
+    traceTo(recorder)
+    const { program, diagnostics, textOf: fileText } = compileForRequests(each)
+    if (program === undefined) {
+      for (const found of diagnostics.all) console.error(`${formatPretty(found, fileText)}\n`)
+      return CANNOT_RUN
+    }
+    facts.push(factsOf(await answer(program, question, recorder)))
+  }
+  const changes = changesOf(facts[0]!, facts[1]!)
+  console.out(changes.length === 0 ? 'nothing changes\n' : `${changes.map(changeText).join('\n')}\n`)
+  return changes.length === 0 ? FINE : FOUND
+}
+
 function show(reports: readonly Report[], texts: readonly string[], json: boolean, console: Console): void {
   console.out(
-    json ? `${JSON.stringify(reports.length === 1 ? reports[0] : reports, undefined, 2)}\n` : texts.join('\n'),
+    json ? `${JSON.stringify(reports.length === 1 ? reports[0] : reports, placesOnly, 2)}\n` : texts.join('\n'),
   )
 }
 

@@ -47,6 +47,9 @@ const CHANGING: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['http_api', new Set(['GET', 'HEAD', 'OPTIONS'])],
 ])
 
+/** Whose step is whose: servers that were compiled for one request serve others, too. */
+const steps = new WeakMap<object, StepFacts>()
+
 /** The record of one request. */
 export class Recorder implements Trace {
   told: Told[] = []
@@ -57,7 +60,6 @@ export class Recorder implements Trace {
   /** Something was left out because it would have changed something: the request has no end. */
   stopped = false
   onStop: () => void = () => {}
-  readonly #steps = new WeakMap<object, StepFacts>()
   #fields: readonly string[] = []
 
   #tell(r: Request, kind: Told['kind'], text: string, more: Partial<Told> = {}): void {
@@ -69,7 +71,7 @@ export class Recorder implements Trace {
 
   attached(module: string, plan: Plan): void {
     const note = (step: Step | FilterStep, phase: StepFacts['phase']): void => {
-      if (!this.#steps.has(step)) this.#steps.set(step, { module, phase })
+      if (!steps.has(step)) steps.set(step, { module, phase })
     }
     for (const phase of PHASES) for (const step of plan.phases[phase]) note(step, phase)
     if (plan.handler !== undefined) note(plan.handler, 'handler')
@@ -79,7 +81,7 @@ export class Recorder implements Trace {
   /** Access steps are wrapped by the compiler. */
   #factsOf(step: Step | FilterStep): StepFacts | undefined {
     const { conf } = step
-    return this.#steps.get(step) ?? (typeof conf === 'object' && conf !== null ? this.#steps.get(conf) : undefined)
+    return steps.get(step) ?? (typeof conf === 'object' && conf !== null ? steps.get(conf) : undefined)
   }
 
   enter(r: Request, step: Step): boolean {

@@ -29,6 +29,11 @@ export const TOOLS: readonly ToolEntry[] = [
     load: async () => (await import('../build.ts')).build,
   },
   {
+    name: 'diff',
+    summary: 'what another configuration changes for requests, not in the text',
+    load: async () => (await import('../diff.ts')).diff,
+  },
+  {
     name: 'completion',
     summary: 'completion for bash, zsh and fish',
     load: async () => (await import('../completion.ts')).completion,

@@ -1,0 +1,153 @@
+/** `explain`: what it does not do, options, protocols of back ends; the answers are in questions.test.ts. */
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { test } from 'node:test'
+import { Workshop } from './console.ts'
+
+interface Told {
+  readonly status: number
+  readonly outcome: string
+  readonly cause?: { readonly text: string }
+  readonly advice: readonly { readonly text: string }[]
+  readonly sections: readonly { readonly title: string; readonly lines: readonly { readonly text: string }[] }[]
+}
+
+async function explained(shop: Workshop, conf: string, words: readonly string[]): Promise<Told> {
+  shop.write('nginx.conf', conf.replaceAll('%%DIR%%', shop.dir))
+  const { out, error } = await shop.run(['explain', '-c', 'nginx.conf', '--json', ...words])
+  assert.equal(error, '')
+  return JSON.parse(out) as Told
+}
+
+function lines({ sections }: Told, title: string): string[] {
+  return sections
+    .filter((section) => section.title === title)
+    .flatMap((section) => section.lines.map(({ text }) => text))
+}
+
+const server = (inner: string, around = ''): string =>
+  `events {}\nhttp {\n${around}\nserver { listen 80; server_name a.com; ${inner} }\n}\n`
+
+test('nothing is made, written or removed', async () => {
+  using shop = new Workshop({ 'html/kept': 'x' })
+  const conf = server(
+    'root %%DIR%%/html; location /up/ { dav_methods PUT DELETE; create_full_put_path on; } location / { dav_methods PUT DELETE; }',
+    'access_log %%DIR%%/access.log; proxy_cache_path %%DIR%%/cache keys_zone=c:1m; client_body_temp_path %%DIR%%/body;',
+  )
+  const removed = await explained(shop, conf, ['-X', 'DELETE', 'http://a.com/kept'])
+  assert.match(removed.outcome, /no response/)
+  assert.ok(lines(removed, 'phases').some((text) => text.includes('would carry out DELETE /kept')))
+  await explained(shop, conf, ['-X', 'PUT', '--body-size', '10', 'http://a.com/up/new'])
+  assert.deepEqual(fs.readdirSync(shop.dir).sort(), ['html', 'nginx.conf'])
+  assert.deepEqual(fs.readdirSync(path.join(shop.dir, 'html')), ['kept'])
+})
+
+test('back ends are spoken to in each protocol, and what they are sent is shown', async () => {
+  using shop = new Workshop()
+  const sent = async (pass: string): Promise<string[]> => {
+    const told = await explained(shop, server(`location / { ${pass} }`), [
+      '--response-header',
+      'Content-Type: text/plain',
+      'http://a.com/x?y=1',
+    ])
+    assert.equal(told.status, 200, JSON.stringify(told))
+    return lines(told, 'back end')
+  }
+  assert.ok((await sent('proxy_pass http://10.9.9.9;')).includes('GET /x?y=1 HTTP/1.1'))
+  assert.ok((await sent('proxy_http_version 2; proxy_pass http://10.9.9.9;')).includes(':path: /x?y=1'))
+  assert.ok((await sent('grpc_pass grpc://10.9.9.9:50051;')).includes(':path: /x?y=1'))
+  assert.ok(
+    (await sent('fastcgi_param SCRIPT_FILENAME /s.php; fastcgi_pass 10.9.9.9:9000;')).includes(
+      'SCRIPT_FILENAME: /s.php',
+    ),
+  )
+  assert.ok((await sent('uwsgi_param PATH_INFO $uri; uwsgi_pass 10.9.9.9:9000;')).includes('PATH_INFO: /x'))
+  assert.ok((await sent('scgi_param PATH_INFO $uri; scgi_pass 10.9.9.9:9000;')).includes('PATH_INFO: /x'))
+  assert.ok((await sent('set $memcached_key k; memcached_pass 10.9.9.9:11211;')).includes('get k'))
+})
+
+test('--status: what happens when the back end answers so', async () => {
+  using shop = new Workshop({ 'html/sorry.html': 'sorry' })
+  const conf = server(
+    'root %%DIR%%/html; error_page 503 /sorry.html; location /api { proxy_intercept_errors on; proxy_pass http://10.9.9.9; }',
+  )
+  const told = await explained(shop, conf, ['--status', '503', 'http://a.com/api'])
+  assert.equal(told.status, 503)
+  assert.ok(lines(told, 'phases').includes('goes on inside the server at /sorry.html'))
+})
+
+test('the next server is asked when the first one fails', async () => {
+  using shop = new Workshop()
+  const conf = server(
+    'location / { proxy_next_upstream http_503; proxy_pass http://g; }',
+    'upstream g { server 10.9.9.1; server 10.9.9.2; }',
+  )
+  const told = await explained(shop, conf, ['--status', '503', 'http://a.com/'])
+  const asked = lines(told, 'back end').filter((text) => text.startsWith('http://'))
+  assert.deepEqual(asked.sort(), ['http://10.9.9.1:80/', 'http://10.9.9.2:80/'])
+})
+
+test('--follow goes where redirects lead, and says when nobody listens there', async () => {
+  using shop = new Workshop()
+  shop.write('nginx.conf', server('location /old { return 301 /new; } location /new { return 200 here; }'))
+  const followed = await shop.run(['explain', '-c', 'nginx.conf', '-L', 'http://a.com/old'])
+  assert.match(followed.out, /^GET http:\/\/a.com\/old => 301 Moved Permanently, to http:\/\/a.com\/new$/m)
+  assert.match(followed.out, /^GET http:\/\/a.com\/new => 200 OK$/m)
+  assert.equal(followed.status, 0)
+  const nobody = await shop.run(['explain', '-c', 'nginx.conf', 'https://a.com/'])
+  assert.equal(nobody.status, 2)
+  assert.match(
+    nobody.error,
+    /nothing listens on port 443: clients are refused by the system\n {2}hint: it listens on 0.0.0.0:80/,
+  )
+})
+
+test('--live asks the back end', async () => {
+  const origin = http.createServer((_request, response) => response.writeHead(418, { 'X-Own': 'yes' }).end('teapot'))
+  await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))
+  using shop = new Workshop()
+  try {
+    const { port } = origin.address() as AddressInfo
+    const conf = server(`location / { proxy_pass http://127.0.0.1:${port}; }`)
+    const told = await explained(shop, conf, ['--live', 'http://a.com/'])
+    assert.equal(told.status, 418)
+    assert.ok(lines(told, 'response').includes('X-Own: yes'))
+    assert.equal((await explained(shop, conf, ['http://a.com/'])).status, 200)
+  } finally {
+    origin.closeAllConnections()
+    origin.close()
+  }
+})
+
+test('subrequests are told apart', async () => {
+  using shop = new Workshop()
+  const conf = server(
+    'location / { auth_request /auth; proxy_pass http://10.9.9.9; } location = /auth { internal; proxy_pass http://10.9.9.8/check; }',
+  )
+  const told = await explained(shop, conf, ['http://a.com/x'])
+  assert.equal(told.status, 200)
+  assert.ok(lines(told, 'asks (subrequest)').includes('http://10.9.9.8:80/check'))
+})
+
+test('what cannot be asked is refused with a word', async () => {
+  using shop = new Workshop()
+  shop.write('nginx.conf', server('return 200;'))
+  for (const [words, problem] of [
+    [[], 'it takes one URL'],
+    [['ftp://a.com/'], '"ftp://a.com/" is no URL of http or https'],
+    [['--status', '99', 'http://a.com/'], '--status takes a number from 200 to 599, not "99"'],
+    [['-H', 'nonsense', 'http://a.com/'], '-H takes "Name: value", not "nonsense"'],
+    [['--from', 'me', 'http://a.com/'], '--from takes an IP address, not "me"'],
+  ] as const) {
+    const { status, error } = await shop.run(['explain', '-c', 'nginx.conf', ...words])
+    assert.equal(status, 2)
+    assert.ok(error.startsWith(`viaduct explain: ${problem}\n`), error)
+  }
+  shop.write('broken.conf', server('retrun 200;'))
+  const broken = await shop.run(['explain', '-c', 'broken.conf', 'http://a.com/'])
+  assert.equal(broken.status, 2)
+  assert.match(broken.error, /unknown directive "retrun"/)
+})
