@@ -20,17 +20,13 @@ export function startRing(estate: SharedArrayBuffer | undefined): string {
   if (ring !== undefined) return ''
   const made = openRing()
   if (typeof made === 'string') return made
+  const started = made.start(estate === undefined ? undefined : new Estate(estate))
+  if (started < 0) {
+    made.close()
+    return noRing(started)
+  }
   ring = made
-  ring.start(estate === undefined ? undefined : new Estate(estate))
   return ''
-}
-
-/**
- * Must be called in a thread that outlives those with rings: Node unloads the code of a package with the last thread that
- * uses it, before the event loop of that thread has let go of the ring.
- */
-export function keepLoaded(): void {
-  calls()
 }
 
 /** Closes what a thread that is gone had on its ring. */
@@ -58,5 +54,9 @@ function openRing(): Ring | string {
   if (typeof system === 'string') return system
   const made = Ring.open(system)
   if (typeof made !== 'number') return made
-  return `io_uring_setup() failed ${errnoText(getSystemErrorName(made))}`
+  return noRing(made)
+}
+
+function noRing(errno: number): string {
+  return `io_uring_setup() failed ${errnoText(getSystemErrorName(errno))}`
 }

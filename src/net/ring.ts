@@ -15,8 +15,8 @@
 import { assert } from '../lib/assert.ts'
 import { clock } from '../lib/clock.ts'
 import type { Calls, Mapping } from '../sys/calls.ts'
-import type { Watch } from '../sys/foreign.ts'
 import { beginBatch, endBatch, runPostponed, submitBy } from './flush.ts'
+import { RingBell } from './ring-bell.ts'
 import type { Estate } from './ring-estate.ts'
 
 /** What a user asks for; its completion carries the same number. */
@@ -50,7 +50,12 @@ const POLLOUT = 4
 
 /** Flags of io_uring_setup: CQSIZE, SUBMIT_ALL, COOP_TASKRUN, SINGLE_ISSUER. */
 const SETUP_FLAGS = 8 | 0x80 | 0x100 | 0x1000
+/** A word to the kernel: nothing is counted, somebody looks. */
+const CQ_EVENTFD_DISABLED = 1
+const REGISTER_EVENTFD = 4
 const REGISTER_PBUF_RING = 22
+/** For what is registered, in the ring's memory. */
+const SCRATCH = 1024
 const ENTER_GETEVENTS = 1
 const SQ_CQ_OVERFLOW = 2
 const OFFSET_SQES = 0x10000000
@@ -112,6 +117,7 @@ export class Ring {
   readonly #cqHead: number
   readonly #cqTail: number
   readonly #cqMask: number
+  readonly #cqFlags: number
   readonly #cqes: number
   /** The next entry to be written, and the first that the kernel does not have yet. */
   #tail: number
@@ -143,7 +149,7 @@ export class Ring {
   #attending: RingUser[] = []
   #draining = false
   #scheduled = false
-  #watch: Watch | undefined
+  #bell: RingBell | undefined
   #estate: Estate | undefined
   readonly #submitScheduled = (): void => {
     this.#scheduled = false
@@ -167,6 +173,7 @@ export class Ring {
     this.#cqHead = params[CQ_OFFSETS]! >> 2
     this.#cqTail = params[CQ_OFFSETS + 1]! >> 2
     this.#cqes = params[CQ_OFFSETS + 5]! >> 2
+    this.#cqFlags = params[CQ_OFFSETS + 6]! >> 2
     this.#sqMask = u32[params[SQ_OFFSETS + 2]! >> 2]!
     this.#cqMask = u32[params[CQ_OFFSETS + 2]! >> 2]!
     this.#entries = sizes.entries
@@ -209,12 +216,12 @@ export class Ring {
     const completions = params[CQ_OFFSETS + 5]! + sizes.completions * CQE_WORDS * 4
     const rings = calls.map(Math.max(array, completions), fd, 0)
     const sqes = calls.map(sizes.entries * SQE_WORDS * 4, fd, OFFSET_SQES)
-    const registration = new Uint32Array(memory.bytes, layout.registration, 10)
+    const registration = new Uint32Array(memory.bytes, SCRATCH, 10)
     const at = memory.address + layout.inputRing
     registration[0] = at % 2 ** 32
     registration[1] = Math.floor(at / 2 ** 32)
     registration[2] = sizes.inputs
-    const registered = calls.ringRegister(fd, REGISTER_PBUF_RING, memory.address + layout.registration, 1)
+    const registered = calls.ringRegister(fd, REGISTER_PBUF_RING, memory.address + SCRATCH, 1)
     if (typeof rings === 'number' || typeof sqes === 'number' || registered < 0) {
       calls.close(fd)
       return typeof rings === 'number' ? rings : typeof sqes === 'number' ? sqes : registered
@@ -222,18 +229,25 @@ export class Ring {
     return new Ring(calls, fd, memory, [rings, sqes], sizes)
   }
 
-  /** Has the event loop of this thread look after the ring. */
-  start(estate: Estate | undefined): void {
+  /** Has the event loop of this thread look after the ring; a negative errno when it cannot. */
+  start(estate: Estate | undefined): number {
+    const bell = RingBell.hang(this.calls, () => this.drain())
+    if (typeof bell === 'number') return bell
+    this.#bell = bell
+    const scratch = new Int32Array(this.#memory.bytes, SCRATCH, 1)
+    scratch[0] = bell.fd
+    const registered = this.calls.ringRegister(this.fd, REGISTER_EVENTFD, this.#memory.address + SCRATCH, 1)
+    if (registered < 0) return registered
     this.#estate = estate
     const place = { head: this.#cqHead, tail: this.#cqTail, mask: this.#cqMask, entries: this.#cqes }
     estate?.setRing(this.fd, [...this.#maps, this.#memory], place)
     submitBy(this)
-    this.#watch = this.calls.watch(this.fd, () => this.#ready())
+    return 0
   }
 
   /** Gives everything back; nobody may have a slot any more. */
   close(): void {
-    this.#watch?.close()
+    this.#bell?.close()
     submitBy(undefined)
     this.calls.close(this.fd)
     for (const { address, bytes } of [...this.#maps, this.#memory]) this.calls.unmap(address, bytes.byteLength)
@@ -445,23 +459,11 @@ export class Ring {
 
   // ---- completions ---------------------------------------------------------------------------
 
-  #ready(): void {
-    // tidy: whoever calls this swallows what is thrown; a mistake of ours must end the thread
-    try {
-      this.drain()
-      tick()
-    } catch (error) {
-      this.#watch?.close()
-      setImmediate(() => {
-        throw error
-      })
-    }
-  }
-
   /** Deals with completions, and hands over what they lead to: a few times, then others have their turn. */
   drain(): void {
     if (this.#draining) return
     this.#draining = true
+    Atomics.store(this.#u32, this.#cqFlags, CQ_EVENTFD_DISABLED)
     for (let round = 0; round < ROUNDS_MAX; round++) {
       clock.update()
       beginBatch()
@@ -470,10 +472,11 @@ export class Ring {
       endBatch()
       // There is room now for what the kernel keeps.
       if (this.#overflown) this.calls.ringEnter(this.fd, 0, 0, ENTER_GETEVENTS)
-      if (!this.#busy && Atomics.load(this.#u32, this.#cqTail) === this.#u32[this.#cqHead]) break
+      if (!this.#busy) break
     }
     this.#draining = false
-    // The ring stays readable while the kernel has something to say, but not for these.
+    Atomics.store(this.#u32, this.#cqFlags, 0)
+    // What has come before this is not counted.
     if (this.#busy) setImmediate(this.#drainScheduled)
   }
 
@@ -481,8 +484,10 @@ export class Ring {
     return (Atomics.load(this.#u32, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0
   }
 
+  /** There is something to deal with. */
   get #busy(): boolean {
-    return this.#attending.length > 0 || this.#spilled.length > 0
+    if (this.#attending.length > 0 || this.#spilled.length > 0 || this.#overflown) return true
+    return Atomics.load(this.#u32, this.#cqTail) !== this.#u32[this.#cqHead]
   }
 
   /** Deals with what has completed until now. */
@@ -569,7 +574,6 @@ function mapWithin(calls: Calls, size: number): Mapping | number {
 
 /** Where things lie in the memory of a ring. */
 function layoutOf({ inputs, output }: RingSizes): {
-  readonly registration: number
   readonly inputRing: number
   readonly inputs: number
   readonly output: number
@@ -578,8 +582,5 @@ function layoutOf({ inputs, output }: RingSizes): {
   const inputRing = 4096
   const inputsAt = inputRing + Math.max(4096, inputs * 16)
   const outputAt = inputsAt + inputs * INPUT_SIZE
-  return { registration: 1024, inputRing, inputs: inputsAt, output: outputAt, size: outputAt + output }
+  return { inputRing, inputs: inputsAt, output: outputAt, size: outputAt + output }
 }
-
-/** Runs ticks and promises, as Node does behind every callback of its own. */
-const tick: () => void = (process as unknown as { _tickCallback(): void })._tickCallback

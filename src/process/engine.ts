@@ -5,7 +5,6 @@
 import { setTimeout } from 'node:timers'
 import { errnoText } from '../lib/errno.ts'
 import { LogFiles } from '../log/log-files.ts'
-import { keepLoaded } from '../net/engine.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import { releaseThread } from '../shared/dead-thread.ts'
 import { CacheKeepers } from './cache-keepers.ts'
@@ -212,7 +211,6 @@ class Engine implements SlotOwner {
   #apply(message: Configure): void {
     const { settings } = message
     this.#current = message
-    if (settings.eventMethod === 'io_uring') keepLoaded()
     this.#zones.settle(settings.zones)
     this.#openLogs(settings.logFiles)
     for (const slot of this.#slots.values()) this.#install(slot, message)

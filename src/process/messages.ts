@@ -11,7 +11,6 @@
  */
 import type { SourceSnapshot } from '../config/include.ts'
 import type { CachePath } from '../http/cache/cache-path.ts'
-import type { EventMethod } from '../modules/core/events.ts'
 import type { EnvVariable } from '../modules/core/main.ts'
 import type { CheckedFacts } from '../tree/builder.ts'
 import type { ConfigOrigin } from './load-program.ts'
@@ -32,8 +31,6 @@ export interface ConfigSource extends ConfigOrigin {
 /** What the engine is to become. */
 export interface EngineSettings {
   readonly workers: number
-  /** What drives the sockets of worker threads. */
-  readonly eventMethod: EventMethod
   /** Keys of the addresses that every worker accepts on. */
   readonly listens: readonly string[]
   readonly zones: readonly ZoneName[]

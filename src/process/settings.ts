@@ -61,7 +61,6 @@ export function engineSettings(program: Program, settings: MasterSettings, error
   const main = config.main.resolve(mainDirectives)
   return {
     workers: settings.workers,
-    eventMethod: settings.eventMethod,
     listens: program.listens.map((listen) => listen.key),
     zones: program.zones.map(({ name, size, tag }) => ({ name, size, tag })),
     logFiles: [...new Set([...mainLogPaths(config, errorLog), ...program.logFiles])],

@@ -3,7 +3,7 @@
  * An address that is kept by the kernel beyond the call must be one of `map`: such memory never moves and is never
  * collected. All else is a Buffer that is only looked at during the call.
  */
-import { foreigner, type Watch } from './foreign.ts'
+import { foreigner } from './foreign.ts'
 
 /** Numbers that x64 and arm64 have in common. */
 const IO_URING_SETUP = 425
@@ -30,6 +30,8 @@ export interface Calls {
   ringSetup(entries: number, params: number): number
   ringEnter(ring: number, submit: number, wait: number, flags: number): number
   ringRegister(ring: number, operation: number, argument: number, count: number): number
+  /** Makes a counter that can be read when it is not 0. */
+  eventCounter(flags: number): number
   socket(family: number, type: number): number
   bind(fd: number, address: Uint8Array): number
   listen(fd: number, backlog: number): number
@@ -47,7 +49,6 @@ export interface Calls {
   unmap(address: number, size: number): number
   /** Makes memory visible that another thread of this process has mapped. */
   view(address: number, size: number): ArrayBuffer
-  watch(fd: number, ready: () => void): Watch
 }
 
 let made: Calls | string | undefined
@@ -70,6 +71,7 @@ function make(): Calls | string {
   const register = c.func('syscall', INT, [INT, UINT, UINT, POINTER, UINT])
   const mmap = c.func('mmap', POINTER, [POINTER, LONG, INT, INT, INT, LONG])
   const munmap = c.func('munmap', INT, [POINTER, LONG])
+  const eventfd = c.func('eventfd', INT, [UINT, INT])
   const socket = c.func('socket', INT, [INT, INT, INT])
   const bind = c.func('bind', INT, [INT, POINTER, UINT])
   const listen = c.func('listen', INT, [INT, INT])
@@ -87,6 +89,7 @@ function make(): Calls | string {
     ringEnter: (ring, submit, wait, flags) => result(enter(IO_URING_ENTER, ring, submit, wait, flags, null)),
     ringRegister: (ring, operation, argument, count) =>
       result(register(IO_URING_REGISTER, ring, operation, addressOf(argument), count)),
+    eventCounter: (flags) => result(eventfd(0, flags)),
     socket: (family, type) => result(socket(family, type, 0)),
     bind: (fd, address) => result(bind(fd, address, address.length)),
     listen: (fd, backlog) => result(listen(fd, backlog)),
@@ -115,7 +118,6 @@ function make(): Calls | string {
     },
     unmap: (address, size) => result(munmap(BigInt(address), size)),
     view: (address, size) => c.view(BigInt(address), size),
-    watch: (fd, ready) => c.watch(fd, ready),
   }
 }
 

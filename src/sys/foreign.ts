@@ -4,11 +4,6 @@
  */
 import { createRequire } from 'node:module'
 
-/** A descriptor that libuv watches. */
-export interface Watch {
-  close(): void
-}
-
 /** An address in memory; `null` is none. */
 type Address = bigint | null
 
@@ -22,9 +17,6 @@ interface Library {
 interface Koffi {
   load(path: string | null): Library
   view(address: bigint, size: number): ArrayBuffer
-  readonly node: {
-    poll(fd: number, events: { readonly readable: boolean }, callback: () => void): Watch
-  }
 }
 
 /** How functions of the C library are had. */
@@ -33,8 +25,6 @@ interface Foreigner {
   func(name: string, result: string, args: readonly string[]): Foreign
   /** Makes memory at an address visible; it must outlive what is returned. */
   view(address: bigint, size: number): ArrayBuffer
-  /** Calls `ready` while `fd` is readable. Neither promises nor ticks are run after it. */
-  watch(fd: number, ready: () => void): Watch
 }
 
 const PACKAGE = 'koffi'
@@ -66,7 +56,6 @@ function load(): Foreigner | string {
       return koffi.load(LIBRARIES[times]!).func(name, result, args)
     },
     view: (address, size) => koffi.view(address, size),
-    watch: (fd, ready) => koffi.node.poll(fd, { readable: true }, ready),
   }
 }
 
