@@ -116,7 +116,7 @@ test('the start is noted with the version that tools look for', async () => {
   await using server = await startViaduct(CONF)
   assert.match(
     server.errorLog(),
-    /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[notice\] (\d+)#\1: using the "epoll" event method\n/,
+    /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[notice\] (\d+)#\1: using the "(?:epoll|io_uring)" event method\n/,
   )
   assert.match(server.errorLog(), /\[notice\] \d+#\d+: nginx\/\d+\.\d+\.\d+\n/)
   assert.match(server.errorLog(), /start worker processes\n/)
