@@ -21,6 +21,12 @@ export function bytesOf(text: string): Buffer {
   return Buffer.from(text, isBinary(text) ? 'latin1' : 'utf8')
 }
 
+/** Returns a binary string that is UTF-8: what is none becomes U+FFFD. */
+export function soundUtf8(binary: string): string {
+  if (isAscii(binary)) return binary
+  return Buffer.from(Buffer.from(binary, 'latin1').toString('utf8'), 'utf8').latin1Slice()
+}
+
 /** Tells whether every character of `text` is one byte. */
 export function isBinary(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false

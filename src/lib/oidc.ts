@@ -6,7 +6,7 @@ import type { ClientAuth, Configuration, IDToken } from 'openid-client'
 import { type Trust, type WebClient, webClient } from './web-client.ts'
 
 /** What is known of a provider before it is asked. */
-export interface ProviderSettings {
+interface ProviderSettings {
   readonly issuer: string
   readonly clientId: string
   readonly clientSecret: string

@@ -6,7 +6,7 @@
  * The length of a span is not known before its end, so it has three bytes whatever it is (a varint may be longer than it
  * must be). Texts are binary strings; what is no UTF-8 becomes U+FFFD, because decoders refuse a whole batch for it.
  */
-import { toBinary } from './bytes.ts'
+import { soundUtf8, toBinary } from './bytes.ts'
 
 /** What a span was. */
 export const SERVER = 2
@@ -32,7 +32,7 @@ const HAS_IS_REMOTE = 0x100
 const IS_REMOTE = 0x200
 
 /** Who a span is. Ids are hexadecimal; an empty parent is none. */
-export interface SpanHead {
+interface SpanHead {
   readonly kind: number
   readonly name: string
   readonly traceId: string
@@ -246,11 +246,7 @@ function varintSize(value: number): number {
   return size
 }
 
-const PLAIN = /^[\0-\x7f]*$/
-
 /** The text with nothing in it that is no UTF-8, and not too long. */
 function sound(text: string): string {
-  const short = text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text
-  if (PLAIN.test(short)) return short
-  return Buffer.from(Buffer.from(short, 'latin1').toString('utf8'), 'utf8').latin1Slice()
+  return soundUtf8(text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text)
 }

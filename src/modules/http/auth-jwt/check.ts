@@ -43,7 +43,7 @@ export function checkOf(r: Request, conf: JwtConf): TokenCheck {
 }
 
 /** What is known of one request's token in one location. */
-export class TokenCheck {
+class TokenCheck {
   readonly conf: JwtConf
   /** Empty: the client sent none. */
   readonly text: string

@@ -17,7 +17,7 @@ export const ATTEMPT_S = 600
 const KEY_SIZE = 32
 
 /** What comes back in `state`. */
-export interface Began {
+interface Began {
   readonly id: string
   readonly provider: string
   /** Where the browser wanted to go, with arguments. */

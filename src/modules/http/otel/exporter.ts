@@ -14,7 +14,7 @@ import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../../net/time
 export type Collector = GrpcTarget | OtlpPoster
 
 /** `otel_exporter` as it was configured. */
-export interface ExporterOptions {
+interface ExporterOptions {
   readonly batchSize: number
   readonly batchCount: number
   readonly intervalMs: number

@@ -16,7 +16,7 @@ const SPAN_ID_LENGTH = 16
 const STATE_MAX = 8192
 
 /** One `otel_span_attr`. */
-export interface SpanAttribute {
+interface SpanAttribute {
   readonly name: string
   readonly isList: boolean
   readonly value: Text
