@@ -38,6 +38,7 @@ import { limitConnModule } from './http/limit-conn.ts'
 import { limitRateModule } from './http/limit-rate.ts'
 import { limitReqModule } from './http/limit-req.ts'
 import { logModule } from './http/log/log.ts'
+import { sessionLogModule } from './http/log/session-log.ts'
 import { mapModule } from './http/map.ts'
 import { memcachedModule } from './http/memcached.ts'
 import { mirrorModule } from './http/mirror.ts'
@@ -78,6 +79,7 @@ export const modules: readonly ConfigModule[] = [
   coreModule,
   v2Module,
   logModule,
+  sessionLogModule,
   upstreamModule,
   sslModule,
   realipModule,

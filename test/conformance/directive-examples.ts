@@ -404,6 +404,11 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
     'server_name $hostname',
     'server_name _',
   ],
+  session_log: ['session_log off'],
+  session_log_zone: [
+    'session_log_zone logs/s.log zone=own:64k',
+    'session_log_zone logs/s.log zone=own:1m format=combined timeout=30s id=$arg_id md5=$remote_addr',
+  ],
   set: ['set $variable value', 'set $variable "$uri and more"'],
   status: ['status 200', 'status 200-399', 'status ! 500', 'status ! 301-303 307', 'status 200 204'],
   try_files: ['try_files $uri /a', 'try_files $uri $uri/ =404', 'try_files /x @name'],
