@@ -15,7 +15,7 @@ async function run(): Promise<number> {
   }
   const words = process.argv.slice(2)
   // Words of nginx's command line begin with one dash.
-  if (/^(?:--|[a-z])/.test(words[0] ?? '')) {
+  if (/^(?:--|[a-z])/.test(words[0] ?? 'serve')) {
     const { runTool } = await import('./tools/frame/run.ts')
     const status = await runTool(words)
     if (status !== undefined) return status

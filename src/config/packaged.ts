@@ -9,6 +9,7 @@ const FOLDER = fileURLToPath(new URL('../../conf/', import.meta.url))
 const USUAL = '/etc/nginx/'
 
 const NAMES: ReadonlySet<string> = new Set([
+  'mime.types',
   'fastcgi_params',
   'fastcgi.conf',
   'uwsgi_params',

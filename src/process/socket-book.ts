@@ -198,6 +198,11 @@ export function tryBind(listen: Listen): number {
   return errno === -constants.errno.EADDRINUSE ? 0 : errno
 }
 
+/** Somebody listens there already. */
+export function isTaken(listen: Listen): boolean {
+  return probe(listen) === -constants.errno.EADDRINUSE
+}
+
 function probe(listen: Listen): number {
   const socket = bindSocket(listen, false)
   if (typeof socket === 'number') return socket

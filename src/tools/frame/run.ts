@@ -1,4 +1,5 @@
 /** Reads a tool's words and runs it; every failure becomes a sentence and a status. */
+import fs from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { suggest } from '../../config/suggest.ts'
@@ -9,7 +10,7 @@ import { TOOLS } from './tools.ts'
 
 /** Runs what the words ask for; undefined when they are not for a tool, but nginx's command line. */
 export async function runTool(words: readonly string[], console = terminal()): Promise<number | undefined> {
-  const [first, ...rest] = words
+  const [first, ...rest] = words.length === 0 && !isInstalled() ? ['serve'] : words
   if (first === '--help' || (first === 'help' && rest.length === 0)) {
     console.out(overview(TOOLS, console.colours))
     return FINE
@@ -22,6 +23,11 @@ export async function runTool(words: readonly string[], console = terminal()): P
   const entry = TOOLS.find((one) => one.name === name)
   if (entry === undefined) return undefined
   return runOne(await entry.load(), args, console)
+}
+
+/** There is a configuration that the server would take by itself. */
+function isInstalled(): boolean {
+  return process.env['VIADUCT_NAME'] === 'nginx' || fs.existsSync('/etc/nginx/nginx.conf')
 }
 
 async function runOne(tool: Tool, args: readonly string[], console: Console): Promise<number> {

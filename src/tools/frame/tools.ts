@@ -4,6 +4,11 @@ import type { ToolEntry } from './tool.ts'
 /** All tools, as the overview shows them. */
 export const TOOLS: readonly ToolEntry[] = [
   {
+    name: 'serve',
+    summary: 'serves a folder at once, with back ends, WebSockets and TLS',
+    load: async () => (await import('../serve.ts')).serve,
+  },
+  {
     name: 'lint',
     summary: 'finds what is wrong with a configuration although the server starts',
     load: async () => (await import('../lint.ts')).lint,
