@@ -9,6 +9,11 @@ export const TOOLS: readonly ToolEntry[] = [
     load: async () => (await import('../serve.ts')).serve,
   },
   {
+    name: 'init',
+    summary: 'writes the configuration of an application: development and production',
+    load: async () => (await import('../init.ts')).init,
+  },
+  {
     name: 'lint',
     summary: 'finds what is wrong with a configuration although the server starts',
     load: async () => (await import('../lint.ts')).lint,

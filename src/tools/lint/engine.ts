@@ -53,7 +53,7 @@ class Found {
     if (found.level === 'notice') return
     const check = this.#checkFor(found)
     if (check === undefined) return
-    const at = found.shown ?? found.at
+    const at = found.shown ?? found.at ?? this.#named(found.message)
     const message = found.hint === undefined ? found.message : `${found.message} (${found.hint})`
     this.#push({
       check,
@@ -65,6 +65,20 @@ class Found {
       fix: undefined,
       fingerprint: this.#fingerprint(check, undefined, found.message, at),
     })
+  }
+
+  /** nginx says of some mistakes only which file they are about: the word that names it. */
+  #named(message: string): Position | undefined {
+    const { prefix, confPrefix } = this.#model.config
+    for (const [, text] of message.matchAll(/"([^"]+)"/g)) {
+      for (const node of this.#model.root.inside()) {
+        const word = node.args.find(
+          (one) => one.text === text || confPrefix + one.text === text || prefix + one.text === text,
+        )
+        if (word !== undefined) return word
+      }
+    }
+    return undefined
   }
 
   #checkFor({ level, message, hint }: Diagnostic): Check | undefined {
