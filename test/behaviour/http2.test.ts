@@ -361,6 +361,19 @@ test('limits of streams and requests', async (t) => {
   silent.close()
 })
 
+test('a client that leaves the last stream open does not keep a server that was told to quit', async () => {
+  const conf = `http { server { listen 127.0.0.1:%%PORT_0%%; http2 on; root %%DIR%%; } }`
+  await using server = await startViaduct(conf, { files: { 'big.txt': BIG } })
+  await using client = await H2Client.connect(server.prefix.port(), { greedy: false })
+  client.request(1, { path: '/big.txt' })
+  await client.waitFor((frame) => frame.type === 0)
+  server.child.kill('SIGQUIT')
+  await client.goAway()
+  client.close()
+  // The server looks whether it has forgotten somebody, and would log that.
+  assert.equal((await server.ended).code, 0)
+})
+
 test('open streams end when the server is told to quit', async () => {
   const conf = `http { server { listen 127.0.0.1:%%PORT_0%%; http2 on; root %%DIR%%; lingering_timeout 100ms; } }`
   await using server = await startViaduct(conf, { files: { 'big.txt': BIG } })

@@ -648,8 +648,9 @@ export class H2Connection
     this.#state = CLOSED
     this.#reader.stop()
     cancelTimer(this.#timer)
-    this.#listener.closed(this)
+    // Before the listener hears: the last connection of a worker that leaves takes everything with it.
     this.#dropStreams()
+    this.#listener.closed(this)
   }
 
   #arm(purpose: number, ms: number): void {
