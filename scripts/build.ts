@@ -11,10 +11,12 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { modules } from '../src/modules/index.ts'
+import { libraryTypes } from '../src/tools/typed/library.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Files that processes and threads are started with. */
-const ENTRIES: readonly string[] = ['main', 'process/worker-thread']
+const ENTRIES: readonly string[] = ['main', 'process/worker-thread', 'tools/typed/evaluate']
 
 process.exitCode = process.argv[2] === undefined ? await build() : await bundle(process.argv[2])
 
@@ -46,6 +48,7 @@ async function bundle(folder: string): Promise<number> {
     chunkFileNames: 'shared/[name].js',
   })
   await made.close()
+  fs.writeFileSync(`${out}/config.d.ts`, libraryTypes(modules))
   fs.mkdirSync(`${out}/bin`)
   fs.copyFileSync(`${ROOT}bin/published.js`, `${out}/bin/viaduct.js`)
   fs.chmodSync(`${out}/bin/viaduct.js`, 0o755)

@@ -13,6 +13,7 @@ import { packagedFile } from './packaged.ts'
 import { parseInSteps } from './parser.ts'
 import type { Statement } from './source.ts'
 import { decodeText } from './text.ts'
+import { evaluateTyped, isTyped, placed, TypedFailure } from './typed.ts'
 
 /** Where configuration text comes from. `read` throws an error with a `code` as node:fs does. */
 export interface SourceReader {
@@ -42,7 +43,7 @@ const INCLUDES_MAX = 100_000
 
 /** Reads from the disk. */
 export const diskReader: SourceReader = {
-  read: (path) => decodeText(readFileSync(path)),
+  read: (path) => (isTyped(path) ? evaluateTyped(path) : decodeText(readFileSync(path))),
   glob: (pattern) => expandGlob(pattern, namesIn, existsSync),
 }
 
@@ -71,7 +72,7 @@ export function recordingReader(reader: SourceReader): {
         try {
           text = reader.read(path)
         } catch (error) {
-          snapshot.missing.set(path, codeOf(error))
+          if (!(error instanceof TypedFailure)) snapshot.missing.set(path, codeOf(error))
           throw error
         }
         snapshot.texts.set(path, text)
@@ -91,6 +92,7 @@ export function recordingReader(reader: SourceReader): {
 
 /** nginx's message for a file that could not be read: `open() "/x" failed (2: No such file or directory)`. */
 export function openFailure(path: string, error: unknown): string {
+  if (error instanceof TypedFailure) return error.message
   const code = codeOf(error)
   return `${code === 'EISDIR' ? 'pread' : 'open'}() "${path}" failed ${errnoText(code)}`
 }
@@ -139,6 +141,7 @@ export class Includer {
       const text = this.#reader.read(path)
       this.#files.set(path, { path, text })
       parsed = yield* parseInSteps(text, path, { late: this.#late })
+      if (isTyped(path)) parsed = placed(parsed, text)
       this.#parsed.set(path, parsed)
     }
     return parsed
@@ -189,7 +192,7 @@ export class Includer {
       this.#reader.read(path)
       return false
     } catch (error) {
-      return codeOf(error) === 'ENOENT'
+      return !(error instanceof TypedFailure) && codeOf(error) === 'ENOENT'
     }
   }
 

@@ -648,9 +648,8 @@ export class H2Connection
     this.#state = CLOSED
     this.#reader.stop()
     cancelTimer(this.#timer)
-    // Before the listener hears: the last connection of a worker that leaves takes everything with it.
     this.#dropStreams()
-    this.#listener.closed(this)
+    this.#listener.closed(this) // With the last one a worker may end, and look whether anything is left.
   }
 
   #arm(purpose: number, ms: number): void {

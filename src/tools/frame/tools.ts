@@ -44,6 +44,11 @@ export const TOOLS: readonly ToolEntry[] = [
     load: async () => (await import('../diff.ts')).diff,
   },
   {
+    name: 'types',
+    summary: 'the types of a configuration in TypeScript (viaduct.config.ts)',
+    load: async () => (await import('../types.ts')).types,
+  },
+  {
     name: 'completion',
     summary: 'completion for bash, zsh and fish',
     load: async () => (await import('../completion.ts')).completion,
