@@ -15,8 +15,7 @@ import type { Ring } from './ring.ts'
 import { RingWire } from './ring-wire.ts'
 import type { StreamWire } from './stream-wire.ts'
 
-const SOCK_STREAM_CLOEXEC = 0x80001
-const SOCK_NONBLOCK = 0x800
+const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
 const SOL_IP = 0
 const IP_BIND_ADDRESS_NO_PORT = 24
 const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
@@ -49,7 +48,7 @@ function openOnRing(ring: Ring, way: Way, owner: ConnectOwner): StreamWire {
   const { calls } = ring
   const isFile = to.path !== ''
   // A connect() to a socket file does not wait, but for room in its queue.
-  const fd = calls.socket(familyIn(address), SOCK_STREAM_CLOEXEC | (isFile ? SOCK_NONBLOCK : 0))
+  const fd = calls.socket(familyIn(address), SOCK_STREAM_CLOEXEC_NONBLOCK)
   // Node has no descriptor either: it says so in the usual way.
   if (fd < 0) return new HandleWire(openHandle(to, from, owner))
   const wire = new RingWire(ring, fd, !isFile)

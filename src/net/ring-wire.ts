@@ -13,12 +13,16 @@ import { hostIn, portIn, SOCKADDR_SIZE_MAX } from '../sys/socket-address.ts'
 import type { StreamHandle } from './handle-wire.ts'
 import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
 import { StreamWire } from './stream-wire.ts'
+import type { FilePiece } from './wire.ts'
 import type { SystemCall, WireFailure } from './wire-failure.ts'
 
 /** What a peer has to take before its producers go on, in bytes. */
 const BACKED_UP_BYTES = 65536
 /** What is kept is joined to pieces of this size when it is sent. */
 const JOINED_MAX = 262144
+
+/** Most of a file that one call sends. */
+const FILE_BYTES_MAX = 262144
 
 const EAGAIN = -11
 const ENOBUFS = -105
@@ -39,9 +43,24 @@ const LINGER_NOT: Uint8Array = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
 /** What libuv sets. */
 const KEEPALIVE_INTERVAL_S = 1
 
+/** A part of a file, with what of it has been sent. */
+class FilePart {
+  readonly piece: FilePiece
+  at: number
+  length: number
+
+  constructor(piece: FilePiece) {
+    this.piece = piece
+    this.at = piece.at
+    this.length = piece.length
+  }
+}
+
+type Piece = string | Buffer | FilePart
+
 /** Most wires never keep anything. */
 const NOTHING: Buffer[] = []
-const NO_PIECES: (string | Buffer)[] = []
+const NO_PIECES: Piece[] = []
 
 const addressBytes = Buffer.alloc(SOCKADDR_SIZE_MAX)
 const addressSize = Buffer.alloc(4)
@@ -68,7 +87,7 @@ export class RingWire extends StreamWire implements RingUser {
   /** Handed to the ring and not submitted yet. */
   #queued = 0
   /** What the kernel has not taken, in order. */
-  #rest: (string | Buffer)[] = NO_PIECES
+  #rest: Piece[] = NO_PIECES
   #restBytes = 0
   /** The pieces of the send under way. */
   #sending: string | readonly (string | Buffer)[] = ''
@@ -197,20 +216,55 @@ export class RingWire extends StreamWire implements RingUser {
     this.#sendRest()
   }
 
-  #keep(piece: string | Buffer): void {
+  #keep(piece: Piece): void {
     if (this.#rest === NO_PIECES) this.#rest = []
     this.#rest.push(piece)
     this.#restBytes += piece.length
   }
 
+  override get takesFiles(): boolean {
+    return true
+  }
+
+  override writeFile(piece: FilePiece): void {
+    if (this.#dead || this.#failure !== undefined) return piece.done(0)
+    this.bytesWritten += piece.length
+    this.#ring.moreFollows = true
+    this.flushCorked()
+    this.#ring.moreFollows = false
+    this.#keep(new FilePart(piece))
+    if (this.#queued === 0 && !this.#blocked) this.#attendLater()
+  }
+
+  /** Has the kernel send as much of a file as the socket takes, and no more than others can wait for. */
+  #sendFile(part: FilePart): void {
+    const size = Math.min(part.length, FILE_BYTES_MAX)
+    const result = this.#ring.calls.sendFile(this.#fd, part.piece.fd, part.at, size)
+    if (result === EAGAIN || result === EINTR) return this.#waitUntilWritable()
+    if (result < 0) return this.#failLater('sendfile', result)
+    part.at += result
+    part.length -= result
+    this.#restBytes -= result
+    if (result === 0 || part.length === 0) {
+      this.#rest.shift()
+      this.#restBytes -= part.length
+      part.piece.done(part.length)
+      // What was promised cannot be sent: only closing tells the peer.
+      if (result === 0) return this.closeNow()
+    }
+    if (!this.#dead) this.#attendLater()
+  }
+
   /** Sends as much of what is kept as goes at once. */
   #sendRest(): void {
     const rest = this.#rest
+    if (rest[0] instanceof FilePart) return this.#sendFile(rest[0])
     const max = Math.min(JOINED_MAX, this.#ring.sendMax)
     const pieces: (string | Buffer)[] = []
     let size = 0
     while (rest.length > 0 && size < max) {
       const piece = rest[0]!
+      if (piece instanceof FilePart) break
       const part = piece.length <= max - size ? piece : cut(piece, 0, max - size)
       if (part === piece) rest.shift()
       else rest[0] = cut(piece, part.length, piece.length)
@@ -235,6 +289,10 @@ export class RingWire extends StreamWire implements RingUser {
     this.#rest = this.#restBytes > 0 ? [...left, ...this.#rest] : left
     this.#restBytes += this.#queued - Math.max(0, result)
     this.#queued = 0
+    this.#waitUntilWritable()
+  }
+
+  #waitUntilWritable(): void {
     this.#blocked = true
     this.#polling = true
     this.#ring.blocked++
@@ -356,8 +414,13 @@ export class RingWire extends StreamWire implements RingUser {
     this.#dead = true
     this.#reading = false
     this.#held = NOTHING
+    const rest = this.#rest
     this.#rest = NO_PIECES
     this.#restBytes = 0
+    for (let i = 0; i < rest.length; i++) {
+      const piece = rest[i]!
+      if (piece instanceof FilePart) piece.piece.done(0)
+    }
     const ring = this.#ring
     if (this.#receiving && !this.#stopping) ring.cancel(this.#slot, ASKED.RECEIVE)
     if (this.#polling) ring.cancel(this.#slot, ASKED.WRITABLE)

@@ -43,9 +43,12 @@ const SQE_BUFFER_SELECT = 32 << 8
 const SQE_SKIP_SUCCESS = 64 << 8
 const ACCEPT_MULTISHOT = 1 << 16
 const RECV_MULTISHOT = 2 << 16
-const SOCK_CLOEXEC = 0x80000
+/** Nothing that is asked of a ring waits in the call; what is called by itself must not, either. */
+const SOCK_CLOEXEC_NONBLOCK = 0x80800
 /** All or a failure, at once: MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL. A part that was sent is told as its size. */
 const SEND_FLAGS = 0x40 | 0x100 | 0x4000
+/** More follows at once: MSG_MORE. */
+const SEND_MORE = 0x8000
 const POLLOUT = 4
 
 /** Flags of io_uring_setup: CQSIZE, SUBMIT_ALL, COOP_TASKRUN, SINGLE_ISSUER. */
@@ -102,6 +105,8 @@ export class Ring {
   readonly fd: number
   /** The largest piece that can be sent at once. */
   readonly sendMax: number
+  /** What is sent is the beginning of a packet. */
+  moreFollows = false
   /** Wires whose peers do not take what is sent. */
   blocked = 0
   readonly #memory: Mapping
@@ -298,7 +303,7 @@ export class Ring {
 
   /** Accepts until it is cancelled or fails. */
   accept(slot: number, fd: number): void {
-    this.#ask(OP_ACCEPT | ACCEPT_MULTISHOT, ASKED.ACCEPT, slot, fd, 0, 0, SOCK_CLOEXEC)
+    this.#ask(OP_ACCEPT | ACCEPT_MULTISHOT, ASKED.ACCEPT, slot, fd, 0, 0, SOCK_CLOEXEC_NONBLOCK)
   }
 
   /** Receives until it is cancelled, ends or fails; failing for want of a buffer is ENOBUFS. */
@@ -356,7 +361,15 @@ export class Ring {
 
   #send(user: RingUser, slot: number, fd: number, at: number, size: number): void {
     this.#outputTo = at + size
-    this.#ask(OP_SEND | SQE_SKIP_SUCCESS, ASKED.SEND, slot, fd, this.#outputAt + at, size, SEND_FLAGS)
+    this.#ask(
+      OP_SEND | SQE_SKIP_SUCCESS,
+      ASKED.SEND,
+      slot,
+      fd,
+      this.#outputAt + at,
+      size,
+      SEND_FLAGS | (this.moreFollows ? SEND_MORE : 0),
+    )
     this.#sent[this.#sentCount++] = user
   }
 

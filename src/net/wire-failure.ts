@@ -3,7 +3,7 @@ import { errnoText } from '../lib/errno.ts'
 import { ALERT, CRIT, ERROR } from '../log/error-log.ts'
 
 /** The system call that failed. */
-export type SystemCall = 'socket' | 'bind' | 'connect' | 'recv' | 'writev'
+export type SystemCall = 'socket' | 'bind' | 'connect' | 'recv' | 'writev' | 'sendfile'
 
 /** What went wrong with a wire. */
 export type WireFailure =

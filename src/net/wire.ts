@@ -31,6 +31,15 @@ export interface WireOwner {
   onClose(failure: WireFailure | undefined): void
 }
 
+/** A part of an open file that the kernel sends by itself. */
+export interface FilePiece {
+  readonly fd: number
+  readonly at: number
+  readonly length: number
+  /** Nobody needs the descriptor for it any more; `missing`: the file has become shorter by that. Called exactly once. */
+  done(missing: number): void
+}
+
 /** An owner that nothing matters to: for wires that nobody uses any more. */
 export const NOBODY: WireOwner = { onBytes() {}, onDrain() {}, onEnd() {}, onClose() {} }
 
@@ -184,6 +193,21 @@ export abstract class Wire implements Corked, TimerOwner {
     }
     this.#pieceBytes += size
     this.#pieces.push(stable ? buffer : Buffer.from(bytes))
+  }
+
+  /** It takes files by `writeFile`. */
+  get takesFiles(): boolean {
+    return false
+  }
+
+  /** Queues a part of a file. */
+  writeFile(piece: FilePiece): void {
+    piece.done(0)
+  }
+
+  /** Hands over what is corked now, because something else goes behind it. */
+  protected flushCorked(): void {
+    if (this.#corked) this.flush()
   }
 
   #cork(): void {

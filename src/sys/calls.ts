@@ -40,6 +40,8 @@ export interface Calls {
   close(fd: number): number
   setOption(fd: number, level: number, name: number, value: Uint8Array): number
   getOption(fd: number, level: number, name: number, value: Uint8Array): number
+  /** Sends a part of a file, of which not all may be taken. */
+  sendFile(to: number, from: number, at: number, size: number): number
   /** Fill `address`; the first four bytes of `size` are its size before and after. */
   peerName(fd: number, address: Uint8Array, size: Uint8Array): number
   socketName(fd: number, address: Uint8Array, size: Uint8Array): number
@@ -82,6 +84,9 @@ function make(): Calls | string {
   const getsockopt = c.func('getsockopt', INT, [INT, INT, INT, POINTER, POINTER])
   const getpeername = c.func('getpeername', INT, [INT, POINTER, POINTER])
   const getsockname = c.func('getsockname', INT, [INT, POINTER, POINTER])
+  const sendfile = c.func('sendfile', LONG, [INT, INT, POINTER, LONG])
+  const offset = new BigInt64Array(1)
+  const offsetBytes = new Uint8Array(offset.buffer)
   const optionSize = new Uint32Array(1)
   const optionSizeBytes = new Uint8Array(optionSize.buffer)
   return {
@@ -100,6 +105,10 @@ function make(): Calls | string {
     getOption: (fd, level, name, value) => {
       optionSize[0] = value.length
       return result(getsockopt(fd, level, name, value, optionSizeBytes))
+    },
+    sendFile(to, from, at, size) {
+      offset[0] = BigInt(at)
+      return Number(result(sendfile(to, from, offsetBytes, size)))
     },
     peerName: (fd, address, size) => result(getpeername(fd, address, size)),
     socketName: (fd, address, size) => result(getsockname(fd, address, size)),

@@ -115,3 +115,41 @@ for (const how of ['throw', 'fill'] as const) {
     assert.equal(engineOf(server), engine)
   })
 }
+
+test('sendfile: whole files, ranges, kept connections, and a file that becomes shorter', options, async () => {
+  const big = Buffer.from(Array.from({ length: 750_000 }, (_, i) => (i * 31) % 251))
+  const short = Buffer.alloc(8_000_000, 's')
+  await using server = await startViaduct(
+    `${EVENTS} http { sendfile on; tcp_nopush on; access_log %%DIR%%/access.log all;
+      log_format all '$status $bytes_sent $body_bytes_sent $request_completion';
+      server { listen 127.0.0.1:%%PORT_0%%; root %%DIR%%; location / { } location /slow { limit_rate 20m; alias %%DIR%%/big; } } }`,
+    { files: { big, short }, alerts: true },
+  )
+  const client = await server.connect()
+  client.write('GET /big HTTP/1.1\r\nHost: x\r\n\r\n')
+  await server.until('the first', () => client.received.length > big.length)
+  client.write('GET /big HTTP/1.1\r\nHost: x\r\nRange: bytes=5-700004,-3\r\n\r\n')
+  await client.until(/--\r\n$/)
+  client.write('GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const all = await client.rest()
+  const text = big.latin1Slice()
+  const [first, second, third] = all.split(/(?=HTTP\/1\.1 20)/)
+  assert.equal(first!.slice(first!.indexOf('\r\n\r\n') + 4), text)
+  assert.ok(second!.includes(`\r\n\r\n${text.slice(5, 700_005)}\r\n--`) && second!.includes(text.slice(-3)))
+  assert.equal(third!.slice(third!.indexOf('\r\n\r\n') + 4), text)
+  await server.until('three lines', () => server.accessLog().split('\n').length === 4)
+  const sizes = [first!, second!, third!].map((part) => part.length)
+  assert.deepEqual(server.accessLog().match(/^200 \d+|^206 \d+/gm), [
+    `200 ${sizes[0]}`,
+    `206 ${sizes[1]}`,
+    `200 ${sizes[2]}`,
+  ])
+  const cut = net.connect({ port: server.port(), host: '127.0.0.1' })
+  cut.write(get('/short'))
+  await once(cut, 'readable')
+  fs.truncateSync(`${server.dir}/short`, 100_000)
+  let size = 0
+  for await (const piece of cut) size += (piece as Buffer).length
+  assert.ok(size < short.length)
+  await server.logged(/\[alert\] .*sendfile\(\) reported that ".*\/short" was truncated at \d+/)
+})

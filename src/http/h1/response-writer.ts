@@ -3,7 +3,7 @@
  * connection ends. Tells its owner when the client stops taking bytes and when the last one has been handed over.
  */
 import { NO_BYTES } from '../../lib/bytes.ts'
-import type { Wire } from '../../net/wire.ts'
+import type { FilePiece, Wire } from '../../net/wire.ts'
 import { BodySink, LAST, LENT, STABLE } from '../message/body.ts'
 import { CONNECT } from '../message/method.ts'
 import type { Request } from '../request/request.ts'
@@ -101,6 +101,23 @@ export class ResponseWriter extends BodySink {
     this.#promised = 0
     this.#r.bytesSent += text.length
     this.#wire.write(text)
+    return this.write(NO_BYTES, flags)
+  }
+
+  override get takesFiles(): boolean {
+    return this.#wire.takesFiles && !this.#chunked && !this.#r.headerOnly
+  }
+
+  override writeFile(piece: FilePiece, flags: number): boolean {
+    const wire = this.#wire
+    const size = piece.length
+    if (this.#ended || wire.closed || (this.#promised >= 0 && size > this.#promised)) {
+      piece.done(0)
+      return this.write(NO_BYTES, flags)
+    }
+    if (this.#promised > 0) this.#promised -= size
+    this.#r.bytesSent += size
+    wire.writeFile(piece)
     return this.write(NO_BYTES, flags)
   }
 

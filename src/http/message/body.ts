@@ -5,6 +5,7 @@
  *
  * Bytes are borrowed until `write` returns: who keeps them copies them, unless they are marked STABLE.
  */
+import type { FilePiece } from '../../net/wire.ts'
 
 /** These are the last bytes (there may be none). */
 export const LAST = 1
@@ -29,6 +30,15 @@ export abstract class BodySink {
   /** Takes a binary string instead of bytes: cheaper for a short literal that goes out as it is. */
   writeText(text: string, flags: number): boolean {
     return this.write(Buffer.from(text, 'latin1'), flags | STABLE)
+  }
+  /** Parts of files go out as they are, by `writeFile`. */
+  get takesFiles(): boolean {
+    return false
+  }
+  /** Takes a part of a file in place of bytes; only where `takesFiles` says so. */
+  writeFile(piece: FilePiece, _flags: number): boolean {
+    piece.done(0)
+    return true
   }
   /** The response is abandoned: releases what is held, then tells the next sink. */
   abort(): void {}

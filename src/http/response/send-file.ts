@@ -7,11 +7,15 @@ import { NO_BYTES } from '../../lib/bytes.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { readOpen } from '../../lib/file-status.ts'
 import { ALERT, CRIT } from '../../log/error-log.ts'
+import type { FilePiece } from '../../net/wire.ts'
 import type { FileEntry } from '../files/file-entry.ts'
 import { LAST, LENT, type Producer, STABLE } from '../message/body.ts'
 import type { BodyPart } from '../message/response-head.ts'
 import type { Request } from '../request/request.ts'
 import { giveBack, giveBackLater, LENT_SIZE, lend } from './lent-buffers.ts'
+
+/** Most that is handed over at once: a client must take it within `send_timeout`. */
+const FILE_PIECE_MAX = 131072
 
 /** Sends head and body; `entry` was opened, and is released when all is sent. */
 export function sendFile(r: Request, entry: FileEntry): void {
@@ -58,6 +62,34 @@ function sendParts(r: Request, content: Buffer, parts: readonly BodyPart[]): voi
     const part = parts[i]!
     if (part.text !== '') r.body.write(Buffer.from(part.text, 'latin1'), 0)
     r.body.write(content.subarray(part.start, part.end), i === parts.length - 1 ? LAST | STABLE : STABLE)
+  }
+}
+
+/** A part of a file on its way; the file stays open until it has been sent. */
+class SentPiece implements FilePiece {
+  readonly fd: number
+  readonly at: number
+  readonly length: number
+  readonly #r: Request
+  readonly #entry: FileEntry
+
+  constructor(r: Request, entry: FileEntry, at: number, length: number) {
+    this.fd = entry.fd
+    this.at = entry.base + at
+    this.length = length
+    this.#r = r
+    this.#entry = entry
+    entry.retain()
+  }
+
+  done(missing: number): void {
+    const entry = this.#entry
+    // The request may be over, and its object another one's.
+    if (missing > 0 && this.#r.out.file === entry) {
+      const at = this.at + this.length - missing
+      this.#r.logError(ALERT, `sendfile() reported that "${entry.path}" was truncated at ${at}`)
+    }
+    entry.release()
   }
 }
 
@@ -117,6 +149,8 @@ class FileProducer implements Producer {
 
   /** Sends one piece; false when there is nothing more to do now. */
   #piece(end: number): boolean {
+    const { sendfile, sendfile_max_chunk } = this.#r.location.core
+    if (sendfile && this.#r.body.takesFiles) return this.#pieceByKernel(end, sendfile_max_chunk)
     const size = Math.min(LENT_SIZE, end - this.#at)
     const bytes = lend()
     this.#lent.push(bytes)
@@ -132,6 +166,17 @@ class FileProducer implements Producer {
     const room = this.#r.body.write(piece, last ? LAST | LENT : LENT)
     if (last) giveBackLater(this.#r.carrier, this.#lent)
     return room && !last
+  }
+
+  /** The same, without the bytes being seen here. */
+  #pieceByKernel(end: number, sizeMax: number): boolean {
+    const { body } = this.#r
+    const most = sizeMax > 0 ? Math.min(sizeMax, FILE_PIECE_MAX) : FILE_PIECE_MAX
+    const piece = new SentPiece(this.#r, this.#entry, this.#at, Math.min(most, end - this.#at))
+    this.#at += piece.length
+    const last = this.#at === end && this.#index === this.#parts.length - 1
+    if (last) this.#release()
+    return body.writeFile(piece, last ? LAST : 0) && !last
   }
 
   #release(): void {

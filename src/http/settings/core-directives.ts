@@ -336,8 +336,7 @@ const responseDirectives = {
     in: HSLI,
     args: flag,
     default: 'off',
-    doc: 'Sends files from the kernel.',
-    ...noEffect('Node.js has no sendfile; small files are kept in memory instead.'),
+    doc: 'Has the kernel send files that are not kept in memory: without TLS and filters, with the `io_uring` event method.',
   }),
 }
 
@@ -363,8 +362,7 @@ const withoutEffect = {
     in: HSL,
     args: size,
     default: '2m',
-    doc: 'Most bytes of one sendfile call.',
-    ...AIO,
+    doc: 'Most bytes of one sendfile call; there are never more than 128 KB.',
   }),
   output_buffers: directive({ in: HSL, args: sizeList, default: '2 32k', doc: 'Buffers for reading files.', ...AIO }),
   postpone_output: directive({
