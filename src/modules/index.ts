@@ -34,6 +34,7 @@ import { headersMoreModule } from './http/headers-more/output.ts'
 import { imageFilterModule } from './http/image-filter/image-filter.ts'
 import { indexModule } from './http/index-file.ts'
 import { internalRedirectModule } from './http/internal-redirect.ts'
+import { keyvalModule } from './http/keyval.ts'
 import { limitConnModule } from './http/limit-conn.ts'
 import { limitRateModule } from './http/limit-rate.ts'
 import { limitReqModule } from './http/limit-req.ts'
@@ -87,6 +88,7 @@ export const modules: readonly ConfigModule[] = [
   geoModule,
   geoip2Module,
   mapModule,
+  keyvalModule,
   numMapModule,
   splitClientsModule,
   refererModule,

@@ -148,9 +148,17 @@ class Entry implements LookupOwner {
   }
 }
 
+/** Counts what is asked of name servers, and what comes of it. */
+export interface LookupCounts {
+  onLookup(isService: boolean): void
+  /** `code` is 0, one of DNS, or one of ours. */
+  onOutcome(code: number): void
+}
+
 /** One `resolver` directive with its memory. */
 export class Resolver {
   readonly log: ErrorLog
+  counts: LookupCounts | undefined
   readonly #options: ResolverOptions
   readonly #timeoutMs: number
   readonly #names = new Map<string, Entry>()
@@ -231,6 +239,7 @@ export class Resolver {
       return
     }
     this.#lookups++
+    this.counts?.onLookup(entry.isService)
     entry.lookup = new Lookup(entry.questions, servers, this.#nextServer, entry, this.log)
     this.#nextServer = (this.#nextServer + 1) % servers.length
   }
@@ -249,12 +258,14 @@ export class Resolver {
   /** An entry has all its answers. */
   answered(entry: Entry, ttlS: number): void {
     const { validMs } = this.#options
+    this.counts?.onOutcome(0)
     entry.validUntilMs = clock.monotonic + (validMs > 0 ? validMs : ttlS * 1000)
     for (const waiting of this.#end(entry)) this.#settle(waiting, entry)
   }
 
   /** An entry cannot be had; it is asked for anew next time. */
   failed(entry: Entry, code: number): void {
+    if (entry.lookup !== undefined) this.counts?.onOutcome(code)
     const waiting = this.#end(entry)
     this.forget(entry)
     for (const one of waiting) this.#finish(one, code, NONE, this.#failedUntil())
@@ -271,6 +282,7 @@ export class Resolver {
     const { entry } = waiting
     if (entry === undefined) return
     entry.waiting = entry.waiting.filter((other) => other !== waiting)
+    if (entry.waiting.length === 0) this.counts?.onOutcome(TIMED_OUT)
     this.#finish(waiting, TIMED_OUT, NONE, this.#failedUntil())
   }
 

@@ -63,6 +63,8 @@ export class Configuration {
   readonly #options: ConfigurationOptions
   #applied: Applied | undefined
   #marks = new Map<string, string>()
+  /** What was last found wrong with a configuration. */
+  lastProblem = ''
 
   constructor(options: ConfigurationOptions) {
     this.#options = options
@@ -94,6 +96,7 @@ export class Configuration {
   }
 
   #log(level: string, message: string): void {
+    if (level === 'emerg') this.lastProblem = message
     const log = this.#applied?.log ?? this.#options.bootLog
     log.write(levelOf(level)!, message)
   }

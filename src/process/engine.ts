@@ -8,6 +8,7 @@ import { LogFiles } from '../log/log-files.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import { releaseThread } from '../shared/dead-thread.ts'
 import { CacheKeepers } from './cache-keepers.ts'
+import { History } from './history.ts'
 import { giveBack } from './memory.ts'
 import type { EngineSettings, FromEngine, FromWorker, LogLevel, ToEngine } from './messages.ts'
 import { nameProcess } from './process-name.ts'
@@ -63,6 +64,7 @@ class Engine implements SlotOwner {
   readonly #alive = new Set<WorkerSlot>()
   readonly #zones = new ZoneStore()
   readonly #files = new LogFiles()
+  readonly #history = new History()
   readonly #caches = new CacheKeepers((level, message) => this.#log(LEVELS[level] ?? 'notice', message))
   /** Descriptors belong to the threads; the objects are kept because closing them would close the numbers. */
   readonly #handles: BoundSocket[] = []
@@ -91,6 +93,9 @@ class Engine implements SlotOwner {
         if (message.generation === this.#current?.generation) this.#stopSurplus(this.#current.settings)
         giveBack()
         break
+      case 'refused':
+        this.#history.refused(message.problem)
+        break
       case 'reopen':
         this.reopen()
         break
@@ -112,6 +117,7 @@ class Engine implements SlotOwner {
         if (message.generation === generation) this.#giveSockets(slot, settings!.listens)
         break
       case 'failed':
+        this.#history.refused(message.errors.join('; '))
         this.#send({ type: 'failed', generation: message.generation, errors: message.errors })
         break
       case 'want':
@@ -135,6 +141,7 @@ class Engine implements SlotOwner {
       this.#log('alert', `worker process ${slot.tid}: ${error.replaceAll(/\s*\n\s*/g, ' | ')}`)
     }
     if (!slot.stopping) {
+      this.#history.died()
       this.#died(error)
       return
     }
@@ -212,6 +219,8 @@ class Engine implements SlotOwner {
     const { settings } = message
     this.#current = message
     this.#zones.settle(settings.zones)
+    this.#history.open(this.#zones.buffers)
+    this.#history.begin(message.generation, settings.workers, message.source.snapshot)
     this.#openLogs(settings.logFiles)
     for (const slot of this.#slots.values()) this.#install(slot, message)
     this.#caches.settle(settings.caches, this.#zones.buffers)
@@ -276,6 +285,7 @@ class Engine implements SlotOwner {
       if (slot?.installed !== generation || slot.listening.size < settings.listens.length) return
     }
     this.#ready = generation
+    this.#history.ready()
     this.#send({ type: 'ready', generation })
   }
 

@@ -212,7 +212,10 @@ export class Master implements EngineOwner {
     const applied = await this.#configuration.reload(this.#sockets)
     if (this.#stopping) return
     // The old configuration serves on.
-    if (!applied) return this.#notify(READY)
+    if (!applied) {
+      this.#engine?.send({ type: 'refused', problem: this.#configuration.lastProblem })
+      return this.#notify(READY)
+    }
     this.#generation++
     const { settings } = this.#applied
     const sameUser = before.identity?.uid === settings.identity?.uid && before.identity?.gid === settings.identity?.gid

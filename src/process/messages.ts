@@ -63,6 +63,8 @@ export type ToEngine =
   | { readonly type: 'socket'; readonly slot: number; readonly key: string }
   /** The master no longer holds sockets that the configuration does not ask for: surplus threads may go. */
   | { readonly type: 'settled'; readonly generation: number }
+  /** A new configuration is not used. */
+  | { readonly type: 'refused'; readonly problem: string }
   | { readonly type: 'reopen' }
   | { readonly type: 'stop'; readonly graceful: boolean }
 

@@ -4,6 +4,7 @@ import { LogFiles } from '../log/log-files.ts'
 import { CacheKeepers } from './cache-keepers.ts'
 import type { Configuration } from './configuration.ts'
 import { FileWatch } from './file-watch.ts'
+import { History } from './history.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { nameProcess } from './process-name.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
@@ -27,6 +28,8 @@ export class SingleProcess {
   readonly #seat: WorkerSeat
   readonly #caches = new CacheKeepers((level, text) => this.#options.configuration.current.log.write(level, text))
   readonly #watch = new FileWatch(() => this.#renew())
+  readonly #history = new History()
+  #generation = 0
   #given = new Set<string>()
   #exit: (code: number) => void = () => {}
 
@@ -67,6 +70,8 @@ export class SingleProcess {
     const { configuration, sockets } = this.#options
     const { engine, listens, source } = configuration.current
     this.#zones.settle(engine.zones)
+    this.#history.open(this.#zones.buffers)
+    this.#history.begin(++this.#generation, 1, source.snapshot)
     const errors = this.#seat.installNow(source, this.#zones.buffers)
     for (const error of errors) configuration.report('emerg', error)
     if (errors.length > 0) return false
@@ -77,6 +82,7 @@ export class SingleProcess {
     this.#given = keys
     this.#caches.settle(engine.caches, this.#zones.buffers)
     this.#watch.set(configuration.marks)
+    this.#history.ready()
     return true
   }
 
@@ -101,6 +107,7 @@ export class SingleProcess {
     const { configuration, sockets } = this.#options
     configuration.current.log.write(NOTICE, 'reconfiguring')
     if (await configuration.reload(sockets)) this.#install()
+    else this.#history.refused(configuration.lastProblem)
   }
 
   #reopen(): void {

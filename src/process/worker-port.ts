@@ -2,10 +2,10 @@
  * A worker thread. Everything that serving needs is imported before the first message arrives, so that a
  * thread may be started ahead of its configuration.
  */
-import { readlinkSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
-import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../lib/assert.ts'
+import { systemThreadId } from '../lib/thread-number.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { modules } from '../modules/index.ts'
 import { noteHoldingsIn } from '../shared/holdings.ts'
@@ -56,12 +56,3 @@ port.on('message', (message: ToWorker) => {
 send({ type: 'started', tid: systemThreadId() })
 // Written now, because at the end the process may have no right to.
 flushCompileCache()
-
-/** The kernel's number of this thread, which log lines carry; Node's own stands in where there is no /proc. */
-function systemThreadId(): number {
-  try {
-    return Number(readlinkSync('/proc/thread-self').split('/').at(-1))
-  } catch {
-    return process.pid + threadId
-  }
-}

@@ -7,6 +7,7 @@ import { NO_RECORD, Table } from './table.ts'
 import type { Zone } from './zone.ts'
 
 const TWO_32 = 4294967296
+const STEP_MAX = TWO_32 - 1
 
 /** One counter; made by `Counters.get`. */
 export class Counter {
@@ -24,6 +25,11 @@ export class Counter {
     const after = before + amount
     if (after >= TWO_32) Atomics.add(this.#words, this.#low + 1, 1)
     else if (after < 0) Atomics.sub(this.#words, this.#low + 1, 1)
+  }
+
+  /** Takes away what there is. */
+  reset(): void {
+    for (let left = this.value; left > 0; left -= STEP_MAX) this.add(-Math.min(left, STEP_MAX))
   }
 
   /** The value; exact when nobody is adding, and otherwise off by 2^32 for the moment of a carry at worst. */

@@ -188,6 +188,10 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     return [...new Set([...this.#env.zones.keys(), ...this.zones.keys()])]
   }
 
+  zoneMemory(name: string): SharedArrayBuffer | undefined {
+    return this.#env.zones.get(name)
+  }
+
   shared<T>(key: string, make: () => T): T {
     if (!this.#shared.has(key)) this.#shared.set(key, make())
     return this.#shared.get(key) as T // whoever uses the key made the value
@@ -258,6 +262,7 @@ const BOUND = [
   'tempPath',
   'zone',
   'zoneNames',
+  'zoneMemory',
   'shared',
   'afterAttach',
   'onStart',

@@ -58,6 +58,8 @@ export interface TreeServices {
   zone(name: string, size: number, tag: string, at?: Position, bound?: ZoneBinding): SharedArrayBuffer | undefined
   /** Names of all zones that there are, and of those asked for so far. */
   zoneNames(): readonly string[]
+  /** The memory of a zone that is there, whoever asked for it. */
+  zoneMemory(name: string): SharedArrayBuffer | undefined
   /** What modules share by name across the tree: one value per key, made by the first who asks. */
   shared<T>(key: string, make: () => T): T
   /** Runs when all locations are attached. */

@@ -3,6 +3,7 @@
  * is checked of both (ngx_shared_memory_add and its callers).
  */
 import type { Position } from '../config/source.ts'
+import { Tally, tallySize } from '../shared/tally.ts'
 import { Zone } from '../shared/zone.ts'
 import type { Template } from '../value/template.ts'
 import type { HasSlots, Text } from '../value/variables.ts'
@@ -22,6 +23,9 @@ export interface LimitUse {
   readonly at: Position
 }
 
+/** Outcomes of a request in one zone: the numbers that modules have for them are below this. */
+const OUTCOMES = 8
+
 /** One zone of a tree. */
 export class LimitZone<Subject, Records> {
   readonly name: string
@@ -31,11 +35,28 @@ export class LimitZone<Subject, Records> {
   readonly records: Records | undefined
   /** Compiled when all variables are known. */
   key: Text<Subject> = () => ''
+  readonly #counts: Tally | undefined
 
-  constructor(name: string, source: string, records: Records | undefined) {
+  constructor(name: string, source: string, records: Records | undefined, counts: Tally | undefined) {
     this.name = name
     this.source = source
     this.records = records
+    this.#counts = counts
+  }
+
+  /** Counts what became of a request here. */
+  count(outcome: number): void {
+    if (this.#counts !== undefined) this.#counts.row[outcome]!++
+  }
+
+  /** How often that was, over all threads. */
+  countOf(outcome: number): number {
+    return this.#counts?.sum(outcome) ?? 0
+  }
+
+  /** Counts from zero. */
+  resetCounts(): void {
+    this.#counts?.reset()
   }
 
   /** How something with this key is counted, in words. */
@@ -70,11 +91,23 @@ export class LimitZones<Subject extends HasSlots, Records> {
     const bound = { owner: `${this.#owner} "${name}"`, kind: 'key', value: key.source }
     const buffer = this.#tree.zone(name, size, this.#tag, at, bound)
     const memory = buffer === undefined ? undefined : Zone.attach(name, buffer, this.#tag)
-    const zone = new LimitZone<Subject, Records>(name, key.source, memory === undefined ? undefined : open(memory))
+    const records = memory === undefined ? undefined : open(memory)
+    const zone = new LimitZone<Subject, Records>(name, key.source, records, this.#countsOf(name))
     this.#zones.set(name, zone)
     this.#tree.afterAttach(() => {
       zone.key = this.#tree.text(key)
     })
+  }
+
+  #countsOf(name: string): Tally | undefined {
+    const key = `counts of ${this.#tag} ${name}`
+    const buffer = this.#tree.zone(key, tallySize(OUTCOMES), `${this.#tag}_counts`)
+    return buffer === undefined ? undefined : Tally.attach(key, buffer, { fields: OUTCOMES, gauges: 0 })
+  }
+
+  /** All declared zones by name. */
+  get all(): ReadonlyMap<string, LimitZone<Subject, Records>> {
+    return this.#zones
   }
 
   /** Checks the uses in one block: each zone once, and none that nobody declares. */

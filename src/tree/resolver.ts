@@ -10,14 +10,20 @@ import { resolveHost } from '../lib/resolve-host.ts'
 import type { NameServer } from '../net/dns-channel.ts'
 import { Resolver, type ResolverOptions } from '../net/resolver.ts'
 import type { TreeServices } from './context.ts'
+import { resolverCounts } from './resolver-counts.ts'
 
 const DNS_PORT = 53
 const IN: readonly Context[] = ['http', 'server', 'location', 'upstream']
 
-type Draft = { -readonly [K in keyof ResolverOptions]: ResolverOptions[K] } & { servers: NameServer[] }
+/** The same with the zone that it is counted in, or ''. */
+interface ZonedOptions extends ResolverOptions {
+  readonly statusZone: string
+}
 
-function readOptions(words: readonly Word[], at: ReadContext): ResolverOptions {
-  const draft: Draft = { servers: [], validMs: -1, ipv4: true, ipv6: true }
+type Draft = { -readonly [K in keyof ZonedOptions]: ZonedOptions[K] } & { servers: NameServer[] }
+
+function readOptions(words: readonly Word[], at: ReadContext): ZonedOptions {
+  const draft: Draft = { servers: [], validMs: -1, ipv4: true, ipv6: true, statusZone: '' }
   for (const word of words) {
     const { text } = word
     if (text.startsWith('valid=')) {
@@ -27,7 +33,7 @@ function readOptions(words: readonly Word[], at: ReadContext): ResolverOptions {
     } else if (text === 'ipv4=on' || text === 'ipv4=off') draft.ipv4 = text === 'ipv4=on'
     else if (text === 'ipv6=on' || text === 'ipv6=off') draft.ipv6 = text === 'ipv6=on'
     else if (/^ipv[46]=/.test(text)) at.fail(`invalid parameter: ${text}`, word)
-    else if (text.startsWith('status_zone=')) continue
+    else if (text.startsWith('status_zone=')) draft.statusZone = text.slice('status_zone='.length)
     else for (const server of serverAddresses(word, at)) draft.servers.push(server)
   }
   if (!draft.ipv4 && !draft.ipv6) at.fail('"ipv4" and "ipv6" cannot both be "off"')
@@ -71,7 +77,7 @@ export function resolverOf(scope: ScopeView, tree: TreeServices): Resolver | und
 export function systemResolver(scope: ScopeView, tree: TreeServices): Resolver {
   const { resolver_timeout } = scope.resolve(resolverDirectives)
   const servers = nameServersOf(tree.readFile(RESOLV_CONF).text)
-  return sharedResolver({ servers, validMs: -1, ipv4: true, ipv6: true }, resolver_timeout, tree)
+  return sharedResolver({ servers, validMs: -1, ipv4: true, ipv6: true, statusZone: '' }, resolver_timeout, tree)
 }
 
 /** Where the system's name servers stand. */
@@ -90,9 +96,10 @@ export function nameServersOf(text: string): NameServer[] {
   }))
 }
 
-function sharedResolver(options: ResolverOptions, timeoutMs: number, tree: TreeServices): Resolver {
+function sharedResolver(options: ZonedOptions, timeoutMs: number, tree: TreeServices): Resolver {
   return tree.shared(`resolver ${JSON.stringify(options)} ${timeoutMs}`, () => {
     const made = new Resolver(options, timeoutMs, tree.log)
+    if (options.statusZone !== '') made.counts = resolverCounts(options.statusZone, tree)
     tree.onExit(() => made.close())
     return made
   })

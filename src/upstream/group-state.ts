@@ -67,6 +67,11 @@ export function takeWords({ words }: Zone, size: number): number {
   return at
 }
 
+/** Bytes of a zone that are handed out. */
+export function zoneFill({ words }: Zone): number {
+  return Math.max(FIRST_FREE, words[FREE_AT]!) * 4
+}
+
 function locate(zone: Zone, name: number, signature: number, size: number): GroupState | undefined {
   const { words } = zone
   if (words[FREE_AT] === 0) words[FREE_AT] = FIRST_FREE

@@ -2,20 +2,14 @@
  * The servers of a group that is changed while it serves: one list, in a zone that all threads share. Its version tells a
  * thread that it has to read again, so that a change holds everywhere from the moment that it is made. The list outlives
  * reloads for as long as the configuration gives the group the same servers.
- *
- *   zone header | version | signature of what the configuration gives | next id | bytes of text | text (JSON)
  */
 import { crc32 } from '../lib/crc32.ts'
-import { ZONE_HEADER_WORDS, ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
+import { SharedText } from '../shared/shared-text.ts'
+import { ZONE_SIZE_MIN } from '../shared/zone.ts'
 import type { ServerSpec } from './server-line.ts'
 import { stateText } from './state-file.ts'
 
 const KIND = 'upstream servers'
-const VERSION = ZONE_HEADER_WORDS
-const SIGNATURE = ZONE_HEADER_WORDS + 1
-const NEXT_ID = ZONE_HEADER_WORDS + 2
-const LENGTH = ZONE_HEADER_WORDS + 3
-const TEXT_AT = 64
 /** The text of a server is some times as long as its row. */
 const TEXT_PER_ROW = 4
 
@@ -41,25 +35,30 @@ export function bookSize(zoneSize: number): number {
   return Math.max(ZONE_SIZE_MIN * 4, zoneSize * TEXT_PER_ROW)
 }
 
+interface Page {
+  /** Of the servers that the configuration, or the state file, gives. */
+  readonly signature: number
+  readonly nextId: number
+  readonly entries: readonly ServerEntry[]
+}
+
 /** The list of one group as one thread sees it. */
 export class ServerBook {
-  readonly #zone: Zone
-  readonly #text: Buffer
+  readonly #text: SharedText
 
-  private constructor(zone: Zone) {
-    this.#zone = zone
-    this.#text = Buffer.from(zone.buffer, TEXT_AT * 4)
+  private constructor(text: SharedText) {
+    this.#text = text
   }
 
   /** The list in a buffer of `bookSize`. */
   static attach(name: string, buffer: SharedArrayBuffer): ServerBook | undefined {
-    const zone = Zone.attach(name, buffer, KIND)
-    return zone === undefined ? undefined : new ServerBook(zone)
+    const text = SharedText.attach(name, buffer, KIND)
+    return text === undefined ? undefined : new ServerBook(text)
   }
 
   /** Changes with every change of the list. */
   get version(): number {
-    return Atomics.load(this.#zone.words, VERSION)
+    return this.#text.version
   }
 
   /**
@@ -67,25 +66,23 @@ export class ServerBook {
    * them anew, from where changes are written to.
    */
   begin(given: readonly ServerSpec[], again: (() => readonly ServerSpec[]) | undefined): void {
-    const { words, lock } = this.#zone
+    const { lock } = this.#text
     lock.enter()
-    let specs = given
-    if (words[SIGNATURE] !== signatureOf(specs) && again !== undefined) specs = again()
-    if (words[VERSION] === 0 || words[SIGNATURE] !== signatureOf(specs)) {
+    const before = this.#page()
+    const specs = before?.signature === signatureOf(given) || again === undefined ? given : again()
+    const signature = signatureOf(specs)
+    if (before?.signature !== signature) {
       const entries = specs.map((spec, id) => ({ id, spec }))
-      if (this.#write(entries)) {
-        words[NEXT_ID] = entries.length
-        words[SIGNATURE] = signatureOf(specs)
-      }
+      this.#write({ signature, nextId: entries.length, entries })
     }
     lock.leave()
   }
 
   /** The list; undefined when there is no room for it. */
   read(): { readonly version: number; readonly entries: readonly ServerEntry[] | undefined } {
-    const { lock } = this.#zone
+    const { lock } = this.#text
     lock.enter()
-    const found = { version: this.version, entries: this.#read() }
+    const found = { version: this.version, entries: this.#page()?.entries }
     lock.leave()
     return found
   }
@@ -95,45 +92,34 @@ export class ServerBook {
    * `save` answers with what went wrong, or nothing.
    */
   change(edit: Edit, save: ((specs: readonly ServerSpec[]) => string) | undefined): Changed | string {
-    const { words, lock } = this.#zone
+    const { lock } = this.#text
     lock.enter()
-    const before = this.#read()
-    const after = before === undefined ? BOOK_FULL : edit(before, words[NEXT_ID]!)
-    const problem = typeof after === 'string' ? after : this.#keep(before!, after, save)
+    const outcome = this.#change(edit, save)
     lock.leave()
-    return problem === '' ? { entries: after as readonly ServerEntry[] } : problem // no problem: it is a list
+    return outcome
   }
 
-  #keep(
-    before: readonly ServerEntry[],
-    after: readonly ServerEntry[],
-    save: ((specs: readonly ServerSpec[]) => string) | undefined,
-  ): string {
-    const { words } = this.#zone
-    if (!this.#write(after)) return BOOK_FULL
-    const specs = after.map(({ spec }) => spec)
+  #change(edit: Edit, save: ((specs: readonly ServerSpec[]) => string) | undefined): Changed | string {
+    const before = this.#page()
+    if (before === undefined) return BOOK_FULL
+    const entries = edit(before.entries, before.nextId)
+    if (typeof entries === 'string') return entries
+    const specs = entries.map(({ spec }) => spec)
+    const nextId = entries.reduce((next, { id }) => Math.max(next, id + 1), before.nextId)
+    const signature = save === undefined ? before.signature : signatureOf(specs)
+    if (!this.#write({ signature, nextId, entries })) return BOOK_FULL
     const problem = save?.(specs) ?? ''
-    if (problem !== '') this.#write(before)
-    else {
-      words[NEXT_ID] = Math.max(words[NEXT_ID]!, ...after.map(({ id }) => id + 1)) // tidy: once for each change by a person
-      if (save !== undefined) words[SIGNATURE] = signatureOf(specs)
-    }
+    if (problem === '') return { entries }
+    this.#write(before)
     return problem
   }
 
-  #read(): readonly ServerEntry[] | undefined {
-    const length = this.#zone.words[LENGTH]!
-    return length === 0 ? undefined : JSON.parse(this.#text.toString('utf8', 0, length))
+  #page(): Page | undefined {
+    return this.version === 0 ? undefined : JSON.parse(this.#text.read())
   }
 
-  #write(entries: readonly ServerEntry[]): boolean {
-    const { words } = this.#zone
-    const text = Buffer.from(JSON.stringify(entries), 'utf8')
-    if (text.length > this.#text.length) return false
-    text.copy(this.#text)
-    words[LENGTH] = text.length
-    Atomics.add(words, VERSION, 1)
-    return true
+  #write(page: Page): boolean {
+    return this.#text.write(JSON.stringify(page))
   }
 }
 

@@ -238,7 +238,7 @@ test('responses are counted, with their bytes', () => {
   store(made, '/b', 'x', { tags: ['1', '2', '3'] })
   const statistics = statisticsOf(made.room)
   assert.deepEqual(statistics.hit, { responses: 2, bytes: 5_000_000_001 })
-  assert.deepEqual(statistics.miss, { responses: 0, bytes: 0 })
+  assert.deepEqual(statistics.miss, { responses: 0, bytes: 0, written: { responses: 0, bytes: 0 } })
   assert.deepEqual(
     [statistics.stored, statistics.removed.purged, statistics.entries, statistics.zone.used],
     [2, 1, 1, 2],

@@ -31,6 +31,7 @@ import type { ClientConnection } from '../server/client-connection.ts'
 import { NONE } from '../server/connection-counters.ts'
 import type { HttpListener, VirtualServers } from '../server/listener.ts'
 import { type Reusable, reusableConnections } from '../server/reusable.ts'
+import { countFailedHandshake, countHandshake, countLateHandshake } from '../server/tls-counts.ts'
 import { type HttpConnection, plainConnection } from './by-preface.ts'
 import { alpnFor, chooseByName, connectionRequest, INTERNAL_ERROR, UNRECOGNIZED_NAME } from './handshake.ts'
 
@@ -179,6 +180,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
 
   /** Ends with an alert that no engine has made. */
   #alert(text: string): void {
+    countFailedHandshake(this.#server, undefined)
     this.#leave()
     this.#wire.write(text)
     this.#wire.closeAfterFlush(this.#server.connection.send_timeout)
@@ -190,6 +192,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     const tls = this.#wire as TlsServerWire // Who calls is this wire.
     this.client.secure = true
     this.client.tls = tls
+    countHandshake(this.#server, tls)
     const check = this.#ocspCheck(tls)
     const known = check === undefined ? '' : check.start()
     if (known === undefined) {
@@ -239,20 +242,26 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
 
   onEnd(): void {
     if (this.#state === HELLO) this.#log(INFO, 'client closed connection while SSL handshaking')
-    if (this.#state === HANDSHAKE) this.#log(INFO, 'peer closed connection in SSL handshake while SSL handshaking')
+    if (this.#state === HANDSHAKE) {
+      this.#log(INFO, 'peer closed connection in SSL handshake while SSL handshaking')
+      countFailedHandshake(this.#server, undefined)
+    }
     this.close()
   }
 
   onClose(failure: WireFailure | undefined): void {
     if (this.#state === GONE) return
-    if (this.#state === HANDSHAKE && failure !== undefined)
+    if (this.#state === HANDSHAKE && failure !== undefined) {
       this.#log(INFO, `${handshakeText(failure)} while SSL handshaking`)
+      countFailedHandshake(this.#server, failure)
+    }
     this.#leave()
   }
 
   onTimeout(): void {
     if (this.#state === HELLO || this.#state === HANDSHAKE) {
       this.#log(INFO, `client timed out ${errnoText('ETIMEDOUT')} while SSL handshaking`)
+      countLateHandshake(this.#server)
     }
     this.close()
   }

@@ -82,6 +82,11 @@ export class Caches {
     return found?.family === family ? found.cache : undefined
   }
 
+  /** All of them by the names of their zones; those of different families may have the same. */
+  get all(): ReadonlyMap<string, Cache> {
+    return new Map([...this.#declared].map(([zone, { cache }]) => [zone, cache]))
+  }
+
   /** All of them, for those who look after their files. */
   get paths(): readonly CachePath[] {
     return [...this.#declared.values()].map(({ cache }) => cache.path)

@@ -28,7 +28,10 @@ export const LOCK_WAITS = 26
 export const LOCK_TIMEOUTS = 27
 export const FOLLOWED = 28
 export const UNCACHEABLE = 29
-const COUNTERS_MAX = 32
+/** Responses that were written, and their bytes, by the first three statuses. */
+const WRITTEN = 30
+const WRITTEN_BYTES = 33
+const COUNTERS_MAX = 40
 
 /** The counters of one zone. */
 export class CacheCounters {
@@ -42,6 +45,23 @@ export class CacheCounters {
   count(status: number, bytes: number): void {
     this.#counters[status]!.add(1)
     if (bytes > 0) this.#counters[status + BYTES]!.add(bytes)
+  }
+
+  /** Counts a response that was written to the cache. */
+  countWritten(status: number, bytes: number): void {
+    if (status > STATUS_EXPIRED) return
+    this.#counters[WRITTEN + status]!.add(1)
+    if (bytes > 0) this.#counters[WRITTEN_BYTES + status]!.add(bytes)
+  }
+
+  /** What was written with a STATUS: responses and bytes. */
+  written(status: number): { readonly responses: number; readonly bytes: number } {
+    return { responses: this.value(WRITTEN + status), bytes: this.value(WRITTEN_BYTES + status) }
+  }
+
+  /** Counts from zero. */
+  reset(): void {
+    for (const counter of this.#counters) counter.reset()
   }
 
   add(counter: number, amount: number): void {

@@ -9,6 +9,11 @@ export interface CountedResponses {
   readonly bytes: number
 }
 
+/** The same with those of them that were stored. */
+export interface WrittenResponses extends CountedResponses {
+  readonly written: CountedResponses
+}
+
 /** The state and the counters of one cache. */
 export interface CacheStatistics {
   /** Bytes of the files, with those that are being written. */
@@ -24,9 +29,9 @@ export interface CacheStatistics {
   readonly stale: CountedResponses
   readonly updating: CountedResponses
   readonly revalidated: CountedResponses
-  readonly miss: CountedResponses
-  readonly expired: CountedResponses
-  readonly bypass: CountedResponses
+  readonly miss: WrittenResponses
+  readonly expired: WrittenResponses
+  readonly bypass: WrittenResponses
   readonly scarce: CountedResponses
   readonly stored: number
   /** Not stored: too large or no room, keys zone full, the disk refused, not cacheable. */
@@ -66,9 +71,9 @@ export function statisticsOf({ index, counters, path }: CacheRoom): CacheStatist
     stale: of(counted.STATUS_STALE),
     updating: of(counted.STATUS_UPDATING),
     revalidated: of(counted.STATUS_REVALIDATED),
-    miss: of(counted.STATUS_MISS),
-    expired: of(counted.STATUS_EXPIRED),
-    bypass: of(counted.STATUS_BYPASS),
+    miss: { ...of(counted.STATUS_MISS), written: counters.written(counted.STATUS_MISS) },
+    expired: { ...of(counted.STATUS_EXPIRED), written: counters.written(counted.STATUS_EXPIRED) },
+    bypass: { ...of(counted.STATUS_BYPASS), written: counters.written(counted.STATUS_BYPASS) },
     scarce: of(counted.STATUS_SCARCE),
     stored: value(counted.STORED),
     refused: {

@@ -2,7 +2,8 @@
  * How many connections and requests there are and were, for `stub_status` and the API. Each worker writes a row of its
  * own, so that nothing is locked; rows of all workers stand in one shared buffer, and who asks adds them up.
  *
- *   row:  - waiting reading writing accepted handled requests active owner      (64-bit floats, 128 bytes apart)
+ *   row:  - waiting reading writing accepted handled requests active owner | accepted handled requests at the last reset
+ *         (64-bit floats, 128 bytes apart)
  */
 
 /** Not counted as any of the three. */
@@ -19,11 +20,25 @@ const REQUESTS = 6
 const ACTIVE = 7
 /** A number that tells whose row it is, so that a reload finds its own counts and a new thread makes its own. */
 const OWNER = 8
+/** What the counts were when somebody reset them; `stub_status` does not know of that. */
+const ACCEPTED_BEFORE = 9
+const HANDLED_BEFORE = 10
+const REQUESTS_BEFORE = 11
 
 const ROW = 16
 const WORKERS_MAX = 256
 /** The size of the shared buffer. */
 export const COUNTERS_SIZE = WORKERS_MAX * ROW * Float64Array.BYTES_PER_ELEMENT
+
+/** The counts of one worker. */
+export interface WorkerConnections {
+  readonly accepted: number
+  readonly dropped: number
+  readonly active: number
+  readonly idle: number
+  readonly requests: number
+  readonly current: number
+}
 
 /** One worker's counts, and through them those of all. There is one object per thread. */
 class ConnectionCounters {
@@ -107,10 +122,52 @@ class ConnectionCounters {
     return this.#sum(WRITING)
   }
 
+  /** The counts of one worker since the last reset. */
+  of(workerId: number): WorkerConnections {
+    const at = this.#rows === this.#row ? 0 : (workerId % WORKERS_MAX) * ROW
+    const rows = this.#rows
+    return connectionsFrom((field) => rows[at + field]!)
+  }
+
+  /** The same of all workers together. */
+  get sinceReset(): WorkerConnections {
+    return connectionsFrom((field) => this.#sum(field))
+  }
+
+  /** Begins to count connections from zero, of one worker or of all. */
+  resetConnections(workerId?: number): void {
+    this.#reset(workerId, ACCEPTED, ACCEPTED_BEFORE)
+    this.#reset(workerId, HANDLED, HANDLED_BEFORE)
+  }
+
+  /** Begins to count requests from zero, of one worker or of all. */
+  resetRequests(workerId?: number): void {
+    this.#reset(workerId, REQUESTS, REQUESTS_BEFORE)
+  }
+
+  #reset(workerId: number | undefined, field: number, before: number): void {
+    const rows = this.#rows
+    for (let at = 0; at < rows.length; at += ROW) {
+      if (workerId === undefined || at === workerId * ROW) rows[at + before] = rows[at + field]!
+    }
+  }
+
   #sum(field: number): number {
     let sum = 0
     for (let at = field; at < this.#rows.length; at += ROW) sum += this.#rows[at]!
     return sum
+  }
+}
+
+function connectionsFrom(value: (field: number) => number): WorkerConnections {
+  const accepted = value(ACCEPTED) - value(ACCEPTED_BEFORE)
+  return {
+    accepted,
+    dropped: accepted - value(HANDLED) + value(HANDLED_BEFORE),
+    active: value(ACTIVE) - value(WAITING),
+    idle: value(WAITING),
+    requests: value(REQUESTS) - value(REQUESTS_BEFORE),
+    current: value(WRITING),
   }
 }
 

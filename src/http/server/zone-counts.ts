@@ -22,7 +22,7 @@ const TIMES = 10
 const TLS = TIMES + HISTOGRAM_FIELDS
 
 /** What is counted of handshakes with clients, in NGINX Plus's words, in the order of the row. */
-const TLS_FIELDS = [
+export const TLS_FIELDS = [
   'handshakes',
   'handshakes_failed',
   'session_reuses',

@@ -5,7 +5,7 @@
 import type { HttpTree } from '../compile/module.ts'
 
 /** Who needs a zone: those who show what is counted, or those who change servers. */
-export type ZoneUse = 'reads' | 'writes'
+type ZoneUse = 'reads' | 'writes'
 
 interface ZoneWish {
   readonly name: string
@@ -15,7 +15,7 @@ interface ZoneWish {
 }
 
 /** The readers of one tree. */
-export class StatusReaders {
+class StatusReaders {
   readonly #tree: HttpTree
   readonly #wishes: ZoneWish[] = []
   #reads = false

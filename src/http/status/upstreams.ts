@@ -10,13 +10,13 @@ import type { HttpTree } from '../compile/module.ts'
 import { type Responses, responsesOf } from './zones.ts'
 
 /** States of a server, in the words of NGINX Plus. */
-export type PeerState = 'up' | 'draining' | 'down' | 'unavail' | 'checking' | 'unhealthy'
+type PeerState = 'up' | 'draining' | 'down' | 'unavail' | 'checking' | 'unhealthy'
 
 /** Numbers from here on are those of servers that a name leads to. */
 const CHILDREN_FROM = 65536
 
 /** A server of a group, as it is shown. */
-export interface PeerObject {
+interface PeerObject {
   readonly id: number
   readonly server: string
   readonly name: string
@@ -43,7 +43,7 @@ export interface PeerObject {
 }
 
 /** A group, as it is shown. */
-export interface UpstreamObject {
+interface UpstreamObject {
   readonly peers: readonly PeerObject[]
   readonly keepalive: number
   readonly zombies: number

@@ -15,7 +15,7 @@ export interface Responses {
 }
 
 /** What is counted of a location zone. */
-export interface LocationZone {
+interface LocationZone {
   readonly requests: number
   readonly responses: Responses
   readonly discarded: number
@@ -24,7 +24,7 @@ export interface LocationZone {
 }
 
 /** What TLS came to with clients of a server. */
-export interface TlsNumbers {
+interface TlsNumbers {
   readonly handshakes: number
   readonly handshakes_failed: number
   readonly session_reuses: number
@@ -36,7 +36,7 @@ export interface TlsNumbers {
 }
 
 /** What is counted of a server zone. */
-export interface ServerZone extends LocationZone {
+interface ServerZone extends LocationZone {
   readonly processing: number
   readonly ssl: TlsNumbers
 }
@@ -75,7 +75,7 @@ export function responsesOf(classes: readonly number[], codes: ReadonlyMap<numbe
 }
 
 /** Makes the object of TLS numbers. */
-function tlsObject(tls: Readonly<Record<TlsField, number>>): TlsNumbers {
+export function tlsObject(tls: Readonly<Record<TlsField, number>>): TlsNumbers {
   const { no_cert, expired_cert, revoked_cert, hostname_mismatch, other, ...counts } = tls
   return { ...counts, verify_failures: { no_cert, expired_cert, revoked_cert, hostname_mismatch, other } }
 }

@@ -13,14 +13,14 @@ import type { Held, Request } from '../../http/request/request.ts'
 import { defineMark } from '../../http/request/slots.ts'
 import { trace } from '../../http/request/trace.ts'
 import { NEXT, type Verdict } from '../../http/request/verdict.ts'
+import { CONN_OUTCOMES, connZonesOf } from '../../http/status/limits.ts'
 import { ERROR, levelOf } from '../../log/error-log.ts'
 import { CONN_KEY_SIZE_MAX, ConnRecords } from '../../shared/conn-records.ts'
 import { type Handle, NO_RECORD } from '../../shared/table.ts'
-import { type LimitZone, type LimitZoneSpec, LimitZones } from '../../tree/limit-zone.ts'
+import type { LimitZone, LimitZoneSpec } from '../../tree/limit-zone.ts'
 import { readTemplate } from '../../value/template.ts'
 
 const IN: readonly Context[] = ['http', 'server', 'location']
-const NAME = 'limit_conn'
 const LIMIT_MAX = 65535
 
 const zoneArgs = {
@@ -58,7 +58,7 @@ const limitDirective = {
 const PASSED = 1
 const REJECTED = 2
 const REJECTED_DRY_RUN = 3
-const STATUS_NAMES = [undefined, 'PASSED', 'REJECTED', 'REJECTED_DRY_RUN']
+const STATUS_NAMES = [undefined, ...CONN_OUTCOMES.map((name) => name.toUpperCase())]
 
 /** A request is counted once, however often it is redirected. */
 const STATUS = defineMark(REJECTED_DRY_RUN)
@@ -96,11 +96,11 @@ export const limitConnModule = httpModule({
     limit_conn_status: (r) => STATUS_NAMES[r.main.mark(STATUS)],
   },
   init(conf, tree) {
-    const zones = zonesOf(tree)
+    const zones = connZonesOf(tree)
     for (const spec of conf.limit_conn_zone) zones.declare(spec, (memory) => new ConnRecords(memory))
   },
   declare(_, tree, scope) {
-    zonesOf(tree).check(scope.own(limitDirective).limit_conn ?? [])
+    connZonesOf(tree).check(scope.own(limitDirective).limit_conn ?? [])
   },
   attach(conf, plan, at) {
     const limits = compileLimits(conf.limit_conn, at)
@@ -114,10 +114,6 @@ export const limitConnModule = httpModule({
   },
 })
 
-function zonesOf(tree: HttpTree): LimitZones<Request, ConnRecords> {
-  return tree.shared('limit_conn zones', () => new LimitZones<Request, ConnRecords>(NAME, 'limit_conn_zone', tree))
-}
-
 interface Limit {
   readonly zone: LimitZone<Request, ConnRecords>
   readonly records: ConnRecords
@@ -128,7 +124,7 @@ interface Limit {
 function compileLimits(uses: readonly Use[], tree: HttpTree): Limit[] {
   const limits: Limit[] = []
   for (const { zone: name, count, at } of uses) {
-    const found = zonesOf(tree).find(name)
+    const found = connZonesOf(tree).find(name)
     if (found?.records !== undefined) limits.push({ zone: found, records: found.records, count, at })
   }
   return limits
@@ -165,6 +161,7 @@ function limitConnections(r: Request, conf: Conf): Verdict {
       counted?.onRequestEnd()
       return reject(r, conf, limit)
     }
+    limit.zone.count(PASSED)
     counted = new Counted(limit.records, record, limit.records.note, counted)
   }
   if (counted !== undefined) main.hold(counted)
@@ -177,7 +174,9 @@ function reject(r: Request, conf: Conf, { zone: full, records }: Limit): Verdict
   if (!records.full) {
     r.logError(conf.level, `limiting connections${dryRun ? ', dry run,' : ''} by zone "${full.name}"`)
   }
-  r.main.setMark(STATUS, dryRun ? REJECTED_DRY_RUN : REJECTED)
+  const outcome = dryRun ? REJECTED_DRY_RUN : REJECTED
+  full.count(outcome)
+  r.main.setMark(STATUS, outcome)
   return dryRun ? NEXT : conf.status
 }
 

@@ -12,16 +12,16 @@ import type { Held, Request } from '../../http/request/request.ts'
 import { defineMark } from '../../http/request/slots.ts'
 import { trace } from '../../http/request/trace.ts'
 import { NEXT, type Verdict, WAIT } from '../../http/request/verdict.ts'
+import { RATE_OUTCOMES, rateZonesOf } from '../../http/status/limits.ts'
 import { clock } from '../../lib/clock.ts'
 import { ALERT, ERROR, type ErrorLog, INFO, levelOf } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import { RATE_AGAIN, RATE_BUSY, RATE_ERROR, RateRecords } from '../../shared/rate-records.ts'
 import { KEY_SIZE_MAX } from '../../shared/table.ts'
-import { type LimitZone, type LimitZoneSpec, LimitZones } from '../../tree/limit-zone.ts'
+import type { LimitZone, LimitZoneSpec } from '../../tree/limit-zone.ts'
 import { readTemplate } from '../../value/template.ts'
 
 const IN: readonly Context[] = ['http', 'server', 'location']
-const NAME = 'limit_req'
 
 /** `1r/s`, in thousandths of a request per second. */
 const RATE_DEFAULT = 1000
@@ -81,7 +81,7 @@ const DELAYED = 2
 const REJECTED = 3
 const DELAYED_DRY_RUN = 4
 const REJECTED_DRY_RUN = 5
-const STATUS_NAMES = [undefined, 'PASSED', 'DELAYED', 'REJECTED', 'DELAYED_DRY_RUN', 'REJECTED_DRY_RUN']
+const STATUS_NAMES = [undefined, ...RATE_OUTCOMES.map((name) => name.toUpperCase())]
 
 /** A request is limited once, however often it is redirected. */
 const STATUS = defineMark(REJECTED_DRY_RUN)
@@ -119,11 +119,11 @@ export const limitReqModule = httpModule({
     limit_req_status: (r) => STATUS_NAMES[r.main.mark(STATUS)],
   },
   init(conf, tree) {
-    const zones = zonesOf(tree)
+    const zones = rateZonesOf(tree)
     for (const spec of conf.limit_req_zone) zones.declare(spec, (memory) => new RateRecords(memory, spec.rate))
   },
   declare(_, tree, scope) {
-    zonesOf(tree).check(scope.own(limitDirective).limit_req ?? [])
+    rateZonesOf(tree).check(scope.own(limitDirective).limit_req ?? [])
   },
   attach(conf, plan, at) {
     const limits = compileLimits(conf.limit_req, at)
@@ -140,12 +140,6 @@ export const limitReqModule = httpModule({
   },
 })
 
-type Zones = LimitZones<Request, RateRecords>
-
-function zonesOf(tree: HttpTree): Zones {
-  return tree.shared('limit_req zones', () => new LimitZones<Request, RateRecords>(NAME, 'limit_req', tree))
-}
-
 interface Limit {
   readonly zone: LimitZone<Request, RateRecords>
   readonly records: RateRecords
@@ -157,7 +151,7 @@ interface Limit {
 function compileLimits(uses: readonly Use[], tree: HttpTree): Limit[] {
   const limits: Limit[] = []
   for (const { zone: name, burst, delay, at } of uses) {
-    const found = zonesOf(tree).find(name)
+    const found = rateZonesOf(tree).find(name)
     if (found?.records !== undefined) limits.push({ zone: found, records: found.records, burst, delay, at })
   }
   return limits
@@ -212,7 +206,9 @@ function reject(r: Request, conf: Conf, n: number, result: number): Verdict {
     r.logError(conf.level, `limiting requests${mode}, excess: ${excess} by zone "${full.name}"`)
   }
   for (let i = n - 1; i >= 0; i--) conf.limits[i]!.records.cancel()
-  r.main.setMark(STATUS, conf.dryRun ? REJECTED_DRY_RUN : REJECTED)
+  const outcome = conf.dryRun ? REJECTED_DRY_RUN : REJECTED
+  full.count(outcome)
+  r.main.setMark(STATUS, outcome)
   return conf.dryRun ? NEXT : conf.status
 }
 
@@ -227,7 +223,12 @@ function charge(r: Request, conf: Conf, n: number): Verdict {
     const { records } = limit
     const over = i === n ? records.excess : records.account(clock.monotonic)
     const ms = records.delayMs(over, limit.delay)
-    if (ms <= delayMs) continue
+    if (ms <= delayMs) {
+      // A zone whose key was empty takes no part.
+      if (over >= 0) limit.zone.count(PASSED)
+      continue
+    }
+    longest?.zone.count(PASSED)
     delayMs = ms
     excess = over
     longest = limit
@@ -239,7 +240,9 @@ function charge(r: Request, conf: Conf, n: number): Verdict {
   const mode = conf.dryRun ? ', dry run' : ''
   const name = longest.zone.name
   r.logError(conf.delayLevel, `delaying request${mode}, excess: ${thousandths(excess)}, by zone "${name}"`)
-  r.main.setMark(STATUS, conf.dryRun ? DELAYED_DRY_RUN : DELAYED)
+  const outcome = conf.dryRun ? DELAYED_DRY_RUN : DELAYED
+  longest.zone.count(outcome)
+  r.main.setMark(STATUS, outcome)
   if (conf.dryRun) return NEXT
   r.main.hold(new Delay(r, delayMs))
   return WAIT

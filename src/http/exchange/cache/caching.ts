@@ -102,6 +102,8 @@ export class Caching implements VaryValues, CacheWaiter {
   /** What is stored for an unsafe method's target becomes invalid here. */
   #invalidates: Cache | undefined
   #collapsed = false
+  /** What came is in the cache. */
+  #stored = false
   /** The stored response with what 304 has changed. */
   #renewed: CachedObject | undefined
 
@@ -115,15 +117,30 @@ export class Caching implements VaryValues, CacheWaiter {
     this.#cache = this.#use = this.#object = undefined
     this.status = 0
     this.key = ''
-    this.cacheable = this.storing = this.#behind = this.#conditional = this.#holding = this.#collapsed = false
+    this.cacheable =
+      this.storing =
+      this.#behind =
+      this.#conditional =
+      this.#holding =
+      this.#collapsed =
+      this.#stored =
+        false
     this.#demands = this.#invalidates = this.#renewed = undefined
   }
 
   /** The request is over. */
   release(): void {
-    if (this.status !== 0) this.#cache?.counters.count(this.status, this.#object?.length ?? 0)
+    if (this.status !== 0) this.#count()
     this.#object = undefined
     this.#letGo()
+  }
+
+  #count(): void {
+    const counters = this.#cache?.counters
+    if (counters === undefined) return
+    const received = this.#exchange.attempts.last?.responseLength ?? 0
+    counters.count(this.status, this.#object?.length ?? received)
+    if (this.#stored) counters.countWritten(this.status, received)
   }
 
   /** What is known is the stored response, and not one of a back end. */
@@ -524,7 +541,7 @@ export class Caching implements VaryValues, CacheWaiter {
   /** The body is whole. The request may be over when this returns. */
   complete(): void {
     this.storing = false
-    this.#use!.complete()
+    this.#stored = this.#use!.complete()
     this.#unhold()
   }
 

@@ -10,6 +10,7 @@ import { DELETE, GET, HEAD, PATCH, POST } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
 import type { Verdict } from '../../../http/request/verdict.ts'
 import { sendBytes } from '../../../http/response/send-text.ts'
+import { prepareStatus } from '../../../http/status/prepare.ts'
 import { statusReadersOf } from '../../../http/status/readers.ts'
 import { fromBinary, NO_BYTES } from '../../../lib/bytes.ts'
 import { randomId } from '../../../lib/random.ts'
@@ -22,6 +23,7 @@ import {
   type Problem,
   UNKNOWN_VERSION,
 } from './answer.ts'
+import { type OwnNames, ownNames, refusalOf } from './guard.ts'
 import type { Ask } from './resource.ts'
 import { findResource, listBelow, VERSION_MAX, VERSION_MIN } from './resources.ts'
 
@@ -40,6 +42,7 @@ const directives = {
 interface Conf {
   readonly tree: HttpTree
   readonly writable: boolean
+  readonly names: OwnNames
 }
 
 /** The module list's entry. */
@@ -47,21 +50,34 @@ export const apiModule = httpModule({
   name: 'http_api',
   doc: 'Status and changes of the running server.',
   directives,
+  init(_, tree) {
+    prepareStatus(tree)
+  },
   attach(conf, plan, at) {
     if (conf.api === undefined) return
     const writable = conf.api.write === 'on'
     statusReadersOf(at).note(writable)
-    plan.own(answerApi, { tree: at, writable })
+    plan.own(answerApi, { tree: at, writable, names: ownNames(at) })
   },
 })
 
 function answerApi(r: Request, conf: Conf): Verdict {
   if ((r.methodBit & (GET | HEAD)) !== 0) return answer(r, conf, NO_BYTES)
   if ((r.methodBit & (POST | PATCH | DELETE)) === 0) return 405
-  return r.readBody((again) => answer(again, conf, again.requestBody?.bytes ?? NO_BYTES))
+  return r.readBody((again) => answer(again, conf, bodyOf(again)))
 }
 
-function answer(r: Request, { tree, writable }: Conf, body: Buffer): Verdict {
+/** The body, which is in a file when it is large. */
+function bodyOf({ requestBody }: Request): Buffer {
+  const file = requestBody?.file
+  if (file === undefined) return requestBody?.bytes ?? NO_BYTES
+  const bytes = Buffer.alloc(file.size)
+  return bytes.subarray(0, file.read(bytes, 0))
+}
+
+function answer(r: Request, { tree, writable, names }: Conf, body: Buffer): Verdict {
+  const refusal = refusalOf(r, names, (r.methodBit & (GET | HEAD)) === 0)
+  if (refusal !== undefined) return send(r, refusal)
   const segments = segmentsOf(r)
   if (segments === undefined) return send(r, PATH_NOT_FOUND)
   const [versionText, ...path] = segments

@@ -1,9 +1,15 @@
 /** All resources of the API, and how a path finds one. */
 
+import type { HttpTree } from '../../../http/compile/module.ts'
 import { statusZonesOf } from '../../../http/server/status-zones.ts'
+import { cacheObject, cacheRooms, cacheStatistics } from '../../../http/status/caches.ts'
+import { CONN_OUTCOMES, connZonesOf, limitNumbers, RATE_OUTCOMES, rateZonesOf } from '../../../http/status/limits.ts'
+import { slabObjects } from '../../../http/status/slabs.ts'
 import { locationZone, serverZone, zoneNumbers } from '../../../http/status/zones.ts'
-import { problem } from './answer.ts'
+import { resolverCounts, resolverZones } from '../../../tree/resolver-counts.ts'
+import { found, problem } from './answer.ts'
 import { collection } from './collection.ts'
+import { keyvalResources } from './keyvals.ts'
 import { machineResources } from './machine.ts'
 import type { Resource } from './resource.ts'
 import { upstreamResources } from './upstreams.ts'
@@ -11,6 +17,14 @@ import { upstreamResources } from './upstreams.ts'
 /** Versions of the API: the oldest and the newest. */
 export const VERSION_MIN = 1
 export const VERSION_MAX = 9
+
+/** Kinds of zones that only `stream` has. */
+const STREAM = [
+  ['server_zones', 'ServerZoneNotFound', 'server zone not found', 1],
+  ['limit_conns', 'LimitConnNotFound', 'limit_conn not found', 6],
+  ['upstreams', 'UpstreamNotFound', 'upstream not found', 1],
+  ['keyvals', 'KeyvalNotFound', 'keyval not found', 2],
+] as const
 
 const RESOURCES: readonly Resource[] = [
   ...machineResources,
@@ -29,7 +43,63 @@ const RESOURCES: readonly Resource[] = [
     reset: (tree, name) => statusZonesOf(tree).find('location', name)?.reset(),
   }),
   ...upstreamResources,
+  ...collection({
+    path: 'http/caches',
+    since: 1,
+    missing: problem(404, 'CacheNotFound', 'cache not found'),
+    all: (tree) => mapped(cacheStatistics(tree), cacheObject),
+    reset: (tree, name) => cacheRooms(tree).get(name)?.counters.reset(),
+  }),
+  ...collection({
+    path: 'http/limit_conns',
+    since: 6,
+    missing: problem(404, 'LimitConnNotFound', 'limit_conn not found'),
+    all: (tree) => limitNumbers(connZonesOf(tree), CONN_OUTCOMES),
+    reset: (tree, name) => connZonesOf(tree).find(name)?.resetCounts(),
+  }),
+  ...collection({
+    path: 'http/limit_reqs',
+    since: 6,
+    missing: problem(404, 'LimitReqNotFound', 'limit_req not found'),
+    all: (tree) => limitNumbers(rateZonesOf(tree), RATE_OUTCOMES),
+    reset: (tree, name) => rateZonesOf(tree).find(name)?.resetCounts(),
+  }),
+  ...collection({
+    path: 'slabs',
+    since: 1,
+    missing: problem(404, 'SlabNotFound', 'slab not found'),
+    all: slabObjects,
+    // How much is in use is no count that could begin anew.
+    reset: () => {},
+  }),
+  ...collection({
+    path: 'resolvers',
+    since: 5,
+    missing: problem(404, 'ResolverZoneNotFound', 'resolver zone not found'),
+    all: resolverObjects,
+    reset: (tree, name) => resolverCounts(name, tree)?.tally.reset(),
+  }),
+  ...keyvalResources,
+  ...emptyStream(),
 ]
+
+/** `stream` has nothing to tell yet. */
+function emptyStream(): readonly Resource[] {
+  const kinds = STREAM.flatMap(([name, code, text, since]) =>
+    collection({ path: `stream/${name}`, since, missing: problem(404, code, text), all: () => new Map() }),
+  )
+  const status = { bytes_in: 0, msgs_in: 0, msgs_out: 0, bytes_out: 0, nodes_online: 0 }
+  return [...kinds, { path: 'stream/zone_sync', since: 3, get: () => found({ zones: {}, status }) }]
+}
+
+function resolverObjects(tree: HttpTree): ReadonlyMap<string, object> {
+  const found = new Map<string, object>()
+  for (const name of resolverZones(tree)) {
+    const numbers = resolverCounts(name, tree)?.read()
+    if (numbers !== undefined) found.set(name, numbers)
+  }
+  return found
+}
 
 function mapped<T>(entries: ReadonlyMap<string, T>, make: (value: T) => object): ReadonlyMap<string, object> {
   return new Map([...entries].map(([name, value]) => [name, make(value)]))

@@ -1,0 +1,153 @@
+/**
+ * The zones of `keyval_zone` of a tree: pairs in shared memory, how long they live, and the file that keeps them over
+ * restarts. A change is made when the file could be written, or not at all.
+ */
+import fs from 'node:fs'
+import type { Position } from '../config/source.ts'
+import { fromBinary, toBinary } from '../lib/bytes.ts'
+import { errnoText } from '../lib/errno.ts'
+import { KEYVAL_KIND, KeyvalRecords, type KeyvalType, type Pair, type PairOutcome } from '../shared/keyval-records.ts'
+import { Zone } from '../shared/zone.ts'
+import type { TreeServices } from './context.ts'
+
+/** A zone as it is declared. */
+export interface KeyvalSpec {
+  readonly name: string
+  readonly size: number
+  readonly type: KeyvalType
+  /** How long a pair lives; 0: until it is removed. */
+  readonly timeoutMs: number
+  /** Empty: nothing is kept. */
+  readonly statePath: string
+  readonly at: Position
+}
+
+/** One zone. */
+export class KeyvalZone {
+  readonly spec: KeyvalSpec
+  readonly records: KeyvalRecords | undefined
+
+  constructor(spec: KeyvalSpec, records: KeyvalRecords | undefined) {
+    this.spec = spec
+    this.records = records
+  }
+
+  /** When a pair ends that is made or changed now. */
+  expiry(nowMs: number, givenMs: number | undefined): number {
+    const { timeoutMs } = this.spec
+    return timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + (givenMs ?? timeoutMs)
+  }
+
+  /** Keeps what there is; returns what the system refuses, or nothing. */
+  save(nowMs: number): string {
+    const { statePath } = this.spec
+    if (statePath === '' || this.records === undefined) return ''
+    const draft = `${statePath}.${process.pid}.tmp`
+    try {
+      fs.writeFileSync(draft, stateText(this.records.all(nowMs)), { mode: 0o644 })
+      fs.renameSync(draft, statePath)
+      return ''
+    } catch (error) {
+      return `open() "${statePath}" failed ${errnoText(error)}`
+    }
+  }
+
+  /** Takes over what was kept. */
+  load(text: string, nowMs: number): PairOutcome {
+    let outcome: PairOutcome = 'done'
+    for (const pair of pairsOf(text)) {
+      if (pair.expiresMs <= nowMs) continue
+      const added = this.records?.add(pair, nowMs) ?? 'done'
+      if (added !== 'done') outcome = added
+    }
+    return outcome
+  }
+}
+
+/** The zones of one tree. */
+export class KeyvalZones {
+  readonly #tree: TreeServices
+  readonly #zones = new Map<string, KeyvalZone>()
+
+  constructor(tree: TreeServices) {
+    this.#tree = tree
+  }
+
+  get all(): ReadonlyMap<string, KeyvalZone> {
+    return this.#zones
+  }
+
+  find(name: string): KeyvalZone | undefined {
+    return this.#zones.get(name)
+  }
+
+  /** Takes a declared zone. */
+  declare(spec: KeyvalSpec, nowMs: number): void {
+    const { name, size, type, at, statePath } = spec
+    const tree = this.#tree
+    if (this.#zones.has(name)) return tree.fail(`duplicate keyval zone "${name}"`, at)
+    const bound = { owner: `keyval zone "${name}"`, kind: 'type', value: type }
+    const buffer = tree.zone(name, size, KEYVAL_KIND, at, bound)
+    const memory = buffer === undefined ? undefined : Zone.attach(name, buffer, KEYVAL_KIND)
+    const zone = new KeyvalZone(spec, memory === undefined ? undefined : new KeyvalRecords(memory, type))
+    this.#zones.set(name, zone)
+    if (statePath !== '') this.#takeState(zone, nowMs)
+  }
+
+  #takeState(zone: KeyvalZone, nowMs: number): void {
+    const { statePath, name, at } = zone.spec
+    const load = (): void => {
+      const text = readState(statePath)
+      if (text.problem !== '') return this.#tree.fail(text.problem, at)
+      const outcome = zone.load(text.text, nowMs)
+      if (outcome !== 'done') this.#tree.warn(`not all of "${statePath}" fits keyval zone "${name}": ${outcome}`, at)
+    }
+    if (zone.records !== undefined) zone.records.loadOnce(load)
+    else if (this.#tree.role === 'master') load()
+  }
+}
+
+/** The zones of a tree. */
+export function keyvalZonesOf(tree: TreeServices): KeyvalZones {
+  return tree.shared('keyval zones', () => new KeyvalZones(tree))
+}
+
+function readState(path: string): { readonly text: string; readonly problem: string } {
+  let text = ''
+  try {
+    text = fs.readFileSync(path, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return { text: '', problem: code === 'ENOENT' ? '' : `open() "${path}" failed ${errnoText(error)}` }
+  }
+  try {
+    pairsOf(text)
+    return { text, problem: '' }
+  } catch {
+    return { text: '', problem: `keyval state file "${path}" is broken: remove it, or mend it by hand` }
+  }
+}
+
+interface KeptValue {
+  readonly value: string
+  readonly expires: number
+}
+
+/** `{"key":"value"}`, and `{"key":{"value":"...","expires":ms}}` for pairs that end. */
+function stateText(pairs: readonly Pair[]): string {
+  const kept = pairs.map(({ key, value, expiresMs }) => [
+    fromBinary(key),
+    Number.isFinite(expiresMs) ? { value: fromBinary(value), expires: expiresMs } : fromBinary(value),
+  ])
+  return `${JSON.stringify(Object.fromEntries(kept), undefined, 1)}\n`
+}
+
+function pairsOf(text: string): readonly Pair[] {
+  if (text.trim() === '') return []
+  const kept = JSON.parse(text) as Readonly<Record<string, string | KeptValue>>
+  return Object.entries(kept).map(([key, value]) => ({
+    key: toBinary(key),
+    value: toBinary(typeof value === 'string' ? value : value.value),
+    expiresMs: typeof value === 'string' ? Number.POSITIVE_INFINITY : value.expires,
+  }))
+}
