@@ -1,5 +1,6 @@
 /** auth_oidc with a real provider: logins, what variables tell, logouts, renewed tokens, and what is refused. */
 import assert from 'node:assert/strict'
+import http2 from 'node:http2'
 import { after, before, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
 import { Browser, type OidcServer, startOidc } from '../harness/oidc.ts'
@@ -26,8 +27,17 @@ http {
   oidc_provider public { issuer ISSUER; client_id public; redirect_uri /back; cookie_name PUBLIC; pkce on; }
   oidc_provider lost { issuer http://127.0.0.1:%%PORT_1%%; client_id x; redirect_uri /lost_back; }
   oidc_provider wrong { issuer ISSUER/other; config_url ISSUER/.well-known/openid-configuration; client_id x; redirect_uri /w; }
+  oidc_provider behind {
+    issuer ISSUER; client_id public; redirect_uri https://shop.test/shop_back; cookie_name BEHIND;
+    post_logout_uri /bye; logout_uri /shop_logout;
+  }
   server {
     listen 127.0.0.1:%%PORT_0%%;
+    http2 on;
+    location /behind { auth_oidc behind; root %%DIR%%; }
+    location /either { satisfy any; auth_oidc idp; auth_basic x; auth_basic_user_file users; root %%DIR%%; }
+    location /code { auth_oidc idp; auth_jwt x token=$oidc_id_token; auth_jwt_key_request /jwks; root %%DIR%%; }
+    location = /jwks { internal; proxy_pass ISSUER/jwks; proxy_set_header Accept-Encoding ""; }
     location / {
       auth_oidc idp;
       add_header X-User "$oidc_claim_sub|$oidc_claim_name|$oidc_claim_groups" always;
@@ -50,7 +60,14 @@ let server: Server
 let idp: OidcServer
 before(async () => {
   const [port] = await freePorts(1)
-  const files = { file: 'file', open: 'open', public: 'public' }
+  const files = {
+    file: 'file',
+    open: 'open',
+    public: 'public',
+    either: 'either',
+    code: 'code',
+    users: 'bob:{PLAIN}secret\n',
+  }
   server = await startViaduct(CONF.replaceAll('ISSUER', `http://127.0.0.1:${port}`), { files })
   const grants = ['authorization_code', 'refresh_token']
   idp = await startOidc(
@@ -243,6 +260,51 @@ test('a client without a secret', async () => {
   assert.equal(await response.text(), 'public', `${idp.problems} ${server.errorLog()}`)
   assert.ok(browser.cookie(server.url('/'), 'PUBLIC'))
   assert.equal((await browser.get(server.url('/'))).status, 302)
+})
+
+test('behind a proxy that ends TLS', async () => {
+  const answer = await new Browser().get(server.url('/behind'))
+  const asked = new URL(answer.headers.get('location')!)
+  assert.equal(asked.searchParams.get('redirect_uri'), 'https://shop.test/shop_back')
+  assert.match(
+    answer.headers.get('set-cookie')!,
+    /^BEHIND_LOGIN=\w+; Path=\/; Max-Age=600; HttpOnly; SameSite=Lax; Secure$/,
+  )
+  const out = await new Browser().get(server.url('/shop_logout'))
+  const end = new URL(out.headers.get('location')!)
+  assert.equal(end.searchParams.get('post_logout_redirect_uri'), 'https://shop.test/bye')
+})
+
+test('beside other ways to get in, and tokens of the provider for auth_jwt', async () => {
+  const browser = new Browser()
+  const basic = { headers: { Authorization: `Basic ${Buffer.from('bob:secret').toString('base64')}` } }
+  assert.equal((await browser.get(server.url('/either'), basic)).status, 200)
+  assert.equal((await browser.get(server.url('/either'))).status, 302)
+  await browser.login(server.url('/'), 'ann')
+  assert.equal(await (await browser.get(server.url('/either'))).text(), 'either')
+  assert.equal(await (await browser.get(server.url('/code'))).text(), 'code', server.errorLog())
+})
+
+test('whatever the method, and by HTTP/2', async () => {
+  const browser = new Browser()
+  assert.equal((await browser.get(server.url('/'), { method: 'POST', body: 'x'.repeat(100_000) })).status, 302)
+  assert.equal((await browser.get(server.url('/'), { method: 'HEAD' })).status, 302)
+  await browser.login(server.url('/'), 'ann')
+  const cookie = `NGX_OIDC_SESSION=${browser.cookie(server.url('/'), 'NGX_OIDC_SESSION')}`
+  const session = http2.connect(server.url('/'))
+  const one = async (headers: http2.OutgoingHttpHeaders): Promise<string> => {
+    const stream = session.request({ ':path': '/', ...headers })
+    stream.on('response', (got) => {
+      status = got[':status']!
+    })
+    let status = 0
+    let text = ''
+    for await (const piece of stream.setEncoding('latin1')) text += piece
+    return status === 200 ? text : String(status)
+  }
+  const answers = await Promise.all([one({ cookie }), one({}), one({ cookie }), one({ cookie: 'NGX_OIDC_SESSION=x' })])
+  assert.deepEqual(answers, ['page of ann', '302', 'page of ann', '302'])
+  session.close()
 })
 
 test('a provider that is not there, or another one', async () => {

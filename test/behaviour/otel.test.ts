@@ -1,5 +1,6 @@
 /** otel_*: what a collector is told of requests and of attempts with back ends, and what back ends are told of traces. */
 import assert from 'node:assert/strict'
+import http2 from 'node:http2'
 import { after, before, beforeEach, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
 import { Collector, type OtlpSpan } from '../harness/otlp.ts'
@@ -278,6 +279,53 @@ test('a stop sends what is there; TLS', async (t) => {
   await fetch(distrusting.url('/a'))
   await distrusting.logged(/OTel export failure: .*certificate/)
   assert.equal(secure.spans.length, 1)
+})
+
+test('HTTP/2 by TLS, subrequests, bad requests, and clients that leave', async (t) => {
+  const certificates = new Certificates()
+  t.after(() => certificates.remove())
+  const pair = certificates.make('localhost', { names: ['localhost'] })
+  const [port] = await freePorts(1)
+  await using told = new Collector()
+  await told.listen(port!)
+  await using asked = await startViaduct(
+    `http {
+      otel_exporter { endpoint http://localhost:${port}; interval 1ms; }
+      otel_trace on;
+      log_format line "$uri $status $otel_trace_id";
+      access_log %%DIR%%/access.log line;
+      log_subrequest on;
+      server {
+        listen 127.0.0.1:%%PORT_0%% ssl;
+        http2 on;
+        ssl_certificate ${pair.certFile};
+        ssl_certificate_key ${pair.keyFile};
+        location / { auth_request /judge; otel_trace_context inject; root %%DIR%%; }
+        location = /judge { internal; return 204; }
+        location /slow { proxy_pass http://127.0.0.1:%%PORT_1%%; }
+      }
+      server { listen 127.0.0.1:%%PORT_1%%; otel_trace off; access_log off; limit_rate 1k; location / { root %%DIR%%; } }
+    }`,
+    { files: { page: 'page', slow: 'x'.repeat(100_000) } },
+  )
+  const session = http2.connect(`https://localhost:${asked.port()}`, { ca: pair.cert })
+  const stream = session.request({ ':path': '/page', 'content-length': '3', ':method': 'POST' }).end('abc')
+  await new Promise((resolve) => stream.resume().on('close', resolve))
+  await asked.until('the span', () => told.spans.length === 1)
+  const [span] = told.spans
+  assert.equal(span!.attributes['http.flavor'], '2.0')
+  assert.equal(span!.attributes['http.scheme'], 'https')
+  assert.equal(span!.attributes['net.host.port'], asked.port())
+  // The subrequest is part of the same trace, and no span of its own.
+  assert.deepEqual(asked.accessLog().match(/\/(?:judge|page) \d+ (\w+)/g), [
+    `/judge 204 ${span!.traceId}`,
+    `/page 405 ${span!.traceId}`,
+  ])
+  const slow = session.request({ ':path': '/slow' })
+  await new Promise((resolve) => slow.once('response', resolve))
+  slow.on('error', () => {}).close(http2.constants.NGHTTP2_CANCEL)
+  await asked.until('the span of who left', () => told.spans.some(({ name }) => name === '/slow'))
+  session.close()
 })
 
 test('OTLP over HTTP, and stable names', async () => {

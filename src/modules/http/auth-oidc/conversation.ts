@@ -7,7 +7,7 @@ import { type Login, OidcFailure, settled } from '../../../lib/oidc.ts'
 import { randomId } from '../../../lib/random.ts'
 import { ERROR } from '../../../log/error-log.ts'
 import { ATTEMPT_S, isOf } from './attempts.ts'
-import { absolute, type Provider } from './provider.ts'
+import type { Provider } from './provider.ts'
 
 /** A browser without cookies is sent round that often. */
 const TRIES_MAX = 2
@@ -97,7 +97,7 @@ class LoginEnd {
     const id = provider.sessions!.begin(login, provider.conf.session_timeout)
     if (id === undefined) return refused(r, `there is no room for a session of "${provider.name}"`, 500)
     provider.setCookie(r, provider.cookie, id, 0)
-    return redirect(r, absolute(r, this.#uri))
+    return redirect(r, provider.absolute(r, this.#uri))
   }
 }
 

@@ -35,6 +35,8 @@ export class Provider {
   readonly cookie: string
   /** The cookie that an attempt to log in belongs to. */
   readonly attemptCookie: string
+  /** How browsers reach us, when `redirect_uri` says it: behind a proxy we cannot know. Else empty. */
+  readonly #origin: string
   /** Undefined where nobody serves. */
   readonly sessions: Sessions | undefined
   readonly attempts: Attempts | undefined
@@ -58,6 +60,7 @@ export class Provider {
     })
     this.extraArgs = conf.extra_auth_args === undefined ? () => '' : tree.text(conf.extra_auth_args)
     this.redirectPath = pathOf(conf.redirect_uri)
+    this.#origin = conf.redirect_uri.startsWith('/') ? '' : new URL(conf.redirect_uri).origin
     this.logoutPath = conf.logout_uri && pathOf(conf.logout_uri)
     this.frontPath = conf.frontchannel_logout_uri && pathOf(conf.frontchannel_logout_uri)
     this.cookie = conf.cookie_name
@@ -75,27 +78,28 @@ export class Provider {
   /** Gives the browser a cookie; an empty value takes it back. */
   setCookie(r: Request, name: string, value: string, lastsS: number): void {
     const age = value === '' ? '; Max-Age=0' : lastsS > 0 ? `; Max-Age=${lastsS}` : ''
-    const secure = r.client.secure ? '; Secure' : ''
+    const secure = this.#originOf(r).startsWith('https:') ? '; Secure' : ''
     r.out.add('Set-Cookie', `${name}=${value}; Path=/${age}; HttpOnly; SameSite=Lax${secure}`)
   }
 
   redirectUri(r: Request): string {
-    return absolute(r, this.conf.redirect_uri)
+    return this.absolute(r, this.conf.redirect_uri)
   }
 
   postLogoutUri(r: Request): string {
-    return this.conf.post_logout_uri === undefined ? '' : absolute(r, this.conf.post_logout_uri)
+    return this.conf.post_logout_uri === undefined ? '' : this.absolute(r, this.conf.post_logout_uri)
   }
-}
 
-/** A place of this server as browsers must name it. */
-export function absolute(r: Request, place: string): string {
-  return place.startsWith('/') ? originOf(r) + place : place
-}
+  /** A place of this server as browsers must name it. */
+  absolute(r: Request, place: string): string {
+    return place.startsWith('/') ? this.#originOf(r) + place : place
+  }
 
-function originOf(r: Request): string {
-  const host = r.headers.valueOf(HOST, 'host') ?? r.host
-  return `${r.scheme}://${HOST_NAME.test(host) ? host : r.server.name}`
+  #originOf(r: Request): string {
+    if (this.#origin !== '') return this.#origin
+    const host = r.headers.valueOf(HOST, 'host') ?? r.host
+    return `${r.scheme}://${HOST_NAME.test(host) ? host : r.server.name}`
+  }
 }
 
 function pathOf(place: string): string {
