@@ -57,7 +57,12 @@ http {
     location /none { root %%DIR%%; }
     location = /keys { internal; log_subrequest on; alias %%DIR%%/keys.json; }
     location = /nothing { internal; return 404; }
+    location /proxied { auth_jwt_key_request /proxied-keys?x=$arg_x; root %%DIR%%; }
+    location = /proxied-keys { internal; proxy_pass http://127.0.0.1:%%PORT_2%%/keys.json; proxy_pass_request_headers off; }
+    location /careless { auth_jwt_key_request /careless-keys; root %%DIR%%; }
+    location = /careless-keys { internal; proxy_pass http://127.0.0.1:%%PORT_2%%/keys.json; }
   }
+  server { listen 127.0.0.1:%%PORT_2%%; access_log off; gzip on; gzip_types *; gzip_min_length 1; root %%DIR%%; }
 }`
 
 const NAMES = [
@@ -73,7 +78,20 @@ const NAMES = [
   'broken',
   'two',
 ]
-const MORE = ['by-kid', 'encrypted', 'nested', 'early', 'delayed', 'asked', 'kept', 'failing', 'none', 'write']
+const MORE = [
+  'by-kid',
+  'encrypted',
+  'nested',
+  'early',
+  'delayed',
+  'asked',
+  'kept',
+  'failing',
+  'none',
+  'write',
+  'proxied',
+  'careless',
+]
 const SECRET = Buffer.from('a secret that is long enough for HMAC')
 const WRAP = Buffer.from('0123456789abcdef')
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -304,6 +322,20 @@ test('keys that a subrequest gets', async () => {
   assert.equal(await status('/failing', token, 1), 500)
   assert.equal(await status('/none', token, 1), 500)
   await server.logged(/the request for keys to "\/nothing" was answered with 404/)
+})
+
+test('keys of another server, whatever the client asks for', async () => {
+  const token = await sign({})
+  const seen = (await fetch(server.url('/keys.json', 2))).headers.get('last-modified')!
+  for (const headers of [{}, { 'If-Modified-Since': seen }, { Range: 'bytes=0-1' }, { 'Accept-Encoding': 'gzip' }]) {
+    const init = { headers: headers as Record<string, string> }
+    const { status: found } = await ask('/proxied', token, init, 1)
+    assert.ok([200, 206, 304].includes(found), `${found}`)
+  }
+  assert.equal((await ask('/careless', token, { headers: { 'Accept-Encoding': 'gzip' } }, 1)).status, 500)
+  assert.equal((await ask('/careless', token, { headers: { 'If-Modified-Since': seen } }, 1)).status, 500)
+  await server.logged(/was answered in compressed form, since the client asks for that/)
+  await server.logged(/was answered with 304, since the client asks for that/)
 })
 
 test('many at once on one connection', async () => {

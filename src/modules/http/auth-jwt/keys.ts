@@ -20,6 +20,11 @@ const PLACES_MAX = 256
 /** Key sets grow beyond what `subrequest_output_buffer_size` has for the answers that pages include. */
 const ANSWER_MAX = 1_048_576
 
+const NOT_MODIFIED = 304
+/** How gzip begins. */
+const GZIP = '\x1f\x8b'
+const ADVICE = ', since the client asks for that: its location needs "proxy_pass_request_headers off"'
+
 const known = new Lru<string, KeySet>(TEXTS_MAX)
 
 /** Key sets that `auth_jwt_key_cache` keeps, by file or URI. */
@@ -84,9 +89,11 @@ export class KeyRequest implements SubrequestOwner, Later {
   onSubrequestEnd(sr: Request): void {
     this.done = true
     const { status } = sr.out
-    if (status === 200 && sr.carrier instanceof KeyAnswer) {
-      this.keys = keysOf(this.#r, sr.carrier.body.latin1Slice(), this.uri)
-    } else this.#r.logError(ERROR, `the request for keys to "${this.uri}" was answered with ${status}`)
+    const text = sr.carrier instanceof KeyAnswer ? sr.carrier.body.latin1Slice() : ''
+    const told = `the request for keys to "${this.uri}" was answered`
+    if (status !== 200) this.#r.logError(ERROR, `${told} with ${status}${status === NOT_MODIFIED ? ADVICE : ''}`)
+    else if (text.startsWith(GZIP)) this.#r.logError(ERROR, `${told} in compressed form${ADVICE}`)
+    else this.keys = keysOf(this.#r, text, this.uri)
     postpone(this)
   }
 
