@@ -49,6 +49,11 @@ export const TOOLS: readonly ToolEntry[] = [
     load: async () => (await import('../types.ts')).types,
   },
   {
+    name: 'lsp',
+    summary: 'language server for editors: checks, completion, hover, renaming, layout',
+    load: async () => (await import('../lsp.ts')).lsp,
+  },
+  {
     name: 'completion',
     summary: 'completion for bash, zsh and fish',
     load: async () => (await import('../completion.ts')).completion,

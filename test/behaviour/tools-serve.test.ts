@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { WebSocket, WebSocketServer } from 'ws'
 import { freePorts } from '../harness/ports.ts'
 import { until } from '../harness/wait.ts'
-import { Workshop } from './console.ts'
+import { Workshop } from '../tools/console.ts'
 
 const VIADUCT = fileURLToPath(new URL('../../bin/viaduct', import.meta.url))
 const FILES = { 'site/index.html': '<title>home</title>', 'site/a/b.txt': 'text', 'site/.env': 'secret', 'tmp/x': '' }

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { runViaduct } from '../harness/server.ts'
-import { Workshop } from './console.ts'
+import { Workshop } from '../tools/console.ts'
 
 const json = (...names: readonly string[]): string =>
   JSON.stringify({ dependencies: Object.fromEntries(names.map((name) => [name, '*'])) })
