@@ -63,6 +63,7 @@ import { splitClientsModule } from './http/split-clients.ts'
 import { ssiModule } from './http/ssi/ssi.ts'
 import { sslModule } from './http/ssl/ssl.ts'
 import { staticModule } from './http/static.ts'
+import { statusRequestsModule } from './http/status-requests.ts'
 import { statusZoneModule } from './http/status-zone.ts'
 import { stubStatusModule } from './http/stub-status.ts'
 import { subFilterModule } from './http/sub-filter.ts'
@@ -114,6 +115,7 @@ export const modules: readonly ConfigModule[] = [
   echoModule,
   stubStatusModule,
   statusZoneModule,
+  statusRequestsModule,
   apiModule,
   mp4Module,
   flvModule,

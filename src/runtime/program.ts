@@ -48,6 +48,10 @@ export function* compileProgram(config: Config, env: ProgramEnv): Steps<Program 
     tempPaths: [...(builder?.tempPaths ?? [])],
     renewable: [...(builder?.renewable ?? [])],
     http,
-    facts: { variables: builder?.variables.made ?? [], hosts: knownHosts() },
+    facts: {
+      variables: builder?.variables.made ?? [],
+      hosts: knownHosts(),
+      renewable: [...(builder?.renewable ?? [])],
+    },
   }
 }

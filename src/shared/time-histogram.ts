@@ -30,3 +30,24 @@ export interface TimeHistogram {
 export function readHistogram(read: (field: number) => number, at: number): TimeHistogram {
   return { sumMs: read(at), counts: Array.from({ length: LONG + 1 }, (_, n) => read(at + 1 + n)) }
 }
+/** How many times there are in all. */
+export function countOf({ counts }: TimeHistogram): number {
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/** The time in milliseconds that a part of all times, from 0 to 1, does not exceed; between two bounds it is guessed. */
+export function quantileOf(histogram: TimeHistogram, part: number): number {
+  const { counts } = histogram
+  const wanted = countOf(histogram) * part
+  if (wanted === 0) return 0
+  let before = 0
+  for (let n = 0; n < LONG; n++) {
+    const count = counts[n]!
+    if (before + count >= wanted) {
+      const from = n === 0 ? 0 : TIME_BOUNDS[n - 1]!
+      return from + ((TIME_BOUNDS[n]! - from) * (wanted - before)) / count
+    }
+    before += count
+  }
+  return TIME_BOUNDS[LONG - 1]!
+}

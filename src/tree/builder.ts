@@ -40,6 +40,8 @@ export interface CheckedFacts {
   readonly variables: readonly MadeVariable[]
   /** Addresses of host names. */
   readonly hosts: ReadonlyMap<string, readonly string[]>
+  /** Files that may be renewed: certificates and their kin. */
+  readonly renewable: readonly string[]
 }
 
 /** A shared zone that the configuration asks for. */
@@ -192,6 +194,10 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     return this.#env.zones.get(name)
   }
 
+  renewableFiles(): readonly string[] {
+    return this.#env.facts?.renewable ?? [...this.renewable]
+  }
+
   shared<T>(key: string, make: () => T): T {
     if (!this.#shared.has(key)) this.#shared.set(key, make())
     return this.#shared.get(key) as T // whoever uses the key made the value
@@ -263,6 +269,7 @@ const BOUND = [
   'zone',
   'zoneNames',
   'zoneMemory',
+  'renewableFiles',
   'shared',
   'afterAttach',
   'onStart',

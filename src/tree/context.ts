@@ -47,6 +47,8 @@ export interface TreeServices {
   readRenewable(path: string): ConfigFile
   /** Names a file that workers read themselves; when it is renewed the tree is built anew, too. */
   watchFile(path: string): void
+  /** All files that may be renewed, also those of blocks that are not read yet. */
+  renewableFiles(): readonly string[]
   /** Names a file that workers will write to, so that the master creates it and hands it down. */
   logFile(path: string): void
   /** Names a folder for temporary files, to be created by the master. */

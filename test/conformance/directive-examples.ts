@@ -212,6 +212,13 @@ export const FORMS: Readonly<Record<string, readonly string[]>> = {
   auth_require: ['auth_require $uri', 'auth_require $uri $host error=404', 'auth_require $uri error=503'],
   geo: ['geo $own', 'geo $remote_addr $own'],
   num_map: ['num_map $own', 'num_map $remote_port $own'],
+  keyval: ['keyval $uri $own zone=pairs; keyval_zone zone=pairs:64k'],
+  keyval_zone: [
+    'keyval_zone zone=pairs:64k',
+    'keyval_zone zone=pairs:64k state=file-to-be type=string',
+    'keyval_zone zone=pairs:64k timeout=1h type=ip',
+    'keyval_zone zone=pairs:64k timeout=1h type=prefix sync',
+  ],
   location: ['location /x/y', 'location = /x/y', 'location ~ y', 'location ~* y', 'location ^~ /x/y'],
   proxy_cache_path: CACHE_PATHS.map((path) => `proxy_cache_path ${path}`),
   resolver: [

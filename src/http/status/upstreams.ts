@@ -127,7 +127,7 @@ function peerObject({ id, peer, backup, service }: ListedPeer): PeerObject {
 }
 
 /** The state of a server. */
-function stateOf(peer: Peer): PeerState {
+export function stateOf(peer: Peer): PeerState {
   const { down, drain, maxFails, failTimeoutS } = peer.options
   if (down) return 'down'
   if (peer.health === UNHEALTHY) return 'unhealthy'

@@ -24,8 +24,9 @@ import {
   UNKNOWN_VERSION,
 } from './answer.ts'
 import { type OwnNames, ownNames, refusalOf } from './guard.ts'
+import { OWN } from './own.ts'
 import type { Ask } from './resource.ts'
-import { findResource, listBelow, VERSION_MAX, VERSION_MIN } from './resources.ts'
+import { findResource, listBelow, OWN_VERSION, VERSION_MAX, VERSION_MIN } from './resources.ts'
 
 const HELP = 'https://nginx.org/en/docs/http/ngx_http_api_module.html'
 const JSON_TYPE = 'application/json'
@@ -82,7 +83,7 @@ function answer(r: Request, { tree, writable, names }: Conf, body: Buffer): Verd
   if (segments === undefined) return send(r, PATH_NOT_FOUND)
   const [versionText, ...path] = segments
   if (versionText === undefined) return send(r, found(versions()))
-  const version = versions().find((known) => String(known) === versionText)
+  const version = versionText === OWN ? OWN_VERSION : versions().find((known) => String(known) === versionText)
   if (version === undefined) return send(r, UNKNOWN_VERSION)
   const match = findResource(version, path)
   if (match === undefined) {

@@ -11,12 +11,15 @@ import { found, problem } from './answer.ts'
 import { collection } from './collection.ts'
 import { keyvalResources } from './keyvals.ts'
 import { machineResources } from './machine.ts'
+import { ownResources } from './own.ts'
 import type { Resource } from './resource.ts'
 import { upstreamResources } from './upstreams.ts'
 
 /** Versions of the API: the oldest and the newest. */
 export const VERSION_MIN = 1
 export const VERSION_MAX = 9
+/** Where our own resources are. */
+export const OWN_VERSION = 0
 
 /** Kinds of zones that only `stream` has. */
 const STREAM = [
@@ -105,15 +108,19 @@ function mapped<T>(entries: ReadonlyMap<string, T>, make: (value: T) => object):
   return new Map([...entries].map(([name, value]) => [name, make(value)]))
 }
 
+function resourcesOf(version: number): readonly Resource[] {
+  return version === OWN_VERSION ? ownResources : RESOURCES
+}
+
 /** A resource, and what stands for the stars of its path. */
 interface Match {
   readonly resource: Resource
   readonly names: readonly string[]
 }
 
-/** The resource of a path; undefined: there is none. */
+/** The resource of a path; undefined: there is none. Version 0 has our own ones. */
 export function findResource(version: number, segments: readonly string[]): Match | undefined {
-  for (const resource of RESOURCES) {
+  for (const resource of resourcesOf(version)) {
     if (resource.since > version) continue
     const parts = resource.path.split('/')
     if (parts.length !== segments.length) continue
@@ -125,7 +132,8 @@ export function findResource(version: number, segments: readonly string[]): Matc
 
 /** What there is below a path that is no resource itself: the next segments; undefined when there is nothing. */
 export function listBelow(version: number, segments: readonly string[]): readonly string[] | undefined {
-  const below = RESOURCES.filter(({ since }) => since <= version)
+  const below = resourcesOf(version)
+    .filter(({ since }) => since <= version)
     .map(({ path }) => path.split('/'))
     .filter((parts) => parts.length > segments.length && segments.every((segment, i) => segment === parts[i]))
     .map((parts) => parts[segments.length]!)
