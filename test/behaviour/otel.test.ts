@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import http2 from 'node:http2'
 import { after, before, beforeEach, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
+import { DnsServer } from '../harness/dns.ts'
 import { Collector, type OtlpSpan } from '../harness/otlp.ts'
 import { freePorts } from '../harness/ports.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
@@ -371,6 +372,23 @@ test('OTLP over HTTP, and stable names', async () => {
   })
   assert.equal(attempt!.name, 'GET')
   assert.equal(attempt!.attributes['http.response.status_code'], 503)
+})
+
+test('a collector whose name is not known when the server starts', async () => {
+  const [port] = await freePorts(1)
+  await using late = new Collector()
+  await late.listen(port!)
+  await using dns = await DnsServer.start()
+  dns.set('collector.test', { A: ['127.0.0.1'] })
+  await using asked = await startViaduct(`
+    http {
+      resolver 127.0.0.1:${dns.port};
+      otel_exporter { endpoint collector.test:${port}; interval 1ms; }
+      otel_trace on;
+      server { listen 127.0.0.1:%%PORT_0%%; location / { return 204; } }
+    }`)
+  await fetch(asked.url('/'))
+  await asked.until('the span', () => late.spans.length === 1)
 })
 
 test('a collector that does not answer costs no memory: spans are dropped', async () => {

@@ -1,11 +1,14 @@
 /** Calls of gRPC that this program makes itself: one message there, its status back; calls share a connection. */
 import { clock } from '../../lib/clock.ts'
 import { beginEvent, flushWires } from '../../net/flush.ts'
+import type { NameWaiter, Resolver } from '../../net/resolver.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { WireOwner } from '../../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../../net/wire-failure.ts'
-import type { Peer } from '../../upstream/peer.ts'
+import { privateState } from '../../upstream/group-state.ts'
+import { Peer } from '../../upstream/peer.ts'
 import { ConnectionPool, type ConnectOptions, type ConnectUser } from '../../upstream/pool.ts'
+import { PEER_DEFAULTS, peerAddress } from '../../upstream/registry.ts'
 import { encodeField, encodeNeverIndexed } from '../h2/wire/hpack-encoder.ts'
 import { hashName } from '../message/header-table.ts'
 import type { Request } from '../request/request.ts'
@@ -26,9 +29,19 @@ export interface CallOwner {
   onCallEnd(problem: string): void
 }
 
+/** A name that is looked up while serving. */
+interface ServerName {
+  readonly host: string
+  readonly port: number
+  readonly resolver: Resolver
+}
+
 /** Where calls go, and what they say besides their message. */
 export interface GrpcTarget {
-  readonly peer: Peer
+  /** The server as it was known when the configuration was loaded. */
+  readonly peer: Peer | undefined
+  /** Asked when there is no peer, and again when a call has failed; undefined: the address is a number. */
+  readonly name: ServerName | undefined
   readonly connect: ConnectOptions
   readonly authority: string
   readonly secure: boolean
@@ -38,12 +51,15 @@ export interface GrpcTarget {
 }
 
 /** Makes one call at a time. */
-export class GrpcCaller implements WireOwner, ConnectUser, TimerOwner, BodyReceiver {
+export class GrpcCaller implements WireOwner, ConnectUser, TimerOwner, BodyReceiver, NameWaiter {
   readonly #target: GrpcTarget
   readonly #head: string
   readonly #pool = new ConnectionPool(POOL)
   readonly #timer = new Timer(this)
   readonly #codec: Codec = HTTP2.newCodec()
+  #peer: Peer | undefined
+  /** The last call failed: the server may be elsewhere by now. */
+  #doubted = false
   #link: Link | undefined
   #owner: CallOwner | undefined
   #message: Buffer | undefined
@@ -54,6 +70,7 @@ export class GrpcCaller implements WireOwner, ConnectUser, TimerOwner, BodyRecei
 
   constructor(target: GrpcTarget) {
     this.#target = target
+    this.#peer = target.peer
     this.#head =
       encodeField(':method', 'POST') +
       encodeField(':scheme', target.secure ? 'https' : 'http') +
@@ -66,13 +83,33 @@ export class GrpcCaller implements WireOwner, ConnectUser, TimerOwner, BodyRecei
 
   /** Sends a framed message; must not be called again before the owner has heard of the end. */
   call(message: Buffer, owner: CallOwner): void {
-    const { peer, connect, timeoutMs } = this.#target
+    const { name, timeoutMs } = this.#target
     this.#owner = owner
     this.#message = message
     this.#headDone = false
     this.#received = 0
     this.#trailers = ''
     setTimer(this.#timer, timeoutMs)
+    if (this.#peer !== undefined && !(this.#doubted && name !== undefined)) this.#open(this.#peer)
+    else if (name !== undefined) name.resolver.resolve(name.host, this)
+    else this.#end('there is no address')
+  }
+
+  onResolved(addresses: readonly string[], error: string): void {
+    if (this.#owner === undefined) return
+    const { host, port } = this.#target.name!
+    const [first] = addresses
+    if (first !== undefined) {
+      const address = peerAddress(first, port)
+      if (address.name !== this.#peer?.address.name)
+        this.#peer = new Peer(address, PEER_DEFAULTS, host, privateState(1), 0)
+    }
+    if (this.#peer === undefined) this.#end(`${host} could not be resolved (${error})`)
+    else this.#open(this.#peer)
+  }
+
+  #open(peer: Peer): void {
+    const { connect } = this.#target
     const kept = HTTP2.links.take(this.#pool, peer, '', connect)
     const link = kept ?? HTTP2.links.open(this.#pool, peer, '', connect)
     this.#link = link
@@ -171,6 +208,7 @@ export class GrpcCaller implements WireOwner, ConnectUser, TimerOwner, BodyRecei
     const owner = this.#owner
     if (owner === undefined) return
     this.#owner = undefined
+    this.#doubted = problem !== ''
     cancelTimer(this.#timer)
     const link = this.#link
     this.#link = undefined

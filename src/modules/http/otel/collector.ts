@@ -1,6 +1,7 @@
 /** `otel_exporter`: where the collector is, how it is reached, and whom we trust there. */
 import { confFile, milliseconds, number, text } from '../../../config/args.ts'
-import { type Args, type BlockValue, directive, directives } from '../../../config/directive.ts'
+import { type Args, type BlockValue, directive, directives, type ScopeView } from '../../../config/directive.ts'
+import type { Position } from '../../../config/source.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import type { GrpcTarget } from '../../../http/exchange/grpc-call.ts'
 import { parseAddress } from '../../../lib/address.ts'
@@ -11,6 +12,7 @@ import { OtlpPoster } from '../../../lib/otlp-http.ts'
 import type { TlsTarget } from '../../../net/tls-client-wire.ts'
 import { contextOf } from '../../../net/tls-wire-context.ts'
 import { contextSettings, forbidden, notCommanded } from '../../../tls/commands.ts'
+import { resolverOf, systemResolver } from '../../../tree/resolver.ts'
 import { privateState } from '../../../upstream/group-state.ts'
 import { Peer } from '../../../upstream/peer.ts'
 import { PEER_DEFAULTS, peerAddresses } from '../../../upstream/registry.ts'
@@ -86,12 +88,20 @@ export function collectorOf({ scope, at }: BlockValue<true>, tree: HttpTree): Co
     })
   }
   const authority = slash < 0 ? place : place.slice(0, slash)
-  const peer = peerOf(authority, tree, scope.positionOf(exporterDirectives.endpoint) ?? at)
-  if (peer === undefined) return undefined
+  const server = serverOf(authority, scope, tree, scope.positionOf(exporterDirectives.endpoint) ?? at)
+  if (server === undefined) return undefined
   const tls = isSecure ? tlsOf(hostOf(authority), given ?? systemBundle(tree), tree) : undefined
   if (isSecure && tls === undefined) return undefined
   const connect = { keepAlive: true, tls }
-  const target: GrpcTarget = { peer, connect, authority, secure: isSecure, path: PATH, fields, timeoutMs: TIMEOUT_MS }
+  const target: GrpcTarget = {
+    ...server,
+    connect,
+    authority,
+    secure: isSecure,
+    path: PATH,
+    fields,
+    timeoutMs: TIMEOUT_MS,
+  }
   return target
 }
 
@@ -110,15 +120,24 @@ function systemBundle(tree: HttpTree): string {
   return ''
 }
 
-function peerOf(authority: string, tree: HttpTree, at: BlockValue<true>['at']): Peer | undefined {
+/** A name that is not known yet is looked up when there is something to send: collectors come and go. */
+function serverOf(
+  authority: string,
+  scope: ScopeView,
+  tree: HttpTree,
+  at: Position,
+): Pick<GrpcTarget, 'peer' | 'name'> | undefined {
   const address = parseAddress(authority, PORT)
   if ('error' in address) {
     tree.fail(`invalid "endpoint" of "otel_exporter": ${address.error} in "${authority}"`, at)
     return undefined
   }
   const [first] = peerAddresses(address)
-  if (first === undefined) tree.fail(`host not found in "endpoint" of "otel_exporter": "${authority}"`, at)
-  return first && new Peer(first, PEER_DEFAULTS, authority, privateState(1), 0)
+  if (first === undefined) tree.warn(`host not found in "endpoint" of "otel_exporter": "${authority}"`, at)
+  const peer = first && new Peer(first, PEER_DEFAULTS, authority, privateState(1), 0)
+  if (address.kind === 'unix' || parseIp(address.host) !== undefined) return { peer, name: undefined }
+  const resolver = resolverOf(scope, tree) ?? systemResolver(scope, tree)
+  return { peer, name: { host: address.host, port: address.port, resolver } }
 }
 
 function hostOf(authority: string): string {
