@@ -2,6 +2,8 @@
 import type { Context, Directive } from '../../config/directive.ts'
 import type { Position, Statement, Word } from '../../config/source.ts'
 
+const NONE: readonly Node[] = []
+
 /** One statement, or a line of a table; includes are replaced by what they include. */
 export class Node {
   readonly statement: Statement
@@ -19,6 +21,8 @@ export class Node {
   opens: Context | undefined
   /** Variables that it names, in lower case. */
   readonly uses: string[] = []
+  #byName: ReadonlyMap<string, readonly Node[]> | undefined
+  #indexed = 0
 
   constructor(
     statement: Statement,
@@ -62,12 +66,23 @@ export class Node {
   }
 
   /** The statements of its block with one of the names. */
-  own(...names: readonly string[]): Node[] {
-    return this.children.filter((child) => names.includes(child.name))
+  own(...names: readonly string[]): readonly Node[] {
+    const [name] = names
+    if (names.length > 1) return this.children.filter((child) => names.includes(child.name))
+    return this.#index().get(name ?? '') ?? NONE
   }
 
   has(...names: readonly string[]): boolean {
-    return this.children.some((child) => names.includes(child.name))
+    return names.some((name) => this.#index().has(name))
+  }
+
+  /** Blocks may have thousands of statements, and are asked thousands of times. */
+  #index(): ReadonlyMap<string, readonly Node[]> {
+    if (this.#byName === undefined || this.#indexed !== this.children.length) {
+      this.#byName = Map.groupBy(this.children, ({ name }) => name)
+      this.#indexed = this.children.length
+    }
+    return this.#byName
   }
 
   /** Itself or the nearest block around it with one of the names. */

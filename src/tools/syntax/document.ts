@@ -173,13 +173,19 @@ class Reader {
 
   /** Between words there are blanks and comments only. */
   #comments(start: number, end: number, into: (RawWord | Item)[]): void {
-    for (let at = this.#masked.indexOf('#', start); at >= 0 && at < end; at = this.#masked.indexOf('#', at)) {
+    for (let at = this.#hash(start, end); at >= 0; at = this.#hash(at, end)) {
       let stop = this.#masked.indexOf('\n', at)
       if (stop < 0) stop = this.#text.length
       const text = this.#text.slice(at, stop).trimEnd()
       into.push({ kind: 'comment', start: at, end: at + text.length, line: this.#lineOf(at), text })
       at = stop
     }
+  }
+
+  /** Looks no further than `end`, as most texts have few comments. */
+  #hash(start: number, end: number): number {
+    for (let at = start; at < end; at++) if (this.#masked[at] === '#') return at
+    return -1
   }
 
   #offset({ line, column }: Position): number {

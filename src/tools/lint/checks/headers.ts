@@ -20,7 +20,7 @@ const LISTS = [
 ]
 
 /** The directives of the nearest block around that has some. */
-function outerList(block: Node, name: string): Node[] {
+function outerList(block: Node, name: string): readonly Node[] {
   for (let at = block.parent; at !== undefined; at = at.parent) {
     const own = at.own(name)
     if (own.length > 0) return own

@@ -23,7 +23,7 @@ function literalStart(pattern: string): string {
   return match[2] === '' ? text : text.slice(0, -1)
 }
 
-function siblings(model: Model): Node[][] {
+function siblings(model: Model): (readonly Node[])[] {
   return model
     .all('server', 'location')
     .filter(({ opens }) => opens === 'server' || opens === 'location')
