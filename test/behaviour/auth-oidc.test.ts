@@ -1,5 +1,6 @@
 /** auth_oidc with a real provider: logins, what variables tell, logouts, renewed tokens, and what is refused. */
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import http2 from 'node:http2'
 import { after, before, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
@@ -31,9 +32,14 @@ http {
     issuer ISSUER; client_id public; redirect_uri https://shop.test/shop_back; cookie_name BEHIND;
     post_logout_uri /bye; logout_uri /shop_logout;
   }
+  keyval_zone zone=store:1m state=%%DIR%%/sessions.json timeout=1h;
+  oidc_provider stored {
+    issuer ISSUER; client_id public; redirect_uri /stored_back; cookie_name STORED; session_store store; logout_uri /stored_out;
+  }
   server {
     listen 127.0.0.1:%%PORT_0%%;
     http2 on;
+    location /stored { auth_oidc stored; root %%DIR%%; add_header X-Sub $oidc_claim_sub; }
     location /behind { auth_oidc behind; root %%DIR%%; }
     location /either { satisfy any; auth_oidc idp; auth_basic x; auth_basic_user_file users; root %%DIR%%; }
     location /code { auth_oidc idp; auth_jwt x token=$oidc_id_token; auth_jwt_key_request /jwks; root %%DIR%%; }
@@ -66,9 +72,13 @@ before(async () => {
     public: 'public',
     either: 'either',
     code: 'code',
+    stored: 'stored',
     users: 'bob:{PLAIN}secret\n',
   }
-  server = await startViaduct(CONF.replaceAll('ISSUER', `http://127.0.0.1:${port}`), { files })
+  server = await startViaduct(CONF.replaceAll('ISSUER', `http://127.0.0.1:${port}`), {
+    files,
+    prepare: (dir) => fs.chmodSync(dir, 0o777),
+  })
   const grants = ['authorization_code', 'refresh_token']
   idp = await startOidc(
     port!,
@@ -82,7 +92,7 @@ before(async () => {
       },
       {
         client_id: 'public',
-        redirect_uris: [server.url('/back')],
+        redirect_uris: [server.url('/back'), server.url('/stored_back')],
         token_endpoint_auth_method: 'none',
       },
     ],
@@ -260,6 +270,22 @@ test('a client without a secret', async () => {
   assert.equal(await response.text(), 'public', `${idp.problems} ${server.errorLog()}`)
   assert.ok(browser.cookie(server.url('/'), 'PUBLIC'))
   assert.equal((await browser.get(server.url('/'))).status, 302)
+})
+
+test('sessions in a keyval zone, whose file shows nothing', async () => {
+  const browser = new Browser()
+  const { response } = await browser.login(server.url('/stored'), 'zoe')
+  assert.equal(response.headers.get('x-sub'), 'zoe', server.errorLog())
+  await server.reload()
+  for (let i = 0; i < 6; i++) {
+    const again = await browser.get(server.url('/stored'), { headers: { connection: 'close' } })
+    assert.equal(again.headers.get('x-sub'), 'zoe')
+  }
+  const kept = server.prefix.read('sessions.json')
+  assert.ok(Object.keys(JSON.parse(kept)).length >= 2)
+  assert.doesNotMatch(kept, new RegExp(`zoe|eyJ|${browser.cookie(server.url('/'), 'STORED')}`))
+  await browser.get(server.url('/stored_out'))
+  assert.equal((await browser.get(server.url('/stored'))).status, 302)
 })
 
 test('behind a proxy that ends TLS', async () => {

@@ -8,9 +8,12 @@ import type { Request } from '../../../http/request/request.ts'
 import { clock } from '../../../lib/clock.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { OidcProvider } from '../../../lib/oidc.ts'
+import { ERROR, type ErrorLog } from '../../../log/error-log.ts'
+import type { KeyvalRecords } from '../../../shared/keyval-records.ts'
 import { RotatingKeys } from '../../../shared/rotating-keys.ts'
 import { SessionRecords } from '../../../shared/session-records.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../../shared/zone.ts'
+import { type KeyvalZone, keyvalZonesOf } from '../../../tree/keyval-zones.ts'
 import { Attempts } from './attempts.ts'
 import { providerDirectives } from './provider-directives.ts'
 import { type SessionStore, Sessions } from './sessions.ts'
@@ -115,14 +118,19 @@ function pem(path: string | undefined, tree: HttpTree): string | undefined {
 }
 
 function sessionStore(name: string, conf: Conf, tree: HttpTree): SessionStore | undefined {
-  if (conf.session_store !== undefined) {
-    tree.fail(`"session_store" is not supported yet by Viaduct: leave it out, then sessions have a zone of their own`)
-    return undefined
-  }
+  if (conf.session_store !== undefined) return keyvalStore(name, conf.session_store, tree)
   const zoneName = `oidc_default_store_${name}`
   const buffer = tree.zone(zoneName, STORE_SIZE, TAG)
   const zone = buffer && Zone.attach(zoneName, buffer, TAG)
   return zone && tree.shared(zoneName, () => new ZoneStore(new SessionRecords(zone)))
+}
+
+/** `session_store`. Its zone may belong to others too: names of sessions are digests. */
+function keyvalStore(name: string, zoneName: string, tree: HttpTree): SessionStore | undefined {
+  const zone = keyvalZonesOf(tree).find(zoneName)
+  if (zone === undefined) tree.fail(`unknown keyval zone "${zoneName}" in "session_store" of oidc_provider "${name}"`)
+  else if (zone.spec.type !== 'string') tree.fail(`keyval zone "${zoneName}" of "session_store" must have type=string`)
+  return zone?.records && new KeyvalStore(zone, zone.records, tree.log)
 }
 
 function attempts(tree: HttpTree): Attempts | undefined {
@@ -149,5 +157,40 @@ class ZoneStore implements SessionStore {
 
   remove(name: string): void {
     this.#records.remove(name)
+  }
+}
+
+/** Sessions in a `keyval_zone`, which may keep them over restarts. */
+class KeyvalStore implements SessionStore {
+  readonly #zone: KeyvalZone
+  readonly #records: KeyvalRecords
+  readonly #log: ErrorLog
+
+  constructor(zone: KeyvalZone, records: KeyvalRecords, log: ErrorLog) {
+    this.#zone = zone
+    this.#records = records
+    this.#log = log
+  }
+
+  find(name: string): string | undefined {
+    return this.#records.find(name, clock.now)
+  }
+
+  add(name: string, value: string, lastsS: number): boolean {
+    const pair = { key: name, value, expiresMs: clock.now + lastsS * 1000 }
+    const outcome = this.#records.add(pair, clock.now)
+    const done = outcome === 'exists' ? this.#records.change(name, pair, clock.now) : outcome
+    this.#save()
+    return done === 'done'
+  }
+
+  remove(name: string): void {
+    this.#records.remove(name, clock.now)
+    this.#save()
+  }
+
+  #save(): void {
+    const problem = this.#zone.save(clock.now)
+    if (problem !== '') this.#log.write(ERROR, problem)
   }
 }
