@@ -1,10 +1,11 @@
 /**
- * The pages of docs/reference, made of the declarations of the modules: what can be configured, which variables there
- * are, and what is accepted without effect. Nothing in them is written by hand.
+ * The pages of docs/reference, made of the declarations of the modules, one for each, with what docs/explained says: what
+ * can be configured, which variables there are, and what is accepted without effect.
  */
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Context, Directive } from '../src/config/directive.ts'
+import { explanations } from './explained.ts'
 
 /** What the pages tell of a module. */
 export interface DocumentedModule {
@@ -27,11 +28,19 @@ const CONTEXTS: Partial<Record<Context, string>> = {
   mail_server: 'server (mail)',
 }
 
+/** What docs/explained says, by directive. */
+type Explained = ReadonlyMap<string, string>
+
 /** Returns the text of each page by its file name. */
-export function referencePages(modules: readonly DocumentedModule[]): Readonly<Record<string, string>> {
+export function referencePages(
+  modules: readonly DocumentedModule[],
+  explained: Explained = new Map(),
+): Readonly<Record<string, string>> {
   const sorted = modules.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const pages = sorted.filter(hasPage).map((module) => [`${module.name}.md`, modulePage(module, explained)])
   return {
-    'directives.md': page('Directives', sorted.flatMap(directivesOf)),
+    ...(Object.fromEntries(pages) as Record<string, string>),
+    'README.md': page('Reference', contents(sorted, explained)),
     'variables.md': page('Variables', sorted.flatMap(variablesOf)),
     'without-effect.md': page('Accepted without effect', withoutEffect(sorted)),
   }
@@ -40,27 +49,52 @@ export function referencePages(modules: readonly DocumentedModule[]): Readonly<R
 /** Writes the pages of the project in `root`. */
 export function writePages(root: string, modules: readonly DocumentedModule[]): void {
   const folder = path.join(root, 'docs/reference')
+  fs.rmSync(folder, { recursive: true, force: true })
   fs.mkdirSync(folder, { recursive: true })
-  for (const [name, text] of Object.entries(referencePages(modules))) fs.writeFileSync(path.join(folder, name), text)
+  const pages = referencePages(modules, explanations(root))
+  for (const [name, text] of Object.entries(pages)) fs.writeFileSync(path.join(folder, name), text)
 }
 
 function page(title: string, parts: readonly string[]): string {
   return `# ${title}\n\n${GENERATED}\n${parts.join('\n\n')}\n`
 }
 
-function directivesOf({ name, doc, directives }: DocumentedModule): string[] {
-  const entries = Object.entries(directives)
-  if (entries.length === 0) return []
-  const head = doc === undefined ? `## ${name}` : `## ${name}\n\n${doc}`
-  return [head, ...entries.toSorted(byName).map(([one, directive]) => directiveText(one, directive))]
+function hasPage({ directives, variables = {}, prefixes = {} }: DocumentedModule): boolean {
+  return [directives, variables, prefixes].some((part) => Object.keys(part).length > 0)
 }
 
-function directiveText(name: string, directive: Directive<unknown>): string {
+function modulePage(module: DocumentedModule, explained: Explained): string {
+  const { name, doc, directives } = module
+  const entries = Object.entries(directives).toSorted(byName)
+  const variables = namesOfVariables(module)
+  return page(name, [
+    ...(doc === undefined ? [] : [doc]),
+    ...entries.map(([one, directive]) => directiveText(one, directive, explained.get(one))),
+    ...(variables.length === 0 ? [] : [`## Variables\n\n${variables.map((one) => `- \`$${one}\``).join('\n')}`]),
+  ])
+}
+
+/** All directives by name, with the pages that tell of them; those that are explained stand out. */
+function contents(modules: readonly DocumentedModule[], explained: Explained): string[] {
+  const places = new Map<string, string[]>()
+  for (const { name, directives } of modules) {
+    for (const one of Object.keys(directives)) places.set(one, [...(places.get(one) ?? []), name])
+  }
+  const lines = [...places].toSorted(byName).map(([name, pages]) => {
+    const links = pages.map((one) => `[${one}](${one}.md#${name})`).join(', ')
+    return `- ${explained.has(name) ? `**${name}**` : name}: ${links}`
+  })
+  const others =
+    '[Variables](variables.md), [what is accepted without effect](without-effect.md), [checks of `lint`](lint.md).'
+  return [others, 'Directives; those in bold are explained with examples.', lines.join('\n')]
+}
+
+function directiveText(name: string, directive: Directive<unknown>, explanation?: string): string {
   const { syntax } = directive.args
   const words = syntax === '' ? name : `${name} ${syntax}`
   const end = directive.kind === 'block' ? ' { ... }' : ';'
   const lines = [
-    `### ${name}`,
+    `## ${name}`,
     '',
     directive.doc,
     '',
@@ -72,11 +106,16 @@ function directiveText(name: string, directive: Directive<unknown>): string {
     ...(directive.withoutEffect === undefined ? [] : [`- Has no effect: ${sentence(directive.withoutEffect)}`]),
     ...(directive.unsupported === undefined ? [] : [`- Is refused: ${sentence(directive.unsupported)}`]),
   ]
-  return lines.join('\n')
+  return explanation === undefined ? lines.join('\n') : `${lines.join('\n')}\n\n${explanation}`
 }
 
-function variablesOf({ name, variables = {}, prefixes = {} }: DocumentedModule): string[] {
-  const names = [...Object.keys(variables), ...Object.keys(prefixes).map((prefix) => `${prefix}NAME`)].sort()
+function namesOfVariables({ variables = {}, prefixes = {} }: DocumentedModule): string[] {
+  return [...Object.keys(variables), ...Object.keys(prefixes).map((prefix) => `${prefix}NAME`)].sort()
+}
+
+function variablesOf(module: DocumentedModule): string[] {
+  const { name } = module
+  const names = namesOfVariables(module)
   return names.length === 0 ? [] : [`## ${name}\n\n${names.map((one) => `- \`$${one}\``).join('\n')}`]
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ScopeEnv } from '../../src/config/scope.ts'
 import { CHECKS } from '../../src/tools/lint/all.ts'
+import { explanations } from '../explained.ts'
 import { lintPage } from '../lint-page.ts'
 import { type DocumentedModule, referencePages } from '../reference-pages.ts'
 import type { Finding } from './source-tree.ts'
@@ -45,7 +46,7 @@ export function checkPages(
   more: Readonly<Record<string, string>> = {},
 ): Finding[] {
   const folder = 'docs/reference'
-  const pages = { ...referencePages(modules), ...more }
+  const pages = { ...referencePages(modules, explanations(root)), ...more }
   const there = fs.existsSync(path.join(root, folder)) ? fs.readdirSync(path.join(root, folder)) : []
   const findings: Finding[] = []
   for (const [name, text] of Object.entries(pages)) {

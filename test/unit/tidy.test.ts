@@ -245,7 +245,8 @@ test('the reference pages are what the declarations say, in both directions', ()
   inTree({ 'docs/reference/old.md': '' }, (root) => {
     const paths = (): string[] => checkPages(root, [MODULE]).map(({ path: file, line }) => `${file}:${line}`)
     assert.deepEqual(paths(), [
-      'docs/reference/directives.md:1',
+      `docs/reference/${MODULE.name}.md:1`,
+      'docs/reference/README.md:1',
       'docs/reference/variables.md:1',
       'docs/reference/without-effect.md:1',
       'docs/reference/old.md:1',
@@ -253,13 +254,13 @@ test('the reference pages are what the declarations say, in both directions', ()
     fs.rmSync(path.join(root, 'docs/reference/old.md'))
     writePages(root, [MODULE])
     assert.deepEqual(paths(), [])
-    const page = path.join(root, 'docs/reference/directives.md')
+    const page = path.join(root, `docs/reference/${MODULE.name}.md`)
     const text = fs.readFileSync(page, 'utf8')
     assert.match(
       text,
-      /### good\n\nTurns it on\.\n\n- Syntax: `good on \| off;`\n- Default: `good on;`\n- Context: http\n/,
+      /## good\n\nTurns it on\.\n\n- Syntax: `good on \| off;`\n- Default: `good on;`\n- Context: http\n/,
     )
     fs.writeFileSync(page, text.replace('Turns it on.', 'Turns it off.'))
-    assert.deepEqual(paths(), [`docs/reference/directives.md:${text.split('Turns it on.')[0]!.split('\n').length}`])
+    assert.deepEqual(paths(), [`docs/reference/${MODULE.name}.md:${text.split('Turns it on.')[0]!.split('\n').length}`])
   })
 })
