@@ -51,8 +51,11 @@ const SEND_FLAGS = 0x40 | 0x100 | 0x4000
 const SEND_MORE = 0x8000
 const POLLOUT = 4
 
-/** Flags of io_uring_setup: CQSIZE, SUBMIT_ALL, COOP_TASKRUN, SINGLE_ISSUER. */
-const SETUP_FLAGS = 8 | 0x80 | 0x100 | 0x1000
+/**
+ * Flags of io_uring_setup: CQSIZE, SUBMIT_ALL, TASKRUN_FLAG, SINGLE_ISSUER, DEFER_TASKRUN. The last one has the kernel leave its
+ * part of the work until it is asked, so that it never interrupts what is being done here.
+ */
+const SETUP_FLAGS = 8 | 0x80 | 0x200 | 0x1000 | 0x2000
 /** A word to the kernel: nothing is counted, somebody looks. */
 const CQ_EVENTFD_DISABLED = 1
 const REGISTER_EVENTFD = 4
@@ -61,6 +64,7 @@ const REGISTER_PBUF_RING = 22
 const SCRATCH = 1024
 const ENTER_GETEVENTS = 1
 const SQ_CQ_OVERFLOW = 2
+const SQ_TASKRUN = 4
 const OFFSET_SQES = 0x10000000
 const SQE_WORDS = 16
 const CQE_WORDS = 4
@@ -477,14 +481,14 @@ export class Ring {
     if (this.#draining) return
     this.#draining = true
     Atomics.store(this.#u32, this.#cqFlags, CQ_EVENTFD_DISABLED)
+    this.#settleKernel()
     for (let round = 0; round < ROUNDS_MAX; round++) {
       clock.update()
       beginBatch()
       this.#deal()
       this.#attendAll()
       endBatch()
-      // There is room now for what the kernel keeps.
-      if (this.#overflown) this.calls.ringEnter(this.fd, 0, 0, ENTER_GETEVENTS)
+      this.#settleKernel()
       if (!this.#busy) break
     }
     this.#draining = false
@@ -493,13 +497,23 @@ export class Ring {
     if (this.#busy) setImmediate(this.#drainScheduled)
   }
 
+  /** Has the kernel do its part, and say what it had no room for. */
+  #settleKernel(): void {
+    if (this.#hasMore) this.calls.ringEnter(this.fd, 0, 0, ENTER_GETEVENTS)
+  }
+
+  /** The kernel has something to do, or something to say for which there was no room. */
+  get #hasMore(): boolean {
+    return (Atomics.load(this.#u32, this.#sqFlags) & (SQ_CQ_OVERFLOW | SQ_TASKRUN)) !== 0
+  }
+
   get #overflown(): boolean {
     return (Atomics.load(this.#u32, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0
   }
 
   /** There is something to deal with. */
   get #busy(): boolean {
-    if (this.#attending.length > 0 || this.#spilled.length > 0 || this.#overflown) return true
+    if (this.#attending.length > 0 || this.#spilled.length > 0 || this.#hasMore) return true
     return Atomics.load(this.#u32, this.#cqTail) !== this.#u32[this.#cqHead]
   }
 
