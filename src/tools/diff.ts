@@ -117,7 +117,18 @@ async function factsFor(program: Program, sample: Sample): Promise<ReadonlyMap<s
   const { method, secure, host, port, target } = sample
   const supposed = { status: 200, fields: [['Content-Type', 'text/html'] as const], body: Buffer.alloc(1024, 'x') }
   const fields = [['Accept-Encoding', 'gzip, br'] as const]
-  const question = { secure, host, port, target, method, fields, from: '127.0.0.1', bodySize: 0, supposed }
+  const question = {
+    secure,
+    host,
+    port,
+    target,
+    method,
+    fields,
+    from: '127.0.0.1',
+    bodySize: 0,
+    http2: false,
+    supposed,
+  }
   try {
     return factsOf(await answer(program, question, new Recorder()))
   } catch (error) {

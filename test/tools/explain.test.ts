@@ -151,3 +151,33 @@ test('what cannot be asked is refused with a word', async () => {
   assert.equal(broken.status, 2)
   assert.match(broken.error, /unknown directive "retrun"/)
 })
+
+test('--http2 and --tls: another protocol, the same phases', async () => {
+  using shop = new Workshop()
+  const conf = server(
+    'http2 on; location / { add_header X-Protocol "$server_protocol $http2"; proxy_pass http://10.9.9.9; }',
+  )
+  const told = await explained(shop, conf, ['--http2', '-X', 'POST', '--body-size', '40000', 'http://a.com/x'])
+  assert.equal(told.status, 200, JSON.stringify(told))
+  assert.ok(lines(told, 'response').includes('HTTP/2 200 OK'))
+  assert.ok(lines(told, 'response').includes('x-protocol: HTTP/2.0 h2c'))
+  assert.ok(lines(told, 'back end').includes('Content-Length: 40000'))
+  const without = await explained(shop, conf.replace('http2 on;', ''), ['--http2', 'http://a.com/x'])
+  assert.equal(without.cause?.text, '0.0.0.0:80 does not speak HTTP/2: http2 on;')
+  const plain = await explained(shop, conf, ['--tls', 'http://a.com:80/x'])
+  assert.equal(plain.cause?.text, 'the handshake of TLS fails: 0.0.0.0:80 speaks plain HTTP')
+})
+
+test('a login is not begun', async () => {
+  using shop = new Workshop()
+  const conf = server(
+    'auth_oidc p; location / { return 200; } location /x { proxy_pass http://10.9.9.9; }',
+    'oidc_provider p { issuer https://127.0.0.1:1; client_id me; client_secret s; }',
+  )
+  const told = await explained(shop, conf, ['http://a.com/x'])
+  assert.match(told.outcome, /no response/)
+  assert.ok(
+    lines(told, 'phases').some((text) => text.startsWith('http_oidc would carry out GET /x')),
+    JSON.stringify(told),
+  )
+})

@@ -142,7 +142,7 @@ function fieldsLost({ location, head }: Answered): Advice[] {
     const { name, always } = value as { name: string; always: boolean }
     return !always && !lines.some((line) => line.startsWith(`${name.toLowerCase()}:`))
   })
-  if (missing.length > 0 && /^HTTP\/1\.1 (?!20[0146]|30[123478])/.test(head)) {
+  if (missing.length > 0 && /^HTTP\/[\d.]+ (?!20[0146]|30[123478])/.test(head)) {
     advice.push({
       text: `${names(missing)} ${missing.length === 1 ? 'is' : 'are'} not added to this status without "always"`,
       at: missing[0]!.at,

@@ -36,6 +36,8 @@ export const explain = tool({
     status: { type: 'string', value: 'CODE', help: 'what the back end answers (200)' },
     'response-header': { type: 'string', value: "'NAME: VALUE'", multiple: true, help: 'a field of that answer' },
     'response-size': { type: 'string', value: 'BYTES', help: 'size of its body (1024)' },
+    http2: { type: 'boolean', help: 'by HTTP/2' },
+    tls: { type: 'boolean', help: 'by TLS: as if the URL began with https://' },
     follow: { type: 'boolean', short: 'L', help: 'follow redirects' },
     live: { type: 'boolean', help: 'do ask the back ends, and names of the resolver' },
     diff: { type: 'string', value: 'OLD', help: 'say only what is different from this configuration' },
@@ -121,6 +123,8 @@ interface QuestionValues {
   readonly 'response-header'?: string[] | undefined
   readonly 'response-size'?: string | undefined
   readonly live?: boolean | undefined
+  readonly http2?: boolean | undefined
+  readonly tls?: boolean | undefined
 }
 
 const URL_FORM = /^(?:(https?):\/\/)?(\[[0-9a-f:.]+\]|[^/:?#\s]+)(?::(\d{1,5}))?([/?][^#\s]*)?(?:#.*)?$/i
@@ -130,7 +134,7 @@ function questionOf(url: string, values: QuestionValues): Question {
   const parts = URL_FORM.exec(url)
   if (parts === null) throw new ToolFailure(`"${url}" is no URL of http or https`, 'http://example.com/path?arguments')
   const [, scheme = 'http', host = '', port, path = '/'] = parts
-  const secure = scheme.toLowerCase() === 'https'
+  const secure = scheme.toLowerCase() === 'https' || values.tls === true
   const from = values.from ?? '127.0.0.1'
   if (parseIp(from) === undefined) throw new ToolFailure(`--from takes an IP address, not "${from}"`)
   const cookie = values.cookie === undefined ? [] : [['Cookie', values.cookie] as const]
@@ -142,6 +146,7 @@ function questionOf(url: string, values: QuestionValues): Question {
     method: methodOf(values.method ?? 'GET'),
     fields: [...(values.header ?? []).map((text) => fieldOf(text, '-H')), ...cookie],
     from,
+    http2: values.http2 === true,
     bodySize: numberOf(values['body-size'] ?? '0', '--body-size', 0, 2 ** 40),
     supposed:
       values.live === true
@@ -175,15 +180,15 @@ function numberOf(text: string, option: string, min: number, max: number): numbe
 
 /** The question that a redirect makes a client ask. */
 function redirectOf(head: string, before: Question): Question | undefined {
-  const status = Number(/^HTTP\/1\.1 (3\d\d)/.exec(head)?.[1] ?? 0)
+  const status = Number(/^HTTP\/[\d.]+ (3\d\d)/.exec(head)?.[1] ?? 0)
   const location = /^Location: (.*?)\r?$/im.exec(head)?.[1]
   if (status === 304 || status === 0 || location === undefined) return undefined
   const base = `${before.secure ? 'https' : 'http'}://${before.host}:${before.port}`
   const url = location.startsWith('/') ? base + location : location
   if (!URL_FORM.test(url)) return undefined
   const next = questionOf(url, {})
-  const { fields, from, supposed } = before
+  const { fields, from, supposed, http2 } = before
   const asked =
     status === 307 || status === 308 ? before : { method: before.method === 'HEAD' ? 'HEAD' : 'GET', bodySize: 0 }
-  return { ...next, fields, from, supposed, method: asked.method, bodySize: asked.bodySize }
+  return { ...next, fields, from, supposed, http2, method: asked.method, bodySize: asked.bodySize }
 }

@@ -45,6 +45,8 @@ const PHASES: readonly Phase[] = ['postread', 'rewrite', 'preaccess', 'access', 
 const CHANGING: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['http_dav', new Set(['GET', 'HEAD', 'OPTIONS', 'POST'])],
   ['http_api', new Set(['GET', 'HEAD', 'OPTIONS'])],
+  // It asks the provider, and begins a login.
+  ['http_oidc', new Set()],
 ])
 
 /** Whose step is whose: servers that were compiled for one request serve others, too. */

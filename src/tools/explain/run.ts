@@ -1,6 +1,7 @@
 /** Sends one request through a compiled configuration and records what becomes of it; nobody is contacted. */
 import { chooseByName } from '../../http/accept/handshake.ts'
 import { H1Connection } from '../../http/h1/connection.ts'
+import { H2Connection } from '../../http/h2/connection.ts'
 import { Client } from '../../http/request/client.ts'
 import type { LocationConf, ServerConf } from '../../http/request/location.ts'
 import { traceTo } from '../../http/request/trace.ts'
@@ -12,6 +13,7 @@ import type { EndpointPlan } from '../../runtime/endpoints.ts'
 import type { Program } from '../../runtime/program.ts'
 import { ToolFailure } from '../frame/tool.ts'
 import { backEnd, type Supposed } from './back-ends.ts'
+import { type ClientTalk, type Said, TALK_1, TALK_2 } from './client-talk.ts'
 import { answerConnections, ClientWire } from './nowhere.ts'
 import type { Recorder, Told } from './recorder.ts'
 
@@ -27,6 +29,7 @@ export interface Question {
   readonly fields: readonly (readonly [name: string, value: string])[]
   readonly from: string
   readonly bodySize: number
+  readonly http2: boolean
   /** What back ends answer; undefined: they are asked. */
   readonly supposed: Supposed | undefined
 }
@@ -84,7 +87,12 @@ export async function answer(program: Program, question: Question, recorder: Rec
     }
     client.secure = true
   } else client.plainOnTls = servers.ssl
-  const outcome = await serve(wire, () => new H1Connection(wire, listener, client), question, recorder)
+  const talk = question.http2 ? TALK_2 : TALK_1
+  if (question.http2 && !servers.http2) {
+    return { ...nothing, stopped: `${spec.key} does not speak HTTP/2: http2 on;` }
+  }
+  const Kind = question.http2 ? H2Connection : H1Connection
+  const outcome = await serve(wire, () => new Kind(wire, listener, client), talk, question, recorder)
   return { ...common, ...outcome, told: recorder.told }
 }
 
@@ -92,7 +100,8 @@ type Outcome = Omit<Answered, 'question' | 'endpoint' | 'others' | 'told'>
 
 function serve(
   wire: ClientWire,
-  connect: () => H1Connection,
+  connect: () => H1Connection | H2Connection,
+  talk: ClientTalk,
   question: Question,
   recorder: Recorder,
 ): Promise<Outcome> {
@@ -105,10 +114,8 @@ function serve(
       traceTo(undefined)
       connectBy(undefined)
       const r = recorder.request
-      const cut = wire.heard.indexOf('\r\n\r\n')
-      const head = cut < 0 ? '' : wire.heard.slice(0, cut)
-      const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0)
-      const bodyBytes = cut < 0 ? 0 : wire.heard.length - cut - 4
+      const { head, bodyBytes } = talk.hear(wire.heard)
+      const status = Number(/^HTTP\/[\d.]+ (\d{3})/.exec(head)?.[1] ?? 0)
       resolve({ server: r?.server, location: r?.location, status, head, bodyBytes, stopped })
     }
     const timer = setTimeout(() => end(`no answer within ${TIMEOUT_MS / 1000} s`), TIMEOUT_MS)
@@ -120,7 +127,7 @@ function serve(
     if (question.supposed !== undefined) supposeBackEnds(question.supposed, recorder)
     clock.update()
     connect().start()
-    wire.say(bytesOf(question))
+    wire.say(talk.say(saidOf(question)))
   })
 }
 
@@ -134,18 +141,21 @@ function supposeBackEnds(supposed: Supposed, recorder: Recorder): void {
   })
 }
 
-function bytesOf({ method, target, host, port, secure, fields, bodySize }: Question): Buffer {
+function saidOf({ method, target, host, port, secure, fields, bodySize }: Question): Said {
   const given = new Set(fields.map(([name]) => name.toLowerCase()))
-  const shown = port === (secure ? 443 : 80) ? host : `${host}:${port}`
-  const own: [string, string][] = [
-    ['Host', shown.includes(':') && !shown.includes('.') && host.includes(':') ? `[${host}]` : shown],
+  const name = host.includes(':') ? `[${host}]` : host
+  const own = [
     ['User-Agent', 'viaduct-explain'],
     ['Accept', '*/*'],
-  ]
-  if (bodySize > 0) own.push(['Content-Length', String(bodySize)])
-  const lines = [...own.filter(([name]) => !given.has(name.toLowerCase())), ...fields]
-  const head = `${method} ${target} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`
-  return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.alloc(Math.min(bodySize, BODY_MAX), 'x')])
+  ] as const
+  return {
+    method,
+    scheme: secure ? 'https' : 'http',
+    authority: port === (secure ? 443 : 80) ? name : `${name}:${port}`,
+    target,
+    fields: [...own.filter(([field]) => !given.has(field.toLowerCase())), ...fields],
+    body: Buffer.alloc(Math.min(bodySize, BODY_MAX), 'x'),
+  }
 }
 
 /** So much of a body is really made. */
