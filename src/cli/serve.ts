@@ -5,6 +5,7 @@
 import os from 'node:os'
 import { NGINX_VERSION } from '../lib/version.ts'
 import { NOTICE } from '../log/error-log.ts'
+import { whyNoRingHere } from '../net/engine.ts'
 import type { Applied, Configuration } from '../process/configuration.ts'
 import { startInBackground, tellParent } from '../process/daemon.ts'
 import { EngineLink } from '../process/engine-link.ts'
@@ -76,7 +77,9 @@ async function run(
 
 /** What nginx notes at every start; tools look for the version here. */
 function logSystem({ log, settings }: Applied): void {
-  log.write(NOTICE, `using the "${settings.eventMethod}" event method`)
+  const why = settings.eventMethod === 'io_uring' ? whyNoRingHere() : ''
+  log.write(NOTICE, `using the "${why === '' ? settings.eventMethod : 'epoll'}" event method`)
+  if (why !== '') log.write(NOTICE, `no io_uring: ${why}`)
   log.write(NOTICE, `nginx/${NGINX_VERSION}`)
   log.write(NOTICE, `built by Viaduct on Node ${process.versions.node}`)
   log.write(NOTICE, `OS: ${os.type()} ${os.release()}`)

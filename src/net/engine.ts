@@ -2,9 +2,11 @@
  * What drives the sockets of this thread: Node's handles, or a ring of its own (docs/adr/0020). The choice is made once,
  * before the first socket is opened. TLS is on handles in either case.
  */
+import fs from 'node:fs'
+import os from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { errnoText } from '../lib/errno.ts'
-import { calls } from '../sys/calls.ts'
+import { calls, whyNoCalls } from '../sys/calls.ts'
 import { ASKED, Ring } from './ring.ts'
 import { Estate } from './ring-estate.ts'
 
@@ -42,6 +44,29 @@ export function whyNoRing(): string {
   if (typeof made === 'string') return made
   made.close()
   return ''
+}
+
+/**
+ * The same, as far as it shows without a ring being made, which takes time and memory: what remains is a kernel with a limit
+ * of its own. Where system calls are filtered, only trying tells.
+ */
+export function whyNoRingHere(): string {
+  const why = whyNoCalls()
+  if (why !== '') return why
+  const [major = 0, minor = 0] = os.release().split('.').map(Number)
+  if (major < 6 || (major === 6 && minor < 1)) return `Linux 6.1 or later is needed, this is ${os.release()}`
+  // 1 is for all but root and a group, to which the worker may belong.
+  if (read('/proc/sys/kernel/io_uring_disabled').startsWith('2')) return 'kernel.io_uring_disabled is 2'
+  return /^Seccomp:\s*2/m.test(read('/proc/self/status')) ? whyNoRing() : ''
+}
+
+function read(file: string): string {
+  // tidy: once per start, and a file that is not there says nothing
+  try {
+    return fs.readFileSync(file, 'latin1')
+  } catch {
+    return ''
+  }
 }
 
 /** Some output of this thread waits for its peers. */

@@ -10,7 +10,7 @@ import { finish, inTurns, type Steps } from '../lib/steps.ts'
 import { type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { eventMethod } from '../modules/core/events.ts'
-import { ringIsSending, startRing } from '../net/engine.ts'
+import { ringIsSending, startRing, whyNoRingHere } from '../net/engine.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
@@ -107,8 +107,11 @@ export class WorkerSeat {
   /** What drives sockets is chosen before there is one. */
   #startEngine(config: Config): void {
     const { id, estate } = this.#options
-    const problem = eventMethod(config) === 'io_uring' ? startRing(estate) : ''
-    if (problem !== '' && id === 0) this.#log.write(NOTICE, `using the "epoll" event method: ${problem}`)
+    if (eventMethod(config) !== 'io_uring') return
+    const problem = startRing(estate)
+    // What shows at the start has been told by the master.
+    if (problem === '' || id > 0 || whyNoRingHere() !== '') return
+    this.#log.write(NOTICE, `using the "epoll" event method, no io_uring: ${problem}`)
   }
 
   /** Accepts on a descriptor from now on; it belongs to this worker. */

@@ -3,7 +3,7 @@
  * An address that is kept by the kernel beyond the call must be one of `map`: such memory never moves and is never
  * collected. All else is a Buffer that is only looked at during the call.
  */
-import { foreigner } from './foreign.ts'
+import { foreigner, isInstalled, MISSING } from './foreign.ts'
 
 /** Numbers that x64 and arm64 have in common. */
 const IO_URING_SETUP = 425
@@ -61,9 +61,16 @@ export function calls(): Calls | string {
   return made
 }
 
-function make(): Calls | string {
+/** Says why there are none, as far as it shows before anything is loaded; empty when nothing is against it. */
+export function whyNoCalls(): string {
   if (process.platform !== 'linux') return `it is a part of Linux, and this is ${process.platform}`
   if (process.arch !== 'x64' && process.arch !== 'arm64') return `nobody has tried it on ${process.arch}`
+  return isInstalled() ? '' : MISSING
+}
+
+function make(): Calls | string {
+  const why = whyNoCalls()
+  if (why !== '') return why
   const c = foreigner()
   if (typeof c === 'string') return c
   const errno = new Int32Array(c.view(BigInt(c.func('__errno_location', POINTER, [])()), 4))

@@ -28,6 +28,8 @@ interface Foreigner {
 }
 
 const PACKAGE = 'koffi'
+/** What is said when it is not there. */
+export const MISSING = `the package ${PACKAGE} is not installed`
 /** The package wants one library object for each set of types that a name is declared with: all of these lead to it. */
 const LIBRARIES: readonly (string | null)[] = [null, 'libc.so.6', 'libm.so.6']
 
@@ -40,13 +42,23 @@ export function foreigner(): Foreigner | string {
   return loaded
 }
 
+/** Tells whether the package is there. */
+export function isInstalled(): boolean {
+  try {
+    require.resolve(PACKAGE)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function load(): Foreigner | string {
   let koffi: Koffi
   try {
     koffi = require(PACKAGE) as Koffi // its interface is described above
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return code === 'MODULE_NOT_FOUND' ? `the package ${PACKAGE} is not installed` : `${PACKAGE}: ${firstLine(message)}`
+    return code === 'MODULE_NOT_FOUND' ? MISSING : `${PACKAGE}: ${firstLine(message)}`
   }
   const names = new Map<string, number>()
   return {

@@ -56,7 +56,8 @@ for (const { what, preload, why } of [
       { files, env, cwd: true },
     )
     assert.match(await server.raw('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /ok$/)
-    const notices = server.errorLog().match(/\[notice\] .*using the "epoll" event method: .*/g)
+    assert.match(server.errorLog(), /\[notice\] .*using the "epoll" event method\n/)
+    const notices = server.errorLog().match(/\[notice\] .*no io_uring: .*/g)
     assert.equal(notices?.length, 1)
     assert.ok(notices[0].endsWith(why), notices[0])
     const { stderr } = await runViaduct(['-V'], { NODE_OPTIONS: `--import=${server.prefix.path('preload.mjs')}` })

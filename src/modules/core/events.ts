@@ -38,8 +38,8 @@ export const eventsDirectives = {
     in: ['events'],
     args: method,
     doc:
-      'Names what drives sockets: `io_uring`, where the kernel and the package koffi have it, or any other name for ' +
-      'what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
+      'Names what drives sockets: `io_uring`, the default where the kernel and the package koffi have it, or by any ' +
+      'other name what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
   }),
   multi_accept: directive({
     in: ['events'],
@@ -94,8 +94,9 @@ export function debugAddresses(config: Config): readonly Cidr[] {
 /** What drives sockets. */
 export type EventMethod = 'io_uring' | 'epoll'
 
-/** The method that is asked for. */
+/** The method that is asked for; without a word about it, the better one. */
 export function eventMethod(config: Config): EventMethod {
   const [events] = config.main.resolve(eventsBlocks).events
-  return events?.scope.resolve(eventsDirectives).use === 'io_uring' ? 'io_uring' : 'epoll'
+  const asked = events?.scope.resolve(eventsDirectives).use ?? 'io_uring'
+  return asked === 'io_uring' ? asked : 'epoll'
 }
