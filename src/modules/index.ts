@@ -42,6 +42,7 @@ import { logModule } from './http/log/log.ts'
 import { sessionLogModule } from './http/log/session-log.ts'
 import { mapModule } from './http/map.ts'
 import { memcachedModule } from './http/memcached.ts'
+import { metricsModule } from './http/metrics/metrics.ts'
 import { mirrorModule } from './http/mirror.ts'
 import { mp4Module } from './http/mp4/mp4.ts'
 import { notModifiedModule } from './http/not-modified.ts'
@@ -117,6 +118,7 @@ export const modules: readonly ConfigModule[] = [
   statusZoneModule,
   statusRequestsModule,
   apiModule,
+  metricsModule,
   mp4Module,
   flvModule,
   randomIndexModule,

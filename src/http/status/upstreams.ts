@@ -137,6 +137,14 @@ export function stateOf(peer: Peer): PeerState {
   return drain ? 'draining' : 'up'
 }
 
+/** States in the order of the numbers that metrics have for them. */
+const STATES: readonly PeerState[] = ['up', 'draining', 'down', 'unavail', 'checking', 'unhealthy']
+
+/** The number of a state, from 1. */
+export function stateNumber(state: PeerState): number {
+  return STATES.indexOf(state) + 1
+}
+
 function healthOf(peer: Peer): object {
   const { checks, checksFailed: fails, unhealthyCount: unhealthy } = peer
   return checks === 0 ? { checks, fails, unhealthy } : { checks, fails, unhealthy, last_passed: peer.lastPassed === 1 }

@@ -19,6 +19,7 @@ import type { Text } from '../../../http/request/plan.ts'
 import { core, structure } from '../../../http/settings/core-directives.ts'
 import { NGINX_VERSION, VERSION } from '../../../lib/version.ts'
 import { resolverDirectives } from '../../../tree/resolver.ts'
+import { resolverCounts } from '../../../tree/resolver-counts.ts'
 import { literal, type Template, template } from '../../../value/template.ts'
 import { type ErrorLogSpec, errorLogDirectives, errorLogPaths, openErrorLog } from '../../core/error-log.ts'
 import { corePrefixes, coreVariables } from './variables.ts'
@@ -48,6 +49,11 @@ export const coreModule = httpModule({
   directives,
   variables: coreVariables,
   prefixes: corePrefixes,
+  declare(_, tree, scope) {
+    // Also where no name is ever looked up.
+    const { resolver } = scope.own(resolverDirectives)
+    if (resolver !== undefined && resolver.statusZone !== '') resolverCounts(resolver.statusZone, tree)
+  },
   attach(conf, _plan, at) {
     const { location } = at
     attachRoot(location, at)
