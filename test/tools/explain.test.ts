@@ -177,7 +177,7 @@ test('a login is not begun', async () => {
   const told = await explained(shop, conf, ['http://a.com/x'])
   assert.match(told.outcome, /no response/)
   assert.ok(
-    lines(told, 'phases').some((text) => text.startsWith('http_oidc would carry out GET /x')),
+    lines(told, 'rules').some((text) => text.startsWith('http_oidc would carry out GET /x')),
     JSON.stringify(told),
   )
 })
