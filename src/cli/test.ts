@@ -1,8 +1,10 @@
 /** `-t` and `-T`: checks a configuration as a start would, and prints its files. */
 
+import { whyNoRingHere } from '../net/engine.ts'
 import type { Applied } from '../process/configuration.ts'
 import { touchPidFile } from '../process/pid-file.ts'
 import { bindFailure, tryBind } from '../process/socket-book.ts'
+import { whyNoCalls } from '../sys/calls.ts'
 import { boot, showOnStderr } from './boot.ts'
 import type { Options } from './options.ts'
 
@@ -19,6 +21,9 @@ export function testConfiguration(options: Options): number {
   }
   say(`the configuration file ${origin.path} syntax is ok`)
   configuration.warnOfLimits(loaded)
+  // Without the package it is somebody's choice, and not the machine's.
+  const forbidden = loaded.settings.eventMethod === 'io_uring' && whyNoCalls() === '' ? whyNoRingHere() : ''
+  if (forbidden !== '') say(`[notice] no io_uring: ${forbidden}; sockets are driven by epoll`)
   if (!tryResources(loaded, configuration.report)) {
     process.stderr.write(`viaduct: configuration file ${origin.path} test failed\n`)
     return 1

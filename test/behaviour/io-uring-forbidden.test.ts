@@ -40,13 +40,14 @@ Module._resolveFilename = function (name, ...rest) {
 }
 `
 
-for (const { what, preload, why } of [
+for (const { what, preload, why, machine } of [
   {
     what: 'the kernel forbids it',
     preload: (): string => FORBID(createRequire(import.meta.url).resolve('koffi')),
     why: 'io_uring_setup() failed (1: Operation not permitted)',
+    machine: true,
   },
-  { what: 'koffi is missing', preload: (): string => HIDE, why: 'the package koffi is not installed' },
+  { what: 'koffi is missing', preload: (): string => HIDE, why: 'the package koffi is not installed', machine: false },
 ]) {
   test(`handles serve when ${what}`, options, async () => {
     const files = { 'preload.mjs': preload() }
@@ -62,6 +63,11 @@ for (const { what, preload, why } of [
     assert.ok(notices[0].endsWith(why), notices[0])
     const { stderr } = await runViaduct(['-V'], { NODE_OPTIONS: `--import=${server.prefix.path('preload.mjs')}` })
     assert.ok(stderr.includes(`\nevent methods: epoll (no io_uring: ${why})\n`), stderr)
+    const checked = await runViaduct(['-t', '-c', server.prefix.path('nginx.conf')], {
+      NODE_OPTIONS: `--import=${server.prefix.path('preload.mjs')}`,
+    })
+    const told = `viaduct: [notice] no io_uring: ${why}; sockets are driven by epoll\n`
+    assert.equal(checked.stderr.includes(told), machine, checked.stderr)
     await server.reload()
     assert.match(await server.raw('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /ok$/)
   })
