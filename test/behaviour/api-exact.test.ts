@@ -33,10 +33,7 @@ interface PeerNumbers {
   readonly responses: { readonly total: number }
 }
 
-test('counts add up, no change is lost, no request either', async () => {
-  await using one = await Peer.start(() => reply('one'))
-  await using two = await Peer.start(() => reply('two'))
-  await using server = await startViaduct(`
+const confOf = (one: Peer, two: Peer): string => `
 worker_processes 2;
 http {
   upstream u { zone u 256k; server 127.0.0.1:${one.port}; server 127.0.0.1:${two.port}; }
@@ -50,7 +47,12 @@ http {
     location /direct { status_zone direct; return 204; }
   }
   server { listen 127.0.0.1:%%PORT_1%%; location /api { api write=on; } }
-}`)
+}`
+
+test('counts add up, no change is lost, no request either', async () => {
+  await using one = await Peer.start(() => reply('one'))
+  await using two = await Peer.start(() => reply('two'))
+  await using server = await startViaduct(confOf(one, two))
   const agent = new http.Agent({ keepAlive: true, maxSockets: CLIENTS })
   const end = performance.now() + LOAD_MS
   const statuses: Record<string, number> = {}

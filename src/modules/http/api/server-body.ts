@@ -53,33 +53,43 @@ function build(given: JsonObject, group: PeerGroup, before: ServerSpec | undefin
     if (toBinary(route).length > ROUTE_SIZE_MAX) return problem(400, 'UpstreamBadRoute', 'route is too long')
     options.route = toBinary(route)
   }
-  const backup = before?.backup ?? given.get('backup') === true
-  const backupGiven = given.get('backup')
-  if (backupGiven !== undefined && typeof backupGiven !== 'boolean') return format('invalid "backup" value')
+  const wanted = given.has('backup') ? flagOf(given.get('backup')) : false
+  if (wanted === undefined) return format('invalid "backup" value')
+  const backup = before?.backup ?? wanted
   return place(given, group, { backup, options }, before)
 }
 
 function readNumbers(given: JsonObject, options: Draft): Problem | undefined {
-  const weight = given.get('weight')
-  if (weight !== undefined) {
-    if (!isCount(weight) || weight === 0) return problem(400, 'UpstreamBadWeight', 'invalid "weight"')
+  if (given.has('weight')) {
+    const weight = countOf(given.get('weight'))
+    if (weight === undefined || weight === 0) return problem(400, 'UpstreamBadWeight', 'invalid "weight"')
     options.weight = weight
   }
-  const maxConns = given.get('max_conns')
-  if (maxConns !== undefined) {
-    if (!isCount(maxConns)) return problem(400, 'UpstreamBadMaxConns', 'invalid "max_conns"')
+  if (given.has('max_conns')) {
+    const maxConns = countOf(given.get('max_conns'))
+    if (maxConns === undefined) return problem(400, 'UpstreamBadMaxConns', 'invalid "max_conns"')
     options.maxConns = maxConns
   }
-  const maxFails = given.get('max_fails')
-  if (maxFails !== undefined) {
-    if (!isCount(maxFails)) return problem(400, 'UpstreamBadMaxFails', 'invalid "max_fails"')
+  if (given.has('max_fails')) {
+    const maxFails = countOf(given.get('max_fails'))
+    if (maxFails === undefined) return problem(400, 'UpstreamBadMaxFails', 'invalid "max_fails"')
     options.maxFails = maxFails
   }
   return undefined
 }
 
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= NUMBER_MAX
+/** A number, or one in quotes, as the dashboard of NGINX Plus sends it. */
+function countOf(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value
+  return typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= NUMBER_MAX
+    ? number
+    : undefined
+}
+
+/** The same for yes and no. */
+function flagOf(value: unknown): boolean | undefined {
+  if (value === 'true' || value === 'false') return value === 'true'
+  return typeof value === 'boolean' ? value : undefined
 }
 
 function readTimes(given: JsonObject, options: Draft): Problem | undefined {
@@ -99,21 +109,22 @@ function readTimes(given: JsonObject, options: Draft): Problem | undefined {
 }
 
 function timeOf(value: unknown, parse: (text: string) => number | undefined): number | undefined {
-  if (typeof value === 'string') return parse(value)
-  return isCount(value) ? parse(String(value)) : undefined
+  const count = countOf(value)
+  if (count !== undefined) return parse(String(count))
+  return typeof value === 'string' ? parse(value) : undefined
 }
 
 function readFlags(given: JsonObject, options: Draft): Problem | undefined {
-  const down = given.get('down')
-  const drain = given.get('drain')
-  if (down !== undefined) {
-    if (typeof down !== 'boolean') return format('invalid "down" value')
+  if (given.has('down')) {
+    const down = flagOf(given.get('down'))
+    if (down === undefined) return format('invalid "down" value')
     options.down = down
     // Whoever is told to be up takes requests again.
-    if (!down && drain === undefined) options.drain = false
+    if (!down && !given.has('drain')) options.drain = false
   }
-  if (drain !== undefined) {
-    if (typeof drain !== 'boolean') return format('invalid "drain" value')
+  if (given.has('drain')) {
+    const drain = flagOf(given.get('drain'))
+    if (drain === undefined) return format('invalid "drain" value')
     options.drain = drain
   }
   return undefined
