@@ -3,9 +3,9 @@
 import type { Model } from '../../model/model.ts'
 import type { Node } from '../../model/node.ts'
 import type { Check } from '../check.ts'
-import { headOf, isGuarded, isInternal, targetIn, variablesIn, withoutPort } from '../facts.ts'
+import { headOf, isGuarded, isInternal, variablesIn } from '../facts.ts'
+import { mayBeHost, originsOf } from '../flow.ts'
 
-const FROM_CLIENT = /^(?:http_|arg_|cookie_)|^(?:args|query_string|request_uri|uri|document_uri)$/
 const EVERYBODY = /^(?:0\.0\.0\.0\/0|::\/0|all)$/
 
 function ruleLists(model: Model): Node[] {
@@ -81,11 +81,10 @@ export const accessChecks: readonly Check[] = [
     good: 'location ~ ^/fetch/(a|b)$ { proxy_pass http://$1.example.com; }',
     find(model, report) {
       for (const node of model.all('proxy_pass', 'fastcgi_pass', 'uwsgi_pass', 'scgi_pass', 'grpc_pass')) {
-        const location = node.up('location')
-        if (isInternal(location) || isGuarded(model, node.parent!)) continue
-        const { host } = targetIn(node.first) ?? { host: node.first }
-        const bad = variablesIn(withoutPort(host)).find((name) => isFree(name, node, host))
-        if (bad !== undefined) report(node, `$${bad} comes from the request and names the host`, { word: node.args[0] })
+        if (isInternal(node.up('location')) || isGuarded(model, node.parent!)) continue
+        const bad = hostVariables(node.first).find(({ name, after }) => isFree(model, node, name, after))
+        if (bad !== undefined)
+          report(node, `$${bad.name} comes from the request and names the host`, { word: node.args[0] })
       }
     },
   },
@@ -99,9 +98,10 @@ export const accessChecks: readonly Check[] = [
     good: 'location / { proxy_pass http://127.0.0.1:1; proxy_set_header Host $host; }',
     find(model, report) {
       for (const node of model.all('proxy_set_header', 'grpc_set_header', 'fastcgi_param', 'uwsgi_param')) {
-        if (!/^(?:host|http_host)$/i.test(node.first) || !/^\$\{?http_host\}?$/i.test(node.words[1] ?? '')) continue
-        const word = node.args[1]!
-        report(node, 'the Host of the client is passed on unchecked', {
+        const word = node.args[1]
+        const name = /^\$\{?((?:http_host|arg_\w+|cookie_\w+|http_x_\w+))\}?$/i.exec(word?.text ?? '')?.[1]
+        if (!/^(?:host|http_host)$/i.test(node.first) || word === undefined || name === undefined) continue
+        report(node, `the Host of the back end is whatever the client sends ($${name})`, {
           word,
           fix: { what: 'use $host', edits: [{ kind: 'replace', word, text: '$host' }] },
         })
@@ -118,14 +118,8 @@ export const accessChecks: readonly Check[] = [
     good: 'location / { if ($http_origin ~ "^https://www\\.example\\.com$") { add_header Access-Control-Allow-Origin $http_origin; } }',
     find(model, report) {
       for (const { node, pattern, name } of originPatterns(model)) {
-        // Without a host nothing is decided by it.
-        if (!/\w\\?\.\w/.test(pattern) && !/localhost/.test(pattern)) continue
-        const isRefusing = pattern.startsWith('!')
-        const ends = /(?:\$|\/|\[\/|\(\?:?\/|\(\/|:\d)/.test(pattern.slice(pattern.lastIndexOf('.')))
-        if (!ends) report(node, `the pattern for $${name} has no end: "example.com.evil.net" may fit`)
-        else if (!isRefusing && /[a-z]\.[a-z]/i.test(pattern.replaceAll(/\\./g, '_').replaceAll(/\[[^\]]*\]/g, ''))) {
-          report(node, `a dot in the pattern for $${name} stands for any character`)
-        }
+        const fault = originFault(pattern)
+        if (fault !== undefined) report(node, `the pattern for $${name} ${fault}`)
       }
     },
   },
@@ -212,35 +206,30 @@ export const accessChecks: readonly Check[] = [
   },
 ]
 
-/** A client chooses the value of a variable in a place. */
-function isFree(name: string, node: Node, host: string): boolean {
-  if (/^\d$/.test(name)) return isFreeCapture(Number(name), node, host)
-  return FROM_CLIENT.test(name)
-}
-
-/** A capture of the location's pattern that takes anything, as the whole host or its end. */
-function isFreeCapture(group: number, node: Node, host: string): boolean {
-  const pattern = headOf(node.up('location') ?? node)?.pattern?.source
-  if (pattern === undefined) return false
-  const source = captureSource(pattern, group)
-  if (source === undefined || !/\.[*+]|\[\^[^\]]*\][*+]/.test(source)) return false
-  // What follows it is the domain, which stays that of the author unless slashes get in.
-  const follows = /^\$\{?\d\}?\.[\w-]+\.\w/.test(host)
-  return !follows || /\.[*+]/.test(source) || !/\[\^[^\]]*\//.test(source)
-}
-
-/** The text of a group. */
-function captureSource(pattern: string, group: number): string | undefined {
-  const opens = [...pattern.matchAll(/\\.|\((?!\?)|\(\?P?[<'](?![=!])/g)].filter(([text]) => text.startsWith('('))
-  const start = opens[group - 1]?.index
-  if (start === undefined) return undefined
-  let depth = 0
-  for (let at = start; at < pattern.length; at++) {
-    if (pattern[at] === '\\') at++
-    else if (pattern[at] === '(') depth++
-    else if (pattern[at] === ')' && --depth === 0) return pattern.slice(start, at + 1)
+/** The variables in the scheme and host of a target, each with the literal text behind it. */
+function hostVariables(target: string): { readonly name: string; readonly after: string }[] {
+  const parts = target.replace(/^(?:\w+:\/\/)?/, '').split(/(\$(?:\{\w+\}|\w+))/)
+  const found: { readonly name: string; readonly after: string }[] = []
+  for (let i = 1; i < parts.length; i += 2) {
+    const before = parts[i - 1]!.replace(/^:\/\//, '')
+    const [name] = variablesIn(parts[i]!)
+    // A path has begun, or begins with the variable.
+    if (before.includes('/') || name === undefined || /^(?:request_uri|uri|document_uri)$/.test(name)) break
+    found.push({ name, after: parts[i + 1] ?? '' })
   }
-  return undefined
+  return found
+}
+
+/** A client can make it another host. */
+function isFree(model: Model, node: Node, name: string, after: string): boolean {
+  return originsOf(model, node, name).some((origin) => {
+    if (origin.kind === 'client') return true
+    // What follows is the domain, which stays that of the author unless a slash gets in.
+    const isLabel = /^\.[\w-]+(?:\.[\w-]+)*(?::\d+)?(?:\/|$)/.test(after)
+    return isLabel
+      ? mayBeHost(origin.group) && !/^\([^()]*\[\^[^\]]*\/[^\]]*\][+*]\)$/.test(origin.group)
+      : mayBeHost(origin.group)
+  })
 }
 
 interface OriginPattern {
@@ -256,8 +245,7 @@ function* originPatterns(model: Model): Generator<OriginPattern> {
       .replace(/^\(\s*/, '')
       .replace(/\s*\)$/, '')
     const match = /^\$(http_origin|http_referer)\s+(!?~\*?)\s*(.*)$/i.exec(text)
-    if (match !== null)
-      yield { node, name: match[1]!.toLowerCase(), pattern: (match[2]!.startsWith('!') ? '!' : '') + match[3]! }
+    if (match !== null) yield { node, name: match[1]!.toLowerCase(), pattern: match[3]! }
   }
   for (const map of model.all('map')) {
     const name = map.first.toLowerCase()
@@ -268,4 +256,33 @@ function* originPatterns(model: Model): Generator<OriginPattern> {
       }
     }
   }
+}
+
+/** What lets other origins pass; undefined when nothing does, or the pattern is not about hosts. */
+function originFault(pattern: string): string | undefined {
+  const plain = pattern.replaceAll('\\/', '/')
+  // Brackets and escapes are none of the characters that are looked for.
+  const bare = plain.replaceAll(/\\./g, '_').replaceAll(/\[[^\]]*\]/g, '_')
+  if (!/\w\\?\.\w/.test(plain) && !plain.includes('localhost')) return undefined
+  if (plain.includes('://') && !plain.startsWith('^')) return 'is not tied to the beginning'
+  if (topLevelAlternatives(bare).some((one, i) => i > 0 && !one.startsWith('^') && /:\/\/|^\(/.test(one)))
+    return 'has an alternative that is not tied to the beginning'
+  if (/:\/\/.*\.[*+].*_[a-z(]/i.test(bare)) return 'lets anything stand before the domain, a slash too'
+  const last = plain.lastIndexOf('.')
+  if (!/[$/]|:\d|\[\/|\(\?:?\/|\(\//.test(plain.slice(last))) return 'has no end: "example.com.evil.net" may fit'
+  if (/[a-z]\.[a-z]/i.test(bare)) return 'has a dot that stands for any character'
+  return undefined
+}
+
+/** The alternatives outside of all parentheses. */
+function topLevelAlternatives(pattern: string): string[] {
+  const found = ['']
+  let depth = 0
+  for (const ch of pattern) {
+    if (ch === '(') depth++
+    else if (ch === ')') depth--
+    if (ch === '|' && depth === 0) found.push('')
+    else found.push(`${found.pop()}${ch}`)
+  }
+  return found
 }

@@ -4,6 +4,7 @@ import type { Model } from '../../model/model.ts'
 import type { Node } from '../../model/node.ts'
 import type { Check } from '../check.ts'
 import { variablesIn } from '../facts.ts'
+import { mayBreakLines, originsOf } from '../flow.ts'
 
 const SECURITY =
   /^(?:strict-transport-security|content-security-policy|x-frame-options|x-content-type-options|referrer-policy|permissions-policy|cross-origin-\w+-policy)$/i
@@ -107,7 +108,7 @@ export const headerChecks: readonly Check[] = [
     good: 'server { add_header Content-Security-Policy "default-src \'self\'"; }',
     find(model, report) {
       for (const node of model.all('add_header', 'proxy_set_header', 'more_set_headers', 'add_trailer')) {
-        const word = node.args.find(({ text }) => /[\r\n]/.test(text))
+        const word = node.args.find(({ text }, i) => /[\r\n]/.test(text) && !/^-[ts]$/.test(node.words[i - 1] ?? ''))
         if (word === undefined) continue
         const text = `"${word.text
           .replaceAll(/\s*[\r\n]+\s*/g, ' ')
@@ -219,8 +220,21 @@ export const headerChecks: readonly Check[] = [
         'add_trailer',
       )) {
         const word = splittingWord(node)
-        const name = word && variablesIn(word.text).find((one) => one === 'uri' || one === 'document_uri')
-        if (word === undefined || name === undefined) continue
+        if (word === undefined) continue
+        const name = variablesIn(word.text).find((one) => one === 'uri' || one === 'document_uri')
+        if (name === undefined) {
+          // What rewrite has matched, it escapes.
+          if (node.name === 'rewrite') continue
+          const capture = variablesIn(word.text)
+            .flatMap((one) => originsOf(model, node, one))
+            .find((origin) => origin.kind === 'capture' && mayBreakLines(origin.group))
+          if (capture?.kind === 'capture')
+            report(node, `"${capture.group}" also fits a line break, and so $${capture.name} may hold one`, {
+              word,
+              level: 'medium',
+            })
+          continue
+        }
         const text = word.text.replaceAll(/\$(?:uri|document_uri)\b|\$\{(?:uri|document_uri)\}/gi, '$request_uri')
         const isSafe = node.name === 'return' && !text.includes('?') && !word.quoted && !text.includes('$is_args')
         const fix = { what: 'use $request_uri', edits: [{ kind: 'replace', word, text }] } as const

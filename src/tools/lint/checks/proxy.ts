@@ -31,7 +31,17 @@ export const proxyChecks: readonly Check[] = [
       for (const node of model.all('alias')) {
         const head = headOf(node.parent!)
         if (head === undefined || !['prefix', 'noregex'].includes(head.kind)) continue
-        if (head.name.endsWith('/') || !node.first.endsWith('/')) continue
+        if (head.name.endsWith('/')) continue
+        if (!node.first.endsWith('/')) {
+          // One file is meant.
+          const isFile = /\.\w+$/.test(head.name) || node.first.includes('$')
+          if (!isFile)
+            report(node.parent, `"${head.name}x" reads ${node.first}x, beside the folder`, {
+              level: 'low',
+              word: node.parent!.args.at(-1),
+            })
+          continue
+        }
         const word = node.parent!.args.at(-1)!
         report(node.parent, `"${head.name}../x" leads out of ${node.first}`, {
           word,
