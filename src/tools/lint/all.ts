@@ -1,6 +1,7 @@
 /** All checks, in the order of their page. */
 import type { Check } from './check.ts'
 import { accessChecks } from './checks/access.ts'
+import { answerChecks } from './checks/answers.ts'
 import { cachingChecks } from './checks/caching.ts'
 import { generalChecks } from './checks/general.ts'
 import { headerChecks } from './checks/headers.ts'
@@ -62,6 +63,7 @@ export const CHECKS: readonly Check[] = [
   ...accessChecks,
   ...proxyChecks,
   ...locationChecks,
+  ...answerChecks,
   ...cachingChecks,
   ...tlsChecks,
   ...generalChecks,

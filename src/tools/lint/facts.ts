@@ -39,13 +39,17 @@ export function namesOf(server: Node): ServerName[] {
 export interface Target {
   readonly scheme: string
   readonly host: string
-  /** From the first slash on; empty when there is none. */
+  /** From the first slash, or variable with one, on; empty when there is none. */
   readonly uri: string
 }
 
+/** A URI in a variable begins with a slash, too. */
+const TARGET =
+  /^([a-z]+|\$\w+|\$\{\w+\}):\/\/(unix:[^:]*:?|(?:[^/?$]|\$(?!(?:request_uri|uri|document_uri)\b)\{?)*)(.*)$/i
+
 /** Reads such a target. */
 export function targetIn(text: string): Target | undefined {
-  const match = /^([a-z]+|\$\w+|\$\{\w+\}):\/\/(unix:[^:]*:?|[^/?]*)(.*)$/i.exec(text)
+  const match = TARGET.exec(text)
   return match === null ? undefined : { scheme: match[1]!.toLowerCase(), host: match[2]!, uri: match[3]! }
 }
 
