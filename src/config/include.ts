@@ -20,6 +20,8 @@ export interface SourceReader {
   read(path: string): string
   /** Paths that match a POSIX glob pattern, sorted; none is not an error. */
   glob(pattern: string): readonly string[]
+  /** For tools: where a file is that the configuration names, when it is meant for another machine. */
+  locate?(path: string): string
 }
 
 /** Everything that one load read, structured-clonable. */
@@ -86,6 +88,7 @@ export function recordingReader(reader: SourceReader): {
       snapshot.globs.set(pattern, paths)
       return paths
     },
+    locate: (path) => reader.locate?.(path) ?? path,
   }
   return { reader: recording, snapshot }
 }
@@ -184,7 +187,7 @@ export class Includer {
     const path = fullName(argument, this.#confPrefix)
     if (/[*?[]/.test(path)) return this.#reader.glob(path)
     const packaged = packagedFile(argument)
-    return [packaged !== undefined && this.#isMissing(path) ? packaged : path]
+    return [packaged !== undefined && this.#isMissing(path) ? packaged : (this.#reader.locate?.(path) ?? path)]
   }
 
   #isMissing(path: string): boolean {

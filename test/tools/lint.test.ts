@@ -41,6 +41,19 @@ test('names in a part are looked for in the folders above', async () => {
   assert.deepEqual(await found(shop, ['sites/a.conf']), ['parts/tls.conf:1 MEDIUM weak_ssl_tls'])
 })
 
+test('files that a configuration for a container names lie beside it', async () => {
+  using shop = new Workshop({
+    'prod.nginx':
+      'events {}\nhttp { server_tokens off; include /etc/nginx/no-such-http.conf; include /etc/nginx/no-such.d/*.conf; }\n',
+    'no-such-http.conf': 'keepalive_requests 10;\n',
+    'no-such.d/a.conf': BAD,
+  })
+  assert.deepEqual(await found(shop, ['prod.nginx']), [
+    'no-such-http.conf:1 LOW low_keepalive_requests',
+    'no-such.d/a.conf:4 HIGH alias_traversal',
+  ])
+})
+
 test('standard input: a text, and what nginx -T prints', async () => {
   using shop = new Workshop()
   assert.deepEqual(await found(shop, ['-'], BAD), ['stdin:4 HIGH alias_traversal'])

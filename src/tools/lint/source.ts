@@ -14,6 +14,7 @@ import { type Console, ToolFailure } from '../frame/tool.ts'
 import { type ModelSource, registry } from '../model/model.ts'
 import { type TargetValues, targetOf } from '../target.ts'
 
+const USUAL = '/etc/nginx/'
 const FOLDERS_ABOVE = 4
 const INCLUDES_DEPTH = 3
 /** Blocks that only a whole configuration has. */
@@ -74,7 +75,7 @@ function readText(full: string): string {
 /** A text as a configuration: a dump, a whole one or a part of one. `unnamed`: the text is nowhere on the disk. */
 export function sourceOf(text: string, file: string, unnamed = false, reader: SourceReader = diskReader): ModelSource {
   if (text.startsWith('# configuration file ') || (unnamed && DUMP_MARK.test(text))) return fromDump(text)
-  const withText: SourceReader = { glob: reader.glob, read: (name) => (name === file ? text : reader.read(name)) }
+  const withText = besides(file, { glob: reader.glob, read: (name) => (name === file ? text : reader.read(name)) })
   const statements = parse(text, file).filter(({ fault }) => fault === undefined)
   if (statements.some(({ name }) => WHOLE.has(name.text))) {
     return { path: file, prefix: `${path.dirname(file)}/`, reader: withText, elsewhere: unnamed }
@@ -88,7 +89,27 @@ export function sourceOf(text: string, file: string, unnamed = false, reader: So
     prefix,
     fragment: true,
     elsewhere: true,
-    reader: { glob: reader.glob, read: (name) => (name === outer ? wrapped : withText.read(name)) },
+    reader: { ...withText, read: (name) => (name === outer ? wrapped : withText.read(name)) },
+  }
+}
+
+/** A configuration for a container names files as they are there; they lie beside it (`/etc/nginx/http.conf`). */
+function besides(file: string, reader: SourceReader): SourceReader {
+  const folder = `${path.dirname(file)}/`
+  if (file.startsWith(USUAL)) return reader
+  const own = (name: string): string | undefined =>
+    name.startsWith(USUAL) ? folder + name.slice(USUAL.length) : undefined
+  return {
+    read: reader.read,
+    glob(pattern) {
+      const beside = own(pattern)
+      const found = beside === undefined ? [] : reader.glob(beside)
+      return found.length > 0 ? found : reader.glob(pattern)
+    },
+    locate(name) {
+      const beside = own(name)
+      return beside !== undefined && readFrom(beside, reader).length > 0 ? beside : name
+    },
   }
 }
 

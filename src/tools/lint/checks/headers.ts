@@ -74,8 +74,9 @@ export const headerChecks: readonly Check[] = [
       for (const name of LISTS) {
         for (const block of new Set(model.all(name).map((node) => node.parent!))) {
           const gone = lost(block, name)
-          if (gone.length > 0)
-            report(block.own(name)[0], `this block has ${name} of its own and so loses: ${listed(gone)}`)
+          if (gone.length === 0) continue
+          const level = gone.some(({ first }) => /^(?:host|SCRIPT_FILENAME)$/i.test(first)) ? 'medium' : 'low'
+          report(block.own(name)[0], `this block has ${name} of its own and so loses: ${listed(gone)}`, { level })
         }
       }
     },
