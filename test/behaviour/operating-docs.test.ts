@@ -11,6 +11,9 @@ const KEYS = JSON.stringify({ keys: [{ kty: 'oct', k: 'c2VjcmV0' }] })
 const configurations = [...PAGE.matchAll(/```nginx\n# (.+)\n([\s\S]*?)```/g)]
 /** What a client without credentials gets where everybody may ask, by the first line of the block. */
 const ANSWERS: Readonly<Record<string, readonly [path: string, status: number]>> = {
+  monitoring: ['/metrics', 200],
+  'back ends': ['/api/', 200],
+  lists: ['/', 204],
   tokens: ['/api/', 401],
   logins: ['/bye', 200],
   traces: ['/health', 204],
