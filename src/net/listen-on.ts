@@ -12,6 +12,22 @@ const ECANCELED = -125
 /** Accepting that has failed is tried again after this (ngx_event_accept has accept_mutex_delay for it). */
 const AGAIN_MS = 500
 
+/** Where the kernel has its options: level and number. */
+const OPTIONS = {
+  SO_SNDBUF: [1, 7],
+  SO_RCVBUF: [1, 8],
+  TCP_KEEPINTVL: [6, 5],
+  TCP_KEEPCNT: [6, 6],
+  TCP_DEFER_ACCEPT: [6, 9],
+  TCP_FASTOPEN: [6, 23],
+} as const
+
+/** An option of a socket, with its value. */
+export interface SocketOption {
+  readonly name: keyof typeof OPTIONS
+  readonly value: number
+}
+
 /** A bound socket that a thread accepts on. */
 interface ListenTarget {
   /** Belongs to the listener. */
@@ -19,6 +35,8 @@ interface ListenTarget {
   readonly backlog: number
   /** It is of the internet, and not a unix socket. */
   readonly isInternet: boolean
+  /** What is set on it; Node's handles cannot. */
+  readonly options: readonly SocketOption[]
 }
 
 /** Begins to accept. */
@@ -47,8 +65,15 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
     this.#owner = owner
     this.#slot = ring.enter(this)
     ring.own(target.fd)
+    for (const option of target.options) this.#set(option)
     ring.calls.listen(target.fd, target.backlog)
     this.#accept()
+  }
+
+  #set({ name, value }: SocketOption): void {
+    const [level, option] = OPTIONS[name]
+    const result = this.#ring.calls.setOption(this.#target.fd, level, option, Buffer.from(Int32Array.of(value).buffer))
+    if (result < 0) this.#owner.onOptionFailed(name, value, result)
   }
 
   #accept(): void {

@@ -111,6 +111,8 @@ export interface ListenerOwner {
   onAccept(incoming: Incoming): void
   /** accept() failed with this negative errno, for example because there are no descriptors left. */
   onAcceptError(errno: number): void
+  /** setsockopt() failed with this negative errno. */
+  onOptionFailed(name: string, value: number, errno: number): void
 }
 
 /** One accepting stream socket of one thread, with a descriptor of its own. */

@@ -36,12 +36,9 @@ const SO_LINGER = 13
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
 const TCP_KEEPIDLE = 4
-const TCP_KEEPINTVL = 5
 const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
 /** On, and no time to linger. */
 const LINGER_NOT: Uint8Array = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
-/** What libuv sets. */
-const KEEPALIVE_INTERVAL_S = 1
 
 /** A part of a file, with what of it has been sent. */
 class FilePart {
@@ -471,9 +468,7 @@ export class RingWire extends StreamWire implements RingUser {
     const { calls } = this.#ring
     if (this.#dead || !this.#isInternet) return
     calls.setOption(this.#fd, SOL_SOCKET, SO_KEEPALIVE, ON)
-    if (idleSeconds === 0) return
-    calls.setOption(this.#fd, IPPROTO_TCP, TCP_KEEPIDLE, int(idleSeconds))
-    calls.setOption(this.#fd, IPPROTO_TCP, TCP_KEEPINTVL, int(KEEPALIVE_INTERVAL_S))
+    if (idleSeconds > 0) calls.setOption(this.#fd, IPPROTO_TCP, TCP_KEEPIDLE, int(idleSeconds))
   }
 
   get remoteAddress(): string {

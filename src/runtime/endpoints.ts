@@ -9,6 +9,7 @@ import { type ServerNameEntry, type ServerPlace, VirtualServers } from '../http/
 import { structure } from '../http/settings/core-directives.ts'
 import { LISTEN_DEFAULTS, type Listen, type ServerName } from '../http/settings/core-readers.ts'
 import type { Steps } from '../lib/steps.ts'
+import type { SocketOption } from '../net/listen-on.ts'
 import { sslDirectives } from '../tls/server-directives.ts'
 import { ListenProtocols } from './listen-protocols.ts'
 
@@ -163,8 +164,24 @@ function specOf(key: string, group: AddressGroup): ListenSpec {
     backlog,
     reuseport,
     ipv6only,
+    socketOptions: socketOptionsOf(options),
     at,
   }
+}
+
+/** In nginx's order. What is set on a listening socket holds for the connections that it accepts. */
+function socketOptionsOf({ rcvbuf, sndbuf, soKeepalive, fastopen, deferred }: Listen): readonly SocketOption[] {
+  const found: SocketOption[] = []
+  const add = (name: SocketOption['name'], value: number): void => void found.push({ name, value })
+  if (rcvbuf !== -1) add('SO_RCVBUF', rcvbuf)
+  if (sndbuf !== -1) add('SO_SNDBUF', sndbuf)
+  if (typeof soKeepalive === 'object') {
+    if (soKeepalive.intervalSeconds > 0) add('TCP_KEEPINTVL', soKeepalive.intervalSeconds)
+    if (soKeepalive.count > 0) add('TCP_KEEPCNT', soKeepalive.count)
+  }
+  if (fastopen !== -1) add('TCP_FASTOPEN', fastopen)
+  if (deferred) add('TCP_DEFER_ACCEPT', 1)
+  return found
 }
 
 function* virtualServers(key: string, group: AddressGroup, builder: HttpTree): Steps<VirtualServers> {
@@ -219,5 +236,6 @@ export interface ListenSpec {
   readonly backlog: number
   readonly reuseport: boolean
   readonly ipv6only: boolean
+  readonly socketOptions: readonly SocketOption[]
   readonly at: Position
 }

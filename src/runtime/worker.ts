@@ -85,10 +85,14 @@ export class WorkerRuntime {
     const endpoint = this.#program?.http?.endpoints.find((e) => e.spec.key === key)
     if (endpoint === undefined) return
     const listener = this.#seats.get(key)?.listener ?? this.#httpListener(endpoint)
-    const { kind, backlog } = endpoint.spec
+    const { kind, backlog, socketOptions } = endpoint.spec
     const socket = listenOn(
-      { fd, backlog, isInternet: kind === 'tcp' },
+      { fd, backlog, isInternet: kind === 'tcp', options: socketOptions },
       {
+        onOptionFailed: (name, value, errno) => {
+          const text = errnoText(getSystemErrorName(errno))
+          this.#env.log.write(ALERT, `setsockopt(${name}, ${value}) ${key} failed ${text}, ignored`)
+        },
         onAccept: (incoming) => this.#accept(listener, incoming, endpoint.soKeepalive),
         onAcceptError: (errno) => this.#acceptFailed(errno),
       },
@@ -160,6 +164,8 @@ export class WorkerRuntime {
     }
     const connection = acceptClient(wire, listener)
     if (this.#debugged.length > 0) this.#debug(connection.client)
+    // It was accepted before the socket was closed, and is heard of now.
+    if (this.#seats.get(listener.key)?.listener !== listener) this.#leaving.add(listener)
     connection.start()
     flushWires()
   }

@@ -153,3 +153,23 @@ test('sendfile: whole files, ranges, kept connections, and a file that becomes s
   assert.ok(size < short.length)
   await server.logged(/\[alert\] .*sendfile\(\) reported that ".*\/short" was truncated at \d+/)
 })
+
+test('listen: options of the socket', options, async () => {
+  await using server = await startViaduct(
+    `${EVENTS} http {
+      server { listen 127.0.0.1:%%PORT_0%% deferred rcvbuf=64k sndbuf=64k fastopen=5 so_keepalive=30:10:3; return 200 ok; }
+      server { listen 127.0.0.1:%%PORT_1%%; location / { stub_status; } }
+      server { listen unix:%%DIR%%/sock fastopen=5; } }`,
+    { alerts: true },
+  )
+  await server.logged(
+    /\[alert\] .*setsockopt\(TCP_FASTOPEN, 5\) unix:.* failed \(95: Operation not supported\), ignored/,
+  )
+  assert.equal(server.errorLog().match(/setsockopt/g)?.length, 1)
+  // A client that says nothing is not accepted.
+  const silent = await server.connect()
+  const active = async (): Promise<string> => /\d+/.exec(await (await fetch(server.url('/', 1))).text())![0]
+  assert.equal(await active(), '1')
+  silent.write(get('/'))
+  assert.match(await silent.rest(), /ok$/)
+})

@@ -21,12 +21,23 @@ export interface Listen {
   readonly reuseport: boolean
   readonly ipv6only: boolean
   readonly deferred: boolean
-  readonly soKeepalive: 'on' | 'off' | { readonly idleSeconds: number } | undefined
+  /** Sizes of the kernel's buffers, and of the queue of connections that are opened with data; -1: the system's. */
+  readonly rcvbuf: number
+  readonly sndbuf: number
+  readonly fastopen: number
+  readonly soKeepalive: 'on' | 'off' | KeepaliveTimes | undefined
   readonly ssl: boolean
   readonly http2: boolean
   readonly quic: boolean
   readonly proxyProtocol: boolean
   readonly at: Position
+}
+
+/** When an idle peer is probed, how often and how many times; 0: as the system does. */
+interface KeepaliveTimes {
+  readonly idleSeconds: number
+  readonly intervalSeconds: number
+  readonly count: number
 }
 
 type Draft = { -readonly [K in keyof Listen]: Listen[K] }
@@ -41,6 +52,9 @@ export const LISTEN_DEFAULTS = {
   reuseport: false,
   ipv6only: true,
   deferred: false,
+  rcvbuf: -1,
+  sndbuf: -1,
+  fastopen: -1,
   soKeepalive: undefined,
   ssl: false,
   http2: false,
@@ -104,10 +118,10 @@ const LISTEN_PARAMETERS: Readonly<Record<string, (draft: Draft, value: string, a
   default_server: (draft) => (draft.defaultServer = true),
   default: (draft) => (draft.defaultServer = true),
   bind: socketOption(() => true),
-  'fastopen=': socketOption((_, value) => parseNumber(value) !== undefined),
+  'fastopen=': socketOption((draft, value) => (draft.fastopen = parseNumber(value) ?? -1) >= 0),
   'backlog=': socketOption((draft, value) => (draft.backlog = positive(value)) > 0),
-  'rcvbuf=': socketOption((_, value) => parseSize(value) !== undefined),
-  'sndbuf=': socketOption((_, value) => parseSize(value) !== undefined),
+  'rcvbuf=': socketOption((draft, value) => (draft.rcvbuf = parseSize(value) ?? -1) >= 0),
+  'sndbuf=': socketOption((draft, value) => (draft.sndbuf = parseSize(value) ?? -1) >= 0),
   'accept_filter=': (_, value, at) => {
     at.warn(`accept filters "accept_filter=${value}" are not supported on this platform, ignored`)
     return true
@@ -148,7 +162,7 @@ function readSoKeepalive(value: string): Listen['soKeepalive'] {
   const probes = count === '' ? 0 : parseNumber(count)
   const pause = interval === '' ? 0 : parseSeconds(interval)
   if (probes === undefined || (seconds === 0 && pause === 0 && probes === 0)) return undefined
-  return { idleSeconds: seconds }
+  return { idleSeconds: seconds, intervalSeconds: pause ?? 0, count: probes }
 }
 
 /** One name of a server: exact (lower case), with a wildcard at one end, or a regular expression. */
