@@ -293,6 +293,28 @@ test('code actions mend, correct and allow', async () => {
   assert.equal(Object.values(found[1]!.edit!.changes!).flat()[0]!.newText, '    # lint: allow alias_traversal\n')
 })
 
+test('a location is explained', async () => {
+  await using editor = await Editor.start()
+  await editor.open('conf.d/site.conf')
+  const told: string[] = []
+  editor.connection.onRequest(protocol.ShowMessageRequest.type, ({ message }) => {
+    told.push(message)
+    return null
+  })
+  editor.connection.onNotification(protocol.ShowMessageNotification.type, ({ message }) => void told.push(message))
+  const { position } = editor.at('conf.d/site.conf', 'location / |{')
+  const request = { textDocument: { uri: editor.uri('conf.d/site.conf') }, range: { start: position, end: position }, context: { diagnostics: [] } }
+  const actions = (await editor.connection.sendRequest(protocol.CodeActionRequest.type, request)) as protocol.CodeAction[]
+  const action = actions.find(({ title }) => title === 'Explain http://localhost/')
+  assert.ok(action?.command, JSON.stringify(actions))
+  const text = await editor.connection.sendRequest(protocol.ExecuteCommandRequest.type, action.command)
+  assert.match(text, /^GET http:\/\/localhost\/ => /)
+  assert.match(text, /location +\/ /)
+  assert.match(text, /127\.0\.0\.1:8000|app/)
+  await until('the message', () => told.length > 0)
+  assert.equal(told[0], text.trim().split('\n').slice(0, 3).join('\n'))
+})
+
 test('the outline has the blocks', async () => {
   await using editor = await Editor.start()
   await editor.open('conf.d/site.conf')

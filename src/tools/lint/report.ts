@@ -77,7 +77,8 @@ function json(findings: readonly Finding[], { folder }: ReportSetting): string {
   return `${JSON.stringify(list, undefined, 2)}\n`
 }
 
-function pageOf({ id }: Check): string {
+/** Where a check is explained. */
+export function pageOf({ id }: Check): string {
   return `${PAGE}#${id}`
 }
 

@@ -7,15 +7,19 @@ import { formatText } from '../fmt.ts'
 import { ToolFailure } from '../frame/tool.ts'
 import type { Finding, Level } from '../lint/check.ts'
 import { documents, placeFix } from '../lint/fix.ts'
+import { pageOf } from '../lint/report.ts'
 import { registry } from '../model/model.ts'
 import type { Node } from '../model/node.ts'
 import { proposals } from './complete.ts'
+import { exampleUrl, explain } from './explain.ts'
 import { declarationText, directiveText, nameText } from './hover.ts'
 import { placeIn } from './place.ts'
 import type { Occurrence } from './symbols.ts'
 import { type Loaded, Workspace } from './workspace.ts'
 
 const DELAY_MS = 150
+const EXPLAIN = 'viaduct.explain'
+const SHOWN_LINES = 3
 
 const SEVERITIES: Readonly<Record<Level, protocol.DiagnosticSeverity>> = {
   high: protocol.DiagnosticSeverity.Error,
@@ -52,7 +56,10 @@ class Server {
     connection.onDocumentRangeFormatting(({ textDocument, options, range }) =>
       this.#format(textDocument.uri, options, range),
     )
-    connection.onCodeAction((request) => this.#actions(request))
+    connection.onCodeAction((request) => [...this.#actions(request), ...this.#explanations(request)])
+    connection.onExecuteCommand(({ command, arguments: words = [] }) =>
+      command === EXPLAIN ? this.#explain(words) : null,
+    )
     this.#documents.onDidChangeContent(() => this.#changed())
     this.#documents.onDidClose(() => this.#changed())
     connection.onDidChangeWatchedFiles(() => this.#changed())
@@ -76,6 +83,7 @@ class Server {
         documentFormattingProvider: true,
         documentRangeFormattingProvider: true,
         codeActionProvider: { codeActionKinds: [protocol.CodeActionKind.QuickFix] },
+        executeCommandProvider: { commands: [EXPLAIN] },
       },
     }
   }
@@ -296,6 +304,26 @@ class Server {
         return actions
       })
   }
+
+  /** For a location: what a request to it comes to. */
+  #explanations({ textDocument, range }: protocol.CodeActionParams): protocol.CodeAction[] {
+    const file = fileOf(textDocument.uri)
+    const loaded = this.#workspace.of(file)
+    const { model } = loaded
+    const node = nodeInLine(loaded, file, range.start.line)
+    const url = node && exampleUrl(node)
+    if (url === undefined || model.fragment || model.diagnostics.failed) return []
+    const title = `Explain ${url}`
+    return [{ title, command: { title, command: EXPLAIN, arguments: [model.root.at.file, url] } }]
+  }
+
+  /** Runs `viaduct explain`; the editor shows how it begins, and gets all of it. */
+  async #explain(words: readonly unknown[]): Promise<string> {
+    const [conf, url] = words.map(String)
+    const { text } = await explain(conf!, url!)
+    void this.#connection.window.showInformationMessage(text.trim().split('\n').slice(0, SHOWN_LINES).join('\n'))
+    return text
+  }
 }
 
 const START: protocol.Position = { line: 0, character: 0 }
@@ -336,6 +364,7 @@ function diagnosticOf({ check, level, message, at, end }: Finding): protocol.Dia
     severity: SEVERITIES[level],
     source: 'viaduct',
     code: check.id,
+    codeDescription: { href: pageOf(check) },
     message: message + why,
   }
 }
@@ -346,6 +375,13 @@ function nameAt(loaded: Loaded, file: string, { line, character }: protocol.Posi
     ({ at, length }) =>
       at.file === file && at.line === line + 1 && column >= at.column - 1 && column <= at.column + length,
   )
+}
+
+/** The block that begins in a line. */
+function nodeInLine({ model }: Loaded, file: string, line: number): Node | undefined {
+  for (const node of model.root.inside())
+    if (node.at.file === file && node.at.line === line + 1 && node.opens !== undefined) return node
+  return undefined
 }
 
 /** The statement whose name is there. */
