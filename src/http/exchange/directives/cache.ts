@@ -8,6 +8,7 @@ import { type Args, type ConfOf, type Context, directive, directives } from '../
 import { parseNumber, parseSeconds } from '../../../config/units.ts'
 import { readTemplate, type Template, template, templates } from '../../../value/template.ts'
 import { cachePurge } from './cache-purge.ts'
+import { httpStale } from './conditions.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 const STATUS_MIN = 100
@@ -94,21 +95,7 @@ export const cache = {
   }),
   cache_use_stale: directive({
     in: HSL,
-    args: bits(
-      'error',
-      'timeout',
-      'invalid_header',
-      'non_idempotent',
-      'http_500',
-      'http_502',
-      'http_503',
-      'http_504',
-      'http_403',
-      'http_404',
-      'http_429',
-      'updating',
-      'off',
-    ),
+    args: httpStale,
     default: 'off',
     doc: 'When an expired response is better than none.',
   }),

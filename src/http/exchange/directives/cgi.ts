@@ -2,11 +2,12 @@
  * What FastCGI, uwsgi and SCGI have in common. Declared once and mounted as `fastcgi_*`, `uwsgi_*`, `scgi_*` (nginx
  * declares them again per protocol).
  */
-import { bits, size } from '../../../config/args.ts'
+import { size } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
 import { cachePathDirectives } from '../../cache/cache-path.ts'
 import { cgiParam } from '../compile/cgi-params.ts'
 import { cache } from './cache.ts'
+import { cgiNext, cgiStale } from './conditions.ts'
 import { store } from './store.ts'
 import { transport } from './transport.ts'
 
@@ -23,37 +24,13 @@ export const cgi = {
   ...cachePathDirectives,
   cache_use_stale: directive({
     in: HSL,
-    args: bits(
-      'error',
-      'timeout',
-      'invalid_header',
-      'non_idempotent',
-      'http_500',
-      'http_503',
-      'http_403',
-      'http_404',
-      'http_429',
-      'updating',
-      'off',
-    ),
+    args: cgiStale,
     default: 'off',
     doc: 'When an expired response is better than none.',
   }),
   next_upstream: directive({
     in: HSL,
-    args: bits(
-      'error',
-      'timeout',
-      'denied',
-      'invalid_header',
-      'non_idempotent',
-      'http_500',
-      'http_503',
-      'http_403',
-      'http_404',
-      'http_429',
-      'off',
-    ),
+    args: cgiNext,
     default: 'error timeout',
     doc: 'When a request is passed to the next server.',
   }),

@@ -8,6 +8,7 @@ import { parseLocalAddress } from '../../../lib/address.ts'
 import { readTemplate, type Template, templates } from '../../../value/template.ts'
 import { prefixPathLevels } from '../../settings/core-directives.ts'
 import { sizeTemplate } from '../../settings/size-reader.ts'
+import { httpNext } from './conditions.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 
@@ -70,22 +71,7 @@ export const transport = {
   }),
   next_upstream: directive({
     in: HSL,
-    args: bits(
-      'error',
-      'timeout',
-      'denied',
-      'invalid_header',
-      'non_idempotent',
-      'http_500',
-      'http_502',
-      'http_503',
-      'http_504',
-      'http_403',
-      'http_404',
-      'http_429',
-      'updating',
-      'off',
-    ),
+    args: httpNext,
     default: 'error timeout',
     doc: 'When a request is passed to the next server.',
   }),

@@ -12,6 +12,7 @@ import { BARE, compileConnect, compileDenies, passOn, secured } from '../../../h
 import { compileFields, setHeader, wholeTarget } from '../../../http/exchange/compile/request-fields.ts'
 import { compileSsl, type SslTargets } from '../../../http/exchange/compile/ssl-targets.ts'
 import { type ExchangeConf, hiddenFields, IGNORE_BUFFERING, ignoreMask } from '../../../http/exchange/conf.ts'
+import { grpcNext } from '../../../http/exchange/directives/conditions.ts'
 import { ssl, sslConf } from '../../../http/exchange/directives/ssl.ts'
 import { connecting, transport, transportConf } from '../../../http/exchange/directives/transport.ts'
 import type { Exchange } from '../../../http/exchange/exchange.ts'
@@ -38,7 +39,7 @@ const shared = {
   ...connecting,
   request_dynamic: transport.request_dynamic,
   buffer_size: transport.buffer_size,
-  next_upstream: transport.next_upstream,
+  next_upstream: { ...transport.next_upstream, args: grpcNext },
   intercept_errors: transport.intercept_errors,
   hide_header: transport.hide_header,
   pass_header: transport.pass_header,
