@@ -18,6 +18,7 @@ import type { Calls, Mapping } from '../sys/calls.ts'
 import { beginBatch, endBatch, runPostponed, submitBy } from './flush.ts'
 import { RingBell } from './ring-bell.ts'
 import type { Estate } from './ring-estate.ts'
+import { countDirect, messageSize, RingOutput } from './ring-output.ts'
 
 /** What a user asks for; its completion carries the same number. */
 export const ASKED = { ACCEPT: 1, RECEIVE: 2, SEND: 3, CONNECT: 4, WRITABLE: 5 } as const
@@ -31,6 +32,7 @@ export const MORE = 2
 const BUFFER_SHIFT = 16
 
 const OP_POLL_ADD = 6
+const OP_SENDMSG = 9
 const OP_ACCEPT = 13
 const OP_ASYNC_CANCEL = 14
 const OP_CONNECT = 16
@@ -145,9 +147,7 @@ export class Ring {
   readonly #b16: Uint16Array
   #inputTail = 0
   // ---- output
-  readonly #output: Buffer
-  readonly #outputAt: number
-  #outputTo = 0
+  readonly #output: RingOutput
   /** Who has sent since the last submission; only the first `#sentCount` count. */
   readonly #sent: RingUser[] = []
   #sentCount = 0
@@ -202,8 +202,7 @@ export class Ring {
       this.#inputs.push(Buffer.from(memory.bytes, layout.inputs + id * INPUT_SIZE, INPUT_SIZE))
       this.#giveInput(id)
     }
-    this.#output = Buffer.from(memory.bytes, layout.output, sizes.output)
-    this.#outputAt = layout.output
+    this.#output = new RingOutput(calls, memory, layout.output, sizes.output)
     this.sendMax = sizes.output >> 1
   }
 
@@ -323,10 +322,9 @@ export class Ring {
   /** Connects; completes once. */
   connect(slot: number, fd: number, address: Uint8Array): void {
     this.#makeRoom(address.length)
-    const at = this.#outputTo
-    this.#output.set(address, at)
-    this.#outputTo = at + ((address.length + 7) & ~7)
-    this.#askWide(OP_CONNECT, ASKED.CONNECT, slot, fd, this.#outputAt + at, 0, 0, address.length)
+    const i = this.#ask(OP_CONNECT, ASKED.CONNECT, slot, fd, this.#output.bytes(address), 0, 0)
+    // Where others have an offset, this has the size of the address.
+    this.#sqes[i + 2] = address.length
   }
 
   /** Cancels an operation of the slot; that completes by itself then. */
@@ -344,42 +342,30 @@ export class Ring {
   /** Sends text, at most `sendMax` of it; `user.settled` follows. */
   sendText(user: RingUser, slot: number, fd: number, text: string): void {
     this.#makeRoom(text.length)
-    const at = this.#outputTo
-    this.#output.latin1Write(text, at, text.length)
-    this.#send(user, slot, fd, at, text.length)
+    this.#send(OP_SEND, user, slot, fd, this.#output.text(text), text.length)
   }
 
-  /** Sends pieces as one, at most `sendMax` of them; `user.settled` follows. */
+  /** Sends pieces as one, at most `sendMax` bytes; they must not change until `user.settled` follows. */
   sendPieces(user: RingUser, slot: number, fd: number, pieces: readonly (string | Buffer)[], size: number): void {
-    this.#makeRoom(size)
-    const at = this.#outputTo
-    let to = at
-    for (let i = 0; i < pieces.length; i++) {
-      const piece = pieces[i]!
-      if (typeof piece === 'string') this.#output.latin1Write(piece, to, piece.length)
-      else this.#output.set(piece, to)
-      to += piece.length
+    const direct = countDirect(pieces)
+    if (direct === 0) {
+      this.#makeRoom(size)
+      this.#send(OP_SEND, user, slot, fd, this.#output.pieces(pieces), size)
+    } else {
+      this.#makeRoom(messageSize(pieces, direct))
+      this.#send(OP_SENDMSG, user, slot, fd, this.#output.message(pieces, direct), 1)
     }
-    this.#send(user, slot, fd, at, size)
   }
 
-  #send(user: RingUser, slot: number, fd: number, at: number, size: number): void {
-    this.#outputTo = at + size
-    this.#ask(
-      OP_SEND | SQE_SKIP_SUCCESS,
-      ASKED.SEND,
-      slot,
-      fd,
-      this.#outputAt + at,
-      size,
-      SEND_FLAGS | (this.moreFollows ? SEND_MORE : 0),
-    )
+  #send(op: number, user: RingUser, slot: number, fd: number, at: number, size: number): void {
+    const flags = this.moreFollows ? SEND_FLAGS | SEND_MORE : SEND_FLAGS
+    this.#ask(op | SQE_SKIP_SUCCESS, ASKED.SEND, slot, fd, at, size, flags)
     this.#sent[this.#sentCount++] = user
   }
 
   /** Output that is not submitted yet must not be written over: there is room for it, and for who asks that it is sent. */
   #makeRoom(size: number): void {
-    if (this.#outputTo + size > this.#output.length || this.#isFull) this.submit()
+    if (!this.#output.hasRoom(size) || this.#isFull) this.submit()
   }
 
   get #isFull(): boolean {
@@ -408,21 +394,6 @@ export class Ring {
     return i
   }
 
-  /** The same with a number where others have an offset: the size of an address. */
-  #askWide(
-    word: number,
-    op: number,
-    slot: number,
-    fd: number,
-    at: number,
-    size: number,
-    flags: number,
-    off: number,
-  ): void {
-    const i = this.#ask(word, op, slot, fd, at, size, flags)
-    this.#sqes[i + 2] = off
-  }
-
   // ---- handing over --------------------------------------------------------------------------
 
   /** Hands over what was asked for; sends are settled afterwards. */
@@ -436,7 +407,7 @@ export class Ring {
     }
     if (this.#sentCount > 0) this.#settle()
     // What failed has been kept elsewhere.
-    this.#outputTo = 0
+    this.#output.reset()
   }
 
   /** Failed sends have completed by now, others will not: tells who has sent. */

@@ -49,6 +49,8 @@ export interface Calls {
   map(size: number, fd: number, offset: number): Mapping | number
   /** Makes nothing of a mapping: nobody may have a view of it any more. */
   unmap(address: number, size: number): number
+  /** Where the bytes of a Buffer lie: they do not move, but must be kept alive. Not for small arrays, which V8 may move. */
+  addressOf(bytes: Uint8Array): number
   /** Makes memory visible that another thread of this process has mapped. */
   view(address: number, size: number): ArrayBuffer
 }
@@ -133,6 +135,7 @@ function make(): Calls | string {
       return { address: Number(address), bytes: c.view(BigInt(address), size) }
     },
     unmap: (address, size) => result(munmap(BigInt(address), size)),
+    addressOf: (bytes) => Number(c.address(bytes)),
     view: (address, size) => c.view(BigInt(address), size),
   }
 }

@@ -17,6 +17,7 @@ interface Library {
 interface Koffi {
   load(path: string | null): Library
   view(address: bigint, size: number): ArrayBuffer
+  address(bytes: Uint8Array): bigint
 }
 
 /** How functions of the C library are had. */
@@ -25,6 +26,8 @@ interface Foreigner {
   func(name: string, result: string, args: readonly string[]): Foreign
   /** Makes memory at an address visible; it must outlive what is returned. */
   view(address: bigint, size: number): ArrayBuffer
+  /** Where bytes lie, as long as they are alive. */
+  address(bytes: Uint8Array): bigint
 }
 
 const PACKAGE = 'koffi'
@@ -68,6 +71,7 @@ function load(): Foreigner | string {
       return koffi.load(LIBRARIES[times]!).func(name, result, args)
     },
     view: (address, size) => koffi.view(address, size),
+    address: (bytes) => koffi.address(bytes),
   }
 }
 
