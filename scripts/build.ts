@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import { modules } from '../src/modules/index.ts'
 import { libraryTypes } from '../src/tools/typed/library.ts'
+import { buildDashboard } from './dashboard.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Files that processes and threads are started with. */
@@ -49,6 +50,7 @@ async function bundle(folder: string): Promise<number> {
   })
   await made.close()
   fs.writeFileSync(`${out}/config.d.ts`, libraryTypes(modules))
+  await buildDashboard()
   fs.mkdirSync(`${out}/bin`)
   fs.copyFileSync(`${ROOT}bin/published.js`, `${out}/bin/viaduct.js`)
   fs.chmodSync(`${out}/bin/viaduct.js`, 0o755)

@@ -61,6 +61,7 @@ function main(args: readonly string[]): number {
 function checks(): Step[] {
   const steps = [
     { name: 'types', command: [`${BIN}tsc`, '--noEmit'] },
+    { name: 'types of the dashboard', command: [`${BIN}tsc`, '--noEmit', '-p', 'dashboard'] },
     { name: 'format and lint', command: [`${BIN}biome`, 'check', '--error-on-warnings'] },
   ]
   const tidy = `${ROOT}scripts/tidy.ts`

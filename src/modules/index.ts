@@ -16,6 +16,7 @@ import { charsetModule } from './http/charset/charset.ts'
 import { compressionModule } from './http/compression/compression.ts'
 import { storedFormsModule } from './http/compression/stored-forms.ts'
 import { coreModule } from './http/core/core.ts'
+import { dashboardModule } from './http/dashboard.ts'
 import { davModule } from './http/dav/dav.ts'
 import { earlyBodyModule } from './http/early-body.ts'
 import { echoModule } from './http/echo.ts'
@@ -119,6 +120,7 @@ export const modules: readonly ConfigModule[] = [
   statusRequestsModule,
   apiModule,
   metricsModule,
+  dashboardModule,
   mp4Module,
   flvModule,
   randomIndexModule,
