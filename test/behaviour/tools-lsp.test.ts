@@ -303,8 +303,15 @@ test('a location is explained', async () => {
   })
   editor.connection.onNotification(protocol.ShowMessageNotification.type, ({ message }) => void told.push(message))
   const { position } = editor.at('conf.d/site.conf', 'location / |{')
-  const request = { textDocument: { uri: editor.uri('conf.d/site.conf') }, range: { start: position, end: position }, context: { diagnostics: [] } }
-  const actions = (await editor.connection.sendRequest(protocol.CodeActionRequest.type, request)) as protocol.CodeAction[]
+  const request = {
+    textDocument: { uri: editor.uri('conf.d/site.conf') },
+    range: { start: position, end: position },
+    context: { diagnostics: [] },
+  }
+  const actions = (await editor.connection.sendRequest(
+    protocol.CodeActionRequest.type,
+    request,
+  )) as protocol.CodeAction[]
   const action = actions.find(({ title }) => title === 'Explain http://localhost/')
   assert.ok(action?.command, JSON.stringify(actions))
   const text = await editor.connection.sendRequest(protocol.ExecuteCommandRequest.type, action.command)
