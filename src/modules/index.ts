@@ -76,6 +76,7 @@ import { upstreamModule } from './http/upstream/upstream.ts'
 import { useridModule } from './http/userid.ts'
 import { uwsgiModule } from './http/uwsgi/uwsgi.ts'
 import { v2Module } from './http/v2.ts'
+import { vhostTrafficStatusModule } from './http/vhost-traffic-status/vhost-traffic-status.ts'
 
 export const modules: readonly ConfigModule[] = [
   mainModule,
@@ -121,6 +122,7 @@ export const modules: readonly ConfigModule[] = [
   apiModule,
   metricsModule,
   dashboardModule,
+  vhostTrafficStatusModule,
   mp4Module,
   flvModule,
   randomIndexModule,

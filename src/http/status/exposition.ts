@@ -57,6 +57,25 @@ export class Exposition {
     lines.push(sample(`${name}_sum`, labels, sumMs / MS_PER_SECOND), sample(`${name}_count`, labels, below))
   }
 
+  /** Counts that were made elsewhere: `below` has how many are not greater than each bound. */
+  histogram(
+    name: string,
+    help: string,
+    labels: Labels,
+    given: {
+      readonly bounds: readonly string[]
+      readonly below: readonly number[]
+      readonly sum: number
+      readonly count: number
+    },
+  ): void {
+    const lines = this.#family(name, 'histogram', help)
+    const { bounds, below, sum, count } = given
+    for (const [n, le] of bounds.entries()) lines.push(sample(`${name}_bucket`, { ...labels, le }, below[n] ?? 0))
+    lines.push(sample(`${name}_bucket`, { ...labels, le: '+Inf' }, count))
+    lines.push(sample(`${name}_sum`, labels, sum), sample(`${name}_count`, labels, count))
+  }
+
   #family(name: string, type: MetricType | 'histogram', help: string): string[] {
     let family = this.#families.get(name)
     if (family === undefined) {

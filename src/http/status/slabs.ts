@@ -13,7 +13,15 @@ import type { HttpTree } from '../compile/module.ts'
 const PAGE = 4096
 const CELL = 64
 /** Kinds of zones that are tables. */
-const TABLES = ['limit_req', 'limit_conn', 'sticky', 'keyval', 'ngx_http_ssl_module', 'ngx_http_ssl_module ocsp']
+const TABLES = [
+  'limit_req',
+  'limit_conn',
+  'sticky',
+  'keyval',
+  'ngx_http_ssl_module',
+  'ngx_http_ssl_module ocsp',
+  'vhost_traffic_status',
+]
 
 /** One zone. */
 interface SlabObject {
