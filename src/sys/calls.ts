@@ -39,7 +39,6 @@ export interface Calls {
   shutdown(fd: number, how: number): number
   close(fd: number): number
   setOption(fd: number, level: number, name: number, value: Uint8Array): number
-  getOption(fd: number, level: number, name: number, value: Uint8Array): number
   /** Sends a part of a file, of which not all may be taken. */
   sendFile(to: number, from: number, at: number, size: number): number
   /** Fill `address`; the first four bytes of `size` are its size before and after. */
@@ -59,7 +58,7 @@ let made: Calls | string | undefined
 
 /** Returns the system calls, or a text that says why there are none. */
 export function calls(): Calls | string {
-  made ??= make()
+  made ??= tryToMake()
   return made
 }
 
@@ -70,6 +69,15 @@ export function whyNoCalls(): string {
   return isInstalled() ? '' : MISSING
 }
 
+/** What may be missing from a C library, and how it says so, differs from system to system. */
+function tryToMake(): Calls | string {
+  try {
+    return make()
+  } catch (error) {
+    return `the C library: ${(error as Error).message.split('\n', 1)[0]!}`
+  }
+}
+
 function make(): Calls | string {
   const why = whyNoCalls()
   if (why !== '') return why
@@ -77,9 +85,8 @@ function make(): Calls | string {
   if (typeof c === 'string') return c
   const errno = new Int32Array(c.view(BigInt(c.func('__errno_location', POINTER, [])()), 4))
   const result = (value: number | bigint): number => ((value as number) < 0 ? -errno[0]! : (value as number))
-  const setup = c.func('syscall', INT, [INT, UINT, POINTER])
-  const enter = c.func('syscall', INT, [INT, INT, UINT, UINT, UINT, POINTER])
-  const register = c.func('syscall', INT, [INT, UINT, UINT, POINTER, UINT])
+  // The C library has no functions for these.
+  const syscall = c.func('syscall', LONG, [LONG, LONG, LONG, LONG, LONG, LONG])
   const mmap = c.func('mmap', POINTER, [POINTER, LONG, INT, INT, INT, LONG])
   const munmap = c.func('munmap', INT, [POINTER, LONG])
   const eventfd = c.func('eventfd', INT, [UINT, INT])
@@ -90,19 +97,16 @@ function make(): Calls | string {
   const shutdown = c.func('shutdown', INT, [INT, INT])
   const close = c.func('close', INT, [INT])
   const setsockopt = c.func('setsockopt', INT, [INT, INT, INT, POINTER, UINT])
-  const getsockopt = c.func('getsockopt', INT, [INT, INT, INT, POINTER, POINTER])
   const getpeername = c.func('getpeername', INT, [INT, POINTER, POINTER])
   const getsockname = c.func('getsockname', INT, [INT, POINTER, POINTER])
   const sendfile = c.func('sendfile', LONG, [INT, INT, POINTER, LONG])
   const offset = new BigInt64Array(1)
   const offsetBytes = new Uint8Array(offset.buffer)
-  const optionSize = new Uint32Array(1)
-  const optionSizeBytes = new Uint8Array(optionSize.buffer)
   return {
-    ringSetup: (entries, params) => result(setup(IO_URING_SETUP, entries, BigInt(params))),
-    ringEnter: (ring, submit, wait, flags) => result(enter(IO_URING_ENTER, ring, submit, wait, flags, null)),
+    ringSetup: (entries, params) => result(syscall(IO_URING_SETUP, entries, params, 0, 0, 0)),
+    ringEnter: (ring, submit, wait, flags) => result(syscall(IO_URING_ENTER, ring, submit, wait, flags, 0)),
     ringRegister: (ring, operation, argument, count) =>
-      result(register(IO_URING_REGISTER, ring, operation, addressOf(argument), count)),
+      result(syscall(IO_URING_REGISTER, ring, operation, argument, count, 0)),
     eventCounter: (flags) => result(eventfd(0, flags)),
     socket: (family, type) => result(socket(family, type, 0)),
     bind: (fd, address) => result(bind(fd, address, address.length)),
@@ -111,10 +115,6 @@ function make(): Calls | string {
     shutdown: (fd, how) => result(shutdown(fd, how)),
     close: (fd) => result(close(fd)),
     setOption: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.length)),
-    getOption: (fd, level, name, value) => {
-      optionSize[0] = value.length
-      return result(getsockopt(fd, level, name, value, optionSizeBytes))
-    },
     sendFile(to, from, at, size) {
       offset[0] = BigInt(at)
       return Number(result(sendfile(to, from, offsetBytes, size)))
@@ -138,8 +138,4 @@ function make(): Calls | string {
     addressOf: (bytes) => Number(c.address(bytes)),
     view: (address, size) => c.view(BigInt(address), size),
   }
-}
-
-function addressOf(address: number): bigint | null {
-  return address === 0 ? null : BigInt(address)
 }

@@ -22,7 +22,7 @@ interface Koffi {
 
 /** How functions of the C library are had. */
 interface Foreigner {
-  /** Declares one; types are those of C. The name may be declared several times, each time with other types. */
+  /** Declares one; types are those of C. */
   func(name: string, result: string, args: readonly string[]): Foreign
   /** Makes memory at an address visible; it must outlive what is returned. */
   view(address: bigint, size: number): ArrayBuffer
@@ -33,8 +33,6 @@ interface Foreigner {
 const PACKAGE = 'koffi'
 /** What is said when it is not there. */
 export const MISSING = `the package ${PACKAGE} is not installed`
-/** The package wants one library object for each set of types that a name is declared with: all of these lead to it. */
-const LIBRARIES: readonly (string | null)[] = [null, 'libc.so.6', 'libm.so.6']
 
 const require = createRequire(import.meta.url)
 let loaded: Foreigner | string | undefined
@@ -63,13 +61,9 @@ function load(): Foreigner | string {
     const { code, message } = error as NodeJS.ErrnoException
     return code === 'MODULE_NOT_FOUND' ? MISSING : `${PACKAGE}: ${firstLine(message)}`
   }
-  const names = new Map<string, number>()
+  const library = koffi.load(null)
   return {
-    func(name, result, args) {
-      const times = names.get(name) ?? 0
-      names.set(name, times + 1)
-      return koffi.load(LIBRARIES[times]!).func(name, result, args)
-    },
+    func: (name, result, args) => library.func(name, result, args),
     view: (address, size) => koffi.view(address, size),
     address: (bytes) => koffi.address(bytes),
   }
