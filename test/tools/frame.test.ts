@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { TOOLS } from '../../src/tools/frame/tools.ts'
 import { runViaduct } from '../harness/server.ts'
 import { Workshop } from './console.ts'
@@ -70,4 +71,24 @@ test('bash completes', async () => {
   assert.deepEqual(complete('fmt', 'a'), ['a.conf'])
   assert.deepEqual(complete('completion', 'z'), ['zsh'])
   assert.deepEqual(complete('-s', 'rel'), ['reload'])
+})
+
+test('the start loads nothing that only some configurations need', async () => {
+  using shop = new Workshop({
+    'nginx.conf': 'daemon off; error_log stderr; pid x.pid; events {} http { server { listen 127.0.0.1:1; } }',
+    'loaded.cjs':
+      "process.on('exit', () => process.stdout.write(process.moduleLoadList.filter((name) => /undici|NativeModule https?$|vscode/.test(name)).join()))",
+  })
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+  const words = [
+    '--disable-warning=ExperimentalWarning',
+    '-r',
+    `${shop.dir}/loaded.cjs`,
+    main,
+    '-t',
+    '-q',
+    '-c',
+    `${shop.dir}/nginx.conf`,
+  ]
+  assert.equal(spawnSync(process.execPath, words, { encoding: 'utf8' }).stdout, '')
 })
