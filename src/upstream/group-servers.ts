@@ -3,6 +3,7 @@
  * (server-book.ts), and makes them again when the list has changed. A server that stays as it is keeps its peer; one with
  * other limits keeps its state.
  */
+import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
 import type { PeerGroup } from './group.ts'
 import type { GroupState } from './group-state.ts'
 import { privateState } from './group-state.ts'
@@ -182,6 +183,35 @@ export class GroupServers {
     if (lines.length > 0) this.#names ??= this.#env.names(group)
     if (this.#names === undefined) group.replace(this.peers, this.backups)
     else this.#names.change(this.peers, this.backups, lines)
+  }
+}
+
+/** How soon a worker without requests learns of a change. */
+const LOOK_MS = 500
+
+/**
+ * The groups of one tree that may change: a worker learns of a change with the next request, and here when there is none,
+ * since it may be the one that checks the health of servers.
+ */
+export class ChangingGroups implements TimerOwner {
+  readonly #groups: GroupServers[] = []
+  readonly #timer = new Timer(this)
+
+  add(servers: GroupServers): void {
+    this.#groups.push(servers)
+  }
+
+  start(): void {
+    setTimer(this.#timer, LOOK_MS)
+  }
+
+  stop(): void {
+    cancelTimer(this.#timer)
+  }
+
+  onTimeout(): void {
+    for (const servers of this.#groups) servers.sync()
+    this.start()
   }
 }
 

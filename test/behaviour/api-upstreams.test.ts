@@ -15,11 +15,13 @@ http {
   upstream fixed { zone fixed 64k; ${servers} }
   upstream kept { zone kept 64k; ${state} }
   upstream alone { server 127.0.0.1:1; }
+  upstream checked { zone checked 64k; server 127.0.0.1:1 down; }
   server {
     listen 127.0.0.1:%%PORT_0%%;
     location /fixed { proxy_pass http://fixed; proxy_next_upstream error; }
     location /kept { proxy_pass http://kept; }
     location /alone { proxy_pass http://alone; }
+    location /checked { proxy_pass http://checked; health_check interval=100ms; }
     location /api { api write=on; }
     location /read { api; }
   }
@@ -91,7 +93,7 @@ test('what is counted of servers', async () => {
   assert.deepEqual([second!['backup'], second!['weight'], second!['requests']], [true, 2, 0])
   assert.equal(codeOf(await api('/alone')), '400 UpstreamStatic')
   assert.equal(codeOf(await api('/none')), '404 UpstreamNotFound')
-  assert.deepEqual((await api('/?fields=')).body, ['fixed', 'kept'])
+  assert.deepEqual((await api('/?fields=')).body, ['fixed', 'kept', 'checked'])
   assert.equal((await api('/fixed', 'DELETE')).status, 204)
   assert.equal(((await api('/fixed')).body as { peers: Json[] }).peers[0]!['requests'], 0)
 })
@@ -187,6 +189,22 @@ test('what cannot be kept is not changed', async () => {
   fs.renameSync(server.prefix.path('gone'), server.prefix.path('state'))
   fs.chmodSync(server.prefix.path('state'), 0o777)
   assert.equal(((await api('/kept/servers')).body as Json[]).length, 1)
+})
+
+test('who checks the health of servers learns of new ones without a request', async () => {
+  assert.equal((await api('/checked/servers', 'POST', { server: `127.0.0.1:${one.port}` })).status, 201)
+  await server.until('checks', async () => {
+    const { peers } = (await api('/checked')).body as { peers: { health_checks: { checks: number } }[] }
+    return peers[1]!.health_checks.checks > 1
+  })
+  assert.equal((await api('/checked/servers/1', 'DELETE')).status, 200)
+  const seen = one.requests.length
+  await server.until('no more checks', async () => {
+    const before = one.requests.length
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    return one.requests.length === before
+  })
+  assert.ok(one.requests.length >= seen)
 })
 
 test('mistakes are told as NGINX Plus tells them', async () => {

@@ -4,7 +4,7 @@ import type { HttpTree } from '../../../http/compile/module.ts'
 import { statusReadersOf } from '../../../http/status/readers.ts'
 import { formatAddress } from '../../../lib/address.ts'
 import type { Zone } from '../../../shared/zone.ts'
-import { type FirstRows, GroupServers } from '../../../upstream/group-servers.ts'
+import { ChangingGroups, type FirstRows, GroupServers } from '../../../upstream/group-servers.ts'
 import { privateState, sharedState } from '../../../upstream/group-state.ts'
 import { GroupPeerCounts, peerCountsSize } from '../../../upstream/peer-counts.ts'
 import type { PeerAddress } from '../../../upstream/peer-row.ts'
@@ -72,7 +72,17 @@ export function makeServers(
     resolves: hasResolver(scope),
     names: (group) => namesOf(group, { zone, counts }, scope, tree),
   })
+  if (book !== undefined) changingOf(tree).add(servers)
   return servers
+}
+
+function changingOf(tree: HttpTree): ChangingGroups {
+  return tree.shared('changing groups', () => {
+    const made = new ChangingGroups()
+    tree.onStart(() => made.start())
+    tree.onExit(() => made.stop())
+    return made
+  })
 }
 
 /** Rows for the servers of the configuration, side by side; those of a state file come and go. */
