@@ -120,3 +120,90 @@ test('paths, methods and bodies that make no sense', async () => {
   })
   assert.equal(large.status, 400)
 })
+
+/** Numbers that look random and are the same in every run. */
+function dice(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
+    return (state >> 8) % below
+  }
+}
+
+const PIECES = [
+  'api',
+  '9',
+  '1',
+  '0',
+  'viaduct',
+  'http',
+  'upstreams',
+  'u',
+  'servers',
+  '0',
+  '-1',
+  '99999999999',
+  'keyvals',
+  '*',
+]
+const MORE = [
+  '..',
+  '%2e%2e',
+  '%00',
+  '%ff',
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'workers',
+  'slabs',
+  'x'.repeat(300),
+  '',
+]
+const VALUES = [
+  'null',
+  'true',
+  '0',
+  '-1',
+  '1e999',
+  '"x"',
+  '[]',
+  '{}',
+  '{"value":"v","expire":-1}',
+  '"\\u0000"',
+  '""',
+  '99999999999999',
+]
+const NAMES = [
+  'server',
+  'weight',
+  'max_conns',
+  'fail_timeout',
+  'route',
+  'backup',
+  'down',
+  '__proto__',
+  'constructor',
+  'a',
+  '',
+]
+
+test('nonsense in paths and bodies is answered, and nobody dies of it', async () => {
+  const roll = dice(7)
+  const pick = (list: readonly string[]): string => list[roll(list.length)]!
+  for (let i = 0; i < 400; i++) {
+    const parts = Array.from({ length: 1 + roll(6) }, () => pick(roll(3) === 0 ? MORE : PIECES))
+    const path = roll(2) === 0 ? `/api/${parts.join('/')}` : '/api/9/http/upstreams/u/servers/0'
+    const fields = Array.from({ length: roll(4) }, () => `"${pick(NAMES)}":${pick(VALUES)}`)
+    const text = `{${fields.join(',')}}`
+    const body = roll(5) === 0 ? text.slice(0, roll(text.length + 1)) : text
+    const method = pick(['GET', 'POST', 'PATCH', 'DELETE'])
+    const answer = await fetch(server.url(`${path}?fields=${pick(NAMES)}&key=${pick(MORE.slice(4))}`), {
+      method,
+      ...(method === 'GET' ? {} : { body }),
+    })
+    const said = await answer.text()
+    assert.ok(answer.status < 500, `${method} ${path} ${body}: ${answer.status} ${said}`)
+    if (answer.headers.get('content-type') === 'application/json' && said !== '') JSON.parse(said)
+  }
+  assert.equal((await fetch(server.url('/api/9/nginx'))).status, 200)
+})
