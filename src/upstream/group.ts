@@ -7,6 +7,7 @@ import { type ErrorLog, type LogContext, WARN } from '../log/error-log.ts'
 import { NOT_NOTED } from '../shared/holdings.ts'
 import type { Lock } from '../shared/lock.ts'
 import type { Balancer, BalancerFactory } from './balancers/balancer.ts'
+import type { GroupGauges } from './group-gauges.ts'
 import type { GroupServers } from './group-servers.ts'
 import type { Peer } from './peer.ts'
 import type { AttemptNumbers } from './peer-counts.ts'
@@ -113,6 +114,8 @@ export class PeerGroup {
   queue: RequestQueue | undefined
   /** The zone that the peers' state is in, if there is one. */
   zone: string | undefined
+  /** Set where somebody may ask what the group has now. */
+  gauges: GroupGauges | undefined
   /** Set when the servers may be changed, or asked about. */
   servers: GroupServers | undefined
   /** Wants to know when the group gets other servers. */

@@ -15,6 +15,7 @@ import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-whee
 import { type HandshakeOwner, TlsClientWire, type TlsTarget } from '../net/tls-client-wire.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../net/wire-failure.ts'
+import type { GroupGauges } from './group-gauges.ts'
 import type { Peer } from './peer.ts'
 
 const CONNECTING = 'connecting to upstream'
@@ -223,6 +224,8 @@ export class ConnectionPool {
   /** Those that carry several requests at once, while they serve. */
   readonly #shared: PeerConnection[] = []
   #closed = false
+  /** Where idle connections are counted for all workers together. */
+  gauges: GroupGauges | undefined
 
   constructor(options: PoolOptions) {
     this.options = options
@@ -258,6 +261,7 @@ export class ConnectionPool {
       if (!connection.rested || !this.#suits(connection, peer, tag, options)) continue
       if (i === idle.length - 1) idle.pop()
       else idle.splice(i, 1)
+      this.gauges?.idle(-1)
       connection.wake()
       return connection
     }
@@ -297,6 +301,7 @@ export class ConnectionPool {
     }
     if (this.#idle.length >= max) {
       const oldest = this.#idle.shift()
+      if (oldest !== undefined) this.gauges?.idle(-1)
       oldest?.wake()
       oldest?.close()
       if (max === 0) {
@@ -307,6 +312,7 @@ export class ConnectionPool {
     connection.tag = tag
     connection.sleep(this, timeoutMs)
     this.#idle.push(connection)
+    this.gauges?.idle(1)
   }
 
   /** Moves another pool's idle connections to these peers here; the rest stays where it is. */
@@ -321,13 +327,16 @@ export class ConnectionPool {
 
   forget(connection: PeerConnection): void {
     const at = this.#idle.indexOf(connection)
-    if (at >= 0) this.#idle.splice(at, 1)
+    if (at < 0) return
+    this.#idle.splice(at, 1)
+    this.gauges?.idle(-1)
   }
 
   /** Closes every idle connection: the worker ends, or the group is gone. */
   close(): void {
     this.#closed = true
     for (const connection of this.#idle.splice(0)) {
+      this.gauges?.idle(-1)
       connection.wake()
       connection.close()
     }

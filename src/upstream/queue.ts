@@ -6,6 +6,7 @@
 import { clock } from '../lib/clock.ts'
 import { type Later, postpone } from '../net/flush.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
+import type { GroupGauges } from './group-gauges.ts'
 
 const LOOK_MS = 50
 
@@ -27,6 +28,8 @@ export class RequestQueue implements TimerOwner, Later {
   #looking = false
   /** Requests that found the queue full. */
   overflows = 0
+  /** Where those who wait are counted for all workers together. */
+  gauges: GroupGauges | undefined
 
   constructor(max: number, timeoutMs: number) {
     this.max = max
@@ -41,17 +44,19 @@ export class RequestQueue implements TimerOwner, Later {
   enter(waiter: Waiter): boolean {
     if (this.#waiters.size >= this.max) {
       this.overflows++
+      this.gauges?.overflow()
       return false
     }
     waiter.queuedMs = clock.monotonic
     this.#waiters.add(waiter)
+    this.gauges?.queued(1)
     if (!this.#timer.active) setTimer(this.#timer, LOOK_MS)
     return true
   }
 
   /** The request no longer wants to wait. */
   leave(waiter: Waiter): void {
-    this.#waiters.delete(waiter)
+    if (this.#waiters.delete(waiter)) this.gauges?.queued(-1)
     if (this.#waiters.size === 0) cancelTimer(this.#timer)
   }
 

@@ -94,6 +94,8 @@ test('what is counted of servers', async () => {
   assert.equal(codeOf(await api('/alone')), '400 UpstreamStatic')
   assert.equal(codeOf(await api('/none')), '404 UpstreamNotFound')
   assert.deepEqual((await api('/?fields=')).body, ['fixed', 'kept', 'checked'])
+  const { keepalive } = (await api('/fixed')).body as { keepalive: number }
+  assert.equal(keepalive, one.sockets.filter((socket) => !socket.destroyed).length, 'of both workers')
   assert.equal((await api('/fixed', 'DELETE')).status, 204)
   assert.equal(((await api('/fixed')).body as { peers: Json[] }).peers[0]!['requests'], 0)
 })

@@ -88,13 +88,21 @@ export function listPeers({ servers }: PeerGroup): readonly ListedPeer[] {
 
 /** Makes the object of a group. */
 export function upstreamObject(group: PeerGroup): UpstreamObject {
-  const { queue } = group
+  const { queue, gauges } = group
   return {
     peers: listPeers(group).map(peerObject),
-    keepalive: group.pool?.idleCount ?? 0,
+    keepalive: group.gauges?.idleCount ?? group.pool?.idleCount ?? 0,
     zombies: 0,
     zone: group.zone ?? '',
-    ...(queue === undefined ? {} : { queue: { size: queue.size, max_size: queue.max, overflows: queue.overflows } }),
+    ...(queue === undefined
+      ? {}
+      : {
+          queue: {
+            size: gauges?.queuedCount ?? queue.size,
+            max_size: queue.max,
+            overflows: gauges?.overflows ?? queue.overflows,
+          },
+        }),
   }
 }
 

@@ -15,12 +15,8 @@ export function writeOwn(page: Exposition, tree: HttpTree): void {
     for (const [name, numbers] of zoneNumbers(tree, kind)) writeZone(page, kind, name, numbers)
   }
   for (const [name, group] of shownGroups(tree)) {
-    page.gauge(
-      'viaduct_upstream_keepalive',
-      'Idle connections of this worker.',
-      { upstream: name },
-      group.pool?.idleCount ?? 0,
-    )
+    const idle = group.gauges?.idleCount ?? group.pool?.idleCount ?? 0
+    page.gauge('viaduct_upstream_keepalive', 'Idle connections.', { upstream: name }, idle)
     for (const peer of listPeers(group)) writePeer(page, name, peer)
   }
   writeCaches(page, tree)

@@ -4,6 +4,8 @@ import type { HttpTree } from '../../../http/compile/module.ts'
 import { statusReadersOf } from '../../../http/status/readers.ts'
 import { formatAddress } from '../../../lib/address.ts'
 import type { Zone } from '../../../shared/zone.ts'
+import type { PeerGroup } from '../../../upstream/group.ts'
+import { GROUP_GAUGES_SIZE, GroupGauges } from '../../../upstream/group-gauges.ts'
 import { ChangingGroups, type FirstRows, GroupServers } from '../../../upstream/group-servers.ts'
 import { privateState, sharedState } from '../../../upstream/group-state.ts'
 import { GroupPeerCounts, peerCountsSize } from '../../../upstream/peer-counts.ts'
@@ -74,6 +76,16 @@ export function makeServers(
   })
   if (book !== undefined) changingOf(tree).add(servers)
   return servers
+}
+
+/** Has what a group has now counted for all workers, where somebody may ask. */
+export function attachGauges(group: PeerGroup, tree: HttpTree): void {
+  const name = `gauges of upstream ${group.name}`
+  const buffer = statusReadersOf(tree).zone(name, GROUP_GAUGES_SIZE, TAG, 'reads')
+  const gauges = buffer === undefined ? undefined : GroupGauges.attach(name, buffer)
+  group.gauges = gauges
+  if (group.pool !== undefined) group.pool.gauges = gauges
+  if (group.queue !== undefined) group.queue.gauges = gauges
 }
 
 function changingOf(tree: HttpTree): ChangingGroups {

@@ -29,7 +29,7 @@ import {
 import { compileKey, methodDirectives, methodOf } from './methods.ts'
 import { attachQueue, queueDirectives } from './queue.ts'
 import { warnOfResolver } from './resolve.ts'
-import { givenServers, makeServers } from './servers.ts'
+import { attachGauges, givenServers, makeServers } from './servers.ts'
 import { attachSticky, stickyDirectives } from './sticky.ts'
 
 /** `keepalive connections [local]`. */
@@ -183,6 +183,7 @@ function makeGroup(block: UpstreamBlock, tree: HttpTree): PeerGroup | undefined 
   tree.onExit(() => servers.stop())
   attachSticky(group, scope, tree)
   attachQueue(group, scope)
+  if (conf.zone !== undefined) attachGauges(group, tree)
   attachHealth(group, scope, tree)
   attachCheck(group, scope, tree)
   // Variables of the key may be declared anywhere in the configuration.
