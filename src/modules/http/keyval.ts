@@ -24,7 +24,7 @@ const zoneArgs = mapped(
     const { timeout = 0, sync = false } = given
     if (given.timeout === 0) at.fail('invalid timeout value "0"')
     if (sync && timeout === 0) at.fail('"sync" requires "timeout" parameter')
-    if (sync) at.warn('"sync" is accepted, and pairs stay on this machine: there is no cluster yet')
+    if (sync) at.fail('"sync" is not supported yet by Viaduct: zones are not shared between machines')
     return {
       ...given.zone,
       type: given.type ?? 'string',
