@@ -1,10 +1,10 @@
 /** `viaduct build`: files from crossplane's JSON. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { errnoText } from '../lib/errno.ts'
 import { buildText } from './crossplane/build.ts'
 import type { Payload, PlainStatement } from './crossplane/parse.ts'
-import { type Console, FINE, ToolFailure, tool } from './frame/tool.ts'
+import { readText, writeText } from './frame/files.ts'
+import { FINE, ToolFailure, tool } from './frame/tool.ts'
 
 /** The tool. */
 export const build = tool({
@@ -28,7 +28,7 @@ export const build = tool({
     if (file === undefined || more.length > 0)
       throw new ToolFailure('which file?', 'viaduct build FILE.json, or - for standard input')
     const payload = read(
-      file === '-' ? Buffer.from(await console.input()).toString() : text(path.resolve(console.folder, file)),
+      file === '-' ? Buffer.from(await console.input()).toString() : readText(path.resolve(console.folder, file)),
       file,
     )
     const indent = values.tabs === true ? '\t' : ' '.repeat(Number(values.indent ?? 4))
@@ -45,28 +45,13 @@ export const build = tool({
     if (there.length > 0 && values.force !== true) {
       throw new ToolFailure(`these files exist: ${there.map(({ full }) => full).join(', ')}`, '-f replaces them')
     }
-    for (const one of made) write(one.full, one.text, console)
+    for (const one of made) {
+      writeText(one.full, one.text)
+      console.error(`${one.full}\n`)
+    }
     return FINE
   },
 })
-
-function text(full: string): string {
-  try {
-    return fs.readFileSync(full, 'utf8')
-  } catch (error) {
-    throw new ToolFailure(`open() "${full}" failed ${errnoText(error)}`)
-  }
-}
-
-function write(full: string, content: string, console: Console): void {
-  try {
-    fs.mkdirSync(path.dirname(full), { recursive: true })
-    fs.writeFileSync(full, content)
-  } catch (error) {
-    throw new ToolFailure(`"${full}" cannot be written ${errnoText(error)}`)
-  }
-  console.error(`${full}\n`)
-}
 
 function read(json: string, name: string): Pick<Payload, 'config'> {
   let value: unknown

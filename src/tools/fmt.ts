@@ -3,13 +3,14 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { parse } from '../config/parser.ts'
 import type { Statement } from '../config/source.ts'
-import { decodeText, toBinary } from '../config/text.ts'
-import { errnoText } from '../lib/errno.ts'
+import { decodeText } from '../config/text.ts'
+import { configurationsIn, readText, replaceText } from './frame/files.ts'
 import { type Console, FINE, FOUND, ToolFailure, tool } from './frame/tool.ts'
 import { type Document, readDocument } from './syntax/document.ts'
 import { layOut, layOutLines } from './syntax/layout.ts'
 
-const FILES = /(?:\.conf|\.nginx|\.conf\.sample)$|(?:^|\/)(?:sites-(?:available|enabled)|snippets)\/[^/]+$/
+/** What they include besides. */
+const OTHERS = /(?:^|\/)(?:mime\.types|\w+_params)$/
 
 /** The tool. */
 export const fmt = tool({
@@ -49,13 +50,13 @@ export const fmt = tool({
     for (const name of names.flatMap((word) => filesOf(word, console))) {
       const stdin = name === '-'
       const shown = stdin ? (values['stdin-filename'] ?? '-') : name
-      const text = decodeText(stdin ? await console.input() : readFile(path.resolve(console.folder, name)))
+      const text = stdin ? decodeText(await console.input()) : readText(path.resolve(console.folder, name))
       const laid = formatText(text, shown, options)
       if (!check && !(write && !stdin)) console.out(laid)
       if (laid === text) continue
       changed.push(shown)
       if (!write || stdin) continue
-      writeWhole(path.resolve(console.folder, name), laid)
+      replaceText(path.resolve(console.folder, name), laid)
       console.error(`${name}\n`)
     }
     if (!check) return FINE
@@ -133,40 +134,12 @@ function filesOf(word: string, { folder }: Console): readonly string[] {
   const full = path.resolve(folder, word)
   const status = fs.statSync(full, { throwIfNoEntry: false })
   if (status === undefined || !status.isDirectory()) return [word]
-  return fs
-    .globSync('**/*', { cwd: full })
+  return configurationsIn(full, OTHERS)
     .map((name) => path.join(word, name))
-    .filter(
-      (name) =>
-        (FILES.test(name) || /(?:^|\/)(?:mime\.types|\w+_params)$/.test(name)) && isPlain(path.resolve(folder, name)),
-    )
-    .sort()
+    .filter((name) => isPlain(path.resolve(folder, name)))
 }
 
 /** Links are laid out where they lead to. */
 function isPlain(full: string): boolean {
   return fs.lstatSync(full).isFile()
-}
-
-function readFile(full: string): Uint8Array {
-  try {
-    return fs.readFileSync(full)
-  } catch (error) {
-    throw new ToolFailure(`open() "${full}" failed ${errnoText(error)}`)
-  }
-}
-
-/** Replaces a file at once, so that a server that reloads never reads half of it; what it was stays: rights, owner, links. */
-function writeWhole(full: string, text: string): void {
-  const real = fs.realpathSync(full)
-  const status = fs.statSync(real)
-  const temporary = `${real}.${process.pid}~`
-  try {
-    fs.writeFileSync(temporary, Buffer.from(toBinary(text), 'latin1'), { mode: status.mode, flag: 'wx' })
-    fs.chownSync(temporary, status.uid, status.gid)
-    fs.renameSync(temporary, real)
-  } catch (error) {
-    fs.rmSync(temporary, { force: true })
-    throw new ToolFailure(`"${full}" cannot be written ${errnoText(error)}`)
-  }
 }

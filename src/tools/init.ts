@@ -1,8 +1,8 @@
 /** `viaduct init`: the configuration files of an application, for what it is found to be made of. */
 import fs from 'node:fs'
 import path from 'node:path'
-import { errnoText } from '../lib/errno.ts'
 import { formatText } from './fmt.ts'
+import { writeText } from './frame/files.ts'
 import { type Console, FINE, ToolFailure, tool } from './frame/tool.ts'
 import { composeFile, systemdUnit } from './init/deploy.ts'
 import { detect, type Project } from './init/detect.ts'
@@ -31,6 +31,7 @@ export const init = tool({
     port: { type: 'string', value: 'PORT', help: 'port for development (8080)' },
     force: { type: 'boolean', short: 'f', help: 'replace files that exist' },
     print: { type: 'boolean', help: 'write nothing, print the files' },
+    json: { type: 'boolean', help: 'what was found and the files, as JSON; with --print nothing is written' },
   },
   words: 'folders',
   examples: [
@@ -59,12 +60,17 @@ export const init = tool({
     )
     const options = { domain, target, uploadLimit: values['upload-limit'] ?? '10m', devPort: portIn(values.port) }
     const files = filesOf(project, options, root)
+    const json = JSON.stringify({ found: project, files: Object.fromEntries(files) }, undefined, 2)
+    if (values.print === true && values.json === true) {
+      console.out(`${json}\n`)
+      return FINE
+    }
     if (values.print === true) {
       for (const [name, text] of files) console.out(`# ${name}\n${text}\n`)
       return FINE
     }
     write(files, root, values.force === true, console)
-    console.out(nextSteps(project, options))
+    console.out(values.json === true ? `${json}\n` : nextSteps(project, options))
     return FINE
   },
 })
@@ -92,12 +98,7 @@ function write(files: readonly (readonly [string, string])[], root: string, forc
     )
   for (const [name, text] of files) {
     const full = path.join(root, name)
-    try {
-      fs.mkdirSync(path.dirname(full), { recursive: true })
-      fs.writeFileSync(full, text)
-    } catch (error) {
-      throw new ToolFailure(`"${full}" cannot be written ${errnoText(error)}`)
-    }
+    writeText(full, text)
     console.error(`wrote ${name}\n`)
   }
 }

@@ -2,8 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { suggest } from '../config/suggest.ts'
-import { toBinary } from '../config/text.ts'
-import { errnoText } from '../lib/errno.ts'
+import { readText, replaceText, writeText } from './frame/files.ts'
 import { FINE, FOUND, ToolFailure, tool } from './frame/tool.ts'
 import { CHECKS } from './lint/all.ts'
 import { type Finding, LEVELS, type Level } from './lint/check.ts'
@@ -75,7 +74,7 @@ export const lint = tool({
     }
     if (values['write-baseline'] !== undefined) {
       const file = path.resolve(console.folder, values['write-baseline'])
-      writeFile(
+      writeText(
         file,
         `${JSON.stringify({ fingerprints: findings.map(({ fingerprint }) => fingerprint) }, undefined, 1)}\n`,
       )
@@ -87,7 +86,7 @@ export const lint = tool({
     const left = values.fix === true ? mend(fresh, texts, (name) => console.error(`${name}\n`)) : fresh
     const report = format(left, { folder: console.folder, colours: console.colours, textOf: (file) => texts.get(file) })
     if (values.output === undefined) console.out(report)
-    else writeFile(path.resolve(console.folder, values.output), report)
+    else writeText(path.resolve(console.folder, values.output), report)
     return left.length > 0 ? FOUND : FINE
   },
 })
@@ -137,26 +136,19 @@ function mend(findings: readonly Finding[], texts: Map<string, string>, tell: (n
   }
   for (const [file, edits] of byFile) {
     const text = applyEdits(texts.get(file)!, edits)
-    writeFile(file, Buffer.from(toBinary(text), 'latin1'))
+    replaceText(file, text)
     tell(file)
   }
   return left
 }
 
 function readBaseline(file: string): Set<string> {
+  const text = readText(file)
   try {
-    const { fingerprints } = JSON.parse(fs.readFileSync(file, 'utf8')) as { fingerprints?: unknown }
+    const { fingerprints } = JSON.parse(text) as { fingerprints?: unknown }
     if (Array.isArray(fingerprints)) return new Set(fingerprints)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) throw new ToolFailure(`open() "${file}" failed ${errnoText(error)}`)
+  } catch {
+    // It is no JSON at all.
   }
   throw new ToolFailure(`"${file}" is no baseline`, '--write-baseline makes one')
-}
-
-function writeFile(file: string, content: string | Uint8Array): void {
-  try {
-    fs.writeFileSync(file, content)
-  } catch (error) {
-    throw new ToolFailure(`"${file}" cannot be written ${errnoText(error)}`)
-  }
 }

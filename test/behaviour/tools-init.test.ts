@@ -63,6 +63,19 @@ test('files that exist are left alone, and a terminal is asked', async () => {
   assert.match(again.error, /conf\/nginx\/http\.conf, .* exist already\n {2}hint: --force/)
 })
 
+test('as JSON', async () => {
+  using shop = new Workshop({ 'go.mod': 'module x' })
+  const { found, files } = JSON.parse((await shop.run(['init', '--print', '--json'])).out)
+  assert.equal(found.backend.kind, 'Go')
+  assert.deepEqual(Object.keys(files), [
+    'conf/nginx/http.conf',
+    'conf/nginx/dev.nginx',
+    'conf/nginx/prod.nginx',
+    'compose.yaml',
+  ])
+  assert.deepEqual(fs.readdirSync(shop.dir), ['go.mod'])
+})
+
 test('what is unknown or wrong is said', async () => {
   using shop = new Workshop({ 'x.txt': '' })
   assert.match((await shop.run(['init', '--yes'])).error, /nothing is known of what is in/)

@@ -9,7 +9,7 @@ import { diskReader, type SourceReader } from '../../config/include.ts'
 import { parse } from '../../config/parser.ts'
 import type { Statement } from '../../config/source.ts'
 import { decodeText } from '../../config/text.ts'
-import { errnoText } from '../../lib/errno.ts'
+import { configurationsIn, readText } from '../frame/files.ts'
 import { type Console, ToolFailure } from '../frame/tool.ts'
 import { type ModelSource, registry } from '../model/model.ts'
 import { type TargetValues, targetOf } from '../target.ts'
@@ -20,7 +20,6 @@ const INCLUDES_DEPTH = 3
 /** Blocks that only a whole configuration has. */
 const WHOLE: ReadonlySet<string> = new Set(['events', 'http', 'stream', 'mail'])
 const DUMP_MARK = /^# configuration file (.+):$/m
-const FILES = /(?:\.conf|\.nginx|\.conf\.sample)$|(?:^|\/)(?:sites-(?:available|enabled)|snippets)\/[^/]+$/
 
 /** Blocks around a part of a configuration, by the context that it is for. */
 const AROUND: readonly (readonly [Context, string])[] = [
@@ -59,17 +58,9 @@ function fromDisk(full: string): ModelSource[] {
   if (status?.isDirectory() !== true) return [sourceOf(readText(full), full)]
   const main = path.join(full, 'nginx.conf')
   if (fs.existsSync(main)) return [sourceOf(readText(main), main)]
-  const files = fs.globSync('**/*', { cwd: full }).filter((name) => FILES.test(name))
+  const files = configurationsIn(full)
   if (files.length === 0) throw new ToolFailure(`no configuration files in ${full}`)
-  return files.sort().map((name) => sourceOf(readText(path.join(full, name)), path.join(full, name)))
-}
-
-function readText(full: string): string {
-  try {
-    return decodeText(fs.readFileSync(full))
-  } catch (error) {
-    throw new ToolFailure(`open() "${full}" failed ${errnoText(error)}`)
-  }
+  return files.map((name) => sourceOf(readText(path.join(full, name)), path.join(full, name)))
 }
 
 /** A text as a configuration: a dump, a whole one or a part of one. `unnamed`: the text is nowhere on the disk. */
