@@ -16,6 +16,9 @@ import { RingWire } from './ring-wire.ts'
 import type { StreamWire } from './stream-wire.ts'
 
 const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
+const SOL_SOCKET = 1
+const SO_SNDBUF = 7
+const SO_RCVBUF = 8
 const SOL_IP = 0
 const IP_BIND_ADDRESS_NO_PORT = 24
 const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
@@ -23,8 +26,18 @@ const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
 /** What connect() says later than it is called; all else it says at once. */
 const LATER: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN'])
 
+/** How a connection is made. */
+interface WireOptions {
+  /** Where it comes from; undefined: what the system chooses. */
+  readonly from?: LocalAddress | undefined
+  /** Sizes of the kernel's buffers, which handles cannot set; 0: the system's. */
+  readonly sndbuf?: number
+  readonly rcvbuf?: number
+}
+
 /** Begins to connect; the wire may be closed before that is done. */
-export function openWire(to: ConnectTarget, from: LocalAddress | undefined, owner: ConnectOwner): StreamWire {
+export function openWire(to: ConnectTarget, options: WireOptions, owner: ConnectOwner): StreamWire {
+  const { from } = options
   const ring = threadRing()
   if (ring === undefined) return new HandleWire(openHandle(to, from, owner))
   const address = to.path === '' ? internetAddress(to.host, to.port) : unixAddress(to.path)
@@ -33,7 +46,7 @@ export function openWire(to: ConnectTarget, from: LocalAddress | undefined, owne
   if (address === undefined || (from !== undefined && local === undefined)) {
     return new HandleWire(openHandle(to, from, owner))
   }
-  return openOnRing(ring, { to, from, address, local }, owner)
+  return openOnRing(ring, { to, from, address, local }, options, owner)
 }
 
 interface Way {
@@ -43,7 +56,7 @@ interface Way {
   readonly local: Buffer | undefined
 }
 
-function openOnRing(ring: Ring, way: Way, owner: ConnectOwner): StreamWire {
+function openOnRing(ring: Ring, way: Way, { sndbuf = 0, rcvbuf = 0 }: WireOptions, owner: ConnectOwner): StreamWire {
   const { to, from, address, local } = way
   const { calls } = ring
   const isFile = to.path !== ''
@@ -51,12 +64,18 @@ function openOnRing(ring: Ring, way: Way, owner: ConnectOwner): StreamWire {
   const fd = calls.socket(familyIn(address), SOCK_STREAM_CLOEXEC_NONBLOCK)
   // Node has no descriptor either: it says so in the usual way.
   if (fd < 0) return new HandleWire(openHandle(to, from, owner))
+  if (rcvbuf > 0) calls.setOption(fd, SOL_SOCKET, SO_RCVBUF, int(rcvbuf))
+  if (sndbuf > 0) calls.setOption(fd, SOL_SOCKET, SO_SNDBUF, int(sndbuf))
   const wire = new RingWire(ring, fd, !isFile)
   const unbound = local === undefined ? 0 : bindTo(ring, fd, local, from!)
   if (unbound < 0) setImmediate(tell, owner, connectFailure('bind', getSystemErrorName(unbound), from!.name))
   else if (isFile) setImmediate(told, new Connecting(way, owner), calls.connect(fd, address))
   else wire.connect(address, new Connecting(way, owner))
   return wire
+}
+
+function int(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer)
 }
 
 /** Returns 0 or a negative errno. */

@@ -79,7 +79,7 @@ export class OcspQuestion implements NameWaiter, ConnectOwner, WireOwner, TimerO
   }
 
   #connect(host: string): void {
-    const wire = openWire({ host, port: this.#url.port, path: '' }, undefined, this)
+    const wire = openWire({ host, port: this.#url.port, path: '' }, {}, this)
     wire.owner = this
     this.#wire = wire
   }

@@ -38,6 +38,9 @@ export interface ConnectOptions {
   /** Where it comes from; undefined: what the system chooses. */
   readonly from?: LocalAddress | undefined
   readonly keepAlive: boolean
+  /** Sizes of the kernel's buffers, where they can be set; 0: the system's. */
+  readonly sndbuf?: number
+  readonly rcvbuf?: number
   /** TLS is spoken, in this way. */
   readonly tls?: TlsTarget | undefined
 }
@@ -83,7 +86,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     const tls = leadsNowhere() ? undefined : options.tls
     this.security = tls === undefined ? '' : tls.key
     this.from = from === undefined ? '' : from.name
-    if (tls === undefined) this.wire = openWire(peer.address, from, this)
+    if (tls === undefined) this.wire = openWire(peer.address, options, this)
     else {
       const handle = openHandle(peer.address, from, this)
       this.#tls = new TlsClientWire(handle, tls, `${peer.group} ${peer.address.name}`)

@@ -1,5 +1,6 @@
 /** `use io_uring`: the ring carries what handles carry, and nothing is left of it when a worker goes. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
@@ -172,4 +173,28 @@ test('listen: options of the socket', options, async () => {
   assert.equal(await active(), '1')
   silent.write(get('/'))
   assert.match(await silent.rest(), /ok$/)
+})
+
+test('buffers of connections to back ends', options, async () => {
+  await using peer = await Peer.start(() => undefined)
+  await using server = await startViaduct(
+    `${EVENTS} http { server { listen 127.0.0.1:%%PORT_0%%; location / { proxy_pass http://127.0.0.1:${peer.port}; }
+      location /small { proxy_socket_rcvbuf 4k; proxy_socket_sndbuf 5k; proxy_pass http://127.0.0.1:${peer.port}; } } }`,
+    { busyAtEnd: 'nobody answers' },
+  )
+  using plain = await server.connect()
+  plain.write(get('/'))
+  using small = await server.connect()
+  small.write(get('/small'))
+  await peer.until(() => peer.requests.length === 2)
+  const ports = peer.requests.map(({ line, socket }) => [line.split(' ')[1], socket.remotePort] as const)
+  const sizes = (target: string): string => {
+    const port = ports.find(([found]) => found === target)![1]
+    const { stdout } = spawnSync('ss', ['-tnmH', 'sport', '=', `:${port}`], { encoding: 'latin1' })
+    return /rb\d+,t\d+,tb\d+/.exec(stdout)?.[0].replace(/,t\d+/, '') ?? stdout
+  }
+  if (spawnSync('ss', ['-V']).error !== undefined) return
+  // The kernel doubles what it is asked for.
+  assert.equal(sizes('/small'), 'rb8192,tb10240')
+  assert.notEqual(sizes('/'), 'rb8192,tb10240')
 })

@@ -37,6 +37,8 @@ const address: Args<Template> = {
 const directives = {
   ...family('tunnel', {
     ...connecting,
+    socket_sndbuf: transport.socket_sndbuf,
+    socket_rcvbuf: transport.socket_rcvbuf,
     half_close: transport.half_close,
     send_lowat: transport.send_lowat,
   }),
@@ -52,18 +54,6 @@ const directives = {
     default: '4k',
     doc: 'Memory for each direction.',
     withoutEffect: 'Bytes are passed as they are read; a side that is slow makes the other one wait.',
-  }),
-  tunnel_socket_rcvbuf: directive({
-    in: HSL,
-    args: size,
-    doc: 'Receive buffer of connections.',
-    withoutEffect: 'Node.js cannot set the buffers of a stream socket.',
-  }),
-  tunnel_socket_sndbuf: directive({
-    in: HSL,
-    args: size,
-    doc: 'Send buffer of connections.',
-    withoutEffect: 'Node.js cannot set the buffers of a stream socket.',
   }),
   tunnel_next_upstream: directive({
     in: HSL,

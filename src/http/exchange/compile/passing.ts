@@ -27,12 +27,19 @@ export function passOn(r: Request, conf: ExchangeConf): Verdict {
 
 /** Compiles how connections are made: from where (`bind`), with SO_KEEPALIVE, and with TLS where the exchange says so. */
 export function compileConnect(
-  { bind, bind_dynamic, socket_keepalive }: TransportConf,
+  { bind, bind_dynamic, socket_keepalive, socket_sndbuf, socket_rcvbuf }: TransportConf,
   mayUseTls: boolean,
   at: AttachContext,
 ): (r: Request) => ConnectOptions {
   const local = bind === undefined ? undefined : boundOnce(compileLocal(bind, at), bind_dynamic)
-  const plain: ConnectOptions = { keepAlive: socket_keepalive, from: undefined, tls: undefined }
+  const plain: ConnectOptions = {
+    keepAlive: socket_keepalive,
+    // Who has no directives for these has no settings either.
+    sndbuf: socket_sndbuf ?? 0,
+    rcvbuf: socket_rcvbuf ?? 0,
+    from: undefined,
+    tls: undefined,
+  }
   let latest = plain
   return (r) => {
     const tls = mayUseTls ? r.conversation!.tls : undefined

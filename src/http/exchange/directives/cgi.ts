@@ -2,7 +2,6 @@
  * What FastCGI, uwsgi and SCGI have in common. Declared once and mounted as `fastcgi_*`, `uwsgi_*`, `scgi_*` (nginx
  * declares them again per protocol).
  */
-import { size } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
 import { cachePathDirectives } from '../../cache/cache-path.ts'
 import { cgiParam } from '../compile/cgi-params.ts'
@@ -12,7 +11,6 @@ import { store } from './store.ts'
 import { transport } from './transport.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
-const socketBuffer = { in: HSL, args: size, withoutEffect: 'Node.js cannot set the buffers of a stream socket.' }
 
 const { half_close: _, ...shared } = transport
 
@@ -41,8 +39,6 @@ export const cgi = {
       'A parameter for the application, also (`if_not_empty`) only when it has a value. One named HTTP_NAME replaces that ' +
       'field of the client; the field Proxy is never passed of itself.',
   }),
-  socket_sndbuf: directive({ ...socketBuffer, doc: 'Send buffer of connections.' }),
-  socket_rcvbuf: directive({ ...socketBuffer, doc: 'Receive buffer of connections.' }),
 }
 
 /** The settings of `cgi`. */

@@ -12,6 +12,8 @@ import { httpNext } from './conditions.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
 
+const SOCKET_BUFFER = "buffer of connections, where the ring serves (see `use`) and no TLS is spoken; 0: the system's."
+
 /** The options that all ways to a back end share, without the prefix (`proxy_` ...) that each gives them. */
 export const transport = {
   connect_timeout: directive({ in: HSL, args: milliseconds, default: '60s', doc: 'Time to connect to a back end.' }),
@@ -130,6 +132,8 @@ export const transport = {
     doc: 'A side of a tunnel (after 101, or CONNECT) that has sent its end may still receive; off: the tunnel ends.',
   }),
   socket_keepalive: directive({ in: HSL, args: flag, default: 'off', doc: 'Sets SO_KEEPALIVE on connections.' }),
+  socket_sndbuf: directive({ in: HSL, args: size, default: '0', doc: `Send ${SOCKET_BUFFER}` }),
+  socket_rcvbuf: directive({ in: HSL, args: size, default: '0', doc: `Receive ${SOCKET_BUFFER}` }),
   bind: directive({ in: HSL, args: bindAddress(), doc: 'Local address of connections to back ends.' }),
   bind_dynamic: directive({
     in: HSL,

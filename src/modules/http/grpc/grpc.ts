@@ -2,7 +2,6 @@
  * ngx_http_grpc_module: passes requests to gRPC servers over HTTP/2. Messages pass as they come, both ways at once, and
  * trailers follow the response. With `grpc_web` browsers are understood too (grpc-web.ts), which nginx cannot.
  */
-import { size } from '../../../config/args.ts'
 import { type ConfOf, type Context, directive, directives, family } from '../../../config/directive.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
@@ -29,14 +28,11 @@ import { GRPCS, SCHEMES } from './schemes.ts'
 import { attachWeb, webDirectives, webRequest } from './web.ts'
 
 const HSL: readonly Context[] = ['http', 'server', 'location']
-const socketBuffer = {
-  in: HSL,
-  args: size,
-  withoutEffect: 'Node.js cannot set the buffers of a stream socket.',
-}
 
 const shared = {
   ...connecting,
+  socket_sndbuf: transport.socket_sndbuf,
+  socket_rcvbuf: transport.socket_rcvbuf,
   request_dynamic: transport.request_dynamic,
   buffer_size: transport.buffer_size,
   next_upstream: { ...transport.next_upstream, args: grpcNext },
@@ -61,8 +57,6 @@ const allDirectives = {
     args: setHeader,
     doc: 'Sets or (with an empty value) removes a field of the request that is passed on.',
   }),
-  grpc_socket_sndbuf: directive({ ...socketBuffer, doc: 'Send buffer of connections.' }),
-  grpc_socket_rcvbuf: directive({ ...socketBuffer, doc: 'Receive buffer of connections.' }),
 }
 type Conf = ConfOf<typeof allDirectives>
 

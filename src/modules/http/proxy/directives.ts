@@ -1,5 +1,5 @@
 /** The directives of ngx_http_proxy_module that are not common to all protocols. */
-import { flag, number, oneOf, raw, size } from '../../../config/args.ts'
+import { flag, number, oneOf, raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { type Args, type Context, directive, directives } from '../../../config/directive.ts'
 import { setHeader } from '../../../http/exchange/compile/request-fields.ts'
@@ -80,17 +80,5 @@ export const proxyDirectives = {
     default: '64',
     doc: 'Table of fields.',
     ...tables,
-  }),
-  proxy_socket_sndbuf: directive({
-    in: HSL,
-    args: size,
-    doc: 'Send buffer of connections.',
-    withoutEffect: 'Node.js cannot set the buffers of a stream socket.',
-  }),
-  proxy_socket_rcvbuf: directive({
-    in: HSL,
-    args: size,
-    doc: 'Receive buffer of connections.',
-    withoutEffect: 'Node.js cannot set the buffers of a stream socket.',
   }),
 }
