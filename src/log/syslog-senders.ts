@@ -95,9 +95,16 @@ class UdpSender implements SyslogSender {
     if (this.#queue !== undefined) {
       if (this.#queue.length < QUEUE_COUNT_MAX) this.#queue.push(message)
     } else {
-      // The port of a server that is away is reported for a later message, which is lost too; the next tries again.
-      this.#socket?.send(message, this.#onSent)
+      // That nobody was there for an earlier message is reported for this one, which has not been sent then.
+      this.#socket?.send(message, (error: unknown) => {
+        if (error instanceof Error) this.#sendAgain(message, error)
+      })
     }
+  }
+
+  #sendAgain(message: Buffer, error: Error): void {
+    this.#onFailure(error)
+    this.#socket?.send(message, this.#onSent)
   }
 
   #connect(): void {

@@ -10,7 +10,7 @@ import { test } from 'node:test'
 import { clock } from '../../src/lib/clock.ts'
 import { ERROR, ErrorLog } from '../../src/log/error-log.ts'
 import { parseSyslog, SyslogLog, type SyslogSpec } from '../../src/log/syslog.ts'
-import { relayProblem } from '../../src/log/syslog-senders.ts'
+import { relayProblem, senderFor } from '../../src/log/syslog-senders.ts'
 
 function parsed(text: string): SyslogSpec {
   const spec = parseSyslog(text)
@@ -179,4 +179,28 @@ test('a UNIX datagram socket is reached through a helper, or refused', async () 
     receiver.kill()
     rmSync(folder, { recursive: true })
   }
+})
+
+test('a server that was away gets the first message after it is back', async () => {
+  const listen = async (port: number): Promise<Socket> => {
+    const socket = createSocket('udp4')
+    await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve))
+    return socket
+  }
+  const before = await listen(0)
+  const { port } = before.address()
+  const sender = senderFor({ host: '127.0.0.1', port })
+  let failures = 0
+  const failed = (): void => void failures++
+  sender.send(Buffer.from('before'), failed)
+  await once(before, 'message')
+  before.close()
+  sender.send(Buffer.from('lost'), failed)
+  // No event comes between: what the kernel has to say of the lost one is said of the next.
+  const after = await listen(port)
+  sender.send(Buffer.from('after'), failed)
+  const [message] = (await once(after, 'message')) as [Buffer]
+  assert.equal(message.latin1Slice(), 'after')
+  assert.equal(failures, 1)
+  after.close()
 })
