@@ -1,5 +1,4 @@
 /** Where the values of variables come from: the client, a capture of a pattern, or other variables by `set`. */
-import type { Model } from '../model/model.ts'
 import type { Node } from '../model/node.ts'
 import { headOf, variablesIn } from './facts.ts'
 
@@ -12,22 +11,19 @@ const FROM_CLIENT = /^(?:http_|arg_|cookie_)|^(?:args|query_string)$/
 const DEPTH_MAX = 6
 
 /** What a variable may hold in a place; empty when it is nothing that a client chooses, or nothing is known of it. */
-export function originsOf(model: Model, place: Node, name: string, depth = 0): Origin[] {
+export function originsOf(place: Node, name: string, depth = 0): Origin[] {
   if (FROM_CLIENT.test(name)) return [{ kind: 'client', name }]
   if (depth > DEPTH_MAX) return []
   const group = groupOf(place, name)
   if (group !== undefined) return [{ kind: 'capture', name, group }]
-  const sets = setsOf(model, place, name)
-  return sets.flatMap((node) =>
-    variablesIn(node.words[1] ?? '').flatMap((inner) => originsOf(model, node, inner, depth + 1)),
-  )
+  const sets = setsOf(place, name)
+  return sets.flatMap((node) => variablesIn(node.words[1] ?? '').flatMap((inner) => originsOf(node, inner, depth + 1)))
 }
 
 /** The `set` directives that a variable has its value from: those of the nearest block. */
-function setsOf(model: Model, place: Node, name: string): readonly Node[] {
-  const sets = model.all('set').filter(({ first }) => first.toLowerCase() === `$${name}`)
+function setsOf(place: Node, name: string): readonly Node[] {
   for (let at = place.parent; at !== undefined; at = at.parent) {
-    const own = sets.filter(({ parent }) => parent === at)
+    const own = at.own('set').filter(({ first }) => first.toLowerCase() === `$${name}`)
     if (own.length > 0) return own
   }
   return []

@@ -82,7 +82,7 @@ export const accessChecks: readonly Check[] = [
     find(model, report) {
       for (const node of model.all('proxy_pass', 'fastcgi_pass', 'uwsgi_pass', 'scgi_pass', 'grpc_pass')) {
         if (isInternal(node.up('location')) || isGuarded(model, node.parent!)) continue
-        const bad = hostVariables(node.first).find(({ name, after }) => isFree(model, node, name, after))
+        const bad = hostVariables(node.first).find(({ name, after }) => isFree(node, name, after))
         if (bad !== undefined)
           report(node, `$${bad.name} comes from the request and names the host`, { word: node.args[0] })
       }
@@ -221,8 +221,8 @@ function hostVariables(target: string): { readonly name: string; readonly after:
 }
 
 /** A client can make it another host. */
-function isFree(model: Model, node: Node, name: string, after: string): boolean {
-  return originsOf(model, node, name).some((origin) => {
+function isFree(node: Node, name: string, after: string): boolean {
+  return originsOf(node, name).some((origin) => {
     if (origin.kind === 'client') return true
     // What follows is the domain, which stays that of the author unless a slash gets in.
     const isLabel = /^\.[\w-]+(?:\.[\w-]+)*(?::\d+)?(?:\/|$)/.test(after)

@@ -227,7 +227,7 @@ export const headerChecks: readonly Check[] = [
           // What rewrite has matched, it escapes.
           if (node.name === 'rewrite') continue
           const capture = variablesIn(word.text)
-            .flatMap((one) => originsOf(model, node, one))
+            .flatMap((one) => originsOf(node, one))
             .find((origin) => origin.kind === 'capture' && mayBreakLines(origin.group))
           if (capture?.kind === 'capture')
             report(node, `"${capture.group}" also fits a line break, and so $${capture.name} may hold one`, {
