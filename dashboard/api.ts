@@ -3,6 +3,8 @@
 /** Where the API is, as the server has said. */
 const BASE = document.querySelector('meta[name="api"]')?.getAttribute('content') ?? '/api/'
 const TIMEOUT_MS = 8000
+/** The first request may wait for somebody who logs in, which the browser asks for. */
+let answered = false
 
 /** Why there is no answer. */
 export type Trouble = 'away' | 'unauthorized' | 'forbidden' | 'missing' | 'broken'
@@ -40,10 +42,11 @@ async function call<T>(method: string, path: string, body?: object): Promise<Out
     const response = await fetch(BASE + path, {
       method,
       cache: 'no-store',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(answered ? { signal: AbortSignal.timeout(TIMEOUT_MS) } : {}),
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
     })
     const text = await response.text()
+    answered ||= response.ok
     if (response.ok) return { ok: true, data: (text === '' ? undefined : JSON.parse(text)) as T } // as docs/API.md has it
     return { ok: false, trouble: troubleOf(response.status), text: messageIn(text) ?? `status ${response.status}` }
   } catch (error) {

@@ -24,6 +24,10 @@ const VARIABLES: Readonly<Record<string, string>> = {
   v: '--violet',
 }
 const SHOWN_S = 300
+/** A page that was just opened shows a minute, and more as time passes. */
+const SHOWN_MIN_S = 60
+/** Steps between the lines of an axis that look round in binary units. */
+const BINARY_STEPS = Array.from({ length: 42 }, (_, power) => 2 ** power)
 
 interface Props {
   readonly title: string
@@ -31,16 +35,19 @@ interface Props {
   readonly format: (value: number | undefined) => string
   /** Lines are laid upon each other. */
   readonly stacked?: boolean
+  /** Values are bytes. */
+  readonly binary?: boolean
 }
 
-export function Chart({ title, lines, format, stacked = false }: Props): JSX.Element {
+export function Chart(props: Props): JSX.Element {
+  const { title, lines, format, stacked = false } = props
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   useEffect(() => {
     const element = place.current!
     const draw = (): void => {
       plot.current?.destroy()
-      plot.current = makePlot(element, lines, format, stacked)
+      plot.current = makePlot(element, props)
       fill(plot.current, lines, stacked)
     }
     draw()
@@ -82,23 +89,18 @@ function sizeOf(element: HTMLElement): { width: number; height: number } {
 }
 
 /** What a colour is under the theme; a canvas does not understand `light-dark()`. */
-function colorOf(variable: string): string {
+function colorOf(color: string): string {
   const probe = document.createElement('i')
-  probe.style.color = `var(${variable})`
+  probe.style.color = color
   document.body.append(probe)
-  const { color } = getComputedStyle(probe)
+  const computed = getComputedStyle(probe).color
   probe.remove()
-  return color
+  return computed
 }
 
-function makePlot(
-  element: HTMLElement,
-  lines: readonly Line[],
-  format: (value: number | undefined) => string,
-  stacked: boolean,
-): uPlot {
-  const muted = colorOf('--muted')
-  const grid = { stroke: colorOf('--line'), width: 1 }
+function makePlot(element: HTMLElement, { lines, format, stacked = false, binary = false }: Props): uPlot {
+  const muted = colorOf('var(--muted)')
+  const grid = { stroke: colorOf('var(--line)'), width: 1 }
   const ticks = { show: false }
   const font = '11px system-ui, sans-serif'
   const order = stacked ? lines.toReversed() : lines
@@ -109,7 +111,7 @@ function makePlot(
       cursor: { show: false },
       padding: [6, 10, 0, 0],
       scales: {
-        x: { time: true, range: (_, __, max) => [max - SHOWN_S, max] },
+        x: { time: true, range: (_, min, max) => [max - Math.min(SHOWN_S, Math.max(SHOWN_MIN_S, max - min)), max] },
         y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] },
       },
       axes: [
@@ -121,19 +123,20 @@ function makePlot(
           font,
           size: 62,
           space: 34,
-          values: (_, at) => at.map((value) => format(value).replace(/\.0(?= |$)/, '')),
+          ...(binary ? { incrs: BINARY_STEPS } : {}),
+          values: (_, at) => at.map((value) => format(value).replace(/\.0+(?= |$)/, '')),
         },
       ],
       series: [
         {},
         ...order.map(({ color }): uPlot.Series => {
-          const stroke = colorOf(VARIABLES[color]!)
+          const stroke = `var(${VARIABLES[color]})`
           return {
-            stroke,
+            stroke: colorOf(stroke),
             width: 1.6,
             points: { show: false },
             spanGaps: false,
-            ...(stacked ? { fill: withAlpha(stroke, 0.28) } : {}),
+            ...(stacked || lines.length < 3 ? { fill: colorOf(mixed(stroke, stacked)) } : {}),
           }
         }),
       ],
@@ -143,8 +146,9 @@ function makePlot(
   )
 }
 
-function withAlpha(color: string, alpha: number): string {
-  return color.replace(/^rgb\((.*)\)$/, `rgba($1, ${alpha})`)
+/** Areas of a stack hide what is behind them, which is drawn before; others let it be seen. */
+function mixed(stroke: string, stacked: boolean): string {
+  return stacked ? `color-mix(in srgb, ${stroke} 34%, var(--card))` : `color-mix(in srgb, ${stroke} 9%, transparent)`
 }
 
 function clock(atS: number): string {

@@ -30,7 +30,7 @@ export function bytes(value: number | undefined): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   let n = value
   let unit = 0
-  while (n >= 1000 && unit < units.length - 1) {
+  while (n >= 1024 && unit < units.length - 1) {
     n /= 1024
     unit++
   }

@@ -10,6 +10,8 @@ export interface Snapshot<T> {
 /** Quantiles are those of so many milliseconds. */
 const WINDOW_MS = 15_000
 const SNAPSHOTS_MAX = 40
+/** Answers that come faster replace the last: rates over less are noise. */
+const APART_MIN_MS = 500
 
 /** The last answers of one resource. */
 export class Track<T> {
@@ -29,6 +31,8 @@ export class Track<T> {
   }
 
   add(atMs: number, data: T): void {
+    const { last, before } = this
+    if (last !== undefined && before !== undefined && atMs - last.atMs < APART_MIN_MS) this.#kept.pop()
     this.#kept.push({ atMs, data })
     while (this.#kept.length > SNAPSHOTS_MAX || (this.#kept.length > 2 && atMs - this.#kept[1]!.atMs >= WINDOW_MS)) {
       this.#kept.shift()
@@ -54,7 +58,7 @@ export function rateBetween<T>(
   if (before === undefined || last === undefined) return undefined
   const [from, to] = [pick(before.data), pick(last.data)]
   const passed = last.atMs - before.atMs
-  if (from === undefined || to === undefined || to < from || passed <= 0) return undefined
+  if (from === undefined || to === undefined || to < from || passed < APART_MIN_MS) return undefined
   return ((to - from) * 1000) / passed
 }
 

@@ -10,6 +10,8 @@ const ROW_PX = 36
 /** Shorter tables are in the page as they are. */
 const WHOLE_MAX = 80
 const BEYOND = 20
+/** From which width of the page on columns are shown. */
+const WIDTHS = { narrow: 561, mid: 901, wide: 1241, huge: 1501 } as const
 
 export interface Column<R> {
   readonly key: string
@@ -18,8 +20,8 @@ export interface Column<R> {
   readonly title?: string
   readonly number?: boolean
   readonly width?: string
-  /** The smallest width of the page that has room: always, above 560, 900 or 1240 pixels. */
-  readonly from?: 'narrow' | 'mid' | 'wide'
+  /** The narrowest page that has room for it; without it all have. */
+  readonly from?: keyof typeof WIDTHS
   readonly cell: (row: R) => ComponentChildren
   readonly tone?: (row: R) => Tone | 'zero'
   /** What rows are sorted by; without it they cannot be. */
@@ -39,6 +41,8 @@ interface Props<R> {
   readonly groups: readonly RowGroup<R>[]
   readonly keyOf: (row: R) => string
   readonly onOpen?: (row: R) => void
+  /** Somebody points at a row or has gone to one, and would not like it to move. */
+  readonly onStay?: (stays: boolean) => void
 }
 
 interface Sorting {
@@ -48,7 +52,9 @@ interface Sorting {
 
 type Item<R> = { readonly head: ComponentChildren; readonly key: string } | { readonly row: R; readonly key: string }
 
-export function Table<R>({ label, columns, groups, keyOf, onOpen }: Props<R>): JSX.Element {
+export function Table<R>({ label, columns: all, groups, keyOf, onOpen, onStay }: Props<R>): JSX.Element {
+  const width = useWidth()
+  const columns = all.filter(({ from }) => from === undefined || width >= WIDTHS[from])
   const [sorting, setSorting] = useState<Sorting>()
   const body = useRef<HTMLTableSectionElement>(null)
   const items = itemsOf(groups, columns, sorting, keyOf)
@@ -69,7 +75,14 @@ export function Table<R>({ label, columns, groups, keyOf, onOpen }: Props<R>): J
             ))}
           </tr>
         </thead>
-        <tbody ref={body} onKeyDown={walk}>
+        <tbody
+          ref={body}
+          onKeyDown={walk}
+          onMouseEnter={() => onStay?.(true)}
+          onMouseLeave={() => onStay?.(false)}
+          onFocusCapture={() => onStay?.(true)}
+          onBlurCapture={() => onStay?.(false)}
+        >
           {from > 0 && <Space rows={from} columns={columns.length} />}
           {shown.map((item, i) =>
             'head' in item ? (
@@ -107,7 +120,7 @@ function Head<R>(props: {
   return (
     <th
       scope="col"
-      class={`${column.number ? 'num' : ''} ${column.from ?? ''}`}
+      class={column.number ? 'num' : ''}
       style={column.width === undefined ? {} : { width: column.width }}
       title={column.title}
       {...(sorted === undefined ? {} : { 'aria-sort': sorted })}
@@ -139,7 +152,7 @@ function Row<R>(props: {
     >
       {columns.map((column, i) => {
         const cell = column.cell(row)
-        const name = `${column.number ? 'num' : ''} ${column.from ?? ''} ${column.tone?.(row) ?? ''}`
+        const name = `${column.number ? 'num' : ''} ${column.tone?.(row) ?? ''}`
         if (i > 0) {
           return (
             <td key={column.key} class={name}>
@@ -191,6 +204,17 @@ function itemsOf<R>(
 function compare(a: number | string, b: number | string): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
   return String(a).localeCompare(String(b), 'en', { numeric: true })
+}
+
+/** The width of the page, when it passes one of those that matter. */
+function useWidth(): number {
+  const [width, setWidth] = useState(innerWidth)
+  useEffect(() => {
+    const resized = (): void => setWidth(innerWidth)
+    addEventListener('resize', resized)
+    return () => removeEventListener('resize', resized)
+  }, [])
+  return width
 }
 
 /** Which rows can be seen, and some beyond. */

@@ -35,7 +35,6 @@ export function Overview({ store }: { readonly store: Store }): JSX.Element {
           format={rate}
           stacked
           lines={[
-            { name: '1xx', label: '1xx', color: '1' },
             { name: '2xx', label: '2xx', color: '2' },
             { name: '3xx', label: '3xx', color: '3' },
             { name: '4xx', label: '4xx', color: '4' },
@@ -54,6 +53,7 @@ export function Overview({ store }: { readonly store: Store }): JSX.Element {
         <Chart
           title="Traffic"
           format={perSecond}
+          binary
           lines={[
             { name: 'out', label: 'sent', color: 'a' },
             { name: 'in', label: 'received', color: 'v' },
@@ -114,17 +114,11 @@ function Tiles({ store }: { readonly store: Store }): JSX.Element {
         spark="requests"
         store={store}
       />
-      <Tile
-        label="Response time, p95"
-        value={ms(of('p95'))}
-        sub={`p50 ${ms(of('p50'))}, p99 ${ms(of('p99'))}`}
-        spark="p95"
-        store={store}
-      />
+      <Tile label="Response time, p95" value={ms(of('p95'))} sub={`p99 ${ms(of('p99'))}`} spark="p95" store={store} />
       <Tile
         label="Server errors"
         value={percent(failing)}
-        sub={`${rate(of('5xx'))} /s, client errors ${rate(of('4xx'))} /s`}
+        sub={`5xx ${rate(of('5xx'))} /s, 4xx ${rate(of('4xx'))} /s`}
         tone={failing !== undefined && failing >= 0.05 ? 'bad' : failing !== undefined && failing >= 0.01 ? 'warn' : ''}
         spark="5xx"
         store={store}
@@ -132,7 +126,7 @@ function Tiles({ store }: { readonly store: Store }): JSX.Element {
       <Tile
         label="Connections"
         value={count(of('active'))}
-        sub={`${count(of('idle'))} idle, ${rate(of('accepted'))} /s new`}
+        sub={`${count(of('idle'))} idle, ${rate(of('accepted'))} new /s`}
         spark="active"
         store={store}
       />
@@ -166,7 +160,8 @@ function Tile(props: {
 }): JSX.Element {
   const { label, value, unit, sub, tone = '', spark, store } = props
   return (
-    <section class={`card tile ${tone}`} aria-label={label}>
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for what can be filled in
+    <div class={`card tile ${tone}`} role="group" aria-label={label}>
       {spark !== undefined && <Spark series={store.chronicle.series(spark)} />}
       <div class="label">{label}</div>
       <div class="value">
@@ -176,6 +171,6 @@ function Tile(props: {
       <div class="sub" title={sub}>
         {sub}
       </div>
-    </section>
+    </div>
   )
 }

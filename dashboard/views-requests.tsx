@@ -1,6 +1,7 @@
 /** Single requests as they come, with where each spent its time; and what is asked most. */
 import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
+import { apiPath } from './api.ts'
 import { bytes, count, moment, ms } from './format.ts'
 import { Badge, Card, Empty, Facts, Sheet, type Tone } from './parts.tsx'
 import type { useStore } from './store.ts'
@@ -17,6 +18,7 @@ const TOP_LINES = `http {
     status_top on;
     ...
 }`
+const RANKS_MAX = 12
 const PROTOCOLS: Readonly<Record<number, string>> = {
   9: 'HTTP/0.9',
   10: 'HTTP/1.0',
@@ -54,14 +56,15 @@ export function Requests({ store }: { readonly store: Store }): JSX.Element {
 }
 
 function Ranks({ title, entries }: { readonly title: string; readonly entries: readonly TopEntry[] }): JSX.Element {
-  const most = Math.max(1, ...entries.map((entry) => entry.count))
+  const shown = entries.filter(({ text }) => !isOwn(text.replace(/^\d+ /, ''))).slice(0, RANKS_MAX)
+  const most = Math.max(1, ...shown.map((entry) => entry.count))
   return (
     <Card title={title} tools={<span class="muted small">of the last minutes</span>}>
-      {entries.length === 0 ? (
+      {shown.length === 0 ? (
         <p class="pad muted">None.</p>
       ) : (
         <ol class="ranks">
-          {entries.slice(0, 12).map((entry) => (
+          {shown.map((entry) => (
             <li key={entry.text}>
               <div style={{ width: `${(entry.count / most) * 100}%` }} />
               <span title={entry.text}>{entry.text}</span>
@@ -187,6 +190,11 @@ interface Filter {
   readonly slowMs: number
 }
 
+/** What this page asks itself is left out. */
+function isOwn(text: string): boolean {
+  return text.startsWith(apiPath)
+}
+
 function fits(sample: Sample, { path, server, status, slowMs }: Filter): boolean {
   if (status !== '' && String(sample.status)[0] !== status) return false
   if (server !== '' && serverOf(sample) !== server) return false
@@ -201,8 +209,10 @@ function Live({ store }: { readonly store: Store }): JSX.Element {
   const [filter, setFilter] = useState<Filter>({ path: '', server: '', status: '', slowMs: 0 })
   const [held, setHeld] = useState<readonly Sample[]>()
   const [opened, setOpened] = useState<Sample>()
+  // What somebody points at stays where it is.
+  const [still, setStill] = useState<readonly Sample[]>()
   const samples = store.last('viaduct/requests?count=200')
-  const all = held ?? samples?.requests ?? []
+  const all = (held ?? still ?? samples?.requests ?? []).filter(({ uri }) => !isOwn(uri))
   const shown = all.filter((sample) => fits(sample, filter))
   const servers = useServers(all)
   const change = (part: Partial<Filter>): void => setFilter({ ...filter, ...part })
@@ -266,7 +276,7 @@ function Live({ store }: { readonly store: Store }): JSX.Element {
         type="button"
         class={`button ${held === undefined ? '' : 'on'}`}
         aria-pressed={held !== undefined}
-        onClick={() => setHeld(held === undefined ? all : undefined)}
+        onClick={() => setHeld(held === undefined ? samples?.requests : undefined)}
       >
         {held === undefined ? 'Hold' : 'Held'}
       </button>
@@ -283,6 +293,7 @@ function Live({ store }: { readonly store: Store }): JSX.Element {
           groups={[{ key: 'all', rows: shown }]}
           keyOf={keyOf}
           onOpen={setOpened}
+          onStay={(stays) => setStill(stays ? (still ?? samples?.requests) : undefined)}
         />
       )}
       {opened !== undefined && <SampleSheet sample={opened} onClose={() => setOpened(undefined)} />}

@@ -62,13 +62,13 @@ function rowsOf(store: Store, kind: Kind): ZoneRow[] {
 }
 
 function columnsOf(store: Store, first: string): Column<ZoneRow>[] {
-  const classColumn = (key: '2xx' | '3xx' | '4xx' | '5xx', from: 'narrow' | 'mid'): Column<ZoneRow> => ({
+  const classColumn = (key: '2xx' | '3xx' | '4xx' | '5xx', from: 'narrow' | 'wide' | 'huge'): Column<ZoneRow> => ({
     key,
     label: key,
     title: `Responses ${key} per second`,
     number: true,
     from,
-    width: '68px',
+    width: '62px',
     cell: ({ classes }) => rate(classes[key]),
     tone: ({ classes }) => (!classes[key] ? 'zero' : key === '5xx' ? 'bad' : ''),
     sort: ({ classes }) => classes[key] ?? -1,
@@ -101,8 +101,8 @@ function columnsOf(store: Store, first: string): Column<ZoneRow>[] {
       cell: ({ requests }) => rate(requests),
       sort: ({ requests }) => requests ?? -1,
     },
-    classColumn('2xx', 'mid'),
-    classColumn('3xx', 'mid'),
+    classColumn('2xx', 'wide'),
+    classColumn('3xx', 'huge'),
     classColumn('4xx', 'narrow'),
     classColumn('5xx', 'narrow'),
     timeColumn(50, 'mid'),
@@ -132,8 +132,8 @@ function columnsOf(store: Store, first: string): Column<ZoneRow>[] {
       key: 'last',
       label: 'Last hit',
       number: true,
-      from: 'wide',
-      width: '120px',
+      from: 'huge',
+      width: '110px',
       cell: ({ timed }) => ago(timed?.last ?? 0, Date.now()),
       sort: ({ timed }) => timed?.last ?? 0,
     },
