@@ -109,7 +109,7 @@ function makePlot(element: HTMLElement, { lines, format, stacked = false, binary
       ...sizeOf(element),
       legend: { show: false },
       cursor: { show: false },
-      padding: [6, 10, 0, 0],
+      padding: [6, 24, 0, 0],
       scales: {
         x: { time: true, range: (_, min, max) => [max - Math.min(SHOWN_S, Math.max(SHOWN_MIN_S, max - min)), max] },
         y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] },

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import { modules } from '../src/modules/index.ts'
 import { libraryTypes } from '../src/tools/typed/library.ts'
-import { buildDashboard } from './dashboard.ts'
+import { buildDashboard, DASHBOARD } from './dashboard.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Files that processes and threads are started with. */
@@ -35,7 +35,9 @@ async function build(): Promise<number> {
 
 async function bundle(folder: string): Promise<number> {
   const out = `${ROOT}${folder}`
-  fs.rmSync(out, { recursive: true, force: true })
+  fs.mkdirSync(out, { recursive: true })
+  // A server that runs from the sources may read the dashboard's page, which lies there, at any time.
+  for (const name of fs.readdirSync(out)) if (name !== DASHBOARD) fs.rmSync(`${out}/${name}`, { recursive: true })
   const made = await rolldown({
     input: Object.fromEntries(ENTRIES.map((name) => [name, `${ROOT}src/${name}.ts`])),
     platform: 'node',

@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const SOURCE = `${ROOT}dashboard`
-const FILE = `${ROOT}dist/dashboard.html`
+/** Its name in `dist/`. */
+export const DASHBOARD = 'dashboard.html'
+const FILE = `${ROOT}dist/${DASHBOARD}`
 /** The notices that the licences of what is in the page ask for. */
 const LIBRARIES = ['preact', 'uplot']
 

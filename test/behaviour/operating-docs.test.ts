@@ -1,8 +1,9 @@
 /** Every configuration of docs/OPERATING.md is accepted and serves, with its addresses on free ports. */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
-import { test } from 'node:test'
+import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { buildDashboard } from '../../scripts/dashboard.ts'
 import { startViaduct } from '../harness/server.ts'
 
 const PAGE = fs.readFileSync(fileURLToPath(new URL('../../docs/OPERATING.md', import.meta.url)), 'utf8')
@@ -13,12 +14,15 @@ const configurations = [...PAGE.matchAll(/```nginx\n# (.+)\n([\s\S]*?)```/g)]
 const ANSWERS: Readonly<Record<string, readonly [path: string, status: number]>> = {
   monitoring: ['/metrics', 200],
   'back ends': ['/api/', 200],
+  dashboard: ['/dashboard.html', 200],
   lists: ['/', 204],
   tokens: ['/api/', 401],
   logins: ['/bye', 200],
   traces: ['/health', 204],
   logs: ['/videos/none', 404],
 }
+
+before(() => buildDashboard())
 
 test('each block has a name', () => {
   assert.equal(configurations.length, PAGE.match(/```nginx/g)?.length)
