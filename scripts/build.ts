@@ -44,17 +44,38 @@ async function bundle(folder: string): Promise<number> {
     external: /^node:/,
     treeshake: false,
   })
-  await made.write({
+  const { output } = await made.write({
     dir: out,
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'shared/[name].js',
   })
   await made.close()
+  fs.writeFileSync(
+    `${out}/THIRD-PARTY.txt`,
+    notices(output.flatMap((one) => ('moduleIds' in one ? one.moduleIds : []))),
+  )
   fs.writeFileSync(`${out}/config.d.ts`, libraryTypes(modules))
   await buildDashboard()
   fs.mkdirSync(`${out}/bin`)
   fs.copyFileSync(`${ROOT}bin/published.js`, `${out}/bin/viaduct.js`)
   fs.chmodSync(`${out}/bin/viaduct.js`, 0o755)
   return 0
+}
+
+const PACKAGE = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//
+
+/** The notices that the licences of what was put in ask for. */
+function notices(files: readonly string[]): string {
+  const folders = new Set(files.flatMap((file) => PACKAGE.exec(file)?.[0] ?? []))
+  const texts = [...folders].sort().map((folder) => {
+    const { name, version } = JSON.parse(fs.readFileSync(`${folder}package.json`, 'utf8')) as {
+      name: string
+      version: string
+    }
+    const license = fs.readdirSync(folder).find((file) => /^licen[cs]e/i.test(file))
+    if (license === undefined) throw new Error(`build: ${name} comes without its licence`)
+    return `${name} ${version}\n\n${fs.readFileSync(folder + license, 'utf8').trim()}\n`
+  })
+  return texts.join(`\n${'-'.repeat(72)}\n\n`)
 }
