@@ -18,6 +18,8 @@ import { buildDashboard, DASHBOARD } from './dashboard.ts'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Files that processes and threads are started with. */
 const ENTRIES: readonly string[] = ['main', 'process/worker-thread', 'tools/typed/evaluate']
+/** The folder of a package, of a file in it. */
+const PACKAGE = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//
 
 process.exitCode = process.argv[2] === undefined ? await build() : await bundle(process.argv[2])
 
@@ -62,8 +64,6 @@ async function bundle(folder: string): Promise<number> {
   fs.chmodSync(`${out}/bin/viaduct.js`, 0o755)
   return 0
 }
-
-const PACKAGE = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//
 
 /** The notices that the licences of what was put in ask for. */
 function notices(files: readonly string[]): string {
