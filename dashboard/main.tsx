@@ -41,7 +41,6 @@ function App(): JSX.Element {
   const current = useStore()
   const [view, setView] = useState(() => viewOf(location.hash))
   const [help, setHelp] = useState(false)
-  const theme = useTheme()
   useEffect(() => {
     const changed = (): void => {
       setView(viewOf(location.hash))
@@ -69,33 +68,7 @@ function App(): JSX.Element {
       <div class="shell">
         <Side store={current} view={view} />
         <main class="main" id="main" tabIndex={-1}>
-          <div class="bar">
-            <h1>{view.label}</h1>
-            <Live store={current} />
-            <button
-              type="button"
-              class={`button ${store.paused ? 'on' : ''}`}
-              aria-pressed={store.paused}
-              onClick={() => {
-                store.paused = !store.paused
-                store.changed()
-              }}
-            >
-              {store.paused ? 'Go on' : 'Pause'}
-            </button>
-            <button
-              type="button"
-              class="button icon"
-              aria-label={`Colours: ${theme}. Change`}
-              title={`Colours: ${theme}`}
-              onClick={nextTheme}
-            >
-              <ThemeIcon theme={theme} />
-            </button>
-            <button type="button" class="button icon" aria-label="Keys" title="Keys" onClick={() => setHelp(true)}>
-              ?
-            </button>
-          </div>
+          <Bar store={current} view={view} onHelp={() => setHelp(true)} />
           {ready ? (
             <>
               <Away store={current} />
@@ -108,6 +81,41 @@ function App(): JSX.Element {
       </div>
       {help && <Help onClose={() => setHelp(false)} />}
     </>
+  )
+}
+
+/** The line above a view: its name, whether it is live, and what is done with the page. */
+function Bar(props: { readonly store: Store; readonly view: View; readonly onHelp: () => void }): JSX.Element {
+  const { store, view, onHelp } = props
+  const theme = useTheme()
+  return (
+    <div class="bar">
+      <h1>{view.label}</h1>
+      <Live store={store} />
+      <button
+        type="button"
+        class={`button ${store.paused ? 'on' : ''}`}
+        aria-pressed={store.paused}
+        onClick={() => {
+          store.paused = !store.paused
+          store.changed()
+        }}
+      >
+        {store.paused ? 'Go on' : 'Pause'}
+      </button>
+      <button
+        type="button"
+        class="button icon"
+        aria-label={`Colours: ${theme}. Change`}
+        title={`Colours: ${theme}`}
+        onClick={nextTheme}
+      >
+        <ThemeIcon theme={theme} />
+      </button>
+      <button type="button" class="button icon" aria-label="Keys" title="Keys" onClick={onHelp}>
+        ?
+      </button>
+    </div>
   )
 }
 

@@ -112,7 +112,6 @@ function Actions({ store, row }: { readonly store: Store; readonly row: PeerRow 
   const { peer, group } = row
   const [busy, setBusy] = useState(false)
   const [said, setSaid] = useState('')
-  const [weight, setWeight] = useState(String(peer.weight))
   const lastOne = lastInUse(store, row)
   if (!store.writable) {
     return (
@@ -131,10 +130,6 @@ function Actions({ store, row }: { readonly store: Store; readonly row: PeerRow 
     setSaid(outcome.ok ? done : `It was refused: ${outcome.text}.`)
   }
   const isOff = peer.state === 'down' || peer.state === 'draining'
-  const setWeightNow = (event: Event): void => {
-    event.preventDefault()
-    void change({ weight: Number(weight) }, `The weight is ${weight}.`)
-  }
   return (
     <section>
       <div class="tools">
@@ -167,30 +162,50 @@ function Actions({ store, row }: { readonly store: Store; readonly row: PeerRow 
             </button>
           </>
         )}
-        <form class="tools" onSubmit={setWeightNow}>
-          <label>
-            Weight{' '}
-            <input
-              class="field"
-              style={{ width: '72px' }}
-              type="number"
-              min="1"
-              max="65535"
-              required
-              value={weight}
-              onInput={(event) => setWeight(event.currentTarget.value)}
-            />
-          </label>
-          <button type="submit" class="button" disabled={busy || weight === String(peer.weight) || weight === ''}>
-            Set
-          </button>
-        </form>
+        <WeightForm
+          weight={peer.weight}
+          busy={busy}
+          onSet={(weight) => void change({ weight }, `The weight is ${weight}.`)}
+        />
       </div>
       {lastOne && !isOff && <p class="note small">It is the last one of {group} in use: without it requests fail.</p>}
       <p class="muted small" role="status">
         {said}
       </p>
     </section>
+  )
+}
+
+function WeightForm(props: {
+  readonly weight: number
+  readonly busy: boolean
+  readonly onSet: (weight: number) => void
+}): JSX.Element {
+  const { weight, busy, onSet } = props
+  const [text, setText] = useState(String(weight))
+  const submit = (event: Event): void => {
+    event.preventDefault()
+    onSet(Number(text))
+  }
+  return (
+    <form class="tools" onSubmit={submit}>
+      <label>
+        Weight{' '}
+        <input
+          class="field"
+          style={{ width: '72px' }}
+          type="number"
+          min="1"
+          max="65535"
+          required
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+      </label>
+      <button type="submit" class="button" disabled={busy || text === String(weight) || text === ''}>
+        Set
+      </button>
+    </form>
   )
 }
 

@@ -19,6 +19,7 @@ const TOP_LINES = `http {
     ...
 }`
 const RANKS_MAX = 12
+const FIRST_SHOWN = 20
 const PROTOCOLS: Readonly<Record<number, string>> = {
   9: 'HTTP/0.9',
   10: 'HTTP/1.0',
@@ -68,7 +69,7 @@ function Ranks({ title, entries }: { readonly title: string; readonly entries: r
             <li key={entry.text}>
               <div style={{ width: `${(entry.count / most) * 100}%` }} />
               <span title={entry.text}>{entry.text}</span>
-              {entry.ms > 0 && <span class="muted small">{ms(entry.ms / Math.max(1, entry.count))}</span>}
+              {entry.ms > 0 && <span class="muted small">{ms(entry.ms)}</span>}
               <span>{count(entry.count)}</span>
             </li>
           ))}
@@ -205,34 +206,22 @@ function serverOf({ server, host }: Sample): string {
   return server || host
 }
 
-function Live({ store }: { readonly store: Store }): JSX.Element {
-  const [filter, setFilter] = useState<Filter>({ path: '', server: '', status: '', slowMs: 0 })
-  const [held, setHeld] = useState<readonly Sample[]>()
-  const [opened, setOpened] = useState<Sample>()
-  // What somebody points at stays where it is.
-  const [still, setStill] = useState<readonly Sample[]>()
-  const samples = store.last('viaduct/requests?count=200')
-  const all = (held ?? still ?? samples?.requests ?? []).filter(({ uri }) => !isOwn(uri))
-  const shown = all.filter((sample) => fits(sample, filter))
-  const servers = useServers(all)
-  const change = (part: Partial<Filter>): void => setFilter({ ...filter, ...part })
-  if (samples !== undefined && !samples.recorded) {
-    return (
-      <Card title="Requests">
-        <Empty
-          why="Single requests are not recorded. This line records some, without their arguments:"
-          lines={SAMPLE_LINES}
-        />
-      </Card>
-    )
-  }
-  const tools = (
+/** What is chosen from the list, and whether it goes on. */
+function Filters(props: {
+  readonly filter: Filter
+  readonly servers: readonly string[]
+  readonly onChange: (part: Partial<Filter>) => void
+  readonly held: boolean
+  readonly onHold: () => void
+}): JSX.Element {
+  const { filter, servers, onChange, held, onHold } = props
+  return (
     <div class="tools">
       <select
         class="field"
         aria-label="Status"
         value={filter.status}
-        onChange={(event) => change({ status: event.currentTarget.value })}
+        onChange={(event) => onChange({ status: event.currentTarget.value })}
       >
         <option value="">Any status</option>
         {['2', '3', '4', '5'].map((status) => (
@@ -245,7 +234,7 @@ function Live({ store }: { readonly store: Store }): JSX.Element {
         class="field"
         aria-label="Server"
         value={filter.server}
-        onChange={(event) => change({ server: event.currentTarget.value })}
+        onChange={(event) => onChange({ server: event.currentTarget.value })}
       >
         <option value="">Any server</option>
         {servers.map((name) => (
@@ -256,7 +245,7 @@ function Live({ store }: { readonly store: Store }): JSX.Element {
         class="field"
         aria-label="Time"
         value={filter.slowMs}
-        onChange={(event) => change({ slowMs: Number(event.currentTarget.value) })}
+        onChange={(event) => onChange({ slowMs: Number(event.currentTarget.value) })}
       >
         {[0, 10, 100, 500, 1000, 5000].map((slow) => (
           <option key={slow} value={slow}>
@@ -270,17 +259,45 @@ function Live({ store }: { readonly store: Store }): JSX.Element {
         placeholder="Path"
         aria-label="Filter by path"
         value={filter.path}
-        onInput={(event) => change({ path: event.currentTarget.value })}
+        onInput={(event) => onChange({ path: event.currentTarget.value })}
       />
-      <button
-        type="button"
-        class={`button ${held === undefined ? '' : 'on'}`}
-        aria-pressed={held !== undefined}
-        onClick={() => setHeld(held === undefined ? samples?.requests : undefined)}
-      >
-        {held === undefined ? 'Hold' : 'Held'}
+      <button type="button" class={`button ${held ? 'on' : ''}`} aria-pressed={held} onClick={onHold}>
+        {held ? 'Held' : 'Hold'}
       </button>
     </div>
+  )
+}
+
+function Live({ store }: { readonly store: Store }): JSX.Element {
+  const [filter, setFilter] = useState<Filter>({ path: '', server: '', status: '', slowMs: 0 })
+  const [held, setHeld] = useState<readonly Sample[]>()
+  const [opened, setOpened] = useState<Sample>()
+  const [whole, setWhole] = useState(false)
+  // What somebody points at stays where it is.
+  const [still, setStill] = useState<readonly Sample[]>()
+  const samples = store.last('viaduct/requests?count=200')
+  const all = (held ?? still ?? samples?.requests ?? []).filter(({ uri }) => !isOwn(uri))
+  const fitting = all.filter((sample) => fits(sample, filter))
+  const shown = whole ? fitting : fitting.slice(0, FIRST_SHOWN)
+  const servers = useServers(all)
+  if (samples !== undefined && !samples.recorded) {
+    return (
+      <Card title="Requests">
+        <Empty
+          why="Single requests are not recorded. This line records some, without their arguments:"
+          lines={SAMPLE_LINES}
+        />
+      </Card>
+    )
+  }
+  const tools = (
+    <Filters
+      filter={filter}
+      servers={servers}
+      onChange={(part) => setFilter({ ...filter, ...part })}
+      held={held !== undefined}
+      onHold={() => setHeld(held === undefined ? samples?.requests : undefined)}
+    />
   )
   return (
     <Card title="Requests" tools={tools}>
@@ -295,6 +312,13 @@ function Live({ store }: { readonly store: Store }): JSX.Element {
           onOpen={setOpened}
           onStay={(stays) => setStill(stays ? (still ?? samples?.requests) : undefined)}
         />
+      )}
+      {fitting.length > FIRST_SHOWN && (
+        <div class="more">
+          <button type="button" class="button" onClick={() => setWhole(!whole)}>
+            {whole ? `Show the last ${FIRST_SHOWN}` : `Show all ${fitting.length}`}
+          </button>
+        </div>
       )}
       {opened !== undefined && <SampleSheet sample={opened} onClose={() => setOpened(undefined)} />}
     </Card>

@@ -3,7 +3,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { isFailed, toneOf } from './attention.ts'
 import { bytes, count, ms, rate } from './format.ts'
-import { quantile, rateBetween, type Snapshot, since } from './history.ts'
+import { quantile, rateBetween, type Snapshot, since, together } from './history.ts'
 import { Badge, Card, Empty } from './parts.tsx'
 import { PeerSheet } from './peer-sheet.tsx'
 import type { useStore } from './store.ts'
@@ -287,8 +287,10 @@ function GroupHead(props: {
   const up = rows.filter(({ peer }) => peer.state === 'up').length
   const failed = rows.filter(({ peer }) => isFailed(peer.state)).length
   const total = rows.reduce((sum, { requests }) => sum + (requests ?? 0), 0)
+  const p95 = quantile(together(rows.flatMap(({ recent }) => (recent.length > 0 ? [recent] : []))), 0.95)
   const facts = [
     `${rate(total)} req/s`,
+    ...(p95 === undefined ? [] : [`p95 ${ms(p95)}`]),
     `${group.keepalive} kept open`,
     ...(group.queue === undefined ? [] : [`${group.queue.size} of ${group.queue.max_size} queued`]),
     ...(group.zombies > 0 ? [`${group.zombies} removed but in use`] : []),

@@ -61,6 +61,26 @@ function rowsOf(store: Store, kind: Kind): ZoneRow[] {
   })
 }
 
+function bytesColumn(
+  key: string,
+  label: string,
+  title: string,
+  from: 'narrow' | 'wide',
+  pick: (row: ZoneRow) => number | undefined,
+): Column<ZoneRow> {
+  const width = '88px'
+  return {
+    key,
+    label,
+    title,
+    number: true,
+    from,
+    width,
+    cell: (row) => bytes(pick(row)),
+    sort: (row) => pick(row) ?? -1,
+  }
+}
+
 function columnsOf(store: Store, first: string): Column<ZoneRow>[] {
   const classColumn = (key: '2xx' | '3xx' | '4xx' | '5xx', from: 'narrow' | 'wide' | 'huge'): Column<ZoneRow> => ({
     key,
@@ -108,26 +128,8 @@ function columnsOf(store: Store, first: string): Column<ZoneRow>[] {
     timeColumn(50, 'mid'),
     timeColumn(95, undefined),
     timeColumn(99, 'mid'),
-    {
-      key: 'in',
-      label: 'In/s',
-      title: 'Bytes received per second',
-      number: true,
-      from: 'wide',
-      width: '88px',
-      cell: ({ received }) => bytes(received),
-      sort: ({ received }) => received ?? -1,
-    },
-    {
-      key: 'out',
-      label: 'Out/s',
-      title: 'Bytes sent per second',
-      number: true,
-      from: 'narrow',
-      width: '88px',
-      cell: ({ sent }) => bytes(sent),
-      sort: ({ sent }) => sent ?? -1,
-    },
+    bytesColumn('in', 'In/s', 'Bytes received per second', 'wide', ({ received }) => received),
+    bytesColumn('out', 'Out/s', 'Bytes sent per second', 'narrow', ({ sent }) => sent),
     {
       key: 'last',
       label: 'Last hit',
