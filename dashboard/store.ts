@@ -15,6 +15,7 @@ const USUAL: { readonly [P in ResourcePath]: number } = {
   '9/connections': 1,
   '9/ssl': 10,
   '9/slabs/': 10,
+  '9/resolvers/': 10,
   '9/http/requests': 1,
   '9/http/server_zones/': 1,
   '9/http/location_zones/': 10,
@@ -37,7 +38,7 @@ const WANTED: Readonly<Record<string, readonly ResourcePath[]>> = {
   caches: ['viaduct/caches'],
   limits: ['9/http/limit_reqs/', '9/http/limit_conns/'],
   requests: ['viaduct/top', 'viaduct/requests?count=200'],
-  system: ['viaduct/workers', '9/slabs/', 'viaduct/reloads', '9/ssl'],
+  system: ['viaduct/workers', '9/slabs/', '9/resolvers/', 'viaduct/reloads', '9/ssl'],
 }
 
 const PATHS = Object.keys(USUAL) as ResourcePath[] // the keys of its type

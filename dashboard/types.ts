@@ -216,6 +216,11 @@ export interface Samples {
   readonly requests: readonly Sample[]
 }
 
+export interface Resolver {
+  readonly requests: { readonly name: number; readonly srv: number; readonly addr: number }
+  readonly responses: Readonly<Record<string, number>>
+}
+
 export interface Slab {
   readonly pages: { readonly used: number; readonly free: number }
   readonly slots: Readonly<Record<string, { readonly used: number; readonly free: number; readonly fails: number }>>
@@ -246,6 +251,7 @@ export interface Resources {
   '9/connections': Connections
   '9/ssl': Tls
   '9/slabs/': Named<Slab>
+  '9/resolvers/': Named<Resolver>
   '9/http/requests': { readonly total: number; readonly current: number }
   '9/http/server_zones/': Named<Zone>
   '9/http/location_zones/': Named<Zone>

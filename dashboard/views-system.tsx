@@ -2,11 +2,11 @@
 import type { JSX } from 'preact'
 import { fillOf } from './attention.ts'
 import { Chart } from './chart.tsx'
-import { bytes, count, moment, ms } from './format.ts'
+import { bytes, count, moment, ms, rate } from './format.ts'
 import { Badge, Card, Empty, Meter, type Tone } from './parts.tsx'
 import type { useStore } from './store.ts'
 import { type Column, Table } from './table.tsx'
-import type { Certificate, Slab, Worker } from './types.ts'
+import type { Certificate, Resolver, Slab, Worker } from './types.ts'
 
 type Store = ReturnType<typeof useStore>
 
@@ -32,6 +32,7 @@ export function System({ store }: { readonly store: Store }): JSX.Element {
       <Workers store={store} />
       <Certificates store={store} />
       <ZonesFill store={store} />
+      <Resolvers store={store} />
       <ReloadHistory store={store} />
     </div>
   )
@@ -262,6 +263,65 @@ function ZonesFill({ store }: { readonly store: Store }): JSX.Element {
       ) : (
         <Table label="Shared zones" columns={ZONE_COLUMNS} groups={[{ key: 'all', rows }]} keyOf={({ name }) => name} />
       )}
+    </Card>
+  )
+}
+
+interface ResolverRow {
+  readonly name: string
+  readonly asked: number
+  readonly asking: number | undefined
+  readonly responses: Resolver['responses']
+}
+
+/** A column for one of the outcomes. */
+function outcomeColumn(key: string, label: string, from?: 'narrow' | 'mid'): Column<ResolverRow> {
+  return {
+    key,
+    label,
+    number: true,
+    width: '104px',
+    ...(from === undefined ? {} : { from }),
+    cell: ({ responses }) => count(responses[key] ?? 0),
+    tone: ({ responses }) => (!responses[key] ? 'zero' : key === 'noerror' ? '' : 'warn'),
+    sort: ({ responses }) => responses[key] ?? 0,
+  }
+}
+
+const RESOLVER_COLUMNS: readonly Column<ResolverRow>[] = [
+  { key: 'name', label: 'Resolver', cell: ({ name }) => name, sort: ({ name }) => name },
+  { key: 'asking', label: 'Asked/s', number: true, width: '84px', cell: ({ asking }) => rate(asking) },
+  {
+    key: 'asked',
+    label: 'Asked',
+    number: true,
+    width: '84px',
+    from: 'narrow',
+    cell: ({ asked }) => count(asked),
+    sort: ({ asked }) => asked,
+  },
+  outcomeColumn('noerror', 'Answered', 'narrow'),
+  outcomeColumn('nxdomain', 'No such name', 'mid'),
+  outcomeColumn('servfail', 'Failed', 'mid'),
+  outcomeColumn('timedout', 'Timed out'),
+]
+
+/** Name servers, where a resolver has a `status_zone`. */
+function Resolvers({ store }: { readonly store: Store }): JSX.Element | null {
+  const track = store.track('9/resolvers/')
+  const asked = ({ requests }: Resolver): number => requests.name + requests.srv + requests.addr
+  const rows = Object.entries(track.last?.data ?? {}).map(
+    ([name, resolver]): ResolverRow => ({
+      name,
+      asked: asked(resolver),
+      asking: track.rate((all) => all[name] && asked(all[name])),
+      responses: resolver.responses,
+    }),
+  )
+  if (rows.length === 0) return null
+  return (
+    <Card title="Resolvers">
+      <Table label="Resolvers" columns={RESOLVER_COLUMNS} groups={[{ key: 'all', rows }]} keyOf={({ name }) => name} />
     </Card>
   )
 }
