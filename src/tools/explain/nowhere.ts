@@ -70,12 +70,18 @@ export type Answering = (sent: string) => Answer | undefined
 
 const EOF = -4095
 
-/** Lets connections lead to back ends of `answering`; each gets one for itself. */
-export function answerConnections(answering: () => Answering): void {
+/** Lets connections lead to back ends of `answering`; each gets one for itself. What comes back has all of them hang up. */
+export function answerConnections(answering: () => Answering): () => void {
+  const handles: BackEndHandle[] = []
   connectBy((_to, owner: ConnectOwner) => {
+    const handle = new BackEndHandle(answering())
+    handles.push(handle)
     setImmediate(() => owner.onConnected(undefined))
-    return new BackEndHandle(answering())
+    return handle
   })
+  return () => {
+    for (const handle of handles) handle.hangUp()
+  }
 }
 
 /** A stream handle of Node's whose other end is a function. */
@@ -118,6 +124,13 @@ class BackEndHandle implements StreamHandle {
       this.#over = true
       this.wire?.onRead(EOF)
     }
+  }
+
+  /** Closes the connection, which may be kept for a next request. */
+  hangUp(): void {
+    if (this.#over) return
+    this.#over = true
+    this.wire?.onRead(EOF)
   }
 
   useUserBuffer(): void {}

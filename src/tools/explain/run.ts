@@ -113,6 +113,9 @@ function serve(
       clearTimeout(timer)
       traceTo(undefined)
       connectBy(undefined)
+      // Nothing is left that waits for its time-out.
+      connection.close()
+      hangUp()
       const r = recorder.request
       const { head, bodyBytes } = talk.hear(wire.heard)
       const status = Number(/^HTTP\/[\d.]+ (\d{3})/.exec(head)?.[1] ?? 0)
@@ -124,16 +127,17 @@ function serve(
     recorder.onEnd = () => setImmediate(() => setImmediate(end, ''))
     wire.onGone = () => setImmediate(() => end(wire.heard === '' ? 'the connection is closed without an answer' : ''))
     traceTo(recorder)
-    if (question.supposed !== undefined) supposeBackEnds(question.supposed, recorder)
+    const hangUp = question.supposed === undefined ? () => {} : supposeBackEnds(question.supposed, recorder)
     clock.update()
-    connect().start()
+    const connection = connect()
+    connection.start()
     wire.say(talk.say(saidOf(question)))
   })
 }
 
 /** The client's request is answered as supposed, its subrequests (auth_request ...) with 200. */
-function supposeBackEnds(supposed: Supposed, recorder: Recorder): void {
-  answerConnections(() => {
+function supposeBackEnds(supposed: Supposed, recorder: Recorder): () => void {
+  return answerConnections(() => {
     const told = recorder.told.findLast(({ kind }) => kind === 'back end')
     const scheme = told?.asked?.url.split(':', 1)[0] ?? 'http'
     const fine: Supposed = { status: 200, fields: [], body: Buffer.alloc(0) }
