@@ -17,6 +17,7 @@ import type { StreamWire } from './stream-wire.ts'
 
 const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
 const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
 const SO_SNDBUF = 7
 const SO_RCVBUF = 8
 const SOL_IP = 0
@@ -80,8 +81,9 @@ function int(value: number): Uint8Array {
 
 /** Returns 0 or a negative errno. */
 function bindTo({ calls }: Ring, fd: number, local: Buffer, from: LocalAddress): number {
-  // Connections to different addresses may share a port.
+  // Connections to different addresses may share a port; one that is named may be somebody's who allows that, too.
   if (from.port === 0) calls.setOption(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, ON)
+  else calls.setOption(fd, SOL_SOCKET, SO_REUSEADDR, ON)
   return calls.bind(fd, local)
 }
 
