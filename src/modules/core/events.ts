@@ -38,8 +38,8 @@ export const eventsDirectives = {
     in: ['events'],
     args: method,
     doc:
-      'Names what drives sockets: `io_uring`, the default where the kernel and the package koffi have it, or by any ' +
-      'other name what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
+      'Names what drives sockets: `io_uring`, where the kernel and the package koffi have it, or by any other name (and ' +
+      'without this) what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
   }),
   multi_accept: directive({
     in: ['events'],
@@ -94,9 +94,12 @@ export function debugAddresses(config: Config): readonly Cidr[] {
 /** What drives sockets. */
 export type EventMethod = 'io_uring' | 'epoll'
 
-/** The method that is asked for; without a word about it, the better one. */
+/**
+ * The method that is asked for. Without a word about it the ring is not taken: many readers that are slow at once cost it
+ * more memory, and others more time, than handles (docs/adr/0020).
+ */
 export function eventMethod(config: Config): EventMethod {
   const [events] = config.main.resolve(eventsBlocks).events
-  const asked = events?.scope.resolve(eventsDirectives).use ?? 'io_uring'
+  const asked = events?.scope.resolve(eventsDirectives).use ?? 'epoll'
   return asked === 'io_uring' ? asked : 'epoll'
 }
