@@ -80,7 +80,7 @@ function dying(): void {
         releaseThread([made.zone.buffer], { threadId, holdings })
       }
       checkIndex(made)
-      checkNothingHeld(made, round * THREADS)
+      checkNothingHeld(made, (round + 1) * THREADS)
       let found = 0
       for (let n = 0; n < 60; n++) {
         const [verdict, body] = lookUp(made, `/${n}`)
