@@ -40,7 +40,7 @@ asRoot('logs that only root may create are written after a reload and after USR1
   server.signal('SIGUSR1')
   // A thread of the engine says so, whose number is not the process's; before, the engine may still be opening files.
   await server.until('workers write', () =>
-    /(\d+)#(?!\1:)\d+: reopening logs\n/.test(server.prefix.read('logs/second.log')),
+    /\b(\d+)#(?!\1:)\d+: reopening logs\n/.test(server.prefix.read('logs/second.log')),
   )
   fs.renameSync(`${server.dir}/logs/second.log`, `${server.dir}/logs/third.log`)
   server.signal('SIGUSR1')

@@ -9,11 +9,13 @@ worker_processes 2;
 http {
   access_log off;
   session_log_format sum "$uri $arg_who $body_bytes_sent/$body_bytes_sent $session_log_id";
-  session_log_zone %%DIR%%/sessions.log zone=one:64k format=sum timeout=1s id=$arg_id md5=$arg_who;
+  session_log_zone %%DIR%%/sessions.log zone=one:64k format=sum timeout=3s id=$arg_id md5=$arg_who;
   session_log_zone %%DIR%%/combined.log zone=two:64k;
+  session_log_zone %%DIR%%/long.log zone=long:64k format=sum timeout=1h md5=$arg_who;
   server {
     listen 127.0.0.1:%%PORT_0%%;
     session_log one;
+    location /long { session_log long; return 200 0123456789; }
     location / { add_header X-Id $session_log_id; return 200 0123456789; }
     location /off { session_log off; add_header X-Id "[$session_log_id]"; return 204; }
     location /two { session_log two; return 200 0123456789; }
@@ -38,18 +40,20 @@ test('the requests of a session are one line', async () => {
   await get('/two')
   await get('/two')
   assert.equal(server.prefix.read('sessions.log'), '')
-  const lines = (): string[] => server.prefix.read('sessions.log').split('\n').filter(Boolean).toSorted()
+  const lines = (file = 'sessions.log'): string[] => server.prefix.read(file).split('\n').filter(Boolean).toSorted()
   await server.until('the lines', () => lines().length === 2)
   assert.deepEqual(lines(), [`/a0 ann 70/70 ${MD5_ANN}`, `/b bob 10/10 ${GIVEN}`])
-  // The next request begins another session.
+  // The next request begins another session; one that may still be silent for an hour survives a reload.
   await get('/d?who=ann')
+  await get('/long/d?who=ann')
   await server.reload()
-  await get('/e?who=ann')
+  await get('/long/e?who=ann')
   await server.stop()
   assert.deepEqual(
     lines().filter((line) => line.startsWith('/d')),
-    [`/d ann 20/20 ${MD5_ANN}`],
+    [`/d ann 10/10 ${MD5_ANN}`],
   )
+  assert.deepEqual(lines('long.log'), [`/long/d ann 20/20 ${MD5_ANN}`])
   assert.match(server.prefix.read('combined.log'), /^127\.0\.0\.1 - - \[.+\] "GET \/two HTTP\/1\.1" 200 20 "-" "me"\n$/)
 })
 
