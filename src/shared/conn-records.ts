@@ -37,8 +37,10 @@ export class ConnRecords {
       record = NO_RECORD
     }
     if (record !== NO_RECORD) {
-      table.setInteger(record, table.integer(record) + 1)
+      const { words } = table
+      const at = table.integerAt(record)
       this.note = noteHolding(this.#zoneId, record)
+      words[at] = words[at]! + 1
     }
     table.leave()
     return record
@@ -49,10 +51,11 @@ export class ConnRecords {
     assert(record !== NO_RECORD, 'only what was acquired is released')
     const table = this.#table
     table.enter()
+    const { words } = table
+    const at = table.integerAt(record)
     letGo(note)
-    const left = table.integer(record) - 1
-    if (left > 0) table.setInteger(record, left)
-    else table.remove(record)
+    words[at] = words[at]! - 1
+    if (words[at]! <= 0) table.remove(record)
     table.leave()
   }
 

@@ -1,6 +1,8 @@
 /**
  * What this thread has counted in zones and must count back: one entry for each, in memory that the engine keeps, so that
- * it can do so when the thread dies.
+ * it can do so when the thread dies. V8 ends a thread only where a function begins or a loop goes round. So whoever counts
+ * calls `noteHolding` first, whoever counts back `letGo`, and changes the count in the same straight line, calling nothing
+ * in between: then no thread can die between a count and its note.
  *
  *     { zone id, or 0 when the entry is free | the word or record, or what leads to the next free entry } x ENTRIES
  *
@@ -29,7 +31,7 @@ export function noteHoldingsIn(memory: SharedArrayBuffer): void {
   free = NOT_NOTED
 }
 
-/** Notes one count that was made; the result goes to `letGo`, once, before it is taken back. */
+/** Notes one count that is made next; the result goes to `letGo`, once. */
 export function noteHolding(zoneId: number, place: number): number {
   let entry = free
   if (entry !== NOT_NOTED) free = words[entry + 1]! - FREE_BASE
@@ -42,7 +44,7 @@ export function noteHolding(zoneId: number, place: number): number {
   return entry
 }
 
-/** The count is about to be taken back. A thread that dies between both leaves one too many and never too few. */
+/** The count is taken back next. */
 export function letGo(entry: number): void {
   if (entry === NOT_NOTED) return
   words[entry] = 0

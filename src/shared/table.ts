@@ -51,7 +51,8 @@ export const KEY_SIZE_MAX = 65535
 /** The table of one zone as one thread sees it; threads exclude each other by `enter` and `leave`. */
 export class Table {
   readonly #zone: Zone
-  readonly #words: Int32Array
+  /** The memory of the zone. */
+  readonly words: Int32Array
   readonly #floats: Float64Array
   readonly #bytes: Uint8Array
   readonly #seed: number
@@ -60,12 +61,12 @@ export class Table {
   /** Lays out a fresh zone, or uses what is there. All other methods are called between `enter` and `leave`. */
   constructor(zone: Zone) {
     this.#zone = zone
-    this.#words = zone.words
+    this.words = zone.words
     this.#floats = new Float64Array(zone.buffer, 0, zone.size / 8)
     this.#bytes = new Uint8Array(zone.buffer, 0, zone.size)
     this.#layOut()
-    this.#seed = this.#words[SEED]!
-    this.#bucketMask = this.#words[BUCKET_MASK]!
+    this.#seed = this.words[SEED]!
+    this.#bucketMask = this.words[BUCKET_MASK]!
   }
 
   /** Takes the zone's lock, and puts in order what a dead thread left. */
@@ -81,18 +82,18 @@ export class Table {
 
   /** Number of records. */
   get count(): number {
-    return this.#words[RECORD_COUNT]!
+    return this.words[RECORD_COUNT]!
   }
 
   /** Cells in use and in all. */
   get cells(): { readonly used: number; readonly total: number } {
-    const total = (this.#words[CELLS_END]! - this.#words[CELLS_AT]!) / CELL_WORDS
-    return { used: total - this.#words[FREE_COUNT]!, total }
+    const total = (this.words[CELLS_END]! - this.words[CELLS_AT]!) / CELL_WORDS
+    return { used: total - this.words[FREE_COUNT]!, total }
   }
 
   /** Returns the record of a key (a binary string), leaving the order as it is. */
   find(key: string): Handle {
-    const words = this.#words
+    const words = this.words
     const hash = this.#hash(key)
     let cell = words[BUCKETS_AT + (hash & this.#bucketMask)]!
     while (cell !== 0) {
@@ -104,7 +105,7 @@ export class Table {
 
   /** Adds a record with zero values as the newest; NO_RECORD when there is no room. The key must not be there yet. */
   insert(key: string): Handle {
-    const words = this.#words
+    const words = this.words
     const need = cellsFor(key.length)
     if (key.length > KEY_SIZE_MAX || need > words[FREE_COUNT]!) return NO_RECORD
     const cell = this.#take()
@@ -121,7 +122,7 @@ export class Table {
 
   /** Removes a record; its handle is dead afterwards. */
   remove(record: Handle): void {
-    const words = this.#words
+    const words = this.words
     words[record + KEY_SIZE] = NOT_A_RECORD
     this.#unchain(record)
     this.#unlist(record)
@@ -136,19 +137,19 @@ export class Table {
 
   /** Makes a record the newest. */
   touch(record: Handle): void {
-    if (this.#words[NEWEST] === record) return
+    if (this.words[NEWEST] === record) return
     this.#unlist(record)
     this.#list(record)
   }
 
   /** The record used longest ago. */
   oldest(): Handle {
-    return this.#words[OLDEST]! as Handle
+    return this.words[OLDEST]! as Handle
   }
 
   /** The record used next after this one; NO_RECORD after the newest. */
   newer(record: Handle): Handle {
-    return this.#words[record + NEWER]! as Handle
+    return this.words[record + NEWER]! as Handle
   }
 
   /** Reads float value 0 or 1. */
@@ -162,11 +163,16 @@ export class Table {
 
   /** Reads the integer value. */
   integer(record: Handle): number {
-    return this.#words[record + INTEGER_VALUE]!
+    return this.words[record + INTEGER_VALUE]!
+  }
+
+  /** Where it is in `words`. */
+  integerAt(record: Handle): number {
+    return record + INTEGER_VALUE
   }
 
   setInteger(record: Handle, value: number): void {
-    this.#words[record + INTEGER_VALUE] = value
+    this.words[record + INTEGER_VALUE] = value
   }
 
   /** Index of the two words behind float value 0, for atomic counters that live there instead. */
@@ -176,9 +182,9 @@ export class Table {
 
   /** The key of a record, for listings. */
   keyOf(record: Handle): string {
-    const size = this.#words[record + KEY_SIZE]!
+    const size = this.words[record + KEY_SIZE]!
     let key = this.#text(record * 4 + KEY_AT_BYTES, Math.min(size, KEY_SIZE_FIRST))
-    for (let cell = this.#words[record + MORE]!; cell !== 0; cell = this.#words[cell + NEXT]!) {
+    for (let cell = this.words[record + MORE]!; cell !== 0; cell = this.words[cell + NEXT]!) {
       key += this.#text(cell * 4 + MORE_AT_BYTES, Math.min(size - key.length, KEY_SIZE_MORE))
     }
     return key
@@ -204,12 +210,12 @@ export class Table {
     const bytes = this.#bytes
     let at = record * 4 + KEY_AT_BYTES
     let stop = at + KEY_SIZE_FIRST
-    let cell = this.#words[record + MORE]!
+    let cell = this.words[record + MORE]!
     for (let i = 0; i < key.length; i++) {
       if (at === stop) {
         at = cell * 4 + MORE_AT_BYTES
         stop = at + KEY_SIZE_MORE
-        cell = this.#words[cell + NEXT]!
+        cell = this.words[cell + NEXT]!
       }
       if (bytes[at++] !== key.charCodeAt(i)) return false
     }
@@ -217,7 +223,7 @@ export class Table {
   }
 
   #writeKey(record: number, key: string): void {
-    const words = this.#words
+    const words = this.words
     let at = record * 4 + KEY_AT_BYTES
     let stop = at + KEY_SIZE_FIRST
     let link = record + MORE
@@ -235,7 +241,7 @@ export class Table {
   }
 
   #link(cell: number): void {
-    const words = this.#words
+    const words = this.words
     const bucket = BUCKETS_AT + (words[cell + HASH]! & this.#bucketMask)
     words[cell + NEXT] = words[bucket]!
     words[bucket] = cell
@@ -243,14 +249,14 @@ export class Table {
   }
 
   #unchain(record: number): void {
-    const words = this.#words
+    const words = this.words
     let at = BUCKETS_AT + (words[record + HASH]! & this.#bucketMask)
     while (words[at] !== record) at = words[at]! + NEXT
     words[at] = words[record + NEXT]!
   }
 
   #list(record: number): void {
-    const words = this.#words
+    const words = this.words
     const newest = words[NEWEST]!
     words[record + NEWER] = 0
     words[record + OLDER] = newest
@@ -259,7 +265,7 @@ export class Table {
   }
 
   #unlist(record: number): void {
-    const words = this.#words
+    const words = this.words
     const newer = words[record + NEWER]!
     const older = words[record + OLDER]!
     words[newer === 0 ? NEWEST : newer + OLDER] = older
@@ -268,7 +274,7 @@ export class Table {
 
   /** Takes a free cell; the caller has checked that there is one. */
   #take(): number {
-    const words = this.#words
+    const words = this.words
     const cell = words[FREE]!
     words[FREE] = words[cell + NEXT]!
     words[FREE_COUNT] = words[FREE_COUNT]! - 1
@@ -276,7 +282,7 @@ export class Table {
   }
 
   #give(cell: number): void {
-    const words = this.#words
+    const words = this.words
     words[cell + KEY_SIZE] = NOT_A_RECORD
     words[cell + NEXT] = words[FREE]!
     words[FREE] = cell
@@ -285,7 +291,7 @@ export class Table {
 
   /** One bucket for two to four cells, then as many cells as fit. Whichever thread comes first does it. */
   #layOut(): void {
-    const words = this.#words
+    const words = this.words
     this.#zone.lock.enter()
     if (words[BUCKET_MASK] === 0) {
       let buckets = 64
@@ -308,7 +314,7 @@ export class Table {
 
   /** Builds chains, list and free list from the cells that begin records. The order of use is lost. */
   #rebuild(mask: number): void {
-    const words = this.#words
+    const words = this.words
     words.fill(0, BUCKETS_AT, BUCKETS_AT + mask + 1)
     words[FREE] = words[FREE_COUNT] = words[NEWEST] = words[OLDEST] = words[RECORD_COUNT] = 0
     const used = this.#relinkRecords(mask)
@@ -318,7 +324,7 @@ export class Table {
   }
 
   #relinkRecords(mask: number): Set<number> {
-    const words = this.#words
+    const words = this.words
     const used = new Set<number>()
     for (let cell = words[CELLS_AT]!; cell < words[CELLS_END]!; cell += CELL_WORDS) {
       if (words[cell + KEY_SIZE]! < 0 || used.has(cell)) continue

@@ -207,14 +207,19 @@ export class Peer {
 
   /** One request more, noted where it is shared: the result goes to `leave`. */
   join(): number {
-    this.conns++
-    return this.#zoneId === 0 ? NOT_NOTED : noteHolding(this.#zoneId, this.#connsAt)
+    const { cells } = this
+    const at = CONNS * this.stride + this.row
+    const note = this.#zoneId === 0 ? NOT_NOTED : noteHolding(this.#zoneId, this.#connsAt)
+    cells[at] = cells[at]! + 1
+    return note
   }
 
   /** One request less. */
   leave(note: number): void {
+    const { cells } = this
+    const at = CONNS * this.stride + this.row
     letGo(note)
-    if (this.conns > 0) this.conns--
+    if (cells[at]! > 0) cells[at] = cells[at]! - 1
   }
 
   /** The server is back: with `slow_start` it begins with next to nothing. */

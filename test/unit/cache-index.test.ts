@@ -5,7 +5,7 @@ import { CacheKey } from '../../src/http/cache/cache-file.ts'
 import { warnOfCopies } from '../../src/http/cache/caches.ts'
 import { STATUS_HIT } from '../../src/http/cache/counters.ts'
 import { statisticsOf } from '../../src/http/cache/statistics.ts'
-import { CacheIndex } from '../../src/shared/cache/index.ts'
+import { CacheIndex, NO_LOCK } from '../../src/shared/cache/index.ts'
 import { DOOMED_COUNT, ENTRY_COUNT, FREE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
 import { CACHE_ZONE_KIND } from '../../src/shared/cache/memory.ts'
 import { applyRules, dropRules, RULE_EXPIRES, RULE_NOTHING, RULE_REMOVES } from '../../src/shared/cache/rules.ts'
@@ -29,7 +29,7 @@ function add(index: CacheIndex, text: string, now = NOW, tags: readonly string[]
     text,
     { blocks: 8, bodyStart: 400, validSec: now + 60, tags: tags.map(tagHash) },
     index.lastPurge,
-    0,
+    NO_LOCK,
   )
   index.release(entry, -1, false)
   return entry
@@ -135,7 +135,7 @@ test('a key is purged with its variants; what others have stays', () => {
   const main = index.acquire(CacheKey.of('/main'), NOW, NOW + 600, 0)
   for (const variant of ['v1', 'v2']) {
     const entry = index.acquire(CacheKey.of(variant), NOW, NOW + 600, main)
-    index.stored(entry, '/main', { blocks: 8, bodyStart: 400, validSec: NOW, tags: [] }, index.lastPurge, 0)
+    index.stored(entry, '/main', { blocks: 8, bodyStart: 400, validSec: NOW, tags: [] }, index.lastPurge, NO_LOCK)
     index.release(entry, -1, false)
   }
   index.release(main, -1, false)
@@ -161,8 +161,8 @@ test('what was fetched before a purge is not stored after it', () => {
     const since = index.lastPurge
     const entry = index.acquire(CacheKey.of('/a'), NOW, NOW + 600, 0)
     purge()
-    assert.equal(index.stored(entry, '/a', facts, since, 0), false)
-    assert.equal(index.stored(entry, '/a', facts, index.lastPurge, 0), true)
+    assert.equal(index.stored(entry, '/a', facts, since, NO_LOCK), false)
+    assert.equal(index.stored(entry, '/a', facts, index.lastPurge, NO_LOCK), true)
     index.release(entry, -1, false)
   }
   const since = index.lastPurge
@@ -170,7 +170,7 @@ test('what was fetched before a purge is not stored after it', () => {
   index.purgeKey(CacheKey.of('/b'), false, NOW, [])
   index.purgePrefix('/other', false)
   index.purgeTag(tagHash('u'), false, NOW)
-  assert.equal(index.stored(entry, '/a', facts, since, 0), true)
+  assert.equal(index.stored(entry, '/a', facts, since, NO_LOCK), true)
 })
 
 test('rules hold against keys until they are dropped', () => {

@@ -8,10 +8,9 @@ import { openPath } from '../../lib/file-status.ts'
 import { ALERT, CRIT, INFO } from '../../log/error-log.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Entry } from '../../shared/cache/entries.ts'
-import { HELD_FOLLOWING, HELD_LOCK, HELD_USE, LOCK_POINTLESS, LOCK_TAKEN } from '../../shared/cache/index.ts'
+import { LOCK_POINTLESS, LOCK_TAKEN, NO_LOCK } from '../../shared/cache/index.ts'
 import { RULE_NOTHING, RULE_REMOVES } from '../../shared/cache/rules.ts'
 import { tagHash } from '../../shared/cache/tags.ts'
-import { letGo } from '../../shared/holdings.ts'
 import type { TempPath } from '../files/temp-file.ts'
 import type { Cache } from './cache.ts'
 import { CacheKey, encodeStart, fits, type StoreMeta } from './cache-file.ts'
@@ -92,8 +91,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
   #current: CacheKey
   #entry: Entry = 0
   #held = -1
-  #lock = 0
-  #lockHeld = -1
+  #lock = NO_LOCK
   /** The last purge before what is fetched was asked for. */
   #since: number
   #file: StoreFile | undefined = undefined
@@ -117,7 +115,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
 
   /** This use is the one that fetches or refreshes; others may wait for it. */
   get updating(): boolean {
-    return this.#lock !== 0
+    return this.#lock !== NO_LOCK
   }
 
   // -------------------------------------------------------------------------------------------------- looking up
@@ -153,7 +151,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     }
     this.#current = key
     this.#entry = entry
-    this.#held = index.hold(entry, HELD_USE)
+    this.#held = index.held
     return true
   }
 
@@ -317,23 +315,15 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     const lock = index.lock(this.#entry, clock.monotonic, ageMs, stale)
     if (lock === LOCK_POINTLESS) return undefined
     if (lock === LOCK_TAKEN) return false
-    this.#lock = lock
-    this.#lockHeld = index.hold(this.#entry, HELD_LOCK)
+    this.#lock = { number: lock, note: index.held }
     return true
   }
 
   #giveLock(): void {
     const lock = this.#lock
-    if (lock === 0) return
-    this.#forgetLock()
+    if (lock === NO_LOCK) return
+    this.#lock = NO_LOCK
     this.#room.index.unlock(this.#entry, lock)
-  }
-
-  /** The index takes the lock back by itself. */
-  #forgetLock(): void {
-    letGo(this.#lockHeld)
-    this.#lock = 0
-    this.#lockHeld = -1
   }
 
   // -------------------------------------------------------------------------------------------------- waiting
@@ -424,7 +414,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     const flight = flights.follow(this.#entry)
     if (flight === 0) return this.open(this.#options)
     const following = new Following(flights, flight)
-    following.holding = index.hold(flight, HELD_FOLLOWING)
+    following.holding = index.held
     const fd = openPath(descriptorPath(flights.fdOf(flight)))
     const bodyStart = flights.bodyStartOf(flight)
     if (typeof fd === 'string') return this.#unfollow(following)
@@ -514,7 +504,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     const { validSec, tags } = this.#meta!
     const facts = { blocks, bodyStart: this.#bodyStart, validSec, tags: tags.map(tagHash) }
     const lock = this.#lock
-    this.#forgetLock()
+    this.#lock = NO_LOCK
     if (index.stored(this.#entry, this.key.text, facts, this.#since, lock)) {
       counters.add(STORED, 1)
       return true
@@ -536,7 +526,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     this.#file = undefined
     if (this.#entry === 0) return
     const lock = this.#lock
-    this.#forgetLock()
+    this.#lock = NO_LOCK
     this.#room.counters.add(UNCACHEABLE, 1)
     this.#room.index.pass(this.#entry, clock.seconds + seconds, lock)
   }
@@ -555,7 +545,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     const header = { ...object.header, ...meta, variant }
     const written = rewriteHeader(this.#room.fileName(this.#current), object, header, this.#log)
     const lock = this.#lock
-    this.#forgetLock()
+    this.#lock = NO_LOCK
     if (written) index.refreshed(this.#entry, meta.validSec, lock)
     else index.unlock(this.#entry, lock)
     this.object = object.renewed(header)

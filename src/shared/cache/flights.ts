@@ -3,7 +3,7 @@
  * reserved. Other threads read it meanwhile through a descriptor of their own; they are followers, and counted.
  */
 import { threadId } from 'node:worker_threads'
-import { letGo } from '../holdings.ts'
+import { letGo, NOT_NOTED } from '../holdings.ts'
 import { BELL_BIT, ring } from './bells.ts'
 import type { Entry } from './entries.ts'
 import { type CacheIndex, HELD_FOLLOWING, HELD_LOCK } from './index.ts'
@@ -107,12 +107,15 @@ export class Flights {
     memory.give(flight)
   }
 
-  /** Becomes a follower of what is being stored under an entry; 0: nothing is. */
+  /** Becomes a follower of what is being stored under an entry, noted in the index's `held`; 0: nothing is. */
   follow(entry: Entry): Flight {
     const { memory, words } = this.#index
     memory.enter()
     const flight = words[entry + at.OWN_FLIGHT]!
-    if (flight !== 0) words[flight + at.FOLLOWERS] = words[flight + at.FOLLOWERS]! + 1
+    if (flight !== 0) {
+      this.#index.hold(flight, HELD_FOLLOWING)
+      words[flight + at.FOLLOWERS] = words[flight + at.FOLLOWERS]! + 1
+    }
     memory.leave()
     return flight
   }
@@ -126,10 +129,10 @@ export class Flights {
     return owned
   }
 
-  unfollow(flight: Flight, holding: number): void {
-    letGo(holding)
+  unfollow(flight: Flight, held: number): void {
     const { memory, words } = this.#index
     memory.enter()
+    letGo(held)
     words[flight + at.FOLLOWERS] = words[flight + at.FOLLOWERS]! - 1
     if (words[flight + at.FOLLOWERS]! <= 0 && words[flight + at.FLIGHT_OWNER] === 0) this.#give(flight)
     memory.leave()
@@ -172,10 +175,10 @@ export class Flights {
       const kind = words[cell + at.KIND]
       const what = holding - cell
       if (what === HELD_FOLLOWING) {
-        if (kind === at.FLIGHT && words[cell + at.FOLLOWERS]! > 0) this.unfollow(cell, -1)
+        if (kind === at.FLIGHT && words[cell + at.FOLLOWERS]! > 0) this.unfollow(cell, NOT_NOTED)
       } else if (kind !== at.ENTRY) continue
-      else if (what === HELD_LOCK) this.#index.unlock(cell, words[cell + at.LOCK]!)
-      else if (words[cell + at.USERS]! > 0) this.#index.release(cell, -1, false)
+      else if (what === HELD_LOCK) this.#index.unlock(cell, { number: words[cell + at.LOCK]!, note: NOT_NOTED })
+      else if (words[cell + at.USERS]! > 0) this.#index.release(cell, NOT_NOTED, false)
     }
   }
 

@@ -5,7 +5,7 @@
  * Users of an entry (requests) are counted: it stays while there are any. What a thread holds is noted (holdings.ts), so
  * that it can be given back when the thread dies.
  */
-import { letGo, noteHolding } from '../holdings.ts'
+import { letGo, NOT_NOTED, noteHolding } from '../holdings.ts'
 import type { Zone } from '../zone.ts'
 import { BELL_BIT, KEEPER_BIT, ring } from './bells.ts'
 import { clampSeconds, Entries, type Entry } from './entries.ts'
@@ -26,6 +26,16 @@ export const HELD_FOLLOWING = 2
 export const LOCK_TAKEN = 0
 export const LOCK_POINTLESS = -1
 
+/** The right to fetch what an entry is to have. */
+export interface FetchLock {
+  readonly number: number
+  /** The note of it among the thread's holdings. */
+  readonly note: number
+}
+
+/** Nobody's. */
+export const NO_LOCK: FetchLock = { number: 0, note: NOT_NOTED }
+
 /** Entries that a purge takes with the lock taken once. */
 const PURGED_PER_STEP = 2048
 
@@ -45,6 +55,8 @@ export class CacheIndex {
   readonly #entries: Entries
   /** The event of the entry that `await` was called for last. */
   awaited = 0
+  /** The note of what the last `acquire`, `lock` or `hold` counted. */
+  held = NOT_NOTED
   /** The key of the entry that `evict` has removed. */
   readonly evicted = { k0: 0, k1: 0, k2: 0, k3: 0 }
 
@@ -54,7 +66,10 @@ export class CacheIndex {
     this.#entries = new Entries(this.memory)
   }
 
-  /** Finds or makes the entry of a key and counts a use and a user; 0: the zone is full. `main`: the key it is a variant of. */
+  /**
+   * Finds or makes the entry of a key and counts a use and a user, noted in `held`; 0: the zone is full. `main`: the key it
+   * is a variant of.
+   */
   acquire(key: KeyWords, now: number, inactiveAt: number, main: Entry): Entry {
     const { memory, words } = this
     memory.enter()
@@ -67,6 +82,7 @@ export class CacheIndex {
     }
     if (entry !== 0) {
       if (this.usesOf(entry) < at.USES_MAX) words[entry + at.USES] = words[entry + at.USES]! + 1
+      this.hold(entry, HELD_USE)
       words[entry + at.USERS] = words[entry + at.USERS]! + 1
       words[entry + at.INACTIVE_AT] = inactiveAt
       if (main !== 0 && words[entry + at.MAIN] === 0 && entry !== main) this.#entries.link(entry, main)
@@ -75,9 +91,9 @@ export class CacheIndex {
     return entry
   }
 
-  /** Notes a holding of this thread, to be let go of before what it is about is given back. */
-  hold(cell: number, what: number): number {
-    return noteHolding(this.memory.zone.id, cell + what)
+  /** Notes in `held` what this thread counts next. */
+  hold(cell: number, what: number): void {
+    this.held = noteHolding(this.memory.zone.id, cell + what)
   }
 
   /** An object was answered from this thread's memory: its entry is the newest, unless it has been so in this second. */
@@ -93,10 +109,10 @@ export class CacheIndex {
   }
 
   /** Ends a use. An entry that nothing is known of goes, unless its uses are counted. */
-  release(entry: Entry, holding: number, countsUses: boolean): void {
+  release(entry: Entry, held: number, countsUses: boolean): void {
     const { memory, words } = this
-    letGo(holding)
     memory.enter()
+    letGo(held)
     words[entry + at.USERS] = words[entry + at.USERS]! - 1
     if (!countsUses) this.#entries.dropUnknown(entry)
     memory.leave()
@@ -154,8 +170,8 @@ export class CacheIndex {
   // ------------------------------------------------------------------------------------------------ fetching
 
   /**
-   * Becomes the one who fetches: the number of the lock, which holds for `ageMs` (0: for very long). `stale`: there is an object,
-   * to be refreshed.
+   * Becomes the one who fetches: the number of the lock, which holds for `ageMs` (0: for very long) and is noted in `held`.
+   * `stale`: there is an object, to be refreshed.
    */
   lock(entry: Entry, nowMs: number, ageMs: number, stale: boolean): number {
     const { memory, words } = this
@@ -165,6 +181,7 @@ export class CacheIndex {
     else if (!this.#locked(entry, nowMs)) {
       words[at.LAST_LOCK] = (words[at.LAST_LOCK]! + 1) & 0x7fffffff || 1
       lock = words[at.LAST_LOCK]!
+      this.hold(entry, HELD_LOCK)
       words[entry + at.LOCK] = lock
       words[entry + at.LOCK_UNTIL] = (nowMs + (ageMs === 0 ? REFRESH_MS_MAX : ageMs)) | 0
       words[entry + at.STATE] = words[entry + at.STATE]! | at.UPDATING
@@ -185,16 +202,17 @@ export class CacheIndex {
   }
 
   /** Gives a lock back, if it still holds; who waits is woken. */
-  unlock(entry: Entry, lock: number): void {
+  unlock(entry: Entry, lock: FetchLock): void {
     this.memory.enter()
     const mask = this.#unlock(entry, lock)
     this.memory.leave()
     ring(this.words, mask)
   }
 
-  #unlock(entry: Entry, lock: number): number {
+  #unlock(entry: Entry, { number, note }: FetchLock): number {
     const { words } = this
-    if (words[entry + at.LOCK] !== lock || lock === 0) return 0
+    letGo(note)
+    if (words[entry + at.LOCK] !== number || number === 0) return 0
     words[entry + at.LOCK] = 0
     words[entry + at.STATE] = words[entry + at.STATE]! & ~at.UPDATING
     return this.wakeUp(entry)
@@ -256,7 +274,7 @@ export class CacheIndex {
    * The file of an object stands under its name. False: what it was fetched for was purged after purge `since`, so that it
    * has to go again.
    */
-  stored(entry: Entry, key: string, facts: StoredFacts, since: number, lock: number): boolean {
+  stored(entry: Entry, key: string, facts: StoredFacts, since: number, lock: FetchLock): boolean {
     const { memory, words } = this
     memory.enter()
     if (words[at.LAST_PURGE] !== since && this.#purgedSince(entry, since, key, facts.tags)) {
@@ -274,7 +292,7 @@ export class CacheIndex {
     words[entry + at.PURGE] = words[at.LAST_PURGE]!
     words[entry + at.GENERATION] = this.#entries.nextGeneration()
     setTags(memory, entry, facts.tags)
-    const mask = lock === 0 ? this.wakeUp(entry) : this.#unlock(entry, lock)
+    const mask = lock === NO_LOCK ? this.wakeUp(entry) : this.#unlock(entry, lock)
     memory.leave()
     ring(words, mask)
     return true
@@ -307,7 +325,7 @@ export class CacheIndex {
   }
 
   /** The object of an entry has another time until which it is valid. */
-  refreshed(entry: Entry, validSec: number, lock: number): void {
+  refreshed(entry: Entry, validSec: number, lock: FetchLock): void {
     const { memory, words } = this
     memory.enter()
     if (this.exists(entry)) {
@@ -388,7 +406,7 @@ export class CacheIndex {
   }
 
   /** Answers are not cacheable: until then nobody waits for another's. Who waits now goes on at once. */
-  pass(entry: Entry, untilSec: number, lock: number): void {
+  pass(entry: Entry, untilSec: number, lock: FetchLock): void {
     const { memory, words } = this
     memory.enter()
     words[entry + at.STATE] = words[entry + at.STATE]! | at.PASS
@@ -482,7 +500,7 @@ export class CacheIndex {
       else this.#entries.empty(entry)
     }
     words[entry + at.OWN_FLIGHT] = 0
-    const mask = this.#unlock(entry, words[entry + at.LOCK]!)
+    const mask = this.#unlock(entry, { number: words[entry + at.LOCK]!, note: NOT_NOTED })
     this.#entries.dropUnknown(entry)
     return mask
   }
