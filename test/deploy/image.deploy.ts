@@ -158,3 +158,53 @@ test('any user, and templates', { skip }, () => {
   assert.ok(Number(said('six')) > 0, 'IPv6 is listened on')
   assert.match(said('log'), /hello\.conf[\s\S]*status 0/)
 })
+
+interface ImageConfig {
+  readonly StopSignal: string
+  readonly Healthcheck: { readonly Test: readonly string[] }
+  readonly Entrypoint: readonly string[]
+  readonly Cmd: readonly string[]
+  readonly User: string
+}
+
+test('a root that cannot be written to, and the health check', { skip }, (t) => {
+  if (how === 'chroot') {
+    t.diagnostic('not run: images cannot be made here')
+    return
+  }
+  const inspected = JSON.parse(buildah('inspect', '--type', 'image', 'localhost/unprivileged')) as {
+    readonly Docker: { readonly config: ImageConfig }
+  }
+  const { StopSignal, Healthcheck, Entrypoint, Cmd, User } = inspected.Docker.config
+  const [kind, ...check] = Healthcheck.Test
+  assert.equal(kind, 'CMD')
+  buildah('from', '--pull-never', '--name', 'readonly', 'localhost/unprivileged')
+  const root = buildah('mount', 'readonly').trim()
+  const within = `chroot --userspec ${User}:${User} /mnt env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
+  const words = (list: readonly string[]) => list.map((word) => `'${word}'`).join(' ')
+  const steps = inNamespaces(`
+    mount --bind ${root} /mnt; mount -o remount,bind,ro /mnt
+    mount -t tmpfs tmpfs /mnt/tmp; mount --bind /dev /mnt/dev; mount -t proc proc /mnt/proc
+    step write ${within} touch /etc/nginx/written
+    step early ${within} ${words(check)}
+    (${within} ${words(Entrypoint)} ${words(Cmd)}; echo "status $?") > ${work}/readonly.log 2>&1 & server=$!
+    step up until_served http://127.0.0.1:8080/
+    step page curl -si http://127.0.0.1:8080/
+    head -c 100000 /dev/zero > ${work}/body
+    step upload curl -si -X PUT --data-binary @${work}/body http://127.0.0.1:8080/
+    step healthy ${within} ${words(check)}
+    step asked ${within} VIADUCT_HEALTH=http://127.0.0.1:8080/ ${words(check)}
+    step wrong ${within} VIADUCT_HEALTH=http://127.0.0.1:1/ ${words(check)}
+    kill -${StopSignal.replace('SIG', '')} $(pgrep -f '[n]ginx: master process' | head -n 1); wait $server
+    step late ${within} ${words(check)}
+    step log cat ${work}/readonly.log
+  `)
+  const said = (name: string) => steps.get(name)?.text ?? ''
+  assert.match(said('write'), /Read-only file system/)
+  assert.match(said('page'), /^HTTP\/1\.1 200 OK[\s\S]*Viaduct serves/, said('log'))
+  assert.match(said('upload'), /^HTTP\/1\.1 405/m)
+  const checks = ['early', 'healthy', 'asked', 'wrong', 'late'].map((name) => `${name} ${steps.get(name)?.status}`)
+  assert.deepEqual(checks, ['early 1', 'healthy 0', 'asked 0', 'wrong 1', 'late 1'], said('log'))
+  assert.match(said('log'), /status 0/)
+  assert.doesNotMatch(said('log'), /\[(emerg|alert|crit)\]/)
+})
