@@ -37,6 +37,17 @@ async function outcome(server: Server, target: string): Promise<string> {
 const MODIFIED = 'Wed, 21 Oct 2015 07:28:00 GMT'
 
 for (const way of ['fastcgi', 'uwsgi', 'scgi'] as const) {
+  test(`${way}: of a cache and a store the inner block's holds`, async () => {
+    await using peer = await application(way, () => 'Content-Type: text/plain\r\n\r\nkept')
+    const inner = `location /stored/ { ${way}_pass 127.0.0.1:${peer.port}; ${way}_store %%DIR%%/store$uri; }`
+    const text = conf(way, peer.port, `${way}_cache_valid 1m;`).replace(`${way}_cache one;`, '')
+    await using server = await startViaduct(text.replace('location /', `${way}_cache one; ${inner} location /`))
+    for (const expected of ['null kept', 'null kept']) assert.equal(await outcome(server, '/stored/a'), expected)
+    assert.equal(server.prefix.read('store/stored/a'), 'kept')
+    for (const expected of ['MISS kept', 'HIT kept']) assert.equal(await outcome(server, '/b'), expected)
+    assert.equal(fs.existsSync(`${server.dir}/store/b`), false)
+  })
+
   test(`${way}: kept, answered from the cache, also for HEAD, and renewed`, async () => {
     const seen: Params[] = []
     await using app = await application(way, (params) => {

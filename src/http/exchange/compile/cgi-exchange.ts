@@ -1,4 +1,5 @@
 /** What a location decides about its exchanges with an application, the same for FastCGI, uwsgi and SCGI. */
+import type { Directives } from '../../../config/directive.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import type { Template } from '../../../value/template.ts'
 import type { AttachContext } from '../../compile/module.ts'
@@ -8,6 +9,7 @@ import type { Plan } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
 import { type CacheConf, type CacheContext, checkZone, compileCache } from '../cache/conf.ts'
 import { attachPurge } from '../cache/purge-place.ts'
+import { storesInstead } from '../cache/store-or-cache.ts'
 import type { Protocol } from '../codec.ts'
 import { type ExchangeConf, hiddenFields, ignoreMask } from '../conf.ts'
 import { type CgiConf, cgiConf } from '../directives/cgi.ts'
@@ -30,6 +32,8 @@ const HIDDEN = ['x-accel-expires', 'x-accel-redirect', 'x-accel-limit-rate', 'x-
 export interface CgiWay {
   /** `fastcgi`, `uwsgi` or `scgi`. */
   readonly name: string
+  /** Those of its module. */
+  readonly directives: Directives
   /** Where to, if this location passes requests on. */
   readonly pass: Template | undefined
   readonly schemes: Schemes
@@ -67,11 +71,12 @@ export function attachCgi(way: CgiWay, given: object, plan: Plan, at: AttachCont
 
 function attachPass(way: CgiWay, pass: Template, conf: CgiConf, given: object, plan: Plan, at: AttachContext): void {
   const { location } = at
-  const { name, schemes } = way
+  const { name, schemes, directives } = way
   const registry = at.shared('upstreams', () => new UpstreamRegistry())
   const target = compileAddressTarget(pass, schemes, registry, at)
   if (target === undefined) return
-  const cache = compileCgiCache(name, conf, given, at)
+  const stores = storesInstead(name, directives, at.scope)
+  const cache = stores ? undefined : compileCgiCache(name, conf, given, at)
   const tls = target.mayUseTls ? compileSsl(name, sslConf(name, given), at, '') : undefined
   const make = way.compile(compileParams(conf.param, conf.pass_request_headers, cache !== undefined, at))
   const passing = { way, conf, target, tls, cache, make }

@@ -73,6 +73,7 @@ const writer = new FastcgiParams()
 function wayOf({ fastcgi_pass: pass, fastcgi_keep_conn: keep }: Conf): CgiWay {
   return {
     name: 'fastcgi',
+    directives: allDirectives,
     pass,
     schemes: SCHEMES,
     protocol: FASTCGI,

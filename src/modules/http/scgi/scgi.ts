@@ -63,6 +63,7 @@ const netString = new NetString()
 function wayOf({ scgi_pass: pass }: Conf): CgiWay {
   return {
     name: 'scgi',
+    directives: allDirectives,
     pass,
     schemes: SCHEMES,
     protocol: SCGI,

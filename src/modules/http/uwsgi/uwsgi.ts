@@ -79,6 +79,7 @@ function wayOf(conf: Conf): CgiWay {
   const behind = conf.uwsgi_string
   return {
     name: 'uwsgi',
+    directives: allDirectives,
     pass: conf.uwsgi_pass,
     schemes: SCHEMES,
     protocol: UWSGI,
