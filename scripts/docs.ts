@@ -12,4 +12,4 @@ import { writePages } from './reference-pages.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 writePages(root, modules)
-fs.writeFileSync(`${root}docs/reference/lint.md`, lintPage(CHECKS))
+fs.writeFileSync(`${root}docs/reference/lint.md`, lintPage(CHECKS, modules))

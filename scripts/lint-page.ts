@@ -2,6 +2,7 @@
 import type { Check } from '../src/tools/lint/check.ts'
 import { readDocument } from '../src/tools/syntax/document.ts'
 import { layOut } from '../src/tools/syntax/layout.ts'
+import { BARE, type DocumentedModule, linked } from './reference-pages.ts'
 
 const HEAD = `# Checks of \`viaduct lint\`
 
@@ -14,15 +15,15 @@ and its block; \`# lint: allow-file CHECK\` for a file. Checks that are marked w
 `
 
 /** Returns the page. */
-export function lintPage(checks: readonly Check[]): string {
+export function lintPage(checks: readonly Check[], modules: readonly DocumentedModule[]): string {
   const rows = checks.map(({ id, level, title }) => `| [\`${id}\`](#${id}) | ${level} | ${title} |`)
   const table = ['| Check | Level | What it finds |', '|---|---|---|', ...rows].join('\n')
-  return `${HEAD}\n${table}\n\n${checks.map(sectionOf).join('\n\n')}\n`
+  return `${HEAD}\n${table}\n\n${checks.map((check) => sectionOf(check, modules)).join('\n\n')}\n`
 }
 
-function sectionOf({ id, level, title, why, advice, bad, good }: Check): string {
+function sectionOf({ id, level, title, why, advice, bad, good }: Check, modules: readonly DocumentedModule[]): string {
   const examples = `Found here:\n\n${example(bad)}\n\nand not here:\n\n${example(good)}`
-  return `## ${id}\n\n${title[0]!.toUpperCase()}${title.slice(1)} (${level}).\n\n${why}\n\n${advice}\n\n${examples}`
+  return `## ${id}\n\n${title[0]!.toUpperCase()}${title.slice(1)} (${level}).\n\n${linked(`${why}\n\n${advice}`, modules, BARE)}\n\n${examples}`
 }
 
 function example(text: string): string {

@@ -37,7 +37,7 @@ function put(from: string, to: string): void {
 }
 
 function layOutProgram(): void {
-  for (const name of ['dist', 'conf', 'LICENSE', 'package.json']) put(name, `${HOME}/${name}`)
+  for (const name of ['dist', 'conf', 'docs/explained', 'LICENSE', 'package.json']) put(name, `${HOME}/${name}`)
   productionDependencies()
   fs.mkdirSync(path.join(target, HOME, 'bin'), { recursive: true })
   fs.copyFileSync(fs.realpathSync(process.execPath), path.join(target, HOME, 'bin/node'))

@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Context, Directive } from '../src/config/directive.ts'
-import { explanations } from './explained.ts'
+import { type Explanations, readExplanations } from '../src/tools/explained.ts'
 
 /** What the pages tell of a module. */
 export interface DocumentedModule {
@@ -28,19 +28,16 @@ const CONTEXTS: Partial<Record<Context, string>> = {
   mail_server: 'server (mail)',
 }
 
-/** What docs/explained says, by directive. */
-type Explained = ReadonlyMap<string, string>
-
 /** Returns the text of each page by its file name. */
 export function referencePages(
   modules: readonly DocumentedModule[],
-  explained: Explained = new Map(),
+  explained?: Explanations,
 ): Readonly<Record<string, string>> {
   const sorted = modules.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  const pages = sorted.filter(hasPage).map((module) => [`${module.name}.md`, modulePage(module, explained)])
+  const pages = sorted.filter(hasPage).map((module) => [`${module.name}.md`, modulePage(module, modules, explained)])
   return {
     ...(Object.fromEntries(pages) as Record<string, string>),
-    'README.md': page('Reference', contents(sorted, explained)),
+    'README.md': page('Reference', contents(sorted)),
     'variables.md': page('Variables', sorted.flatMap(variablesOf)),
     'without-effect.md': page('Accepted without effect', withoutEffect(sorted)),
   }
@@ -51,8 +48,25 @@ export function writePages(root: string, modules: readonly DocumentedModule[]): 
   const folder = path.join(root, 'docs/reference')
   fs.rmSync(folder, { recursive: true, force: true })
   fs.mkdirSync(folder, { recursive: true })
-  const pages = referencePages(modules, explanations(root))
+  const pages = referencePages(modules, readExplanations(modules, root))
   for (const [name, text] of Object.entries(pages)) fs.writeFileSync(path.join(folder, name), text)
+}
+
+/** Names as texts mark them, and words that can be nothing else. */
+export const MARKED = /(?<![[\w])`([a-z0-9_]+)`/g
+export const BARE = /(?<![\w$`[/.-])([a-z0-9]+(?:_[a-z0-9]+)+)(?![\w`*])/g
+
+/** Names of directives in a text become links to their pages; those that several modules have, to that of the text's own. */
+export function linked(text: string, modules: readonly DocumentedModule[], names: RegExp, own = ''): string {
+  const parts = text.split(/(^```.*?^```$)/ms)
+  return parts.map((part, i) => (i % 2 === 1 ? part : part.replaceAll(names, link))).join('')
+
+  function link(whole: string, name: string): string {
+    const having = modules.filter(({ directives }) => Object.hasOwn(directives, name))
+    const target = having.find((one) => one.name === own) ?? (having.length === 1 ? having[0] : undefined)
+    if (target === undefined) return whole
+    return `[${whole}](${target.name === own ? '' : `${target.name}.md`}#${name})`
+  }
 }
 
 function page(title: string, parts: readonly string[]): string {
@@ -63,30 +77,37 @@ function hasPage({ directives, variables = {}, prefixes = {} }: DocumentedModule
   return [directives, variables, prefixes].some((part) => Object.keys(part).length > 0)
 }
 
-function modulePage(module: DocumentedModule, explained: Explained): string {
+function modulePage(module: DocumentedModule, all: readonly DocumentedModule[], explained?: Explanations): string {
   const { name, doc, directives } = module
   const entries = Object.entries(directives).toSorted(byName)
   const variables = namesOfVariables(module)
+  const explainedText = (one: string): string | undefined => {
+    const text = explained?.of(name, one)
+    // A directive does not lead to itself.
+    return text === undefined
+      ? undefined
+      : linked(text, all, MARKED, name).replaceAll(`[\`${one}\`](#${one})`, `\`${one}\``)
+  }
   return page(name, [
     ...(doc === undefined ? [] : [doc]),
-    ...entries.map(([one, directive]) => directiveText(one, directive, explained.get(one))),
+    ...entries.map(([one, directive]) => directiveText(one, directive, explainedText(one))),
     ...(variables.length === 0 ? [] : [`## Variables\n\n${variables.map((one) => `- \`$${one}\``).join('\n')}`]),
   ])
 }
 
-/** All directives by name, with the pages that tell of them; those that are explained stand out. */
-function contents(modules: readonly DocumentedModule[], explained: Explained): string[] {
+/** All directives by name, with the pages that tell of them. */
+function contents(modules: readonly DocumentedModule[]): string[] {
   const places = new Map<string, string[]>()
   for (const { name, directives } of modules) {
     for (const one of Object.keys(directives)) places.set(one, [...(places.get(one) ?? []), name])
   }
   const lines = [...places].toSorted(byName).map(([name, pages]) => {
     const links = pages.map((one) => `[${one}](${one}.md#${name})`).join(', ')
-    return `- ${explained.has(name) ? `**${name}**` : name}: ${links}`
+    return `- ${name}: ${links}`
   })
   const others =
     '[Variables](variables.md), [what is accepted without effect](without-effect.md), [checks of `lint`](lint.md).'
-  return [others, 'Directives; those in bold are explained with examples.', lines.join('\n')]
+  return [others, lines.join('\n')]
 }
 
 function directiveText(name: string, directive: Directive<unknown>, explanation?: string): string {

@@ -3,8 +3,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ScopeEnv } from '../../src/config/scope.ts'
+import { readExplanations } from '../../src/tools/explained.ts'
 import { CHECKS } from '../../src/tools/lint/all.ts'
-import { explanations } from '../explained.ts'
 import { lintPage } from '../lint-page.ts'
 import { type DocumentedModule, referencePages } from '../reference-pages.ts'
 import type { Finding } from './source-tree.ts'
@@ -15,7 +15,7 @@ const LIST = 'src/modules/index.ts'
 export async function checkDeclarations(root: string): Promise<Finding[]> {
   const list = pathToFileURL(path.join(root, LIST)).href
   const { modules } = (await import(list)) as { readonly modules: readonly DocumentedModule[] }
-  return [...checkDirectives(modules), ...checkPages(root, modules, { 'lint.md': lintPage(CHECKS) })]
+  return [...checkDirectives(modules), ...checkPages(root, modules, { 'lint.md': lintPage(CHECKS, modules) })]
 }
 
 /** Checks the declarations themselves. */
@@ -46,7 +46,7 @@ export function checkPages(
   more: Readonly<Record<string, string>> = {},
 ): Finding[] {
   const folder = 'docs/reference'
-  const pages = { ...referencePages(modules, explanations(root)), ...more }
+  const pages = { ...referencePages(modules, readExplanations(modules, root)), ...more }
   const there = fs.existsSync(path.join(root, folder)) ? fs.readdirSync(path.join(root, folder)) : []
   const findings: Finding[] = []
   for (const [name, text] of Object.entries(pages)) {

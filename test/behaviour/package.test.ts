@@ -49,7 +49,7 @@ function run(...args: string[]): { status: number | null; stderr: string } {
 
 test('holds the program and nothing of the workshop', () => {
   const files = fs.readdirSync(`${folder}/node_modules/viaduct`).sort()
-  assert.deepEqual(files, ['CHANGELOG.md', 'LICENSE', 'README.md', 'conf', 'dist', 'package.json'])
+  assert.deepEqual(files, ['CHANGELOG.md', 'LICENSE', 'README.md', 'conf', 'dist', 'docs', 'package.json'])
   assert.ok(fs.existsSync(`${folder}/node_modules/viaduct/dist/dashboard.html`))
   assert.deepEqual(fs.readdirSync(`${folder}/node_modules`), ['.bin', '.package-lock.json', 'viaduct'])
 })

@@ -187,6 +187,8 @@ test('hover has the declaration, what is inherited and from where', async () => 
   const timeout = await editor.hover('conf.d/site.conf', 'proxy_read|_timeout')
   assert.match(timeout, /```nginx\nproxy_read_timeout time;\n```/)
   assert.match(timeout, /Default: `60s`/)
+  assert.match(timeout, /The longest silence of a back end/)
+  assert.match(timeout, /docs\/reference\/http_proxy\.md#proxy_read_timeout/)
   assert.match(timeout, /Without it, here: `proxy_read_timeout 5m` \(nginx\.conf:5\)/)
   assert.match(
     await editor.hover('conf.d/site.conf', 'loc|ation / {'),

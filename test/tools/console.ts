@@ -15,11 +15,11 @@ interface Ran {
 export class Workshop implements Disposable {
   readonly dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-tools-'))
 
-  constructor(files: Readonly<Record<string, string>> = {}) {
+  constructor(files: Readonly<Record<string, string | Uint8Array>> = {}) {
     for (const [name, text] of Object.entries(files)) this.write(name, text)
   }
 
-  write(name: string, text: string): void {
+  write(name: string, text: string | Uint8Array): void {
     const file = path.join(this.dir, name)
     fs.mkdirSync(path.dirname(file), { recursive: true })
     fs.writeFileSync(file, text)

@@ -132,11 +132,28 @@ test('subrequests are told apart', async () => {
   assert.ok(lines(told, 'asks (subrequest)').includes('http://10.9.9.8:80/check'))
 })
 
+test('the name of a directive asks what that is for', async () => {
+  using shop = new Workshop()
+  const { status, out } = await shop.run(['explain', 'proxy_cache_lock'])
+  assert.equal(status, 0)
+  assert.match(out, /^```nginx\nproxy_cache_lock on \| off;\n```/)
+  assert.match(out, /what protects a back end when something popular expires/)
+  assert.match(out, /docs\/reference\/http_proxy\.md#proxy_cache_lock\n$/)
+  const json = await shop.run(['explain', '--json', 'keepalive_timeout'])
+  const found = JSON.parse(json.out) as { readonly module: string; readonly explanation: string }[]
+  assert.deepEqual(
+    found.map(({ module }) => module),
+    ['http_core', 'http_upstream'],
+  )
+  assert.match(found[1]!.explanation, /idle connection to a back end/)
+})
+
 test('what cannot be asked is refused with a word', async () => {
   using shop = new Workshop()
   shop.write('nginx.conf', server('return 200;'))
   for (const [words, problem] of [
-    [[], 'it takes one URL'],
+    [[], 'it takes one URL, or the name of a directive'],
+    [['proxy_pas'], '"proxy_pas" is no directive'],
     [['ftp://a.com/'], '"ftp://a.com/" is no URL of http or https'],
     [['--status', '99', 'http://a.com/'], '--status takes a number from 200 to 599, not "99"'],
     [['-H', 'nonsense', 'http://a.com/'], '-H takes "Name: value", not "nonsense"'],

@@ -1,22 +1,61 @@
 /** The examples of docs/explained are configurations that a server starts with, and requests come to what they say. */
 import assert from 'node:assert/strict'
-import path from 'node:path'
-import { test } from 'node:test'
-import { examples, explanations, wholeExample } from '../../scripts/explained.ts'
+import { after, test } from 'node:test'
+import { examples, wholeExample } from '../../scripts/explained.ts'
 import { modules } from '../../src/modules/index.ts'
+import { readExplanations } from '../../src/tools/explained.ts'
+import { Certificates } from '../harness/certificates.ts'
+import { bitsOf, encode, makeMmdb } from '../harness/mmdb.ts'
 import { Workshop } from '../tools/console.ts'
 
-const ROOT = path.join(import.meta.dirname, '../..')
+const explained = readExplanations(modules)
+/** Less says no more than the declaration does. */
+const WORDS_MIN = 18
+
+function wordsOf(section = ''): number {
+  return section
+    .replace(/^```.*?^```$/gms, '')
+    .trim()
+    .split(/\s+/).length
+}
 
 test('what is explained is a directive', () => {
-  const known = new Set(modules.flatMap(({ directives }) => Object.keys(directives)))
-  const unknown = [...explanations(ROOT).keys()].filter((name) => !known.has(name))
-  assert.deepEqual(unknown, [])
+  assert.deepEqual(explained.unused, [])
 })
 
-for (const example of examples(ROOT)) {
+test('every directive is explained', () => {
+  const all = modules.flatMap(({ name, directives }) => Object.keys(directives).map((one) => [name, one] as const))
+  const missing = all.filter(([module, name]) => wordsOf(explained.of(module, name)) < WORDS_MIN)
+  assert.deepEqual(missing, [])
+})
+
+test('every page has an example', () => {
+  const shown = new Set(examples(modules, explained).map(({ place }) => place.split(' ')[0]))
+  const without = modules.filter(({ name, directives }) => Object.keys(directives).length > 0 && !shown.has(name))
+  assert.deepEqual(
+    without.map(({ name }) => name),
+    [],
+  )
+})
+
+/** What examples need beside their text. */
+function withFiles(conf: string): Record<string, string | Uint8Array> {
+  const { cert, key } = certificate
+  const country = makeMmdb(
+    [{ bits: bitsOf('192.0.2.0', 24, 6), record: encode({ country: { iso_code: 'AT' } }) }],
+    28,
+    6,
+  )
+  return { 'nginx.conf': conf, 'cert.pem': cert, 'key.pem': key, 'country.mmdb': country }
+}
+
+const certificates = new Certificates()
+const certificate = certificates.make('example.com')
+after(() => certificates.remove())
+
+for (const example of examples(modules, explained)) {
   test(`the example of ${example.place}`, async () => {
-    using shop = new Workshop({ 'nginx.conf': wholeExample(example) })
+    using shop = new Workshop(withFiles(wholeExample(example)))
     const [[target, outcome] = ['/', ''], ...more] = example.asked
     const { out, error } = await shop.run(['explain', '-c', 'nginx.conf', '--json', `http://example.com${target}`])
     assert.equal(error, '')

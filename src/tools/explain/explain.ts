@@ -8,6 +8,7 @@ import { parseIp } from '../../lib/ip.ts'
 import { Paint } from '../frame/paint.ts'
 import { CANNOT_RUN, type Console, FINE, FOUND, ToolFailure, tool } from '../frame/tool.ts'
 import { TARGET_OPTIONS, targetOf } from '../target.ts'
+import { directiveObject, directivePage, directivesCalled } from './directive.ts'
 import { changesOf, changeText, factsOf } from './facts.ts'
 import { compileForRequests } from './program.ts'
 import { Recorder } from './recorder.ts'
@@ -21,11 +22,12 @@ const FOLLOWS_MAX = 10
 export const explain = tool({
   name: 'explain',
   summary: 'says what becomes of a request, and which line decides it',
-  usage: ['[-c nginx.conf] [OPTIONS] URL'],
+  usage: ['[-c nginx.conf] [OPTIONS] URL', '[--json] DIRECTIVE'],
   about:
     'Runs the phases of the configuration on one request and writes down what happens: which server and location and why,\n' +
     'rewrites, access rules, limits, files on the disk, what a back end is sent, what the response has and what it lost.\n' +
-    'Nobody is contacted and nothing is written: back ends are supposed to answer 200, or what --status says.',
+    'Nobody is contacted and nothing is written: back ends are supposed to answer 200, or what --status says.\n' +
+    'The name of a directive in place of a URL says what that is for (a host of that name: http://map/).',
   options: {
     ...TARGET_OPTIONS,
     method: { type: 'string', short: 'X', value: 'METHOD', help: 'the method (GET)' },
@@ -48,11 +50,22 @@ export const explain = tool({
     ['-c nginx.conf -X OPTIONS -H "Origin: https://a.com" http://api.example.com/', 'a preflight request'],
     ['--status 503 http://example.com/api/', 'what happens when the back end fails'],
     ['-L http://example.com/old', 'where redirects lead'],
+    ['proxy_next_upstream', 'what a directive is for, when to use it, how it differs from nginx'],
   ],
   async run(values, words, console) {
     const [url, ...more] = words
     if (url === undefined || more.length > 0)
-      throw new ToolFailure('it takes one URL', 'viaduct explain http://example.com/path')
+      throw new ToolFailure('it takes one URL, or the name of a directive', 'viaduct explain http://example.com/path')
+    const directives = directivesCalled(url)
+    if (directives.length > 0) {
+      const json = values.json === true
+      console.out(
+        json
+          ? `${JSON.stringify(directives.map(directiveObject), undefined, 2)}\n`
+          : `${directives.map(directivePage).join('\n\n')}\n`,
+      )
+      return FINE
+    }
     const origin = targetOf(values, [], console)
     let question = questionOf(url, values)
     if (values.diff !== undefined) return differences(values.diff, origin, question, console)

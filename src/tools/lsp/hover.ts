@@ -1,5 +1,6 @@
 /** What a word is, for who points at it: the directive's declaration, what is in effect and from where, what a name stands for. */
 import type { Directive } from '../../config/directive.ts'
+import { declarationText, directivePage, factsAbout } from '../explain/directive.ts'
 import type { Model } from '../model/model.ts'
 import type { Node } from '../model/node.ts'
 import { BUILT_IN } from './complete.ts'
@@ -11,7 +12,7 @@ const INHERITED_MAX = 24
 export function directiveText(model: Model, node: Node, nameOf: (file: string) => string): string {
   const parts: string[] = []
   const { directive, name } = node
-  if (directive !== undefined) parts.push(declarationText(name, directive))
+  if (directive !== undefined) parts.push(declaredText(name, directive))
   const around = node.parent === undefined || directive?.kind === 'block' ? [] : outer(model, node)
   if (around.length > 0)
     parts.push(`Without it, here: \`${around.map(({ text }) => text).join('; ')}\` (${place(around[0]!, nameOf)}).`)
@@ -19,22 +20,10 @@ export function directiveText(model: Model, node: Node, nameOf: (file: string) =
   return parts.join('\n\n')
 }
 
-/** The declaration as text. */
-export function declarationText(
-  name: string,
-  { args, doc, default: standard, in: contexts, since, kind, withoutEffect }: Directive<unknown>,
-): string {
-  const words = `${name} ${args.syntax}`.trimEnd()
-  return [
-    `\`\`\`nginx\n${words}${kind === 'block' ? ' { ... }' : ';'}\n\`\`\``,
-    doc,
-    ...(withoutEffect === undefined ? [] : [`Has no effect: ${withoutEffect}`]),
-    [
-      standard === undefined ? '' : `Default: \`${standard}\`. `,
-      `Context: ${contexts.join(', ')}.`,
-      since === undefined ? '' : ` Since ${since}.`,
-    ].join(''),
-  ].join('\n\n')
+/** The declaration, what is written about it, and where to read on. */
+export function declaredText(name: string, directive: Directive<unknown>): string {
+  const facts = factsAbout(name, directive)
+  return facts === undefined ? declarationText(name, directive) : directivePage(facts)
 }
 
 /** What would hold if the block had none of its own. */

@@ -12,7 +12,7 @@ import { registry } from '../model/model.ts'
 import type { Node } from '../model/node.ts'
 import { proposals } from './complete.ts'
 import { exampleUrl, explain } from './explain.ts'
-import { declarationText, directiveText, nameText } from './hover.ts'
+import { declaredText, directiveText, nameText } from './hover.ts'
 import { placeIn } from './place.ts'
 import type { Occurrence } from './symbols.ts'
 import { type Loaded, Workspace } from './workspace.ts'
@@ -151,7 +151,7 @@ class Server {
     // Of a statement that is not finished, the word alone.
     const word = this.#wordAt(at)
     const [declared] = word === undefined ? [] : registry.named(word)
-    return declared === undefined ? null : { contents: markdown(declarationText(word!, declared)) }
+    return declared === undefined ? null : { contents: markdown(declaredText(word!, declared)) }
   }
 
   #wordAt({ textDocument, position }: protocol.TextDocumentPositionParams): string | undefined {

@@ -34,7 +34,6 @@ const attributeRule = (what: 'domain' | 'path') =>
     const replacement = readTemplate(to, at)
     const caseless = what === 'domain' || from!.text.startsWith('~*')
     const source = from!.text.replace(/^~\*?/, '')
-    if (source === '') return at.fail(`empty regex in "${from!.text}"`, from)
     const pattern = compilePattern(source, { caseless }, (message) => at.fail(message, from))
     return { kind: 'regex', pattern, to: replacement }
   })
@@ -65,7 +64,6 @@ const flagRule = mapped(raw('off | cookie [flag ...]', { min: 1 }), ([cookie, ..
   })
   if (!cookie!.text.startsWith('~')) return { kind: 'rule', cookie: readTemplate(cookie!, at), flags: templates }
   const source = cookie!.text.slice(1)
-  if (source === '') return at.fail('empty cookie name regex', cookie)
   const pattern = compilePattern(source, { caseless: true }, (message) => at.fail(message, cookie))
   return { kind: 'rule', cookie: pattern, flags: templates }
 })
