@@ -235,13 +235,19 @@ export class Scope implements ScopeView {
   ordered<D extends Directives>(directives: D): readonly OrderedValue<D>[] {
     this.read()
     const { names, given } = this.env.shapeOf(directives)
-    if (!given) return []
+    // Every block inside asks the blocks around it, of which one may have thousands of statements.
+    if (!given || !this.#hasOneOf(names)) return []
     const values: unknown[] = []
     for (const { directive, value, at } of this.#order) {
       const name = names.get(directive)
       if (name !== undefined) values.push({ name, value, at })
     }
     return values as readonly OrderedValue<D>[] // each value was read by the reader of the directive so named
+  }
+
+  #hasOneOf(names: Shape['names']): boolean {
+    for (const directive of names.keys()) if (this.#own.has(directive)) return true
+    return false
   }
 
   positionOf(directive: Directive<unknown>): Position | undefined {

@@ -71,7 +71,7 @@ class Found {
   #named(message: string): Position | undefined {
     const { prefix, confPrefix } = this.#model.config
     for (const [, text] of message.matchAll(/"([^"]+)"/g)) {
-      for (const node of this.#model.root.inside()) {
+      for (const node of this.#model.nodes) {
         const word = node.args.find(
           (one) => one.text === text || confPrefix + one.text === text || prefix + one.text === text,
         )
@@ -123,7 +123,7 @@ class Found {
 
 function nodeAt(model: Model, { file, line, column }: Position): Node | undefined {
   let best: Node | undefined
-  for (const node of model.root.inside()) {
+  for (const node of model.nodes) {
     const { at } = node
     if (at.file === file && (at.line < line || (at.line === line && at.column <= column))) best = node
   }

@@ -20,6 +20,7 @@ export const HANDLERS = [
 
 /** Names of the variables in a text, in lower case; captures are digits. */
 export function variablesIn(text: string): string[] {
+  if (!text.includes('$')) return []
   return [...text.matchAll(/\$(?:\{(\w+)\}|([1-9])|([a-zA-Z_]\w*))/g)].map((match) =>
     (match[1] ?? match[2] ?? match[3])!.toLowerCase(),
   )

@@ -19,6 +19,8 @@ const FOLDERS_ABOVE = 4
 const INCLUDES_DEPTH = 3
 /** Blocks that only a whole configuration has. */
 const WHOLE: ReadonlySet<string> = new Set(['events', 'http', 'stream', 'mail'])
+/** As nearly all are laid out: saves reading a large file twice. */
+const LOOKS_WHOLE = /^events\s*\{|^http\s*\{/m
 const DUMP_MARK = /^# configuration file (.+):$/m
 
 /** Blocks around a part of a configuration, by the context that it is for. */
@@ -67,10 +69,10 @@ function fromDisk(full: string): ModelSource[] {
 export function sourceOf(text: string, file: string, unnamed = false, reader: SourceReader = diskReader): ModelSource {
   if (text.startsWith('# configuration file ') || (unnamed && DUMP_MARK.test(text))) return fromDump(text)
   const withText = besides(file, { glob: reader.glob, read: (name) => (name === file ? text : reader.read(name)) })
+  const whole = { path: file, prefix: `${path.dirname(file)}/`, reader: withText, elsewhere: unnamed }
+  if (LOOKS_WHOLE.test(text)) return whole
   const statements = parse(text, file).filter(({ fault }) => fault === undefined)
-  if (statements.some(({ name }) => WHOLE.has(name.text))) {
-    return { path: file, prefix: `${path.dirname(file)}/`, reader: withText, elsewhere: unnamed }
-  }
+  if (statements.some(({ name }) => WHOLE.has(name.text))) return whole
   const prefix = wholeFolder(file, statements, withText)
   const around = contextFor(namesIn(statements, prefix, withText, 0))
   const outer = `${prefix}.part-of-a-configuration`

@@ -379,14 +379,14 @@ function nameAt(loaded: Loaded, file: string, { line, character }: protocol.Posi
 
 /** The block that begins in a line. */
 function nodeInLine({ model }: Loaded, file: string, line: number): Node | undefined {
-  for (const node of model.root.inside())
+  for (const node of model.nodes)
     if (node.at.file === file && node.at.line === line + 1 && node.opens !== undefined) return node
   return undefined
 }
 
 /** The statement whose name is there. */
 function nodeAt(loaded: Loaded, file: string, { line, character }: protocol.Position): Node | undefined {
-  for (const node of loaded.model.root.inside()) {
+  for (const node of loaded.model.nodes) {
     const { at, name } = node
     const isThere =
       at.file === file && at.line === line + 1 && character + 1 >= at.column && character + 1 <= at.column + name.length
@@ -401,7 +401,7 @@ function sameName({ names }: Loaded, { kind, key }: Occurrence): Occurrence[] {
 
 /** The context in which the outermost statements of a file stand. */
 function outerContext({ model }: Loaded, file: string): Node['context'] {
-  for (const node of model.root.inside()) {
+  for (const node of model.nodes) {
     if (node.at.file === file && node.parent?.at.file !== file) return node.context
   }
   return 'main'

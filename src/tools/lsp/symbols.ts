@@ -35,7 +35,7 @@ const MAKERS: Readonly<Record<string, number>> = {
 /** Lists all names of a configuration. `lineOf` gives the text of a line. */
 export function occurrences(model: Model, lineOf: (at: Position) => string): Occurrence[] {
   const finder = new Finder(lineOf)
-  for (const node of model.root.inside()) finder.statement(node)
+  for (const node of model.nodes) finder.statement(node)
   return finder.all
 }
 

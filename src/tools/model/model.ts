@@ -107,12 +107,12 @@ class Builder implements Reading {
     const parent = this.#blocks.get(scope) ?? this.#root
     this.#last = new Node(s, parent, scope.context, directive, isEntry)
     this.#current = s.end
-    parent.children.push(this.#last)
+    parent.add(this.#last)
   }
 
   /** The statement at hand names a variable. */
   uses(variable: string, at: Position): void {
-    if (at === this.#current) this.#last.uses.push(variable)
+    if (at === this.#current) this.#last.names(variable)
   }
 }
 
@@ -137,6 +137,8 @@ export class Model {
   readonly diagnostics: Diagnostics
   readonly fragment: boolean
   readonly elsewhere: boolean
+  /** All statements, in file order. */
+  readonly nodes: readonly Node[]
   readonly #byName = new Map<string, Node[]>()
 
   constructor(
@@ -150,7 +152,10 @@ export class Model {
     this.diagnostics = diagnostics
     this.fragment = fragment
     this.elsewhere = elsewhere
-    for (const node of root.inside()) {
+    const nodes: Node[] = []
+    root.collect(nodes)
+    this.nodes = nodes
+    for (const node of nodes) {
       const list = this.#byName.get(node.name)
       if (node.isEntry) continue
       if (list === undefined) this.#byName.set(node.name, [node])

@@ -3,6 +3,7 @@ import type { Context, Directive } from '../../config/directive.ts'
 import type { Position, Statement, Word } from '../../config/source.ts'
 
 const NONE: readonly Node[] = []
+const NO_WORDS: readonly string[] = []
 
 /** One statement, or a line of a table; includes are replaced by what they include. */
 export class Node {
@@ -14,15 +15,15 @@ export class Node {
   readonly directive: Directive<unknown> | undefined
   /** A line of a table (`map`, `types`). */
   readonly isEntry: boolean
-  readonly children: Node[] = []
+  #children: Node[] | undefined
   /** What its reader made of its words; undefined when they were refused. */
   value: unknown
   /** The context that its block opens. */
   opens: Context | undefined
-  /** Variables that it names, in lower case. */
-  readonly uses: string[] = []
+  #uses: string[] | undefined
   #byName: ReadonlyMap<string, readonly Node[]> | undefined
   #indexed = 0
+  #words: readonly string[] | undefined
 
   constructor(
     statement: Statement,
@@ -38,6 +39,26 @@ export class Node {
     this.isEntry = isEntry
   }
 
+  /** What stands in its block. */
+  get children(): readonly Node[] {
+    return this.#children ?? NONE
+  }
+
+  add(child: Node): void {
+    this.#children ??= []
+    this.#children.push(child)
+  }
+
+  /** Variables that it names, in lower case. */
+  get uses(): readonly string[] {
+    return this.#uses ?? NO_WORDS
+  }
+
+  names(variable: string): void {
+    this.#uses ??= []
+    this.#uses.push(variable)
+  }
+
   get name(): string {
     return this.statement.name.text
   }
@@ -48,7 +69,8 @@ export class Node {
 
   /** The words after the name. */
   get words(): readonly string[] {
-    return this.statement.args.map((word) => word.text)
+    this.#words ??= this.statement.args.map((word) => word.text)
+    return this.#words
   }
 
   /** The first word after the name. */
@@ -94,10 +116,16 @@ export class Node {
   }
 
   /** All statements inside, at any depth. */
-  *inside(): Generator<Node> {
+  inside(): readonly Node[] {
+    const found: Node[] = []
+    this.collect(found)
+    return found
+  }
+
+  collect(found: Node[]): void {
     for (const child of this.children) {
-      yield child
-      yield* child.inside()
+      found.push(child)
+      if (child.children.length > 0) child.collect(found)
     }
   }
 }

@@ -29,7 +29,11 @@ export function storesInstead(prefix: string, declared: Directives, scope: Scope
 }
 
 function turnsOn(prefix: string, declared: Directives, scope: Scope): { stores: boolean; caches: boolean } {
-  const own: Readonly<Record<string, unknown>> = scope.own(declared)
-  const store = own[`${prefix}_store`]
-  return { stores: store !== undefined && store !== 'off', caches: own[`${prefix}_cache`] !== undefined }
+  // Each block is asked for each family: nothing is gathered.
+  scope.read()
+  const store = scope.given(declared[`${prefix}_store`]!)
+  return {
+    stores: store !== undefined && store !== 'off',
+    caches: scope.given(declared[`${prefix}_cache`]!) !== undefined,
+  }
 }

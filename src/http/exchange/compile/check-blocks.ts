@@ -11,9 +11,9 @@ const SIZES = ['buffer_size', 'buffers', 'busy_buffers_size', 'temp_file_write_s
 
 /** Checks a block of the family `prefix`; `declared` are the directives of the module. */
 export function checkBlock(prefix: string, declared: Directives, scope: Scope, tree: Reporter): void {
+  scope.read()
   checkStore(prefix, declared, scope, tree)
-  const own: Readonly<Record<string, unknown>> = scope.own(declared)
-  const last = SIZES.findLast((name) => own[`${prefix}_${name}`] !== undefined)
+  const last = SIZES.findLast((name) => scope.given(declared[`${prefix}_${name}`]!) !== undefined)
   if (last === undefined) return
   const problem = sizeProblem(prefix, scope.resolve(declared))
   if (problem !== undefined) tree.fail(problem, scope.positionOf(declared[`${prefix}_${last}`]!))

@@ -144,9 +144,19 @@ export const cache = {
 /** The settings of `cache`. */
 export type CacheDirectives = ConfOf<typeof cache>
 
+/** Most blocks have the settings of the block around them, the same object. */
+const known = new WeakMap<object, CacheDirectives>()
+
 /** The settings of a family without its prefix. */
 export function cacheDirectives(prefix: string, conf: object): CacheDirectives {
-  const given = conf as Readonly<Record<string, unknown>>
-  // The directives of the family are exactly these, read by these readers.
-  return Object.fromEntries(Object.keys(cache).map((name) => [name, given[`${prefix}_${name}`]])) as CacheDirectives
+  let settings = known.get(conf)
+  if (settings === undefined) {
+    const given = conf as Readonly<Record<string, unknown>>
+    // The directives of the family are exactly these, read by these readers.
+    settings = Object.fromEntries(
+      Object.keys(cache).map((name) => [name, given[`${prefix}_${name}`]]),
+    ) as CacheDirectives
+    known.set(conf, settings)
+  }
+  return settings
 }

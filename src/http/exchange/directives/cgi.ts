@@ -44,9 +44,17 @@ export const cgi = {
 /** The settings of `cgi`. */
 export type CgiConf = ConfOf<typeof cgi>
 
+/** Most blocks have the settings of the block around them, the same object. */
+const known = new WeakMap<object, CgiConf>()
+
 /** The settings of a family without its prefix. */
 export function cgiConf(prefix: string, conf: object): CgiConf {
-  const given = conf as Readonly<Record<string, unknown>>
-  // The directives of the family are exactly these, read by these readers.
-  return Object.fromEntries(Object.keys(cgi).map((name) => [name, given[`${prefix}_${name}`]])) as CgiConf
+  let settings = known.get(conf)
+  if (settings === undefined) {
+    const given = conf as Readonly<Record<string, unknown>>
+    // The directives of the family are exactly these, read by these readers.
+    settings = Object.fromEntries(Object.keys(cgi).map((name) => [name, given[`${prefix}_${name}`]])) as CgiConf
+    known.set(conf, settings)
+  }
+  return settings
 }

@@ -180,7 +180,7 @@ export const accessChecks: readonly Check[] = [
     find(model, report) {
       if (!model.complete) return
       for (const node of model.all('real_ip_header')) {
-        const inside = [...node.parent!.inside()].some(({ name }) => name === 'set_real_ip_from')
+        const inside = node.parent!.inside().some(({ name }) => name === 'set_real_ip_from')
         if (!inside && model.effective(node.parent!, 'set_real_ip_from').length === 0)
           report(node, 'nobody is trusted (set_real_ip_from)')
       }

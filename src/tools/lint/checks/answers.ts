@@ -123,7 +123,7 @@ export const answerChecks: readonly Check[] = [
       if (!model.complete) return
       for (const prefix of ['proxy', 'fastcgi', 'uwsgi', 'scgi']) {
         for (const node of model.all(`${prefix}_cache_valid`, `${prefix}_cache_bypass`, `${prefix}_no_cache`)) {
-          const inside = [...node.parent!.inside()].some(({ name }) => name === `${prefix}_cache`)
+          const inside = node.parent!.inside().some(({ name }) => name === `${prefix}_cache`)
           // WebSocket guides put `proxy_cache_bypass $http_upgrade` everywhere, where it does no harm.
           if (node.first === '$http_upgrade' || inside || model.effective(node.parent!, `${prefix}_cache`).length > 0)
             continue

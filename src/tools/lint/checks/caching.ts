@@ -142,7 +142,7 @@ export const cachingChecks: readonly Check[] = [
       if (!model.complete) return
       for (const node of model.all('gzip')) {
         if (node.first !== 'on' || model.effective(node.parent!, 'gzip_types').length > 0) continue
-        if (![...node.parent!.inside()].some(({ name }) => name === 'gzip_types'))
+        if (!node.parent!.inside().some(({ name }) => name === 'gzip_types'))
           report(node, 'of all types only text/html is compressed (gzip_types)')
       }
     },

@@ -22,16 +22,25 @@ function* defined(model: Model): Generator<{ readonly name: string; readonly nod
 
 function usedVariables(model: Model): Set<string> {
   const used = new Set<string>()
-  for (const node of model.root.inside()) {
+  for (const node of model.nodes) {
     for (const name of node.uses) used.add(name)
     const start = /^(?:set|auth_request_set)$/.test(node.name) ? 1 : 0
-    for (const word of node.words.slice(start)) {
-      if (node.name === 'map' && word === node.words[1]) continue
+    for (const [i, word] of node.words.entries()) {
+      if (i < start || !word.includes('$') || (node.name === 'map' && word === node.words[1])) continue
       for (const name of variablesIn(word)) used.add(name)
     }
     if (node.isEntry) for (const name of variablesIn(node.name)) used.add(name)
   }
   return used
+}
+
+/** What of a text may be the name of a group. */
+function addNames(text: string, names: Set<string>): void {
+  if (names.has(text)) return
+  names.add(text)
+  if (/^[\w.-]*$/.test(text)) return
+  names.add(withoutPort(targetIn(text)?.host ?? text))
+  for (const part of text.split(/[^\w.-]+/)) names.add(part)
 }
 
 function zoneName(node: Node): string | undefined {
@@ -177,7 +186,8 @@ export const generalChecks: readonly Check[] = [
         if (before !== undefined && before !== name) report(node, `"$${name}" is the same variable as "$${before}"`)
         spelled.set(key, before ?? name)
       }
-      for (const node of model.root.inside()) {
+      for (const node of model.nodes) {
+        if (node.uses.length === 0) continue
         for (const [, name] of node.words.join(' ').matchAll(/\$\{?([a-zA-Z_]\w*)/g)) {
           const before = spelled.get(name!.toLowerCase())
           if (before !== undefined && before !== name && node.uses.includes(name!.toLowerCase()))
@@ -195,7 +205,7 @@ export const generalChecks: readonly Check[] = [
     bad: 'server { client_header_timeout 60s; location / { index index.html; limit_except GET { allow 10.0.0.1; } types { } charset_map a b { } proxy_pass http://127.0.0.1:1; proxy_hide_header $arg_x; } }',
     good: 'server { location / { proxy_pass http://127.0.0.1:1; proxy_hide_header X-A; } }',
     find(model, report) {
-      for (const node of model.root.inside()) {
+      for (const node of model.nodes) {
         if (node.isEntry || node.directive === undefined || node.value === undefined || node.uses.length > 0) continue
         if (
           DEFINES.test(node.name) ||
@@ -220,14 +230,12 @@ export const generalChecks: readonly Check[] = [
     good: 'events {} http { upstream app { server 127.0.0.1:1; } server { listen 80; location / { proxy_pass http://app; } } }',
     find(model, report) {
       if (!model.complete) return
-      const texts = [...model.root.inside()]
-        .filter(({ name }) => name !== 'upstream')
-        .flatMap((node) => [...node.words, node.isEntry ? node.name : ''])
-      const passes = new Set(
-        texts
-          .flatMap((text) => [text, withoutPort(targetIn(text)?.host ?? text), ...text.split(/[^\w.-]+/)])
-          .map((text) => text.toLowerCase()),
-      )
+      const passes = new Set<string>()
+      for (const node of model.nodes) {
+        if (node.name === 'upstream') continue
+        for (const text of node.words) addNames(text.toLowerCase(), passes)
+        if (node.isEntry) addNames(node.name.toLowerCase(), passes)
+      }
       for (const node of model.all('upstream'))
         if (!passes.has(node.first.toLowerCase()))
           report(node, `nothing passes requests to "${node.first}"`, { word: node.args[0] })

@@ -99,7 +99,7 @@ export const tlsChecks: readonly Check[] = [
       for (const node of model.all('ssl_stapling')) {
         const block = node.parent!
         const isGiven =
-          model.effective(block, 'resolver').length > 0 || [...block.inside()].some(({ name }) => name === 'resolver')
+          model.effective(block, 'resolver').length > 0 || block.inside().some(({ name }) => name === 'resolver')
         if (node.first === 'on' && !isGiven && model.effective(block, 'ssl_stapling_file').length === 0)
           report(node, 'nothing is stapled without a resolver')
       }
