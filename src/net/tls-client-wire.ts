@@ -5,6 +5,7 @@
 import type { StreamHandle } from './handle-wire.ts'
 import { type SecureContextHandle, TlsWire } from './tls-wire.ts'
 import { certificateProblem } from './tls-wire-verify.ts'
+import type { WireFailure } from './wire-failure.ts'
 
 /** Sessions that are remembered for one way of connecting. */
 const SESSIONS_MAX = 1000
@@ -35,9 +36,12 @@ export interface TlsTarget {
   readonly alpn: string
 }
 
-/** Hears that the handshake is over and the peer has proved who it is. Failures close the wire. */
+/** Hears what the handshake came to: one of both, once, unless the wire is closed from here before. */
 export interface HandshakeOwner {
-  onHandshake(): void
+  /** It is over, and the peer has proved who it is; `reused`: by a session from before. */
+  onHandshake(reused: boolean): void
+  /** It is not; the wire closes. Without a failure the peer has ended it. */
+  onHandshakeFailed(failure: WireFailure | undefined): void
 }
 
 /** One TLS connection to a back end. */
@@ -80,12 +84,11 @@ export class TlsClientWire extends TlsWire {
   onHandshakeDone(): void {
     const owner = this.#handshakeOwner
     if (owner === undefined || this.dead) return
-    this.#handshakeOwner = undefined
     const { settings, name } = this.#target
     const { tls } = this
+    const again = tls.isSessionReused()
     if (settings.verify) {
       // A session is remembered for a name that has been proved, and it knows no certificates of its own.
-      const again = tls.isSessionReused()
       const problem = certificateProblem(tls.verifyError(), again ? undefined : tls.getPeerCertificate(true), name, {
         depth: settings.depth,
         again,
@@ -95,7 +98,24 @@ export class TlsClientWire extends TlsWire {
     this.open = true
     if (this.#session !== undefined) this.#remember(this.#session)
     this.#session = undefined
-    owner.onHandshake()
+    this.#handshakeOwner = undefined
+    owner.onHandshake(again)
+  }
+
+  override fail(failure: WireFailure): void {
+    if (!this.dead) this.#handshakeFailed(failure)
+    super.fail(failure)
+  }
+
+  protected override ended(): void {
+    this.#handshakeFailed(undefined)
+    super.ended()
+  }
+
+  #handshakeFailed(failure: WireFailure | undefined): void {
+    const owner = this.#handshakeOwner
+    this.#handshakeOwner = undefined
+    owner?.onHandshakeFailed(failure)
   }
 
   /** A session that led to this is not offered again. */

@@ -11,6 +11,7 @@ import { LABEL_SLOTS, LabelSlots, NO_SLOT } from '../shared/label-slots.ts'
 import type { Lock } from '../shared/lock.ts'
 import { addTime, HISTOGRAM_FIELDS, readHistogram, type TimeHistogram } from '../shared/time-histogram.ts'
 import { ZONE_HEADER_WORDS, ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
+import { PEER_TLS_FIELDS, type PeerTlsField, type PeerTlsNumbers, peerTlsNumbers } from './tls-counts.ts'
 
 const KIND = 'upstream counts'
 const BLOCKS = ZONE_HEADER_WORDS
@@ -36,22 +37,6 @@ const CLASSES = 10
 const TIMES = 16
 const TLS = TIMES + HISTOGRAM_FIELDS
 const STATUS_MAX = 999
-
-/** What is counted of handshakes with servers, in NGINX Plus's words. */
-const PEER_TLS_FIELDS = [
-  'handshakes',
-  'handshakes_failed',
-  'session_reuses',
-  'no_common_protocol',
-  'handshake_timeout',
-  'peer_rejected_cert',
-  'expired_cert',
-  'revoked_cert',
-  'hostname_mismatch',
-  'other',
-] as const
-/** One of them. */
-export type PeerTlsField = (typeof PEER_TLS_FIELDS)[number]
 
 const CODES = TLS + PEER_TLS_FIELDS.length
 const FIELDS = CODES + LABEL_SLOTS
@@ -97,7 +82,7 @@ export interface PeerNumbers {
   readonly classes: readonly number[]
   readonly codes: ReadonlyMap<number, number>
   readonly times: TimeHistogram
-  readonly tls: Readonly<Record<PeerTlsField, number>>
+  readonly tls: PeerTlsNumbers
 }
 
 /** The counts of one server. */
@@ -186,7 +171,7 @@ export class PeerCounts {
       classes: [1, 2, 3, 4, 5].map((n) => value(CLASSES + n)),
       codes: new Map(codes.toSorted(([a], [b]) => a - b)),
       times: readHistogram(value, TIMES),
-      tls: Object.fromEntries(PEER_TLS_FIELDS.map((name, n) => [name, value(TLS + n)])) as Record<PeerTlsField, number>, // one entry for each of the names
+      tls: peerTlsNumbers((place) => value(TLS + place)),
     }
   }
 

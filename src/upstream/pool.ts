@@ -13,12 +13,21 @@ import { openWire } from '../net/open-wire.ts'
 import type { StreamWire } from '../net/stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
 import { type HandshakeOwner, TlsClientWire, type TlsTarget } from '../net/tls-client-wire.ts'
+import { type TlsFault, tlsFaultOf } from '../net/tls-fault.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../net/wire-failure.ts'
 import type { GroupGauges } from './group-gauges.ts'
 import type { Peer } from './peer.ts'
+import { type PeerTlsField, peerTlsTotals } from './tls-counts.ts'
 
 const CONNECTING = 'connecting to upstream'
+/** Found when a handshake was complete. */
+const CERTIFICATE_FAULTS: ReadonlySet<TlsFault> = new Set([
+  'expired_cert',
+  'revoked_cert',
+  'hostname_mismatch',
+  'other',
+])
 /** Requests at once until a peer has said how many (RFC 9113, 6.5.2 names this as the least it should allow). */
 export const STREAMS_FIRST = 100
 
@@ -74,6 +83,8 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   doing = CONNECTING
   readonly #keepAlive: boolean
   readonly #tls: TlsClientWire | undefined
+  /** The handshake has begun and come to nothing yet. */
+  #shaking = false
   #pool: ConnectionPool | undefined
   readonly #timer = new Timer(this)
   /** Nobody knows yet whether bytes have come behind the last response. */
@@ -106,16 +117,42 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     if (this.#tls === undefined) this.user?.onConnect()
     else {
       this.doing = 'SSL handshaking to upstream'
+      this.#shaking = true
       this.#tls.handshake(this)
     }
     flushWires()
   }
 
-  onHandshake(): void {
+  onHandshake(reused: boolean): void {
     clock.update()
     beginEvent()
+    this.#shaking = false
+    this.#count('handshakes')
+    if (reused) this.#count('session_reuses')
     this.user?.onConnect()
     flushWires()
+  }
+
+  onHandshakeFailed(failure: WireFailure | undefined): void {
+    if (!this.#shaking) return
+    this.#shaking = false
+    const fault = failure?.kind === 'tls' ? tlsFaultOf(failure.problem) : undefined
+    const complete = fault !== undefined && CERTIFICATE_FAULTS.has(fault)
+    this.#count(complete ? 'handshakes' : 'handshakes_failed')
+    if (fault !== undefined && fault !== 'no_common_cipher') this.#count(fault)
+  }
+
+  /** Whoever waits gives up: because of the peer when it was `late`, which counts as long as it has not answered in TLS. */
+  retire(late: boolean): void {
+    if (!late || !this.#shaking) return
+    this.#shaking = false
+    this.#count('handshakes_failed')
+    this.#count('handshake_timeout')
+  }
+
+  #count(field: PeerTlsField): void {
+    this.peer.counts?.countTls(field)
+    peerTlsTotals()?.count(field)
   }
 
   /** What to log when it was closed before `user` heard that it is there; goes on with "while" and `doing`. */

@@ -121,7 +121,9 @@ test('handshakes with clients, of a server and of all', async () => {
   }
   const { ssl } = await api<{ ssl: Tls }>('http/server_zones/secure')
   const all = await api<Tls>('ssl')
-  assert.deepEqual(ssl, all)
+  // Names are compared with what servers of groups have, never with what clients have.
+  assert.deepEqual({ ...ssl, verify_failures: { ...ssl.verify_failures, hostname_mismatch: 0 } }, all)
+  assert.ok(!('hostname_mismatch' in ssl.verify_failures))
   assert.ok(ssl.handshakes >= 2 && ssl.handshakes_failed >= 1, JSON.stringify(ssl))
   assert.equal(ssl.no_common_cipher, 1)
   assert.ok(ssl.verify_failures['no_cert']! >= 1)

@@ -594,7 +594,7 @@ export class Exchange
       this.sender.detach()
       if (link !== undefined) this.protocol.links.give(link, pool, this.conf.tag)
     } else {
-      if (this.r.carrier.closing) link?.retire?.()
+      if (this.r.carrier.closing) link?.retire(false)
       this.#closePeer()
     }
   }
@@ -688,7 +688,7 @@ export class Exchange
 
   #timedOut(doing: string): void {
     this.r.logError(LOG_ERROR, `upstream timed out (110: Connection timed out) while ${doing}`)
-    this.#link?.retire?.()
+    this.#link?.retire(true)
     if (this.#state === BODY) this.#breakOff()
     else this.#fail(TIMEOUT)
   }

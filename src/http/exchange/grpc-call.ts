@@ -199,7 +199,7 @@ export class GrpcCaller implements WireOwner, ConnectUser, TimerOwner, BodyRecei
   onTimeout(): void {
     clock.update()
     beginEvent()
-    this.#link?.retire?.()
+    this.#link?.retire(true)
     this.#end('timed out (110: Connection timed out)')
     flushWires()
   }

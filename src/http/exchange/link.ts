@@ -23,8 +23,8 @@ export interface Link {
   readonly doing: string
   /** What to log when it was closed before `user` heard that it is there; goes on with "while" and `doing`. */
   failureText(failure: WireFailure | undefined): string
-  /** What else uses the connection goes on, but nothing new begins: the peer is slow, or we leave. */
-  retire?(): void
+  /** What else uses the connection goes on, but nothing new begins: the peer was too `late`, or we leave. */
+  retire(late: boolean): void
   /** Gives it up; what was not sent yet is lost, and the owner is not told. */
   close(): void
 }

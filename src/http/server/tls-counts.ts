@@ -1,4 +1,5 @@
 /** What becomes of handshakes with clients: counted for the server that is asked for, and for all together. */
+import { tlsFaultOf, verifyFault } from '../../net/tls-fault.ts'
 import type { TlsServerWire } from '../../net/tls-server-wire.ts'
 import type { WireFailure } from '../../net/wire-failure.ts'
 import { VERIFY_OFF } from '../../tls/server.ts'
@@ -11,10 +12,6 @@ const ZONE = 'TLS of all servers'
 
 /** Places in the row of counts. */
 const PLACES = Object.fromEntries(TLS_FIELDS.map((name, n) => [name, n])) as Record<TlsField, number> // one for each name
-/** Codes of OpenSSL for certificates that are too old, too new, or revoked. */
-const EXPIRED: ReadonlySet<number> = new Set([9, 10])
-const REVOKED = 23
-const HOSTNAME_MISMATCH = 62
 
 /** The counts of all servers, in this thread. */
 let totals: ZoneCounts | undefined
@@ -41,7 +38,7 @@ export function countHandshake(server: ServerConf, tls: TlsServerWire): void {
   if (server.ssl.verify === VERIFY_OFF) return
   const { peer } = tls
   if (peer === undefined) count(server, 'no_cert')
-  else if (peer.result.code !== 0) count(server, verifyField(peer.result.code))
+  else if (peer.result.code !== 0) count(server, verifyFault(peer.result.code))
 }
 
 /** A handshake came to nothing; without a failure the client went away. */
@@ -49,13 +46,8 @@ export function countFailedHandshake(server: ServerConf, failure: WireFailure | 
   if (!counted(server)) return
   count(server, 'handshakes_failed')
   if (failure?.kind !== 'tls') return
-  const { problem } = failure
-  if (/no shared cipher/.test(problem)) count(server, 'no_common_cipher')
-  else if (/unsupported protocol|wrong version number|no protocols available|inappropriate fallback/.test(problem)) {
-    count(server, 'no_common_protocol')
-  } else if (/alert (?:bad certificate|unknown ca|certificate|unsupported certificate)/.test(problem)) {
-    count(server, 'peer_rejected_cert')
-  }
+  const fault = tlsFaultOf(failure.problem)
+  if (fault !== undefined) count(server, fault)
 }
 
 /** A handshake took too long. */
@@ -63,12 +55,6 @@ export function countLateHandshake(server: ServerConf): void {
   if (!counted(server)) return
   count(server, 'handshakes_failed')
   count(server, 'handshake_timeout')
-}
-
-function verifyField(code: number): TlsField {
-  if (EXPIRED.has(code)) return 'expired_cert'
-  if (code === REVOKED) return 'revoked_cert'
-  return code === HOSTNAME_MISMATCH ? 'hostname_mismatch' : 'other'
 }
 
 function counted(server: ServerConf): boolean {

@@ -7,6 +7,7 @@ import type { PeerNumbers } from '../../upstream/peer-counts.ts'
 import { CHECKING, UNHEALTHY } from '../../upstream/peer-row.ts'
 import { UpstreamRegistry } from '../../upstream/registry.ts'
 import type { HttpTree } from '../compile/module.ts'
+import { peerTlsObject } from './tls.ts'
 import { type Responses, responsesOf } from './zones.ts'
 
 /** States of a server, in the words of NGINX Plus. */
@@ -110,6 +111,7 @@ function peerObject({ id, peer, backup, service }: ListedPeer): PeerObject {
   const { counts, options, address } = peer
   const numbers = counts?.read(clock.now)
   const responses = responsesOf(numbers?.classes ?? [], numbers?.codes ?? new Map())
+  const ssl = peerTlsObject(numbers?.tls)
   return {
     id,
     server: address.name,
@@ -119,6 +121,7 @@ function peerObject({ id, peer, backup, service }: ListedPeer): PeerObject {
     weight: options.weight,
     state: stateOf(peer),
     active: peer.conns,
+    ...(ssl === undefined ? {} : { ssl }),
     ...(options.maxConns === 0 ? {} : { max_conns: options.maxConns }),
     requests: numbers?.requests ?? 0,
     ...(numbers === undefined || responses.total === 0 ? {} : timesOf(numbers)),

@@ -1,7 +1,8 @@
 /** Server and location zones as NGINX Plus's API shows them. */
 import type { HttpTree } from '../compile/module.ts'
 import { statusZonesOf, type ZoneOf } from '../server/status-zones.ts'
-import type { TlsField, ZoneNumbers } from '../server/zone-counts.ts'
+import type { ZoneNumbers } from '../server/zone-counts.ts'
+import { clientTlsObject } from './tls.ts'
 
 /** Responses by class and by status. */
 export interface Responses {
@@ -23,22 +24,10 @@ interface LocationZone {
   readonly sent: number
 }
 
-/** What TLS came to with clients of a server. */
-interface TlsNumbers {
-  readonly handshakes: number
-  readonly handshakes_failed: number
-  readonly session_reuses: number
-  readonly no_common_protocol: number
-  readonly no_common_cipher: number
-  readonly handshake_timeout: number
-  readonly peer_rejected_cert: number
-  readonly verify_failures: Readonly<Record<string, number>>
-}
-
 /** What is counted of a server zone. */
 interface ServerZone extends LocationZone {
   readonly processing: number
-  readonly ssl: TlsNumbers
+  readonly ssl: object
 }
 
 /** Names and numbers of all zones of a kind. */
@@ -64,7 +53,7 @@ export function serverZone(numbers: ZoneNumbers): ServerZone {
   const { processing, discarded, received, sent } = numbers
   const responses = responsesOf(numbers.classes, numbers.codes)
   const requests = responses.total + discarded + processing
-  return { processing, requests, responses, discarded, received, sent, ssl: tlsObject(numbers.tls) }
+  return { processing, requests, responses, discarded, received, sent, ssl: clientTlsObject(numbers.tls) }
 }
 
 /** Makes the object of responses by class. */
@@ -72,10 +61,4 @@ export function responsesOf(classes: readonly number[], codes: ReadonlyMap<numbe
   const [c1 = 0, c2 = 0, c3 = 0, c4 = 0, c5 = 0] = classes
   const byCode = Object.fromEntries([...codes].map(([code, count]) => [String(code), count]))
   return { '1xx': c1, '2xx': c2, '3xx': c3, '4xx': c4, '5xx': c5, codes: byCode, total: c1 + c2 + c3 + c4 + c5 }
-}
-
-/** Makes the object of TLS numbers. */
-export function tlsObject(tls: Readonly<Record<TlsField, number>>): TlsNumbers {
-  const { no_cert, expired_cert, revoked_cert, hostname_mismatch, other, ...counts } = tls
-  return { ...counts, verify_failures: { no_cert, expired_cert, revoked_cert, hostname_mismatch, other } }
 }

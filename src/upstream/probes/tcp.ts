@@ -151,6 +151,7 @@ export class TcpProbe implements Probe, WireOwner, ConnectUser, TimerOwner {
   }
 
   onTimeout(): void {
+    this.connection?.retire(true)
     if (this.doing === CONNECTING && this.connection !== undefined) this.doing = this.connection.doing
     this.result(false, 'upstream timed out (110: Connection timed out)')
   }

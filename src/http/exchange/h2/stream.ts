@@ -343,7 +343,8 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
 
   // ---- the end -------------------------------------------------------------------------------
 
-  retire(): void {
+  retire(late: boolean): void {
+    this.#session.connection.retire(late)
     this.#session.retire()
   }
 

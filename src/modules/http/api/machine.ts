@@ -1,7 +1,6 @@
 /** Resources about the server as a whole: `nginx`, `processes`, `connections`, `workers` and so on. */
 
 import { connectionCounters } from '../../../http/server/connection-counters.ts'
-import { tlsTotals } from '../../../http/server/tls-counts.ts'
 import {
   connectionsObject,
   nginxObject,
@@ -9,8 +8,8 @@ import {
   serverFactsOf,
   workerObject,
 } from '../../../http/status/machine.ts'
+import { allTlsObject, resetTls } from '../../../http/status/tls.ts'
 import { workersOf } from '../../../http/status/workers.ts'
-import { tlsObject } from '../../../http/status/zones.ts'
 import { type Answer, DONE_SILENTLY, found, type Problem, problem } from './answer.ts'
 import { pick } from './fields.ts'
 import type { Ask, Resource } from './resource.ts'
@@ -34,7 +33,7 @@ export const machineResources: readonly Resource[] = [
     get: (ask) => found(pick(ask, requestsObject())),
     changes: { DELETE: resetRequests },
   },
-  { path: 'ssl', since: 1, get: (ask) => found(pick(ask, sslObject())), changes: { DELETE: resetTls } },
+  { path: 'ssl', since: 1, get: (ask) => found(pick(ask, allTlsObject() ?? {})), changes: { DELETE: forgetTls } },
   { path: 'license', since: 9, get: () => found(LICENSE) },
   { path: 'workers', since: 9, get: workers, changes: { DELETE: resetWorkers } },
   { path: 'workers/*', since: 9, get: oneWorker, changes: { DELETE: resetWorker } },
@@ -49,13 +48,8 @@ function forgetRespawned({ tree }: Ask): Answer {
   return DONE_SILENTLY
 }
 
-function sslObject(): object {
-  const counts = tlsTotals()
-  return counts === undefined ? {} : tlsObject(counts.read().tls)
-}
-
-function resetTls(): Answer {
-  tlsTotals()?.reset()
+function forgetTls(): Answer {
+  resetTls()
   return DONE_SILENTLY
 }
 

@@ -5,6 +5,7 @@ import { cacheStatistics } from '../../../http/status/caches.ts'
 import type { Exposition, Labels } from '../../../http/status/exposition.ts'
 import { CONN_OUTCOMES, connZonesOf, limitNumbers, RATE_OUTCOMES, rateZonesOf } from '../../../http/status/limits.ts'
 import { slabObjects } from '../../../http/status/slabs.ts'
+import { tlsSpoken } from '../../../http/status/tls.ts'
 import { type ListedPeer, listPeers, shownGroups, stateNumber, stateOf } from '../../../http/status/upstreams.ts'
 import { zoneNumbers } from '../../../http/status/zones.ts'
 import { clock } from '../../../lib/clock.ts'
@@ -61,6 +62,10 @@ function writePeer(page: Exposition, upstream: string, { peer, id }: ListedPeer)
   page.counter('viaduct_upstream_server_received_bytes_total', 'Bytes from servers.', labels, numbers.received)
   page.counter('viaduct_upstream_server_fails_total', 'Attempts that failed.', labels, numbers.fails)
   page.counter('viaduct_upstream_server_unavailable_total', 'Times it became unavailable.', labels, numbers.unavail)
+  for (const [result, count] of Object.entries(tlsSpoken(numbers.tls) ? numbers.tls : {})) {
+    const help = 'Handshakes with servers by what came of them.'
+    page.counter('viaduct_upstream_server_tls_handshakes_total', help, { ...labels, result }, count)
+  }
   page.times(
     'viaduct_upstream_server_response_duration_seconds',
     'Time to the end of responses.',

@@ -1,13 +1,13 @@
 /** The names that nginx-prometheus-exporter gives to what NGINX Plus's API tells (collector/nginx_plus.go there). */
 import type { HttpTree } from '../../../http/compile/module.ts'
-import { tlsTotals } from '../../../http/server/tls-counts.ts'
 import { cacheObject, cacheStatistics } from '../../../http/status/caches.ts'
 import type { Exposition, Labels } from '../../../http/status/exposition.ts'
 import { CONN_OUTCOMES, connZonesOf, limitNumbers, RATE_OUTCOMES, rateZonesOf } from '../../../http/status/limits.ts'
 import { connectionsObject, requestsObject } from '../../../http/status/machine.ts'
+import { allTlsObject } from '../../../http/status/tls.ts'
 import { shownGroups, stateNumber, upstreamObject } from '../../../http/status/upstreams.ts'
 import { workersOf } from '../../../http/status/workers.ts'
-import { locationZone, serverZone, tlsObject, zoneNumbers } from '../../../http/status/zones.ts'
+import { locationZone, serverZone, zoneNumbers } from '../../../http/status/zones.ts'
 import { resolverCounts, resolverZones } from '../../../tree/resolver-counts.ts'
 
 /** Those whose value may fall. */
@@ -62,8 +62,7 @@ export function writePlus(page: Exposition, tree: HttpTree): void {
   page.gauge('nginxplus_up', 'Whether the server answers.', {}, 1)
   names.write('connections', {}, connectionsObject())
   names.write('http_requests', {}, requestsObject())
-  const tls = tlsTotals()?.read().tls
-  if (tls !== undefined) names.write('ssl', {}, tlsObject(tls))
+  names.write('ssl', {}, allTlsObject() ?? {})
   for (const [name, numbers] of zoneNumbers(tree, 'server')) {
     const zone = serverZone(numbers)
     names.write('server_zone', { server_zone: name }, zone, ['responses'])
@@ -106,12 +105,13 @@ function writeUpstreams(names: PlusNames, tree: HttpTree): void {
   for (const [upstream, group] of shownGroups(tree)) {
     const { peers, keepalive, zombies } = upstreamObject(group)
     names.write('upstream', { upstream }, { keepalive, zombies })
-    for (const { server, state, max_conns, responses, health_checks, ...peer } of peers) {
+    for (const { server, state, max_conns, responses, health_checks, ssl, ...peer } of peers) {
       const labels = { upstream, server }
       const { active, requests, sent, received, fails, unavail, header_time, response_time } = peer
       const known = { active, requests, sent, received, fails, unavail, header_time, response_time }
       names.write('upstream_server', labels, { state: stateNumber(state), ...known, health_checks })
       if (max_conns !== undefined) names.write('upstream_server', labels, { limit: max_conns })
+      if (ssl !== undefined) names.write('upstream_server_ssl', labels, ssl)
       names.responses('upstream_server', labels, responses)
     }
   }
