@@ -30,6 +30,13 @@ export interface TimeHistogram {
 export function readHistogram(read: (field: number) => number, at: number): TimeHistogram {
   return { sumMs: read(at), counts: Array.from({ length: LONG + 1 }, (_, n) => read(at + 1 + n)) }
 }
+
+/** Several as one. */
+export function sumOfHistograms(all: readonly TimeHistogram[]): TimeHistogram {
+  const counts = Array.from({ length: LONG + 1 }, (_, n) => all.reduce((sum, one) => sum + one.counts[n]!, 0))
+  return { sumMs: all.reduce((sum, { sumMs }) => sum + sumMs, 0), counts }
+}
+
 /** How many times there are in all. */
 export function countOf({ counts }: TimeHistogram): number {
   return counts.reduce((sum, count) => sum + count, 0)

@@ -1,21 +1,24 @@
 /**
  * The numbers of nginx-module-vts: one row for each server, filter and back end, made when it is first counted. Two zones: a
- * table of keys, whose integers lead to rows in the other one. The lock of the table guards both.
+ * table of keys, whose integers lead to rows in the other one. The lock of the table guards both; that of the rows zone keeps
+ * threads apart that write the rows to a file.
  *
- *   rows zone:  header | rows made | first free row + 1 | rows of FIELDS numbers
+ *   rows zone:  header | rows made | first free row + 1 | loaded | labels | rows of numbers
  */
+import { LABEL_SLOTS, LabelSlots } from './label-slots.ts'
 import { type Handle, NO_RECORD, Table } from './table.ts'
 import { ZONE_HEADER_WORDS, ZONE_SIZE_MIN, type Zone } from './zone.ts'
 
 const MADE = ZONE_HEADER_WORDS
 const FREE = ZONE_HEADER_WORDS + 1
-const FIRST_FLOAT = 16
-/** Numbers of a row. */
-export const TRAFFIC_FIELDS = 64
+const LOADED = ZONE_HEADER_WORDS + 2
+const LABELS = ZONE_HEADER_WORDS + 3
+const FIRST_FLOAT = Math.ceil((LABELS + LABEL_SLOTS) / 2)
+const LABEL_MAX = 599
 
-/** Bytes for rows of a table of so many. */
-export function trafficRowsSize(tableSize: number): number {
-  return Math.max(ZONE_SIZE_MIN, FIRST_FLOAT * 8 + Math.floor(tableSize / 512) * TRAFFIC_FIELDS * 8)
+/** Bytes for rows of so many numbers, which belong to a table of so many bytes: about as many as that. */
+export function trafficRowsSize(tableSize: number, fields: number): number {
+  return Math.max(ZONE_SIZE_MIN, FIRST_FLOAT * 8 + Math.ceil(tableSize / (fields * 8)) * fields * 8)
 }
 
 /** A key with its row, which is a copy. */
@@ -30,12 +33,31 @@ export class TrafficRecords {
   readonly #rows: Zone
   readonly #floats: Float64Array
   readonly #most: number
+  readonly #fields: number
+  /** Places for statuses, for whoever keeps numbers by them. */
+  readonly labels: LabelSlots
 
-  constructor(keys: Zone, rows: Zone) {
+  /** `fields`: numbers of a row, the same for all who use the zones. */
+  constructor(keys: Zone, rows: Zone, fields: number) {
     this.#table = new Table(keys)
     this.#rows = rows
+    this.#fields = fields
     this.#floats = new Float64Array(rows.buffer)
-    this.#most = Math.floor((this.#floats.length - FIRST_FLOAT) / TRAFFIC_FIELDS)
+    this.#most = Math.floor((this.#floats.length - FIRST_FLOAT) / fields)
+    this.labels = new LabelSlots(rows.words, LABELS, LABEL_MAX)
+  }
+
+  /** Calls `load` in the first thread that asks; what it brings may come a moment later than what others count. */
+  loadOnce(load: () => void): void {
+    if (Atomics.exchange(this.#rows.words, LOADED, 1) === 0) load()
+  }
+
+  /** Runs without another thread that does the same. */
+  alone(run: () => void): void {
+    const { lock } = this.#rows
+    lock.enter()
+    run()
+    lock.leave()
   }
 
   /** Takes the lock; `row` and `leave` follow. */
@@ -70,16 +92,16 @@ export class TrafficRecords {
     return record === NO_RECORD ? undefined : this.#rowAt(this.#table.integer(record))
   }
 
-  /** Removes those used longest ago of the keys with this beginning until there are fewer than `most`; within the lock. */
-  makeRoom(prefix: string, most: number): void {
-    const all = this.#records(prefix)
+  /** Removes those used longest ago of the keys that are counted until there are fewer than `most`; within the lock. */
+  makeRoom(counted: (key: string) => boolean, most: number): void {
+    const all = this.#records(counted)
     for (const record of all.slice(0, Math.max(0, all.length - most + 1))) this.#remove(record)
   }
 
   /** Copies of all rows whose keys begin so. */
   all(prefix: string): readonly TrafficRow[] {
     this.enter()
-    const rows = this.#records(prefix).map((record) => ({
+    const rows = this.#records((key) => key.startsWith(prefix)).map((record) => ({
       key: this.#table.keyOf(record),
       numbers: this.#rowAt(this.#table.integer(record)).slice(),
     }))
@@ -87,16 +109,19 @@ export class TrafficRecords {
     return rows
   }
 
-  /** Begins the rows whose keys begin so at zero, or removes them; returns how many. */
-  forget(prefix: string, remove: boolean): number {
+  /** Removes the rows that are meant, or begins them at zero; returns how many. */
+  forget(meant: (key: string, row: Float64Array) => boolean, remove: boolean): number {
     this.enter()
-    const records = this.#records(prefix)
-    for (const record of records) {
+    let count = 0
+    for (const record of this.#records(() => true)) {
+      const row = this.#rowAt(this.#table.integer(record))
+      if (!meant(this.#table.keyOf(record), row)) continue
+      count++
       if (remove) this.#remove(record)
-      else this.#rowAt(this.#table.integer(record)).fill(0)
+      else row.fill(0)
     }
     this.leave()
-    return records.length
+    return count
   }
 
   /** How full the memory is. */
@@ -106,11 +131,11 @@ export class TrafficRecords {
   }
 
   /** The oldest first. */
-  #records(prefix: string): Handle[] {
+  #records(wanted: (key: string) => boolean): Handle[] {
     const table = this.#table
     const found: Handle[] = []
     for (let record = table.oldest(); record !== NO_RECORD; record = table.newer(record)) {
-      if (prefix === '' || table.keyOf(record).startsWith(prefix)) found.push(record)
+      if (wanted(table.keyOf(record))) found.push(record)
     }
     return found
   }
@@ -121,8 +146,8 @@ export class TrafficRecords {
   }
 
   #rowAt(row: number): Float64Array {
-    const at = FIRST_FLOAT + row * TRAFFIC_FIELDS
-    return this.#floats.subarray(at, at + TRAFFIC_FIELDS)
+    const at = FIRST_FLOAT + row * this.#fields
+    return this.#floats.subarray(at, at + this.#fields)
   }
 
   #takeRow(): number {

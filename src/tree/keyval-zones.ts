@@ -2,12 +2,11 @@
  * The zones of `keyval_zone` of a tree: pairs in shared memory, how long they live, and the file that keeps them over
  * restarts. A change is made when the file could be written, or not at all.
  */
-import fs from 'node:fs'
 import type { Position } from '../config/source.ts'
 import { fromBinary, toBinary } from '../lib/bytes.ts'
-import { errnoText } from '../lib/errno.ts'
+import { readKept, writeKept } from '../lib/kept-file.ts'
 import { KEYVAL_KIND, KeyvalRecords, type KeyvalType, type Pair, type PairOutcome } from '../shared/keyval-records.ts'
-import { Zone } from '../shared/zone.ts'
+import { ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
 import type { TreeServices } from './context.ts'
 
 /** A zone as it is declared. */
@@ -22,14 +21,20 @@ export interface KeyvalSpec {
   readonly at: Position
 }
 
+/** Memory for the lock under which a state file is written. */
+const STATE_KIND = 'keyval state'
+
 /** One zone. */
 export class KeyvalZone {
   readonly spec: KeyvalSpec
   readonly records: KeyvalRecords | undefined
+  /** Held while the file is written, so that no thread puts back what was before another one's change. */
+  readonly #writing: Zone | undefined
 
-  constructor(spec: KeyvalSpec, records: KeyvalRecords | undefined) {
+  constructor(spec: KeyvalSpec, records: KeyvalRecords | undefined, writing: Zone | undefined) {
     this.spec = spec
     this.records = records
+    this.#writing = writing
   }
 
   /** When a pair ends that is made or changed now. */
@@ -42,14 +47,10 @@ export class KeyvalZone {
   save(nowMs: number): string {
     const { statePath } = this.spec
     if (statePath === '' || this.records === undefined) return ''
-    const draft = `${statePath}.${process.pid}.tmp`
-    try {
-      fs.writeFileSync(draft, stateText(this.records.all(nowMs)), { mode: 0o644 })
-      fs.renameSync(draft, statePath)
-      return ''
-    } catch (error) {
-      return `open() "${statePath}" failed ${errnoText(error)}`
-    }
+    this.#writing?.lock.enter()
+    const problem = writeKept(statePath, stateText(this.records.all(nowMs)))
+    this.#writing?.lock.leave()
+    return problem
   }
 
   /** Takes over what was kept. */
@@ -89,9 +90,16 @@ export class KeyvalZones {
     const bound = { owner: `keyval zone "${name}"`, kind: 'type', value: type }
     const buffer = tree.zone(name, size, KEYVAL_KIND, at, bound)
     const memory = buffer === undefined ? undefined : Zone.attach(name, buffer, KEYVAL_KIND)
-    const zone = new KeyvalZone(spec, memory === undefined ? undefined : new KeyvalRecords(memory, type))
+    const records = memory === undefined ? undefined : new KeyvalRecords(memory, type)
+    const zone = new KeyvalZone(spec, records, statePath === '' ? undefined : this.#stateZone(name))
     this.#zones.set(name, zone)
     if (statePath !== '') this.#takeState(zone, nowMs)
+  }
+
+  #stateZone(of: string): Zone | undefined {
+    const name = `state of keyval zone ${of}`
+    const buffer = this.#tree.zone(name, ZONE_SIZE_MIN, STATE_KIND)
+    return buffer === undefined ? undefined : Zone.attach(name, buffer, STATE_KIND)
   }
 
   #takeState(zone: KeyvalZone, nowMs: number): void {
@@ -113,13 +121,9 @@ export function keyvalZonesOf(tree: TreeServices): KeyvalZones {
 }
 
 function readState(path: string): { readonly text: string; readonly problem: string } {
-  let text = ''
-  try {
-    text = fs.readFileSync(path, 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    return { text: '', problem: code === 'ENOENT' ? '' : `open() "${path}" failed ${errnoText(error)}` }
-  }
+  const kept = readKept(path)
+  if (kept.problem !== '') return kept
+  const { text } = kept
   try {
     pairsOf(text)
     return { text, problem: '' }

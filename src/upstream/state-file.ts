@@ -2,13 +2,13 @@
  * `state file`: the servers of a group that is changed while it serves, one `server` line each, kept in a file so that
  * they outlive the program. It is read when the configuration loads; whoever changes the group writes it.
  */
-import fs from 'node:fs'
 import { word } from '../config/args.ts'
 import type { Args, ReadContext } from '../config/directive.ts'
-import { fullName, openFailure } from '../config/include.ts'
+import { fullName } from '../config/include.ts'
 import { parse } from '../config/parser.ts'
 import type { Statement } from '../config/source.ts'
 import { fromBinary } from '../lib/bytes.ts'
+import { readKept, writeKept } from '../lib/kept-file.ts'
 import { PEER_DEFAULTS } from './registry.ts'
 import type { ServerLine, ServerSpec } from './server-line.ts'
 
@@ -28,13 +28,8 @@ export function stateFile(server: Args<ServerLine>): Args<StateFile> {
 }
 
 function textOf(path: string, at: ReadContext): string {
-  if (!fs.existsSync(path)) return ''
-  // tidy: read once while the configuration loads
-  try {
-    return fs.readFileSync(path, 'utf8')
-  } catch (error) {
-    return at.fail(openFailure(path, error))
-  }
+  const { text, problem } = readKept(path)
+  return problem === '' ? text : at.fail(problem)
 }
 
 function serverOf(statement: Statement, server: Args<ServerLine>, at: ReadContext): ServerLine {
@@ -56,15 +51,7 @@ function serverOf(statement: Statement, server: Args<ServerLine>, at: ReadContex
 
 /** Writes the servers of a group, whole or not at all. Returns what the system refuses, or nothing. */
 export function writeState(path: string, servers: readonly ServerSpec[]): string {
-  const draft = `${path}.${process.pid}.tmp`
-  // tidy: a change by a person, which is only made when it can be kept
-  try {
-    fs.writeFileSync(draft, stateText(servers), { mode: 0o644 })
-    fs.renameSync(draft, path)
-    return ''
-  } catch (error) {
-    return openFailure(path, error)
-  }
+  return writeKept(path, stateText(servers))
 }
 
 /** The text of a state file with these servers. */

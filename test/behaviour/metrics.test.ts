@@ -32,6 +32,7 @@ http {
     listen 127.0.0.1:%%PORT_1%%;
     location = /metrics { metrics; }
     location = /plus { metrics compat=plus; }
+    location = /vts { metrics compat=vts,plus; }
     location = /stub { stub_status; }
     location /api { api; }
   }
@@ -113,6 +114,23 @@ test('names of NGINX Plus on request', async () => {
   assert.ok(!(await page('/metrics')).text.includes('nginxplus_'))
 })
 
+test('names of nginx-module-vts on request', async () => {
+  const { text } = await page('/vts')
+  assert.equal(value(text, 'nginx_vts_server_requests_total{host="site",code="2xx"}'), 6)
+  assert.equal(value(text, 'nginx_vts_server_requests_total{host="*",code="5xx"}'), 2)
+  assert.ok(value(text, 'nginx_vts_server_bytes_total{host="site",direction="out"}') > 500)
+  assert.equal(value(text, 'nginx_vts_server_request_duration_seconds_bucket{host="site",le="+Inf"}'), 8)
+  const limited = 'filter="location_zones",filter_name="li\\"mi\\\\ted",code="5xx"'
+  assert.equal(value(text, `nginx_vts_filter_requests_total{${limited}}`), 2)
+  const labels = `upstream="u",backend="127.0.0.1:${peer.port}"`
+  assert.equal(value(text, `nginx_vts_upstream_requests_total{${labels},code="2xx"}`), 2)
+  assert.ok(value(text, `nginx_vts_upstream_response_seconds_total{${labels}}`) >= 0)
+  assert.equal(value(text, 'nginx_vts_cache_requests_total{cache_zone="pages",status="hit"}'), 3)
+  assert.ok(value(text, 'nginx_vts_main_connections{status="requests"}') >= 8)
+  assert.equal(value(text, 'nginxplus_up'), 1, 'both at once')
+  assert.ok(!(await page('/plus')).text.includes('nginx_vts_'))
+})
+
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 
 test('promtool has nothing against it', { skip: !has('promtool') }, async () => {
@@ -124,8 +142,10 @@ test('promtool has nothing against it', { skip: !has('promtool') }, async () => 
     .filter((line) => line !== '' && !/^nginx_connections_(?:accepted|handled) /.test(line))
   assert.deepEqual(complaints, [])
   assert.notEqual(status, 1, 'it is understood')
-  const plus = spawnSync('promtool', ['check', 'metrics'], { input: (await page('/plus')).text, encoding: 'utf8' })
-  assert.notEqual(plus.status, 1, plus.stderr)
+  for (const other of ['/plus', '/vts']) {
+    const check = spawnSync('promtool', ['check', 'metrics'], { input: (await page(other)).text, encoding: 'utf8' })
+    assert.notEqual(check.status, 1, check.stderr)
+  }
 })
 
 test('the exporter of nginx reads our pages', { skip: !has('prometheus-nginx-exporter') }, async () => {

@@ -179,7 +179,13 @@ test('mistakes in the configuration', async () => {
     ['vhost_traffic_status_zone shared:a;', /invalid shared size "shared:a"/],
     ['vhost_traffic_status_zone; vhost_traffic_status_limit_traffic what:1;', /invalid limit "what:1"/],
     ['vhost_traffic_status_zone; vhost_traffic_status_limit_traffic in:1 200;', /invalid code "200"/],
-    ['vhost_traffic_status_dump /tmp/x;', /not supported yet/],
+    ['vhost_traffic_status_dump x never;', /invalid parameter "never"/],
+    ['vhost_traffic_status_average_method mean;', /invalid parameter "mean"/],
+    ['vhost_traffic_status_measure_status_codes 404 200;', /status codes must be ordered/],
+    ['vhost_traffic_status_measure_status_codes 99;', /invalid status_code "99"/],
+    ['vhost_traffic_status_measure_status_codes ok;', /invalid parameter "ok"/],
+    ['vhost_traffic_status_ignore_status 6xx;', /invalid value "6xx"/],
+    ['vhost_traffic_status_zone; vhost_traffic_status_set_by_filter $uri a/b/c;', /the duplicate "uri" variable/],
     ['server { listen 127.0.0.1:%%PORT_0%%; location / { vhost_traffic_status_display; } }', /is not declared/],
   ]
   for (const [lines, expected] of cases) {

@@ -1,6 +1,7 @@
 /**
  * `metrics`: a page for Prometheus and what understands it. The names of nginx-prometheus-exporter for `stub_status` and our own
- * ones are always there; `compat=plus` adds those that the exporter has for NGINX Plus, so that its dashboards go on.
+ * ones are always there; `compat=plus` adds those that the exporter has for NGINX Plus, `compat=vts` those of
+ * nginx-module-vts, so that dashboards that were made for these go on.
  */
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
@@ -17,13 +18,14 @@ import { statusReadersOf } from '../../../http/status/readers.ts'
 import { writeOwn } from './own.ts'
 import { writePlus } from './plus.ts'
 import { writeServer } from './server.ts'
+import { writeVts } from './vts.ts'
 
-const COMPAT = ['plus'] as const
+const COMPAT = ['plus', 'vts'] as const
 type Compat = (typeof COMPAT)[number]
 
 const ACCEPT = hashName('accept')
 
-const metricsArgs = mapped(raw('[compat=plus]', { max: 1 }), ([word], _, at): readonly Compat[] => {
+const metricsArgs = mapped(raw('[compat=plus | vts | plus,vts]', { max: 1 }), ([word], _, at): readonly Compat[] => {
   if (word === undefined) return []
   if (!word.text.startsWith('compat=')) return at.fail(`invalid parameter "${word.text}"`, word)
   return word.text
@@ -67,6 +69,7 @@ function sendMetrics(r: Request, { tree, compat }: Conf): Verdict {
   writeServer(page, tree)
   writeOwn(page, tree)
   if (compat.includes('plus')) writePlus(page, tree)
+  if (compat.includes('vts')) writeVts(page, tree)
   r.out.add('Cache-Control', 'no-cache')
   return sendBytes(r, 200, Buffer.from(page.text, 'utf8'), page.contentType)
 }

@@ -1,11 +1,14 @@
 /** The directives of nginx-module-vts. */
-import { flag, oneOf, raw, text } from '../../../config/args.ts'
+import { bits, flag, oneOf, raw, text } from '../../../config/args.ts'
 import { mapped, optional } from '../../../config/combine.ts'
 import { type Context, directive, directives } from '../../../config/directive.ts'
-import { parseNumber, parseOffset, parseSize } from '../../../config/units.ts'
+import { fullName } from '../../../config/include.ts'
+import { parseMilliseconds, parseNumber, parseOffset, parseSize } from '../../../config/units.ts'
 import { readTemplate, type Template } from '../../../value/template.ts'
+import { variableName } from '../../../value/variable-name.ts'
 import { FORMATS } from './display.ts'
-import { BUCKETS_MAX, MEMBERS } from './numbers.ts'
+import type { DumpSpec } from './dump.ts'
+import { type Averaging, BUCKETS_MAX, MEMBERS, type StatusCodes } from './numbers.ts'
 
 const IN: readonly Context[] = ['http', 'server', 'location']
 const SHOWN: readonly Context[] = ['server', 'location']
@@ -14,6 +17,8 @@ const ZONE_SIZE = 1048576
 const ZONE_SIZE_MIN = 32768
 const CODE = 503
 const MS_PER_SECOND = 1000
+const DUMP_PERIOD_MS = 60_000
+const AVERAGE_PERIOD_MS = 60_000
 
 /** A zone as it is declared. */
 export interface ZoneSpec {
@@ -71,13 +76,55 @@ const buckets = mapped(raw('second ...', { min: 1, max: BUCKETS_MAX }), (words, 
   })
 })
 
-const filterMax = mapped(raw('number [string ...]', { min: 1 }), ([count], _, at): number => {
-  return parseNumber(count!.text) ?? at.fail(`invalid number of filter_max_node "${count!.text}"`, count)
+/** How many rows filters may have, and the beginnings of the groups that this is about; none: all. */
+interface FilterMax {
+  readonly most: number
+  readonly groups: readonly string[]
+}
+
+const filterMax = mapped(raw('number [string ...]', { min: 1 }), ([count, ...groups], _, at): FilterMax => {
+  const most = parseNumber(count!.text) ?? at.fail(`invalid number of filter_max_node "${count!.text}"`, count)
+  return { most, groups: groups.map((word) => word.text) }
+})
+
+const dump = mapped(raw('path [period]', { min: 1, max: 2 }), ([path, period], _, at): DumpSpec => {
+  const periodMs = period === undefined ? DUMP_PERIOD_MS : parseMilliseconds(period.text)
+  if (!periodMs) return at.fail(`invalid parameter "${period?.text}"`, period)
+  return { path: fullName(path!.text, at.prefix), periodMs }
+})
+
+const averaging = mapped(raw('AMM | WMA [period]', { min: 1, max: 2 }), ([method, period], _, at): Averaging => {
+  const name = method!.text.toUpperCase()
+  if (name !== 'AMM' && name !== 'WMA') return at.fail(`invalid parameter "${method!.text}"`, method)
+  const periodMs = period === undefined ? AVERAGE_PERIOD_MS : parseMilliseconds(period.text)
+  if (periodMs === undefined) return at.fail(`invalid parameter "${period?.text}"`, period)
+  return { periodMs, weighted: name === 'WMA' }
+})
+
+const codes = mapped(raw('all | code ...'), (words, _, at): StatusCodes => {
+  if (words.length === 0) return undefined
+  if (words[0]!.text === 'all') return 'all'
+  const list = words.map((word) => {
+    const code = parseNumber(word.text)
+    if (!code) return at.fail(`invalid parameter "${word.text}"`, word)
+    return code < 100 || code > 599 ? at.fail(`invalid status_code "${word.text}"`, word) : code
+  })
+  if (list.some((code, n) => n > 0 && code < list[n - 1]!)) return at.fail('status codes must be ordered')
+  return [...new Set(list)]
+})
+
+/** A variable, and which number it gets: `group/zone/name`. */
+interface SetSpec {
+  readonly variable: string
+  readonly named: Template
+}
+
+const setArgs = mapped(raw('$variable group/zone/name', { min: 2, max: 2 }), ([variable, named], _, at): SetSpec => {
+  return { variable: variableName(variable!, at), named: readTemplate(named!, at) }
 })
 
 // tidy: a list that is made once
 const format = oneOf(...FORMATS)
-const unsupported = 'not supported yet by Viaduct'
 
 /** All of them. */
 export const trafficDirectives = {
@@ -98,14 +145,13 @@ export const trafficDirectives = {
   vhost_traffic_status_filter_max_node: directive({
     in: ['http'],
     args: filterMax,
-    doc: 'Most rows of filters; those used longest ago go.',
+    doc: 'Most rows of filters, all or those whose groups begin so; those used longest ago go.',
   }),
   vhost_traffic_status_filter_check_duplicate: directive({
     in: IN,
     args: flag,
     default: 'on',
-    doc: 'Equal filters.',
-    withoutEffect: 'Equal filters are always counted once.',
+    doc: 'Counts once by filters that stand twice.',
   }),
   vhost_traffic_status_limit: directive({ in: IN, args: flag, default: 'on', doc: 'Limits requests.' }),
   vhost_traffic_status_limit_traffic: directives({
@@ -122,8 +168,7 @@ export const trafficDirectives = {
     in: IN,
     args: flag,
     default: 'on',
-    doc: 'Equal limits.',
-    withoutEffect: 'A limit that stands twice decides the same twice.',
+    doc: 'Of limits on the same number only the first holds.',
   }),
   vhost_traffic_status_bypass_limit: directive({ in: IN, args: flag, default: 'off', doc: 'Does not limit here.' }),
   vhost_traffic_status_bypass_stats: directive({ in: IN, args: flag, default: 'off', doc: 'Does not count here.' }),
@@ -159,37 +204,34 @@ export const trafficDirectives = {
   }),
   vhost_traffic_status_average_method: directive({
     in: IN,
-    args: raw('AMM | WMA [period]', { min: 1, max: 2 }),
-    doc: 'How averages are made.',
-    withoutEffect: 'Averages always fade: the last time counts for an eighth.',
+    args: averaging,
+    default: 'AMM 60s',
+    doc: 'How averages are made of the last 64 times that are not older than a period: equally (AMM), or newer ones count for more (WMA).',
   }),
   vhost_traffic_status_histogram_buckets: directive({
-    in: ['http'],
+    in: IN,
     args: buckets,
     doc: 'Bounds of histograms in seconds.',
   }),
   vhost_traffic_status_dump: directive({
     in: ['http'],
-    args: raw('path [period]', { min: 1, max: 2 }),
-    doc: 'A file for what was counted.',
-    unsupported,
+    args: dump,
+    doc: 'A file that keeps what was counted over restarts, and how often it is written.',
   }),
   vhost_traffic_status_set_by_filter: directives({
-    in: IN,
-    args: raw('$variable group/zone/name', { min: 2, max: 2 }),
-    doc: 'A variable with a number of a row.',
-    unsupported,
+    in: [...IN, 'if'],
+    args: setArgs,
+    doc: 'Makes a variable of a number that was counted: `server/example.org/requestCounter`.',
   }),
   vhost_traffic_status_measure_status_codes: directive({
     in: ['http'],
-    args: raw('code ...', { max: Number.POSITIVE_INFINITY }),
-    doc: 'Statuses to count one by one.',
-    unsupported,
+    args: codes,
+    doc: 'Statuses that are counted one by one; all others are counted together.',
   }),
   vhost_traffic_status_ignore_status: directive({
     in: IN,
-    args: raw('status ...', { min: 1 }),
-    doc: 'Statuses not to count.',
-    unsupported,
+    args: bits('1xx', '2xx', '3xx', '4xx', '5xx', 'off'),
+    default: 'off',
+    doc: 'Requests that end with such a status are not counted.',
   }),
 }

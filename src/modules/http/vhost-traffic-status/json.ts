@@ -1,38 +1,45 @@
 /** The page of nginx-module-vts in JSON. */
 import { hostname } from 'node:os'
 import { connectionCounters } from '../../../http/server/connection-counters.ts'
-import { cacheStatistics } from '../../../http/status/caches.ts'
 import { serverFactsOf } from '../../../http/status/machine.ts'
-import { findGroup, listPeers } from '../../../http/status/upstreams.ts'
+import { VTS_CACHE_STATUSES, VTS_NO_GROUP, VTS_VERSION, vtsCaches } from '../../../http/status/vts-names.ts'
 import { fromBinary } from '../../../lib/bytes.ts'
 import { NGINX_VERSION } from '../../../lib/version.ts'
-import { ALONE, CACHE_STATUSES, GROUP, SEPARATOR, type Traffic, trafficOf } from './numbers.ts'
-import { filtersOf, serversOf, type TrafficZone } from './zone.ts'
+import type { Times, Traffic } from './numbers.ts'
+import {
+  filtersOf,
+  serversOf,
+  settingsOf,
+  type TrafficView,
+  type TrafficZone,
+  type UpstreamRow,
+  upstreamRows,
+} from './zone.ts'
 
-/** The version of the module whose pages these are. */
-export const MODULE_VERSION = 'v0.2.5'
 /** Where counters of the module begin anew; ours do not. */
 const INTEGER_MAX = 18446744073709551615n
+const BASIC_COUNTERS = ['requestCounter', 'inBytes', 'outBytes', '1xx', '2xx', '3xx', '4xx', '5xx']
 
 /** The whole page. */
-export function statusObject(zone: TrafficZone, sumKey: string): object {
-  const caches = cachesObject(zone)
-  const filters = filtersOf(zone)
+export function statusObject(view: TrafficView, sumKey: string): object {
+  const caches = cachesObject(view.zone)
+  const filters = filtersOf(view)
   return {
-    ...mainObject(zone),
-    serverZones: zonesObject(zone, serversOf(zone, sumKey)),
-    ...(filters.size === 0 ? {} : { filterZones: filtersObject(zone, filters) }),
-    upstreamZones: upstreamsObject(zone),
+    ...mainObject(view.zone),
+    serverZones: zonesObject(serversOf(view, sumKey)),
+    ...(filters.size === 0 ? {} : { filterZones: filtersObject(filters) }),
+    upstreamZones: upstreamsObject(view),
     ...(Object.keys(caches).length === 0 ? {} : { cacheZones: caches }),
   }
 }
 
-function mainObject(zone: TrafficZone): object {
+/** What is told of the server as a whole. */
+export function mainObject(zone: TrafficZone): object {
   const { active, reading, writing, waiting, accepted, handled, requests } = connectionCounters
   const fill = zone.records?.fill ?? { used: 0, total: 0, rows: 0 }
   return {
     hostName: hostname(),
-    moduleVersion: MODULE_VERSION,
+    moduleVersion: VTS_VERSION,
     nginxVersion: NGINX_VERSION,
     loadMsec: serverFactsOf(zone.tree)?.facts.loadedMs ?? 0,
     nowMsec: Date.now(),
@@ -48,24 +55,24 @@ function mainObject(zone: TrafficZone): object {
 }
 
 /** Zones of one kind. */
-export function zonesObject(zone: TrafficZone, zones: ReadonlyMap<string, Traffic>): object {
-  return Object.fromEntries([...zones].map(([name, traffic]) => [fromBinary(name), serverObject(zone, traffic)]))
+export function zonesObject(zones: ReadonlyMap<string, Traffic>): Record<string, object> {
+  return Object.fromEntries([...zones].map(([name, traffic]) => [fromBinary(name), serverObject(traffic)]))
 }
 
 /** Filters by their groups. */
-export function filtersObject(zone: TrafficZone, filters: ReadonlyMap<string, ReadonlyMap<string, Traffic>>): object {
-  return Object.fromEntries([...filters].map(([group, zones]) => [fromBinary(group), zonesObject(zone, zones)]))
+export function filtersObject(
+  filters: ReadonlyMap<string, ReadonlyMap<string, Traffic>>,
+): Record<string, Record<string, object>> {
+  return Object.fromEntries([...filters].map(([group, zones]) => [fromBinary(group), zonesObject(zones)]))
 }
 
-function serverObject(zone: TrafficZone, traffic: Traffic): object {
+function serverObject(traffic: Traffic): object {
   return {
     ...basics(traffic),
+    ...(traffic.codes === undefined ? {} : { statusCodes: traffic.codes }),
     responses: { ...classesObject(traffic), ...cacheCounts(traffic.cache) },
-    ...times('request', traffic.requestMs, traffic.requestAverageMs, zone.boundsMs, traffic.requestBuckets),
-    overCounts: {
-      ...overCounts(['requestCounter', 'inBytes', 'outBytes', '1xx', '2xx', '3xx', '4xx', '5xx', ...CACHE_STATUSES]),
-      requestMsecCounter: 0,
-    },
+    ...times('request', traffic.request, traffic.boundsMs),
+    overCounts: { ...overCounts([...BASIC_COUNTERS, ...VTS_CACHE_STATUSES]), requestMsecCounter: 0 },
   }
 }
 
@@ -78,21 +85,15 @@ function classesObject({ classes }: Traffic): object {
 }
 
 function cacheCounts(cache: readonly number[]): object {
-  return Object.fromEntries(CACHE_STATUSES.map((status, n) => [status, cache[n] ?? 0]))
+  return Object.fromEntries(VTS_CACHE_STATUSES.map((status, n) => [status, cache[n] ?? 0]))
 }
 
-function times(
-  what: 'request' | 'response',
-  sumMs: number,
-  averageMs: number,
-  boundsMs: readonly number[],
-  buckets: readonly number[],
-): object {
+function times(what: 'request' | 'response', counted: Times, boundsMs: readonly number[]): object {
   return {
-    [`${what}MsecCounter`]: sumMs,
-    [`${what}Msec`]: averageMs,
-    [`${what}Msecs`]: { times: [], msecs: [] },
-    [`${what}Buckets`]: { msecs: boundsMs, counters: buckets },
+    [`${what}MsecCounter`]: counted.sumMs,
+    [`${what}Msec`]: counted.averageMs,
+    [`${what}Msecs`]: counted.last,
+    [`${what}Buckets`]: { msecs: boundsMs, counters: counted.buckets },
   }
 }
 
@@ -101,79 +102,39 @@ function overCounts(names: readonly string[]): object {
 }
 
 /** Back ends by their groups; those that no group has are without one. */
-export function upstreamsObject(zone: TrafficZone): object {
+export function upstreamsObject(view: TrafficView): Record<string, object[]> {
   const groups: Record<string, object[]> = {}
-  for (const { group, server, traffic } of upstreamRows(zone)) {
-    const list = (groups[group === '' ? '::nogroups' : group] ??= [])
-    list.push(upstreamObject(zone, group, server, traffic))
+  for (const row of upstreamRows(view)) {
+    const list = (groups[row.group === '' ? VTS_NO_GROUP : row.group] ??= [])
+    list.push(upstreamObject(view, row))
   }
   return groups
 }
 
-/** One row of a back end. */
-export interface UpstreamRow {
-  /** Empty: it is in none. */
-  readonly group: string
-  readonly server: string
-  readonly traffic: Traffic
-}
-
-/** All rows of back ends. */
-export function upstreamRows(zone: TrafficZone): readonly UpstreamRow[] {
-  const buckets = zone.boundsMs.length
-  const grouped = (zone.records?.all(GROUP) ?? []).map(({ key, numbers }) => {
-    const [, group = '', server = ''] = key.split(SEPARATOR)
-    return { group, server, traffic: trafficOf(numbers, buckets) }
-  })
-  const alone = (zone.records?.all(ALONE) ?? []).map(({ key, numbers }) => {
-    return { group: '', server: key.slice(ALONE.length), traffic: trafficOf(numbers, buckets) }
-  })
-  return [...grouped, ...alone]
-}
-
-function upstreamObject(zone: TrafficZone, groupName: string, server: string, traffic: Traffic): object {
-  const group = groupName === '' ? undefined : findGroup(zone.tree, groupName)
-  const listed = group && listPeers(group).find(({ peer }) => peer.address.name === server)
-  const { weight = 0, maxFails = 0, failTimeoutS = 0, down = false } = listed?.peer.options ?? {}
-  const { boundsMs } = zone
+/** One back end. */
+export function upstreamObject({ zone }: TrafficView, { group, server, traffic }: UpstreamRow): object {
+  const { boundsMs } = traffic
   return {
     server,
     ...basics(traffic),
     responses: classesObject(traffic),
-    ...times('request', traffic.requestMs, traffic.requestAverageMs, boundsMs, traffic.requestBuckets),
-    ...times('response', traffic.responseMs, traffic.responseAverageMs, boundsMs, traffic.responseBuckets),
-    weight,
-    maxFails,
-    failTimeout: failTimeoutS,
-    backup: listed?.backup ?? false,
-    down,
-    overCounts: {
-      ...overCounts(['requestCounter', 'inBytes', 'outBytes', '1xx', '2xx', '3xx', '4xx', '5xx']),
-      requestMsecCounter: 0,
-      responseMsecCounter: 0,
-    },
+    ...times('request', traffic.request, boundsMs),
+    ...times('response', traffic.response, boundsMs),
+    ...settingsOf(zone.tree, group, server),
+    overCounts: { ...overCounts(BASIC_COUNTERS), requestMsecCounter: 0, responseMsecCounter: 0 },
   }
 }
 
 /** Caches by their zones. */
-function cachesObject({ tree }: TrafficZone): object {
+export function cachesObject(zone: TrafficZone): Record<string, object> {
   return Object.fromEntries(
-    [...cacheStatistics(tree)].map(([name, statistics]) => {
-      const kinds = CACHE_STATUSES.map((status) => statistics[status])
-      const bytes = (
-        of: readonly ('hit' | 'stale' | 'updating' | 'revalidated' | 'miss' | 'expired' | 'bypass')[],
-      ): number => of.reduce((sum, status) => sum + statistics[status].bytes, 0)
-      return [
-        name,
-        {
-          maxSize: statistics.maxSize,
-          usedSize: statistics.size,
-          inBytes: bytes(['miss', 'expired', 'bypass']),
-          outBytes: bytes(['hit', 'stale', 'updating', 'revalidated', 'miss', 'expired', 'bypass']),
-          responses: cacheCounts(kinds.map(({ responses }) => responses)),
-          overCounts: overCounts(['inBytes', 'outBytes', ...CACHE_STATUSES]),
-        },
-      ]
-    }),
+    [...vtsCaches(zone.tree)].map(([name, { responses, ...rest }]) => [
+      name,
+      {
+        ...rest,
+        responses: cacheCounts(responses),
+        overCounts: overCounts(['inBytes', 'outBytes', ...VTS_CACHE_STATUSES]),
+      },
+    ]),
   )
 }

@@ -17,7 +17,20 @@ import { Zone } from '../../../shared/zone.ts'
 import type { Template } from '../../../value/template.ts'
 import { type FilterSpec, type LimitSpec, trafficDirectives, type ZoneSpec } from './directives.ts'
 import { display } from './display.ts'
-import { ALONE, countAttempt, countRequest, FILTER, GROUP, SEPARATOR, SERVER } from './numbers.ts'
+import { keepTraffic } from './dump.ts'
+import {
+  ALONE,
+  type Counted,
+  type CountingRules,
+  countAttempt,
+  countRequest,
+  FILTER,
+  fieldsFor,
+  GROUP,
+  SEPARATOR,
+  SERVER,
+} from './numbers.ts'
+import { LOCATION_TRAFFIC, type LocationTraffic, namedNumber, type SetRule, trafficVariables } from './set.ts'
 import type { TrafficZone } from './zone.ts'
 
 const KIND = 'vhost_traffic_status'
@@ -28,9 +41,17 @@ export const vhostTrafficStatusModule = httpModule({
   name: 'http_vhost_traffic_status',
   doc: 'Numbers of virtual servers, filters and back ends, as nginx-module-vts has them.',
   directives: trafficDirectives,
+  variables: trafficVariables,
   init(conf, tree) {
     prepareStatus(tree)
     if (conf.vhost_traffic_status_zone !== undefined) zoneOf(conf, conf.vhost_traffic_status_zone, tree)
+  },
+  declare(_conf, tree, scope) {
+    for (const { variable } of scope.own(trafficDirectives).vhost_traffic_status_set_by_filter ?? []) {
+      const at = scope.positionOf(trafficDirectives.vhost_traffic_status_set_by_filter) ?? scope.at
+      if (tree.variables.isFixed(variable)) tree.fail(`the duplicate "${variable}" variable`, at)
+      else tree.variables.settable(variable)
+    }
   },
   attach(conf, plan, at) {
     const spec = conf.vhost_traffic_status_zone
@@ -38,13 +59,17 @@ export const vhostTrafficStatusModule = httpModule({
       if (conf.vhost_traffic_status_display !== undefined) at.fail('"vhost_traffic_status_zone" is not declared')
       return
     }
-    const zone = zoneOf(conf, spec, at)
-    attachCounting(conf, plan, at, zone)
+    const { zone, http } = zoneOf(conf, spec, at)
+    const byHost = conf.vhost_traffic_status_filter && conf.vhost_traffic_status_filter_by_host
+    const averaging = conf.vhost_traffic_status_average_method
+    const seen = { zone, averaging, serverKey: byHost ? hostKey : nameKey }
+    at.location.set(LOCATION_TRAFFIC, seen)
+    attachCounting(conf, plan, at, seen, http)
     const shown = conf.vhost_traffic_status_display
     if (shown === undefined) return
     statusReadersOf(at).note(false)
     plan.own(display, {
-      zone,
+      view: seen,
       format: shown.format ?? conf.vhost_traffic_status_display_format,
       callback: conf.vhost_traffic_status_display_jsonp,
       sumKey: conf.vhost_traffic_status_display_sum_key,
@@ -52,20 +77,48 @@ export const vhostTrafficStatusModule = httpModule({
   },
 })
 
-function zoneOf(conf: Conf, { name, size }: ZoneSpec, tree: HttpTree): TrafficZone {
+/** The zone, and what the http block says: its filters and limits hold everywhere, beside those of servers and locations. */
+interface TreeTraffic {
+  readonly zone: TrafficZone
+  readonly http: Conf
+}
+
+function zoneOf(conf: Conf, { name, size }: ZoneSpec, tree: HttpTree): TreeTraffic {
   return tree.shared('vhost traffic status', () => {
-    const keys = tree.zone(name, size, KIND)
-    const rows = tree.zone(`rows of ${name}`, trafficRowsSize(size), `${KIND}_rows`)
-    const [table, numbers] = [keys && Zone.attach(name, keys, KIND), rows && Zone.attach(name, rows, `${KIND}_rows`)]
-    return {
+    const codes = conf.vhost_traffic_status_measure_status_codes
+    const fields = fieldsFor(codes)
+    // Rows of another length are other rows: both zones begin anew then.
+    const use = `${KIND} ${fields}`
+    const rowsName = `rows of ${name}`
+    const keys = tree.zone(name, size, use)
+    const rows = tree.zone(rowsName, trafficRowsSize(size, fields), use)
+    const [table, numbers] = [
+      keys && Zone.attach(name, keys, KIND),
+      rows && Zone.attach(rowsName, rows, `${KIND}_rows`),
+    ]
+    const { most = 0, groups = [] } = conf.vhost_traffic_status_filter_max_node ?? {}
+    const zone: TrafficZone = {
       name,
       size,
-      records: table === undefined || numbers === undefined ? undefined : new TrafficRecords(table, numbers),
-      boundsMs: conf.vhost_traffic_status_histogram_buckets ?? [],
-      filterMax: conf.vhost_traffic_status_filter_max_node ?? 0,
+      records: table === undefined || numbers === undefined ? undefined : new TrafficRecords(table, numbers, fields),
+      codes,
+      filterMax: most,
+      filterGroups: groups,
       tree,
     }
+    if (conf.vhost_traffic_status_dump !== undefined) keepTraffic(zone, conf.vhost_traffic_status_dump, tree)
+    return { zone, http: conf }
   })
+}
+
+/** The row of a request's server, by the name that the server has. */
+function nameKey(r: Request): string {
+  return SERVER + (r.server.name || '_')
+}
+
+/** The same by the name that was asked for. */
+function hostKey(r: Request): string {
+  return SERVER + (r.host || r.server.name || '_')
 }
 
 interface Filter {
@@ -73,73 +126,106 @@ interface Filter {
   readonly group: Text
 }
 
-interface Counting {
-  readonly zone: TrafficZone
+interface Counting extends LocationTraffic, Counted, CountingRules {
   readonly records: TrafficRecords
   readonly filters: readonly Filter[]
-  readonly byHost: boolean
   readonly byUpstream: boolean
 }
 
-function attachCounting(conf: Conf, plan: Plan, at: AttachContext, zone: TrafficZone): void {
-  const { records } = zone
-  const filtered = conf.vhost_traffic_status_filter
-  const filters = filtered ? filtersOf(conf.vhost_traffic_status_filter_by_set_key, at) : []
-  const limits = limitsOf(conf, at)
-  if (records === undefined || conf.vhost_traffic_status === false) return
-  const byHost = filtered && conf.vhost_traffic_status_filter_by_host
-  const counting = { zone, records, filters, byHost, byUpstream: conf.vhost_traffic_status_stats_by_upstream }
+function attachCounting(conf: Conf, plan: Plan, at: AttachContext, seen: LocationTraffic, http: Conf): void {
+  const { records, codes } = seen.zone
+  const filters = conf.vhost_traffic_status_filter ? filtersOf(conf, http, at) : []
+  const limits = limitsOf(conf, http, at)
+  const sets = conf.vhost_traffic_status_set_by_filter.map(({ variable, named }) => {
+    return { set: at.setter(variable), named: at.text(named) }
+  })
+  if (records === undefined) return
+  if (sets.length > 0 && conf.vhost_traffic_status_filter) plan.preaccess(setNumbers, { seen, sets })
+  if (conf.vhost_traffic_status === false) return
+  const ignored = conf.vhost_traffic_status_ignore_status.reduce(
+    (mask, name) => mask | (1 << (Number(name[0]) || 0)),
+    0,
+  )
+  const counting: Counting = {
+    ...seen,
+    codes,
+    labels: records.labels,
+    boundsMs: conf.vhost_traffic_status_histogram_buckets ?? [],
+    // Without a class there is nothing to leave out.
+    ignored: ignored & ~1,
+    records,
+    filters,
+    byUpstream: conf.vhost_traffic_status_stats_by_upstream,
+  }
   if (!conf.vhost_traffic_status_bypass_stats) plan.log(count, counting)
   const limited = conf.vhost_traffic_status_limit && !conf.vhost_traffic_status_bypass_limit
-  if (limited && limits.length > 0) plan.preaccess(limit, { counting, limits })
+  if (limited && limits.length > 0) plan.preaccess(limit, { seen, records, limits })
 }
 
-function filtersOf(specs: readonly FilterSpec[], at: AttachContext): readonly Filter[] {
-  const seen = new Set<string>()
-  const filters: Filter[] = []
-  for (const { key, group } of specs) {
-    const name = `${key.source} ${group?.source ?? ''}`
-    if (seen.has(name)) continue
-    seen.add(name)
-    filters.push({ key: at.text(key), group: group === undefined ? () => '' : at.text(group) })
-  }
-  return filters
+/** A list of this place, behind that of the http block unless it is the same; `once`: of those with equal names the first. */
+function joined<T>(http: readonly T[], own: readonly T[], nameOf: ((item: T) => string) | undefined): readonly T[] {
+  const same = own.length === http.length && own.every((item, n) => item === http[n])
+  const lists = same ? [own] : [http, own]
+  if (nameOf === undefined) return lists.flat()
+  return lists.flatMap((list) => list.filter((item, n) => list.findIndex((one) => nameOf(one) === nameOf(item)) === n))
 }
 
-function serverKey(r: Request, byHost: boolean): string {
-  return SERVER + ((byHost ? r.host : '') || r.server.name || '_')
+function filtersOf(conf: Conf, http: Conf, at: AttachContext): readonly Filter[] {
+  const name = ({ key, group }: FilterSpec): string => `${key.source} ${group?.source ?? ''}`
+  const nameOf = conf.vhost_traffic_status_filter_check_duplicate ? name : undefined
+  const [outer, own] = [http, conf].map((one) => one.vhost_traffic_status_filter_by_set_key) as [
+    readonly FilterSpec[],
+    readonly FilterSpec[],
+  ] // two of two
+  return joined(outer, own, nameOf).map(({ key, group }) => {
+    return { key: at.text(key), group: group === undefined ? () => '' : at.text(group) }
+  })
 }
 
 function count(r: Request, counting: Counting): void {
   if (r.main !== r) return
-  const { records, zone, filters, byHost, byUpstream } = counting
-  records.enter()
-  const row = records.row(serverKey(r, byHost))
-  if (row !== undefined) countRequest(row, r, zone.boundsMs)
+  const { records, filters, byUpstream } = counting
+  // Texts are made outside of the lock: a variable in them may want to read a row.
   for (let i = 0; i < filters.length; i++) countFilter(r, filters[i]!, counting)
+  records.enter()
+  const row = records.row(counting.serverKey(r))
+  if (row !== undefined) countRequest(row, r, counting, counting)
   if (byUpstream) countUpstream(r, counting)
   records.leave()
 }
 
-function countFilter(r: Request, filter: Filter, { records, zone }: Counting): void {
+function countFilter(r: Request, filter: Filter, counting: Counting): void {
   const name = filter.key(r)
   if (name === '') return
-  const key = `${FILTER}${filter.group(r)}${SEPARATOR}${name}`
-  if (zone.filterMax > 0 && records.known(key) === undefined) records.makeRoom(FILTER, zone.filterMax)
+  const { records, zone } = counting
+  const group = filter.group(r)
+  const key = group === '' ? SERVER + name : `${FILTER}${group}${SEPARATOR}${name}`
+  records.enter()
+  if (zone.filterMax > 0 && group !== '' && records.known(key) === undefined) makeRoom(group, zone, records)
   const row = records.row(key)
-  if (row !== undefined) countRequest(row, r, zone.boundsMs)
+  if (row !== undefined) countRequest(row, r, counting, counting)
+  records.leave()
 }
 
-function countUpstream(r: Request, { records, zone }: Counting): void {
+/** Another row of a filter is to be made. */
+function makeRoom(group: string, { filterGroups, filterMax }: TrafficZone, records: TrafficRecords): void {
+  const limited = (name: string): boolean =>
+    filterGroups.length === 0 || filterGroups.some((one) => name.startsWith(one))
+  if (!limited(group)) return
+  records.makeRoom((key) => key.startsWith(FILTER) && limited(key.slice(FILTER.length)), filterMax)
+}
+
+function countUpstream(r: Request, counting: Counting): void {
   const { conversation } = r
   const last = conversation?.attempts.last
   if (conversation === undefined || last === undefined) return
+  const { records, zone } = counting
   const group = conversation.targetHost
   const prefix = findGroup(zone.tree, group) === undefined ? ALONE : `${GROUP}${group}${SEPARATOR}`
   const requestMs = clock.monotonic - r.startMonotonic
   conversation.attempts.join((attempt) => {
     const row = records.row(prefix + attempt.address)
-    if (row !== undefined) countAttempt(row, attempt, requestMs, zone.boundsMs)
+    if (row !== undefined) countAttempt(row, attempt, requestMs, counting)
     return ''
   })
 }
@@ -151,12 +237,12 @@ interface Limit {
   readonly code: number
 }
 
-function limitsOf(conf: Conf, at: AttachContext): readonly Limit[] {
-  const compile = ({ key, ...rest }: LimitSpec): Limit => ({ ...rest, key: textOf(key, at) })
-  return [
-    ...conf.vhost_traffic_status_limit_traffic.map(compile),
-    ...conf.vhost_traffic_status_limit_traffic_by_set_key.map(compile),
-  ]
+function limitsOf(conf: Conf, http: Conf, at: AttachContext): readonly Limit[] {
+  const name = ({ key, member }: LimitSpec): string => `${member} ${key?.source ?? ''}`
+  const nameOf = conf.vhost_traffic_status_limit_check_duplicate ? name : undefined
+  const lists = ['vhost_traffic_status_limit_traffic', 'vhost_traffic_status_limit_traffic_by_set_key'] as const
+  const specs = lists.flatMap((list) => joined<LimitSpec>(http[list], conf[list], nameOf))
+  return specs.map(({ key, ...rest }) => ({ ...rest, key: textOf(key, at) }))
 }
 
 function textOf(template: Template | undefined, at: AttachContext): Text | undefined {
@@ -164,19 +250,32 @@ function textOf(template: Template | undefined, at: AttachContext): Text | undef
 }
 
 interface Limiting {
-  readonly counting: Counting
+  readonly seen: LocationTraffic
+  readonly records: TrafficRecords
   readonly limits: readonly Limit[]
 }
 
-function limit(r: Request, { counting, limits }: Limiting): Verdict {
-  const { records, byHost } = counting
-  let verdict: Verdict = NEXT
-  records.enter()
-  for (let i = 0; i < limits.length && verdict === NEXT; i++) {
+function limit(r: Request, { seen, records, limits }: Limiting): Verdict {
+  for (let i = 0; i < limits.length; i++) {
     const { key, member, most, code } = limits[i]!
-    const row = records.known(key === undefined ? serverKey(r, byHost) : key(r).replaceAll('@', SEPARATOR))
-    if (row !== undefined && row[member]! > most) verdict = code
+    const name = key === undefined ? seen.serverKey(r) : key(r).replaceAll('@', SEPARATOR)
+    records.enter()
+    const used = records.known(name)?.[member] ?? 0
+    records.leave()
+    if (used > most) return code
   }
-  records.leave()
-  return verdict
+  return NEXT
+}
+
+interface Setting {
+  readonly seen: LocationTraffic
+  readonly sets: readonly SetRule[]
+}
+
+function setNumbers(r: Request, { seen, sets }: Setting): Verdict {
+  for (let i = 0; i < sets.length; i++) {
+    const { set, named } = sets[i]!
+    set(r, namedNumber(seen, named(r)) ?? '')
+  }
+  return NEXT
 }
