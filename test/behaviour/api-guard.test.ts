@@ -1,6 +1,7 @@
 /** The API cannot be used by pages of other sites: not by forms, not by scripts, not by names that lead here for a moment. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { H2Client } from '../harness/h2-client.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
 let server: Server
@@ -9,7 +10,7 @@ before(async () => {
     `http {
     upstream u { zone u 64k; server 127.0.0.1:1; }
     server {
-      listen 127.0.0.1:%%PORT_0%%;
+      listen 127.0.0.1:%%PORT_0%%; http2 on;
       server_name status.example.com *.ops.example ~^lb\\d+\\.corp\\.example$ ~.;
       location /api { api write=on; }
       location /closed { auth_basic api; auth_basic_user_file %%DIR%%/users; api write=on; }
@@ -88,6 +89,54 @@ test('a browser is answered by address and by names that are the server’s', as
     assert.equal(await ask('GET', { ...browser, Host: host }), UNKNOWN, host)
     assert.equal(await ask('POST', { Host: host, Origin: `http://${host}` }), UNKNOWN, host)
   }
+})
+
+/** The same over HTTP/2, where the name is a pseudo-field. */
+async function ask2(
+  method: string,
+  authority: string,
+  fields: Readonly<Record<string, string>> = {},
+  host?: string,
+): Promise<string> {
+  await using client = await H2Client.connect(server.port())
+  const path = method === 'GET' ? '/api/9/nginx' : '/api/9/http/upstreams/u/servers'
+  const all = Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value] as const)
+  const named = [
+    ...(authority === '' ? [] : [[':authority', authority] as const]),
+    ...(host === undefined ? [] : [['host', host] as const]),
+  ]
+  client.request(1, {
+    raw: [[':method', method], [':scheme', 'http'], [':path', path], ...named, ...all],
+    ...(method === 'GET' ? {} : { body: '{"server":"127.0.0.1:x"}' }),
+  })
+  const { status, body } = await client.response(1)
+  return `${status} ${/"code":"(\w+)"/.exec(body)?.[1] ?? ''}`.trim()
+}
+
+test('all of it over HTTP/2', async () => {
+  const own = `127.0.0.1:${server.port()}`
+  const browser = { 'User-Agent': 'Mozilla/5.0', 'Accept-Language': 'en' }
+  assert.equal(await ask2('POST', own), WRITTEN)
+  assert.equal(await ask2('POST', own, { Origin: 'http://evil.example' }), FOREIGN)
+  assert.equal(await ask2('POST', own, { Origin: `http://127.0.0.1:${server.port() + 1}` }), FOREIGN)
+  assert.equal(await ask2('POST', own, { 'Sec-Fetch-Site': 'cross-site' }), FOREIGN)
+  assert.equal(await ask2('DELETE', own, { Referer: 'http://evil.example/page' }), FOREIGN)
+  assert.equal(
+    await ask2('POST', own, { ...browser, Origin: `http://${own}`, 'Sec-Fetch-Site': 'same-origin' }),
+    WRITTEN,
+  )
+  assert.equal(await ask2('POST', 'status.example.com', { ...browser, Origin: 'https://status.example.com' }), WRITTEN)
+  for (const authority of ['status.example.com', 'localhost', own]) {
+    assert.equal(await ask2('GET', authority, browser), '200', authority)
+  }
+  for (const authority of ['evil.example', `evil.example:${server.port()}`, 'status.example.com.evil.example']) {
+    assert.equal(await ask2('GET', authority, browser), UNKNOWN, authority)
+    assert.equal(await ask2('POST', authority, { Origin: `http://${authority}` }), UNKNOWN, authority)
+  }
+  assert.equal(await ask2('GET', '', browser, 'evil.example'), UNKNOWN, 'a name in Host alone')
+  assert.equal(await ask2('POST', '', { Origin: `http://${own}` }, own), WRITTEN)
+  // A Host that says something else than :authority does not lend it a better name.
+  assert.match(await ask2('GET', 'evil.example', browser, 'localhost'), /^(?:400|403 UnknownHost)$/)
 })
 
 test('access rules stand before it', async () => {

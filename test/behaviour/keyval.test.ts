@@ -165,7 +165,7 @@ test('mistakes in the configuration', async () => {
     ['keyval_zone zone=a:1k;', /zone "zone=a:1k" is too small|zone "a:1k" is too small/],
     ['keyval_zone zone=a:1m type=what;', /invalid parameter "type=what"/],
     ['keyval_zone zone=a:1m sync;', /"sync" requires "timeout" parameter/],
-    ['keyval_zone zone=a:1m sync timeout=1h;', /"sync" is not supported yet/],
+    ['keyval_zone zone=a:1m sync timeout=1h;', /"sync" is not supported by Viaduct: there is no "zone_sync"/],
     ['keyval_zone zone=a:1m; keyval a b zone=a;', /invalid variable name "b"/],
     ['keyval_zone zone=a:1m state=%%DIR%%/broken;', /keyval state file ".*broken" is broken/],
   ]

@@ -11,6 +11,10 @@ import { type KeyvalSpec, type KeyvalZone, keyvalZonesOf } from '../../tree/keyv
 import { readTemplate, type Template } from '../../value/template.ts'
 import { variableName } from '../../value/variable-name.ts'
 
+const NO_SYNC =
+  '"sync" is not supported by Viaduct: there is no "zone_sync" that would tell other machines of changes; ' +
+  'without "sync" the zone is shared by all workers of this one, and "state" keeps it over restarts'
+
 const zoneArgs = mapped(
   params({
     zone,
@@ -24,7 +28,8 @@ const zoneArgs = mapped(
     const { timeout = 0, sync = false } = given
     if (given.timeout === 0) at.fail('invalid timeout value "0"')
     if (sync && timeout === 0) at.fail('"sync" requires "timeout" parameter')
-    if (sync) at.fail('"sync" is not supported yet by Viaduct: zones are not shared between machines')
+    // Without zone_sync NGINX Plus keeps such a zone to itself, and who counts on others learns nothing of that.
+    if (sync) at.fail(NO_SYNC)
     return {
       ...given.zone,
       type: given.type ?? 'string',
