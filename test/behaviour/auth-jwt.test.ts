@@ -1,6 +1,6 @@
 /** auth_jwt: who gets in with which token, what variables tell of it, and what is refused. */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { CompactEncrypt, CompactSign } from 'jose'
 import { type Server, startViaduct } from '../harness/server.ts'
@@ -97,6 +97,7 @@ const WRAP = Buffer.from('0123456789abcdef')
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const ed = generateKeyPairSync('ed25519')
+const ed448 = generateKeyPairSync('ed448')
 const now = (): number => Math.floor(Date.now() / 1000)
 
 function jwk(key: KeyObject, members: object): object {
@@ -112,6 +113,7 @@ function keySet(): string {
       jwk(rsa.privateKey, { kid: 'rsa-private', use: 'enc' }),
       jwk(ec.publicKey, { kid: 'ec', key_ops: ['verify'] }),
       jwk(ed.publicKey, { kid: 'ed' }),
+      jwk(ed448.publicKey, { kid: 'ed448' }),
       { kty: 'future', kid: 'unknown types are ignored' },
     ],
   })
@@ -168,6 +170,26 @@ test('each algorithm with its key', async () => {
   assert.equal(await status('/page', await sign({}, 'ES256', ec.privateKey, 'ec')), 200)
   assert.equal(await status('/page', await sign({}, 'EdDSA', ed.privateKey, 'ed')), 200)
   assert.equal(await status('/page', await sign({}, 'HS512')), 200)
+})
+
+test('EdDSA on the curve Ed448', async () => {
+  const token = (header: object, claims: object, key = ed448.privateKey): string => {
+    const text = `${encode({ alg: 'EdDSA', kid: 'ed448', ...header })}.${encode(claims)}`
+    return `${text}.${signBytes(null, Buffer.from(text), key).toString('base64url')}`
+  }
+  const response = await ask('/page', token({}, { sub: 'ann' }))
+  assert.equal(response.status, 200)
+  assert.match(response.headers.get('x-token') ?? '', /^ann\|.*\|ed448\|EdDSA\|$/)
+  assert.equal(await status('/page', token({ alg: 'Ed448' }, { sub: 'bob' })), 200)
+  const other = generateKeyPairSync('ed448')
+  assert.equal(await status('/page', token({}, { sub: 'eve' }, other.privateKey)), 401, 'another key')
+  assert.equal(await status('/page', token({ alg: 'Ed25519' }, {})), 401, 'another curve is named')
+  assert.equal(await status('/page', token({ kid: 'ed' }, {})), 401, 'the key of another curve is named')
+  assert.equal(await status('/page', token({ crit: ['b64'], b64: false }, {})), 401, 'what must be understood')
+  const [head, , signature] = token({}, { sub: 'ann' }).split('.')
+  assert.equal(await status('/page', `${head}.${encode({ sub: 'eve' })}.${signature}`), 401, 'other claims')
+  assert.equal(await status('/page', `${head}.${encode({ sub: 'ann' })}.`), 401, 'no signature')
+  assert.equal(await status('/page', token({}, { exp: now() - 10 })), 401, 'it has ended')
 })
 
 test('without a token the client is asked for one', async () => {

@@ -3,10 +3,12 @@ import { bits, number } from '../../config/args.ts'
 import { type ConfOf, type Context, directive, family } from '../../config/directive.ts'
 import { type AttachContext, httpModule } from '../../http/compile/module.ts'
 import { MEMCACHED_GET, memcached } from '../../http/exchange/codecs/memcached.ts'
+import { PASSED, type PassedLocations } from '../../http/exchange/compile/passed-locations.ts'
 import { BARE, compileConnect, compileDenies, passOn } from '../../http/exchange/compile/passing.ts'
 import type { ExchangeConf } from '../../http/exchange/conf.ts'
 import { connecting, transport, transportConf } from '../../http/exchange/directives/transport.ts'
 import { failureMask } from '../../http/exchange/failure.ts'
+import { standInRequest } from '../../http/exchange/stand-in.ts'
 import { GET, HEAD } from '../../http/message/method.ts'
 import { escapeUri } from '../../http/message/uri.ts'
 import type { Request } from '../../http/request/request.ts'
@@ -77,7 +79,9 @@ export const memcachedModule = httpModule({
     const address = parseAddress(written, NO_PORT)
     const group = 'error' in address ? `${address.error} in upstream "${written}"` : registry.target(address, written)
     if (typeof group === 'string') return at.fail(group, conf.memcached_pass.at)
-    plan.own(passToMemcached, compileExchange(conf, group, at))
+    const exchange = compileExchange(conf, group, at)
+    plan.own(passToMemcached, exchange)
+    if (registry.find(group.name) === group) notePassed(group, exchange, at)
     if (at.location.name.endsWith('/') && at.location.regex === undefined) plan.autoRedirect = true
   },
 })
@@ -89,6 +93,27 @@ function passToMemcached(r: Request, conf: ExchangeConf): Verdict {
   if (broken !== 0) return broken
   setContentType(r)
   return passOn(r, conf)
+}
+
+/** Notes for health checks where the location passes requests to: they ask for the key that is their `uri`. */
+function notePassed(group: PeerGroup, exchange: ExchangeConf, at: AttachContext): void {
+  const { location } = at
+  const known = { host: group.name, status: 0, headers: undefined }
+  at.shared(PASSED, (): PassedLocations => new Map()).set(location, {
+    group,
+    connectTimeoutMs: exchange.transport.connect_timeout,
+    readTimeoutMs: exchange.transport.read_timeout,
+    connect: () => exchange.connectOptions(standInRequest(location, '/', known)),
+    request: () => '',
+    own: {
+      protocol: exchange.protocol,
+      ask: (uri) => ({ r: standInRequest(location, uri, known), text: askFor(uri) }),
+    },
+  })
+}
+
+function askFor(key: string): string {
+  return `${MEMCACHED_GET}${escapeUri(key, 'memcached')}\r\n`
 }
 
 function compileExchange(conf: Conf, group: PeerGroup, at: AttachContext): ExchangeConf {
@@ -105,7 +130,7 @@ function compileExchange(conf: Conf, group: PeerGroup, at: AttachContext): Excha
     resolve: () => group,
     request(r) {
       const value = key(r)
-      if (value !== undefined && value !== '') return `${MEMCACHED_GET}${escapeUri(value, 'memcached')}\r\n`
+      if (value !== undefined && value !== '') return askFor(value)
       r.logError(ERROR, 'the "$memcached_key" variable is not set')
       return ''
     },
