@@ -20,12 +20,18 @@ interface Manifest {
   readonly data?: Readonly<Record<string, string>>
   readonly spec?: {
     readonly replicas?: number
+    readonly metrics?: readonly {
+      readonly type: string
+      readonly pods?: { readonly metric: { readonly name: string } }
+    }[]
+    readonly podMetricsEndpoints?: readonly { readonly port: string }[]
     readonly template?: {
       readonly metadata: { readonly annotations?: Readonly<Record<string, string>> | null }
       readonly spec: {
         readonly terminationGracePeriodSeconds: number
         readonly containers: readonly {
           readonly args: readonly string[]
+          readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
           readonly lifecycle: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } }
         }[]
         readonly volumes: readonly {
@@ -55,7 +61,8 @@ function read(text: string): Manifest[] {
 /** Checks each against its schema, and the end of a pod against its grace period. */
 function check(manifests: readonly Manifest[], kinds: readonly string[]): Manifest {
   assert.deepEqual(manifests.map(({ kind }) => kind).toSorted(), kinds.toSorted())
-  for (const manifest of manifests) new MODELS[manifest.kind]!(manifest as never).validate()
+  for (const manifest of manifests)
+    if (manifest.kind in MODELS) new MODELS[manifest.kind]!(manifest as never).validate()
   const deployment = manifests.find(({ kind }) => kind === 'Deployment')!
   const { terminationGracePeriodSeconds, containers } = deployment.spec!.template!.spec
   const texts = Object.values(manifests.find(({ kind }) => kind === 'ConfigMap')!.data!).join('\n')
@@ -140,6 +147,92 @@ ports: [{ name: http, containerPort: 8080, servicePort: 80 }, { name: https, con
       assert.equal(deployment.spec!.replicas, undefined, 'the autoscaler decides')
       assert.equal(deployment.spec!.template!.spec.volumes.length, 3)
     })
+    await t.test('the server’s own numbers, and an autoscaler that goes by them', () => checkAutoscaler(rendered))
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+function checkAutoscaler(rendered: (values: string) => Manifest[]): void {
+  const off = rendered('autoscaling: { enabled: true, targetRequestsPerSecond: 500 }').map(({ kind }) => kind)
+  assert.ok(!off.includes('PodMonitor'))
+  const manifests = rendered(`
+metrics: { enabled: true, port: 9200, podMonitor: { enabled: true, labels: { release: prometheus } } }
+autoscaling: { enabled: true, targetCPUUtilizationPercentage: 0, targetRequestsPerSecond: 500, targetEventLoopUtilizationPercentage: 70 }
+disruptionBudget: { enabled: false }
+`)
+  const deployment = check(manifests, ['ConfigMap', 'Deployment', 'Service', 'HorizontalPodAutoscaler', 'PodMonitor'])
+  const { metadata, spec } = deployment.spec!.template!
+  assert.equal(metadata.annotations!['prometheus.io/port'], '9200')
+  assert.deepEqual(spec.containers[0]!.ports.at(-1), { name: 'metrics', containerPort: 9200 })
+  const monitor = manifests.find(({ kind }) => kind === 'PodMonitor')!
+  assert.equal(monitor.spec!.podMetricsEndpoints![0]!.port, 'metrics')
+  const { metrics } = manifests.find(({ kind }) => kind === 'HorizontalPodAutoscaler')!.spec!
+  assert.deepEqual(
+    metrics!.map(({ type, pods }) => [type, pods?.metric.name]),
+    [...adapterRules().keys()].map((name) => ['Pods', name]),
+  )
+  load(manifests)
+}
+
+/** The queries that prometheus-adapter makes for a pod, by the names of the metrics. */
+function adapterRules(): ReadonlyMap<string, string> {
+  interface Rule {
+    readonly seriesQuery: string
+    readonly name: { readonly as: string }
+    readonly metricsQuery: string
+  }
+  const [values] = read(fs.readFileSync(path.join(ROOT, 'deploy/kubernetes/prometheus-adapter.yaml'), 'utf8'))
+  const { custom } = (values as unknown as { readonly rules: { readonly custom: readonly Rule[] } }).rules
+  return new Map(
+    custom.map(({ seriesQuery, name, metricsQuery }) => [
+      name.as,
+      metricsQuery
+        .replaceAll('<<.Series>>', seriesQuery.split('{')[0]!)
+        .replaceAll('<<.LabelMatchers>>', 'namespace="shop",pod=~"web-1|web-2"')
+        .replaceAll('<<.GroupBy>>', 'pod'),
+    ]),
+  )
+}
+
+test('what the autoscaler is told of two pods', { skip: missing('promtool') ?? false }, () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-rules-'))
+  const series = (name: string, pod: string, worker: number, values: string) => ({
+    series: `${name}{namespace="shop",pod="${pod}",worker="${worker}"}`,
+    values,
+  })
+  const requests = 'viaduct_worker_requests_total'
+  const busy = 'viaduct_worker_event_loop_busy_ratio'
+  const expected: Readonly<Record<string, readonly [number, number]>> = {
+    viaduct_requests_per_second: [30, 5],
+    viaduct_event_loop_utilization_percent: [40, 10],
+  }
+  try {
+    const file = path.join(folder, 'test.yaml')
+    const promqlTests = [...adapterRules()].map(([name, expr]) => ({
+      expr,
+      eval_time: '5m',
+      exp_samples: expected[name]!.map((value, n) => ({ labels: `{pod="web-${n + 1}"}`, value })),
+    }))
+    const rules = {
+      tests: [
+        {
+          interval: '1m',
+          input_series: [
+            series(requests, 'web-1', 0, '0+600x10'),
+            series(requests, 'web-1', 1, '0+1200x10'),
+            series(requests, 'web-2', 0, '0+300x10'),
+            series(busy, 'web-1', 0, '0.2x10'),
+            series(busy, 'web-1', 1, '0.6x10'),
+            series(busy, 'web-2', 0, '0.1x10'),
+          ],
+          promql_expr_test: promqlTests,
+        },
+      ],
+    }
+    // JSON is YAML.
+    fs.writeFileSync(file, JSON.stringify(rules))
+    run('promtool', ['test', 'rules', file])
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }
