@@ -2,8 +2,10 @@
  * A wire on an io_uring: the kernel receives into buffers of the ring until it is told to stop, and what an event sends is
  * handed over together with that of all other wires.
  *
- *   reading   one operation brings pieces until it is cancelled. A wire that is paused does not cancel it before something
- *             has arrived: most are paused for no longer than that. What has arrived then is kept here.
+ *   reading   one operation brings small pieces until it is cancelled, without a call. That is for peers that say a little
+ *             at a time: a piece that is full shows that this one has much to say, and one that comes while the wire is paused
+ *             that it is not wanted. Then bytes are drawn by a call, when there are some and the owner wants them, many at
+ *             once, in turn with those of other wires, until they are few again. What has come in the meantime is kept here.
  *   writing   a send is done or has failed when it has been submitted; what the kernel did not take is kept here, and sent
  *             when the socket is writable. One send at a time is under way, or they would overtake each other.
  *   closing   what is under way is cancelled, and the slot is given back when all of it has completed
@@ -13,7 +15,7 @@ import { hostIn, portIn, SOCKADDR_SIZE_MAX } from '../sys/socket-address.ts'
 import type { StreamHandle } from './handle-wire.ts'
 import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
 import { StreamWire } from './stream-wire.ts'
-import type { FilePiece } from './wire.ts'
+import { type FilePiece, readBuffer } from './wire.ts'
 import type { SystemCall, WireFailure } from './wire-failure.ts'
 
 /** What a peer has to take before its producers go on, in bytes. */
@@ -23,6 +25,9 @@ const JOINED_MAX = 262144
 
 /** Most of a file that one call sends. */
 const FILE_BYTES_MAX = 262144
+
+/** A peer that says no more than this at a time is one that says little. */
+const FEW_BYTES = 4096
 
 const EAGAIN = -11
 const ENOBUFS = -105
@@ -77,6 +82,10 @@ export class RingWire extends StreamWire implements RingUser {
   #reading = false
   #receiving = false
   #stopping = false
+  /** Bytes are drawn by calls. */
+  #drawing = false
+  /** The ring looks whether there is something to be drawn. */
+  #awaiting = false
   /** Arrived while reading was stopped; then the end, as a result of receiving. */
   #held: Buffer[] = NOTHING
   #heldEnd = 1
@@ -133,6 +142,7 @@ export class RingWire extends StreamWire implements RingUser {
     else {
       this.#operations--
       if (operation === ASKED.WRITABLE) this.#onWritable(result)
+      else if (operation === ASKED.READABLE) this.#onReadable()
       else if (operation === ASKED.CONNECT) this.#onConnected(result)
     }
     if (this.#dead) this.#leaveIfDone()
@@ -146,20 +156,24 @@ export class RingWire extends StreamWire implements RingUser {
     }
     if (this.#dead) return
     if (result > 0) {
-      if (this.#reading && this.#held.length === 0) this.receivedIn(input!, result)
-      else this.#hold(input!, result)
-      if (this.#reading && !this.#receiving) this.#receive()
-    } else if (result === ENOBUFS || result === ECANCELED || result === EAGAIN || result === EINTR) {
-      if (this.#reading) this.#receive()
-    } else if (this.#reading && this.#held.length === 0) this.#end(result)
-    else this.#heldEnd = result
+      if (!this.#reading || this.#held.length > 0) this.#hold(input!, result)
+      else {
+        if (result === input!.length) this.#beginDrawing()
+        this.receivedIn(input!, result)
+      }
+    } else if (result === ENOBUFS) this.#drawing = true
+    else if (result !== ECANCELED && result !== EAGAIN && result !== EINTR) {
+      if (this.#reading && this.#held.length === 0) return this.#end(result)
+      this.#heldEnd = result
+    }
+    this.#readOn()
   }
 
   /** Arrived while nobody wants it: no more of it. */
   #hold(input: Buffer, size: number): void {
     if (this.#held === NOTHING) this.#held = []
     this.#held.push(Buffer.from(input.subarray(0, size)))
-    this.#stopReceiving()
+    this.#beginDrawing()
   }
 
   #end(result: number): void {
@@ -170,16 +184,48 @@ export class RingWire extends StreamWire implements RingUser {
   }
 
   #receive(): void {
-    if (this.#receiving || this.#dead || this.#atEnd || this.#heldEnd <= 0) return
     this.#receiving = true
     this.#operations++
     this.#ring.receive(this.#slot, this.#fd)
   }
 
-  #stopReceiving(): void {
+  #beginDrawing(): void {
+    this.#drawing = true
     if (!this.#receiving || this.#stopping) return
     this.#stopping = true
     this.#ring.cancel(this.#slot, ASKED.RECEIVE)
+  }
+
+  /** Sees to it that more is read if it is wanted. The owner is not called from here, which may be in the middle of something. */
+  #readOn(): void {
+    if (!this.#reading || this.#receiving || this.#awaiting || this.#dead) return
+    if (this.#drawing || this.#held.length > 0 || this.#heldEnd <= 0) this.#attendLater()
+    else this.#receive()
+  }
+
+  /** Draws what is there, as much as others can wait for. */
+  #draw(): void {
+    const result = this.#ring.calls.receive(this.#fd, readBuffer)
+    if (result === EAGAIN || result === EINTR) this.#awaitInput()
+    else if (result <= 0) this.#end(result)
+    else {
+      this.#drawing = result >= FEW_BYTES
+      this.receivedIn(readBuffer, result)
+      // More is there, or will be soon; in either case it is not this wire's turn.
+      if (result < readBuffer.length && this.#drawing && this.#reading && !this.#dead) this.#awaitInput()
+      else this.#readOn()
+    }
+  }
+
+  #awaitInput(): void {
+    this.#awaiting = true
+    this.#operations++
+    this.#ring.whenReadable(this.#slot, this.#fd)
+  }
+
+  #onReadable(): void {
+    this.#awaiting = false
+    this.#readOn()
   }
 
   #onConnected(result: number): void {
@@ -334,7 +380,7 @@ export class RingWire extends StreamWire implements RingUser {
       this.#leaveIfDone()
     } else if (this.#failure !== undefined) this.closeNow()
     else {
-      if (this.#held.length > 0 || this.#heldEnd <= 0) this.#releaseHeld()
+      this.#read()
       if (!this.#dead && !this.#blocked && this.#queued === 0) this.#goOn()
     }
   }
@@ -360,18 +406,24 @@ export class RingWire extends StreamWire implements RingUser {
 
   // ---- input ---------------------------------------------------------------------------------
 
+  /** Gives the owner what is kept, or what there is. */
+  #read(): void {
+    if (this.#held.length > 0) this.#releaseHeld()
+    if (!this.#reading || this.#dead || this.#receiving || this.#awaiting) return
+    if (this.#heldEnd <= 0) {
+      const result = this.#heldEnd
+      this.#heldEnd = 1
+      this.#end(result)
+    } else if (this.#drawing) this.#draw()
+  }
+
   #releaseHeld(): void {
     const held = this.#held
     while (this.#reading && !this.#dead && held.length > 0) {
       const bytes = held.shift()!
       this.receivedIn(bytes, bytes.length)
     }
-    if (!this.#reading || this.#dead) return
-    this.#held = NOTHING
-    if (this.#heldEnd > 0) return this.#receive()
-    const result = this.#heldEnd
-    this.#heldEnd = 1
-    this.#end(result)
+    if (held.length === 0) this.#held = NOTHING
   }
 
   pause(): void {
@@ -381,9 +433,7 @@ export class RingWire extends StreamWire implements RingUser {
   resume(): void {
     if (this.#reading || this.#dead || this.#atEnd) return
     this.#reading = true
-    // Not from within the call: whoever resumes is in the middle of something.
-    if (this.#held.length > 0 || this.#heldEnd <= 0) this.#attendLater()
-    else this.#receive()
+    this.#readOn()
   }
 
   get reading(): boolean {
@@ -420,6 +470,7 @@ export class RingWire extends StreamWire implements RingUser {
     }
     const ring = this.#ring
     if (this.#receiving && !this.#stopping) ring.cancel(this.#slot, ASKED.RECEIVE)
+    if (this.#awaiting) ring.cancel(this.#slot, ASKED.READABLE)
     if (this.#polling) ring.cancel(this.#slot, ASKED.WRITABLE)
     if (this.#connectOwner !== undefined) ring.cancel(this.#slot, ASKED.CONNECT)
     ring.disown(this.#fd)

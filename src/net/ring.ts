@@ -21,7 +21,7 @@ import type { Estate } from './ring-estate.ts'
 import { countDirect, messageSize, RingOutput } from './ring-output.ts'
 
 /** What a user asks for; its completion carries the same number. */
-export const ASKED = { ACCEPT: 1, RECEIVE: 2, SEND: 3, CONNECT: 4, WRITABLE: 5 } as const
+export const ASKED = { ACCEPT: 1, RECEIVE: 2, SEND: 3, CONNECT: 4, WRITABLE: 5, READABLE: 6 } as const
 /** Nobody waits for it: it only fails when there was nothing to do. */
 const UNHEARD = 0
 
@@ -51,6 +51,7 @@ const SOCK_CLOEXEC_NONBLOCK = 0x80800
 const SEND_FLAGS = 0x40 | 0x100 | 0x4000
 /** More follows at once: MSG_MORE. */
 const SEND_MORE = 0x8000
+const POLLIN = 1
 const POLLOUT = 4
 
 /**
@@ -74,13 +75,18 @@ const CQE_WORDS = 4
 const SQ_OFFSETS = 10
 const CQ_OFFSETS = 20
 
-/** One piece of input; the kernel takes one for each. */
-const INPUT_SIZE = 16384
+/**
+ * One piece of input; the kernel takes one for each. It may fill 33 of them for one connection before anybody can stop it, so
+ * what a connection can be given that nobody wants is bounded by their size.
+ */
+const INPUT_SIZE = 4096
 /** How often `drain` looks again before it lets the event loop go on. */
 const ROUNDS_MAX = 4
 /** So many completions, and so many bytes of input, are dealt with before output leaves. */
 const BATCH = 128
 const BATCH_BYTES = 65536
+/** So many users are attended to, each of whom may draw and send 64 KB, before those have their turn who were quick. */
+const ATTENDED_MAX = 16
 /** The kernel may be short of memory for a moment. */
 const SUBMIT_TRIES = 1000
 
@@ -93,7 +99,7 @@ interface RingSizes {
   readonly output: number
 }
 
-const SIZES: RingSizes = { entries: 1024, completions: 8192, inputs: 256, output: 1 << 20 }
+const SIZES: RingSizes = { entries: 1024, completions: 8192, inputs: 512, output: 1 << 20 }
 
 /** Hears what has become of what it asked for. */
 export interface RingUser {
@@ -164,7 +170,12 @@ export class Ring {
     this.#scheduled = false
     if (!this.#draining) this.submit()
   }
-  readonly #drainScheduled = (): void => this.drain()
+  #drainAwaited = false
+  #closed = false
+  readonly #drainScheduled = (): void => {
+    this.#drainAwaited = false
+    if (!this.#closed) this.drain()
+  }
 
   private constructor(calls: Calls, fd: number, memory: Mapping, maps: Mapping[], sizes: RingSizes) {
     this.calls = calls
@@ -255,6 +266,7 @@ export class Ring {
 
   /** Gives everything back; nobody may have a slot any more. */
   close(): void {
+    this.#closed = true
     this.#bell?.close()
     submitBy(undefined)
     this.calls.close(this.fd)
@@ -284,7 +296,7 @@ export class Ring {
   /** Calls `user.attend()` when no owner of a wire is in the middle of something. */
   attendTo(user: RingUser): void {
     this.#attending.push(user)
-    if (!this.#draining && this.#attending.length === 1) setImmediate(this.#drainScheduled)
+    if (!this.#draining) this.#drainSoon()
   }
 
   /** Remembers a descriptor that only this thread knows, for the case that the thread dies. */
@@ -309,9 +321,14 @@ export class Ring {
     this.#ask(OP_ACCEPT | ACCEPT_MULTISHOT, ASKED.ACCEPT, slot, fd, 0, 0, SOCK_CLOEXEC_NONBLOCK)
   }
 
-  /** Receives until it is cancelled, ends or fails; failing for want of a buffer is ENOBUFS. */
+  /** Receives until it is cancelled, ends or fails; failing for want of a buffer is ENOBUFS. Pieces are small. */
   receive(slot: number, fd: number): void {
     this.#ask(OP_RECV | SQE_BUFFER_SELECT | RECV_MULTISHOT, ASKED.RECEIVE, slot, fd, 0, 0, 0)
+  }
+
+  /** Completes once when there is something to receive, or nothing any more. */
+  whenReadable(slot: number, fd: number): void {
+    this.#ask(OP_POLL_ADD, ASKED.READABLE, slot, fd, 0, 0, POLLIN)
   }
 
   /** Completes once when the socket takes bytes again. */
@@ -457,7 +474,7 @@ export class Ring {
       clock.update()
       beginBatch()
       this.#deal()
-      this.#attendAll()
+      this.#attendSome()
       endBatch()
       this.#settleKernel()
       if (!this.#busy) break
@@ -465,7 +482,14 @@ export class Ring {
     this.#draining = false
     Atomics.store(this.#u32, this.#cqFlags, 0)
     // What has come before this is not counted.
-    if (this.#busy) setImmediate(this.#drainScheduled)
+    if (this.#busy) this.#drainSoon()
+  }
+
+  /** Goes on when the event loop has had its turn. */
+  #drainSoon(): void {
+    if (this.#drainAwaited) return
+    this.#drainAwaited = true
+    setImmediate(this.#drainScheduled)
   }
 
   /** Has the kernel do its part, and say what it had no room for. */
@@ -537,10 +561,12 @@ export class Ring {
     runPostponed()
   }
 
-  #attendAll(): void {
-    const users = this.#attending
+  /** Attends to some of those who asked for it, oldest first. */
+  #attendSome(): void {
+    let users = this.#attending
     if (users.length === 0) return
-    this.#attending = []
+    if (users.length > ATTENDED_MAX) users = users.splice(0, ATTENDED_MAX)
+    else this.#attending = []
     for (let i = 0; i < users.length; i++) {
       users[i]!.attend()
       runPostponed()

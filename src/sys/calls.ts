@@ -12,6 +12,7 @@ const IO_URING_REGISTER = 427
 const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001
 const MAP_PRIVATE_ANONYMOUS = 0x22
+const MSG_DONTWAIT = 0x40
 
 /** `int` and pointers as they are declared. */
 const INT = 'int32_t'
@@ -39,6 +40,8 @@ export interface Calls {
   shutdown(fd: number, how: number): number
   close(fd: number): number
   setOption(fd: number, level: number, name: number, value: Uint8Array): number
+  /** Receives what is there, and does not wait for it. */
+  receive(fd: number, into: Uint8Array): number
   /** Sends a part of a file, of which not all may be taken. */
   sendFile(to: number, from: number, at: number, size: number): number
   /** Fill `address`; the first four bytes of `size` are its size before and after. */
@@ -99,6 +102,7 @@ function make(): Calls | string {
   const setsockopt = c.func('setsockopt', INT, [INT, INT, INT, POINTER, UINT])
   const getpeername = c.func('getpeername', INT, [INT, POINTER, POINTER])
   const getsockname = c.func('getsockname', INT, [INT, POINTER, POINTER])
+  const recv = c.func('recv', LONG, [INT, POINTER, LONG, INT])
   const sendfile = c.func('sendfile', LONG, [INT, INT, POINTER, LONG])
   const offset = new BigInt64Array(1)
   const offsetBytes = new Uint8Array(offset.buffer)
@@ -115,6 +119,7 @@ function make(): Calls | string {
     shutdown: (fd, how) => result(shutdown(fd, how)),
     close: (fd) => result(close(fd)),
     setOption: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.length)),
+    receive: (fd, into) => Number(result(recv(fd, into, into.length, MSG_DONTWAIT))),
     sendFile(to, from, at, size) {
       offset[0] = BigInt(at)
       return Number(result(sendfile(to, from, offsetBytes, size)))

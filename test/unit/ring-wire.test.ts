@@ -244,6 +244,54 @@ test('a wire that is paused takes in what has come, and no more', options, async
   assert.ok(one.bytes.equals(bytes))
 })
 
+test('what has come on a paused wire is bounded, though its peer says little before', options, async () => {
+  await using bench = new Bench({ ...NORMAL, inputs: 512 })
+  const { socket, one } = await bench.pair()
+  for (let i = 1; i <= 3; i++) {
+    socket.write('chat')
+    await until(() => one.size === 4 * i)
+  }
+  one.wire.pause()
+  const bytes = pattern(4_000_000, 6)
+  socket.end(bytes)
+  await until(() => !one.wire.intact)
+  for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+  const sizes: number[] = []
+  one.onPiece = ({ received }) => sizes.push(received.at(-1)!.length)
+  one.wire.resume()
+  await until(() => one.ended)
+  assert.ok(one.bytes.subarray(12).equals(bytes))
+  // What was kept is told first, in the pieces in which it came: the kernel receives one, and tries 32 times for more.
+  const kept = sizes.findIndex((size) => size > 4096)
+  assert.ok(kept > 0 && kept <= 33, `${kept} pieces`)
+})
+
+test('who says little has its turn among many who have much to say', options, async () => {
+  await using bench = new Bench({ ...NORMAL, inputs: 512 })
+  const quiet = await bench.pair()
+  let waited = 0
+  let waiting = false
+  bench.onAccept = (one) => {
+    one.onPiece = ({ received }) => {
+      const { length } = received.pop()!
+      if (waiting) waited += length
+      else if (length > 4096 && quiet.one.size === 0) {
+        waiting = true
+        quiet.socket.write('!')
+      }
+    }
+  }
+  const many = await Promise.all(Array.from({ length: 150 }, () => bench.connect()))
+  await until(() => bench.accepted.length === 151)
+  for (const socket of many) socket.end(pattern(400_000, 7))
+  quiet.one.onPiece = () => {
+    waiting = false
+  }
+  for (const { wire } of bench.accepted) wire.resume()
+  await until(() => quiet.one.size === 1)
+  assert.ok(waited > 0 && waited < 3_000_000, `${waited} bytes came first`)
+})
+
 test('pausing and going on at every piece loses nothing', options, async () => {
   await using bench = new Bench({ ...NORMAL, inputs: 4 })
   const bytes = pattern(3_000_000, 5)
