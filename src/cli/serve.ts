@@ -77,8 +77,9 @@ async function run(
 
 /** What nginx notes at every start; tools look for the version here. */
 function logSystem({ log, settings }: Applied): void {
-  const why = settings.eventMethod === 'io_uring' ? whyNoRingHere() : ''
-  log.write(NOTICE, `using the "${why === '' ? settings.eventMethod : 'epoll'}" event method`)
+  const handles = settings.eventMethod === 'epoll'
+  const why = handles ? '' : whyNoRingHere()
+  log.write(NOTICE, `using the "${handles || why !== '' ? 'epoll' : 'io_uring'}" event method`)
   if (why !== '') log.write(NOTICE, `no io_uring: ${why}`)
   log.write(NOTICE, `nginx/${NGINX_VERSION}`)
   log.write(NOTICE, `built by Viaduct on Node ${process.versions.node}`)

@@ -107,7 +107,7 @@ export class WorkerSeat {
   /** What drives sockets is chosen before there is one. */
   #startEngine(config: Config): void {
     const { id, estate } = this.#options
-    if (eventMethod(config) !== 'io_uring') return
+    if (eventMethod(config) === 'epoll') return
     const problem = startRing(estate)
     // What shows at the start has been told by the master.
     if (problem === '' || id > 0 || whyNoRingHere() !== '') return

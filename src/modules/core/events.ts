@@ -38,8 +38,8 @@ export const eventsDirectives = {
     in: ['events'],
     args: method,
     doc:
-      'Names what drives sockets: `io_uring`, where the kernel and the package koffi have it, or by any other name (and ' +
-      'without this) what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
+      'Names what drives sockets: `io_uring`, where the kernel and the package koffi have it, which is the default there, or ' +
+      'by any other name what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
   }),
   multi_accept: directive({
     in: ['events'],
@@ -91,15 +91,13 @@ export function debugAddresses(config: Config): readonly Cidr[] {
   return events?.scope.resolve(eventsDirectives).debug_connection ?? []
 }
 
-/** What drives sockets. */
-export type EventMethod = 'io_uring' | 'epoll'
+/** What drives sockets; `best`: nobody has said it, and the ring does where it can be had. */
+export type EventMethod = 'io_uring' | 'epoll' | 'best'
 
-/**
- * The method that is asked for. Without a word about it the ring is not taken: many readers that are slow at once cost it
- * more memory, and others more time, than handles (docs/adr/0020).
- */
+/** The method that is asked for. */
 export function eventMethod(config: Config): EventMethod {
   const [events] = config.main.resolve(eventsBlocks).events
-  const asked = events?.scope.resolve(eventsDirectives).use ?? 'epoll'
+  const asked = events?.scope.resolve(eventsDirectives).use
+  if (asked === undefined) return 'best'
   return asked === 'io_uring' ? asked : 'epoll'
 }
