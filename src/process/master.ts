@@ -5,6 +5,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout } from 'node:timers'
 import { ALERT, CRIT, EMERG, levelOf, NOTICE, WARN } from '../log/error-log.ts'
+import type { Affinity } from '../modules/core/main.ts'
+import { allowedCpus, bindProcess } from './affinity.ts'
 import type { Applied, Configuration } from './configuration.ts'
 import { type EngineEnd, EngineLink, type EngineOwner } from './engine-link.ts'
 import { FileWatch } from './file-watch.ts'
@@ -14,7 +16,7 @@ import { notifyManager, READY, RELOADING, STOPPING } from './notify.ts'
 import { giveLogs } from './paths.ts'
 import { OLD_PID_SUFFIX, removePidFile, renamePidFile, writePidFile } from './pid-file.ts'
 import { nameProcess } from './process-name.ts'
-import { setAffinity, setLimit } from './rights.ts'
+import { setLimit } from './rights.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
 import type { SocketBook } from './socket-book.ts'
 import { ownCommand, startNewBinary } from './upgrade.ts'
@@ -49,6 +51,8 @@ export class Master implements EngineOwner {
   #noAccepting = false
   readonly #watch = new FileWatch(() => this.#renew())
   #retiring: EngineLink | undefined
+  /** Has been bound to CPUs. */
+  #bound: EngineLink | undefined
   #exit: (code: number) => void = () => {}
   #releaseSignals: () => void = () => {}
 
@@ -94,10 +98,18 @@ export class Master implements EngineOwner {
       const error = value === undefined ? undefined : setLimit(link.pid, name, value)
       if (error !== undefined) this.#log(ALERT, error)
     }
-    const mask = settings.affinity?.masks.reduce((all, one) => all | one, 0n) ?? 0n
-    const error = mask === 0n ? undefined : setAffinity(link.pid, mask)
-    if (error !== undefined) this.#log(ALERT, error)
+    this.#bind(link, settings.affinity)
     link.send({ type: 'configure', generation: this.#generation, source, settings: engine })
+  }
+
+  /** Binds an engine to CPUs, or sets it free again: it lives on over reloads. */
+  #bind(link: EngineLink, affinity: Affinity | undefined): void {
+    let cpus = affinity?.masks.reduce((all, one) => all | one, 0n) ?? 0n
+    if (cpus === 0n && this.#bound === link) cpus = allowedCpus()
+    if (cpus === 0n) return
+    this.#bound = link
+    const error = bindProcess(link.pid, cpus)
+    if (error !== undefined) this.#log(ALERT, error)
   }
 
   onEngineMessage(link: EngineLink, message: FromEngine): void {

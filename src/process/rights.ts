@@ -1,7 +1,10 @@
-/** Changes of the engine process itself: its account, folder, priority and limits. */
+/** Changes of the engine process itself: its account, folder, priority and limits (CPUs are in affinity.ts). */
 import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
 import os from 'node:os'
+import { getSystemErrorName } from 'node:util'
 import { errnoText } from '../lib/errno.ts'
+import { calls } from '../sys/calls.ts'
 import type { Identity } from './messages.ts'
 
 /** Gives up root for good. Every thread of the process follows. Throws when the system refuses. */
@@ -22,17 +25,34 @@ export function setPriority(priority: number): string | undefined {
   }
 }
 
-/** Sets a resource limit of a running process, or returns nginx's error text: Node cannot, the system's tool can. */
-export function setLimit(pid: number, limit: 'nofile' | 'core', value: number): string | undefined {
+const LIMITS = {
+  core: { resource: 4, name: 'Max core file size' },
+  nofile: { resource: 7, name: 'Max open files' },
+} as const
+
+/**
+ * Sets a resource limit of a running process, or returns nginx's error text. Node cannot; the C library can where it can be
+ * called, else the system's tool.
+ */
+export function setLimit(pid: number, limit: keyof typeof LIMITS, value: number): string | undefined {
+  const { resource, name } = LIMITS[limit]
+  // Who may not change it is not troubled where there is nothing to change.
+  if (new RegExp(`^${name} +${value} +${value} `, 'm').test(limitsOf(pid))) return undefined
+  const failed = `setrlimit(RLIMIT_${limit.toUpperCase()}, ${value}) failed`
+  const system = calls()
+  if (typeof system !== 'string') {
+    const result = system.setLimit(pid, resource, value)
+    return result === 0 ? undefined : `${failed} ${errnoText(getSystemErrorName(result))}`
+  }
   const { error, status } = spawnSync('prlimit', ['--pid', `${pid}`, `--${limit}=${value}:${value}`])
   if (error === undefined && status === 0) return undefined
-  const why = error === undefined ? errnoText('EPERM') : '("prlimit" is not installed)'
-  return `setrlimit(RLIMIT_${limit.toUpperCase()}, ${value}) failed ${why}`
+  return `${failed} ${error === undefined ? errnoText('EPERM') : '("prlimit" is not installed)'}`
 }
 
-/** Binds all threads of a process to CPUs (bit n of the mask = CPU n), or returns what went wrong. */
-export function setAffinity(pid: number, mask: bigint): string | undefined {
-  const { error, status } = spawnSync('taskset', ['-a', '-p', mask.toString(16), `${pid}`])
-  if (error === undefined && status === 0) return undefined
-  return `sched_setaffinity() failed ${error === undefined ? errnoText('EINVAL') : '("taskset" is not installed)'}`
+function limitsOf(pid: number): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/limits`, 'latin1')
+  } catch {
+    return ''
+  }
 }

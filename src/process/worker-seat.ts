@@ -3,15 +3,18 @@
  * A worker thread has one seat; with `master_process off` the only process has one.
  */
 import { setImmediate, setTimeout } from 'node:timers'
+import { isMainThread } from 'node:worker_threads'
 import { formatMessage } from '../config/format.ts'
 import { snapshotReader } from '../config/include.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
 import { finish, inTurns, type Steps } from '../lib/steps.ts'
-import { type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
+import { ALERT, type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { eventMethod } from '../modules/core/events.ts'
+import { mainDirectives } from '../modules/core/main.ts'
 import { ringIsSending, startRing, whyNoRingHere } from '../net/engine.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
+import { allowedCpus, bindThread, cpusIn, workerCpus } from './affinity.ts'
 import { type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
 import { giveBackWhenIdle } from './memory.ts'
@@ -94,6 +97,7 @@ export class WorkerSeat {
     const connectionsMax = workerConnections(program.config)
     if (this.#runtime === undefined) this.#startEngine(program.config)
     this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax, wantSockets })
+    this.#bindThread(program.config)
     this.#runtime.install(program)
     const keys = new Set(program.listens.map((listen) => listen.key))
     for (const key of this.#listening) {
@@ -102,6 +106,17 @@ export class WorkerSeat {
       this.#runtime.unlisten(key)
     }
     return []
+  }
+
+  /** `worker_cpu_affinity`; what else the process has for threads has been bound by the master. */
+  #bindThread(config: Config): void {
+    const affinity = config.main.resolve(mainDirectives).worker_cpu_affinity
+    if (affinity === undefined || isMainThread) return
+    const cpus = workerCpus(affinity, this.#options.id, allowedCpus())
+    if (cpus === 0n) return
+    const error = bindThread(cpus)
+    if (error !== undefined) this.#log.write(ALERT, error)
+    else for (const cpu of cpusIn(cpus)) this.#log.write(NOTICE, `sched_setaffinity(): using cpu #${cpu}`)
   }
 
   /** What drives sockets is chosen before there is one. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import http from 'node:http'
 import { test } from 'node:test'
+import { calls } from '../../src/sys/calls.ts'
 import { type Server, startViaduct, withDefaults } from '../harness/server.ts'
 
 const HTTP = 'http { server { listen 127.0.0.1:%%PORT_0%%; } }'
@@ -69,6 +70,28 @@ asRoot("worker_rlimit_nofile, worker_priority, working_directory and env are the
     .replace(/^.*\) /, '')
     .split(' ')
   assert.equal(stat[16], '5')
+})
+
+/** The CPUs of each worker thread, as the kernel says them. */
+function workerCpus(server: Server): string[] {
+  const tasks = `/proc/${enginePid(server)}/task`
+  const statuses = fs.readdirSync(tasks).map((tid) => fs.readFileSync(`${tasks}/${tid}/status`, 'latin1'))
+  const workers = statuses.filter((status) => /^Name:\tworker \d/.test(status)).toSorted()
+  return workers.map((status) => /^Cpus_allowed_list:\t(.*)$/m.exec(status)![1]!)
+}
+
+test('worker_cpu_affinity binds each worker to its CPUs, and lets go of it again', async (t) => {
+  const all = /^Cpus_allowed_list:\t(.*)$/m.exec(fs.readFileSync('/proc/self/status', 'latin1'))![1]!
+  if (typeof calls() === 'string' || !/^0-[1-9]/.test(all)) return t.skip('one CPU, or no way to call the C library')
+  await using server = await startViaduct(`worker_processes 3; worker_cpu_affinity 01 10; ${HTTP}`)
+  assert.deepEqual(workerCpus(server), ['0', '1', '1'])
+  assert.match(server.errorLog(), /\[notice\] .*sched_setaffinity\(\): using cpu #1\n/)
+  await server.reload(`worker_processes 3; worker_cpu_affinity auto 11; ${HTTP}`)
+  assert.deepEqual(workerCpus(server), ['0', '1', '0'])
+  await server.reload(`worker_processes 3; worker_cpu_affinity auto; ${HTTP}`)
+  assert.deepEqual(workerCpus(server).slice(0, 2), ['0', '1'])
+  await server.reload(`worker_processes 3; ${HTTP}`)
+  assert.deepEqual(workerCpus(server), [all, all, all])
 })
 
 test('a unix socket can be connected to by everybody, and its file goes with the server', async () => {

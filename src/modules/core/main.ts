@@ -169,7 +169,7 @@ export const mainDirectives = {
   worker_cpu_affinity: directive({
     in: ['main'],
     args: affinity,
-    doc: 'Binds the process that serves to CPUs: to all that the masks name.',
+    doc: 'Binds each worker to the CPUs of its mask; without the package koffi all of them to all that the masks name.',
   }),
   env: directives({ in: ['main'], args: envVariable, doc: 'Keeps or sets an environment variable for workers.' }),
   timer_resolution: directive({
