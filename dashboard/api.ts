@@ -16,9 +16,12 @@ export type Outcome<T> =
 /** The path of the API, for messages. */
 export const apiPath: string = BASE
 
-/** Asks for a resource. */
-export function get<T>(path: string): Promise<Outcome<T>> {
-  return call<T>('GET', path)
+/** Asks for several resources at once; what the API does not have is not among the answers. */
+export async function getMany(paths: readonly string[]): Promise<Outcome<ReadonlyMap<string, unknown>>> {
+  const query = paths.map((path) => `of=${encodeURIComponent(path)}`).join('&')
+  const outcome = await call<Readonly<Record<string, object>>>('GET', `viaduct/many?${query}`)
+  if (!outcome.ok) return outcome
+  return { ok: true, data: new Map(Object.entries(outcome.data).filter(([, answer]) => !('error' in answer))) }
 }
 
 /** Changes a server of a group. */
@@ -26,15 +29,14 @@ export function changeServer(group: string, id: number, change: object): Promise
   return call('PATCH', `9/http/upstreams/${encodeURIComponent(group)}/servers/${id}`, change)
 }
 
-/** Tells whether changes are allowed, by one of something that there is not. */
-export async function mayWrite(): Promise<boolean> {
-  try {
-    const path = '9/http/upstreams/-/servers/-/'
-    const { status } = await fetch(BASE + path, { method: 'DELETE', signal: AbortSignal.timeout(TIMEOUT_MS) })
-    return status === 400 || status === 404
-  } catch {
-    return false
-  }
+/** Adds a server to a group. */
+export function addServer(group: string, server: object): Promise<Outcome<unknown>> {
+  return call('POST', `9/http/upstreams/${encodeURIComponent(group)}/servers`, server)
+}
+
+/** Removes a server from its group. */
+export function removeServer(group: string, id: number): Promise<Outcome<unknown>> {
+  return call('DELETE', `9/http/upstreams/${encodeURIComponent(group)}/servers/${id}`)
 }
 
 async function call<T>(method: string, path: string, body?: object): Promise<Outcome<T>> {

@@ -1,7 +1,7 @@
 /** One server of a group: all that is known of it, and what can be done with it. */
 import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { changeServer } from './api.ts'
+import { changeServer, type Outcome, removeServer } from './api.ts'
 import { toneOf } from './attention.ts'
 import { bytes, count, duration, moment, ms, rate } from './format.ts'
 import { quantile } from './history.ts'
@@ -20,12 +20,12 @@ interface Props {
 export function PeerSheet({ store, row, onClose }: Props): JSX.Element {
   const { peer, group, more, recent } = row
   const checks = peer.health_checks
-  const story = store.story(group, peer.id)
+  const last = more?.last_checks ?? []
   return (
     <Sheet title={peer.server} badge={<Badge tone={toneOf(peer.state)}>{peer.state}</Badge>} onClose={onClose}>
-      <Actions store={store} row={row} />
+      <Actions store={store} row={row} onGone={onClose} />
       <section>
-        <Facts of={factsOf(store, row)} />
+        <Facts of={factsOf(row)} />
       </section>
       <section>
         <h3>Health checks</h3>
@@ -35,13 +35,13 @@ export function PeerSheet({ store, row, onClose }: Props): JSX.Element {
           </p>
         ) : (
           <>
-            {story !== undefined && story.checks.length > 0 && (
+            {last.length > 0 && (
               <div
                 class="checks"
                 role="img"
-                aria-label={`The last ${story.checks.length} checks, ${story.checks.filter((passed) => !passed).length} failed`}
+                aria-label={`The last ${last.length} checks, ${last.filter((passed) => !passed).length} failed`}
               >
-                {story.checks.map((passed, i) => (
+                {last.map((passed, i) => (
                   <i key={i} class={passed ? '' : 'bad'} title={passed ? 'passed' : 'failed'} />
                 ))}
               </div>
@@ -83,18 +83,17 @@ export function PeerSheet({ store, row, onClose }: Props): JSX.Element {
   )
 }
 
-function factsOf(
-  store: Store,
-  { group, peer, more, requests, sent, received }: PeerRow,
-): (readonly [string, ComponentChildren])[] {
-  const seen = store.story(group, peer.id)?.changes.at(-1)
-  const downSince = more?.down_since ?? 0
-  const since = downSince > 0 && peer.state !== 'up' ? downSince : (seen?.atMs ?? 0)
+function factsOf({ group, peer, more, requests, sent, received }: PeerRow): (readonly [string, ComponentChildren])[] {
+  const since = more?.since ?? 0
+  // The newest is the state of now.
+  const before = (more?.changes ?? []).slice(0, -1).toReversed()
   return [
     ['Group', group],
     ...(peer.name === peer.server ? [] : ([['Name', peer.name]] as const)),
     ['State', since === 0 ? peer.state : `${peer.state} since ${moment(since)} (${duration(Date.now() - since)})`],
-    ...(seen === undefined ? [] : ([['Before', seen.from]] as const)),
+    ...(before.length === 0
+      ? []
+      : ([['Before', before.map(({ at, state }) => `${state} from ${moment(at)}`).join(', ')]] as const)),
     ['Down in all', duration(peer.downtime)],
     ['Weight', String(peer.weight)],
     ['Under way', peer.max_conns === undefined ? count(peer.active) : `${peer.active} of ${peer.max_conns}`],
@@ -108,7 +107,13 @@ function factsOf(
   ]
 }
 
-function Actions({ store, row }: { readonly store: Store; readonly row: PeerRow }): JSX.Element {
+function Actions(props: {
+  readonly store: Store
+  readonly row: PeerRow
+  /** The server is not there any more. */
+  readonly onGone: () => void
+}): JSX.Element {
+  const { store, row, onGone } = props
   const { peer, group } = row
   const [busy, setBusy] = useState(false)
   const [said, setSaid] = useState('')
@@ -122,12 +127,17 @@ function Actions({ store, row }: { readonly store: Store; readonly row: PeerRow 
       </section>
     )
   }
-  const change = async (what: object, done: string): Promise<void> => {
+  const settle = async (asked: Promise<Outcome<unknown>>, done: string): Promise<boolean> => {
     setBusy(true)
-    const outcome = await changeServer(group, peer.id, what)
+    const outcome = await asked
     await store.refresh()
     setBusy(false)
     setSaid(outcome.ok ? done : `It was refused: ${outcome.text}.`)
+    return outcome.ok
+  }
+  const change = (what: object, done: string): Promise<boolean> => settle(changeServer(group, peer.id, what), done)
+  const remove = async (): Promise<void> => {
+    if (await settle(removeServer(group, peer.id), 'It was removed.')) onGone()
   }
   const isOff = peer.state === 'down' || peer.state === 'draining'
   return (
@@ -167,12 +177,35 @@ function Actions({ store, row }: { readonly store: Store; readonly row: PeerRow 
           busy={busy}
           onSet={(weight) => void change({ weight }, `The weight is ${weight}.`)}
         />
+        <Remove busy={busy} onRemove={() => void remove()} />
       </div>
       {lastOne && !isOff && <p class="note small">It is the last one of {group} in use: without it requests fail.</p>}
       <p class="muted small" role="status">
         {said}
       </p>
     </section>
+  )
+}
+
+/** Asks once more before it is done. */
+function Remove({ busy, onRemove }: { readonly busy: boolean; readonly onRemove: () => void }): JSX.Element {
+  const [sure, setSure] = useState(false)
+  if (!sure) {
+    return (
+      <button type="button" class="button danger" disabled={busy} onClick={() => setSure(true)}>
+        Remove …
+      </button>
+    )
+  }
+  return (
+    <>
+      <button type="button" class="button danger" disabled={busy} onClick={onRemove}>
+        Remove it from the group
+      </button>
+      <button type="button" class="button" onClick={() => setSure(false)}>
+        Keep it
+      </button>
+    </>
   )
 }
 

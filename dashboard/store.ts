@@ -3,14 +3,15 @@
  * nobody looks. Views are drawn anew after each round.
  */
 import { useEffect, useState } from 'preact/hooks'
-import { get, mayWrite, type Trouble } from './api.ts'
+import { getMany, type Trouble } from './api.ts'
 import { Chronicle, quantile, since, Track, together } from './history.ts'
-import type { ResourcePath, Resources, Zone } from './types.ts'
+import type { History, ResourcePath, Resources, Zone } from './types.ts'
 
 const ROUND_MS = 1000
 const RETRY_MS = 2000
 /** How often, in rounds, a resource is asked for while no view wants it. */
 const USUAL: { readonly [P in ResourcePath]: number } = {
+  'viaduct/access': 10,
   '9/nginx': 10,
   '9/connections': 1,
   '9/ssl': 10,
@@ -28,6 +29,7 @@ const USUAL: { readonly [P in ResourcePath]: number } = {
   'viaduct/workers': 2,
   'viaduct/reloads': 10,
   'viaduct/certificates': 30,
+  'viaduct/history': 0,
   'viaduct/top': 0,
   'viaduct/requests?count=200': 0,
 }
@@ -42,25 +44,9 @@ const WANTED: Readonly<Record<string, readonly ResourcePath[]>> = {
 }
 
 const PATHS = Object.keys(USUAL) as ResourcePath[] // the keys of its type
+/** Over more than this rates say nothing. */
+const GAP_MS = 10_000
 const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
-const CHECKS_MAX = 60
-
-/** A change of a server's state that was seen. */
-export interface StateChange {
-  readonly atMs: number
-  readonly from: string
-  readonly to: string
-}
-
-/** How servers of groups fared while the page was open. */
-export interface PeerStory {
-  state: string
-  readonly changes: StateChange[]
-  /** Outcomes of health checks, true when passed; the newest last. */
-  readonly checks: boolean[]
-  seen: { all: number; failed: number }
-}
-
 class Store {
   view = 'overview'
   trouble: Trouble | undefined
@@ -68,14 +54,13 @@ class Store {
   troubleText = ''
   /** Since when the server does not answer; 0 while it does. */
   awaySinceMs = 0
-  writable = false
   paused = false
   readonly chronicle = new Chronicle()
   readonly #tracks = new Map<ResourcePath, Track<unknown>>()
-  readonly #stories = new Map<string, PeerStory>()
   readonly #listeners = new Set<() => void>()
   #round = 0
-  #probed = false
+  /** The chart has what the server remembers of the time before. */
+  #remembered = false
 
   track<P extends ResourcePath>(path: P): Track<Resources[P]> {
     let track = this.#tracks.get(path)
@@ -87,8 +72,9 @@ class Store {
     return this.track(path).last?.data
   }
 
-  story(group: string, id: number): PeerStory | undefined {
-    return this.#stories.get(`${group} ${id}`)
+  /** Servers may be changed. */
+  get writable(): boolean {
+    return this.last('viaduct/access')?.write === true
   }
 
   listen(listener: () => void): () => void {
@@ -118,46 +104,50 @@ class Store {
 
   /** Asks for what a view needs at once, as when it was opened or something was changed. */
   async refresh(): Promise<void> {
-    await Promise.all((WANTED[this.view] ?? []).map((path) => this.#ask(path)))
+    const wanted = WANTED[this.view] ?? []
+    if (wanted.length > 0 && this.trouble === undefined) await this.#ask(wanted)
     this.changed()
   }
 
   async #once(): Promise<void> {
     const wanted = WANTED[this.view] ?? []
     const due = PATHS.filter((path) => wanted.includes(path) || (USUAL[path] !== 0 && this.#round % USUAL[path] === 0))
-    const first = await this.#ask('9/connections')
-    if (first) {
-      if (this.awaySinceMs !== 0) this.#cut()
+    const answered = await this.#ask(this.#remembered ? due : [...due, 'viaduct/history'])
+    if (answered) {
       this.awaySinceMs = 0
       this.#round++
-      if (!this.#probed) {
-        this.#probed = true
-        void mayWrite().then((may) => {
-          this.writable = may
-          this.changed()
-        })
-      }
-      await Promise.all(due.filter((path) => path !== '9/connections').map((path) => this.#ask(path)))
+      this.#remember()
     } else if (this.awaySinceMs === 0) {
       this.awaySinceMs = Date.now()
       this.#round = 0
-      this.#probed = false
     }
-    this.#note(first)
+    this.#note(answered)
     this.changed()
   }
 
-  async #ask<P extends ResourcePath>(path: P): Promise<boolean> {
-    const outcome = await get<Resources[P]>(path)
-    if (path === '9/connections') {
-      this.trouble = outcome.ok ? undefined : outcome.trouble
-      this.troubleText = outcome.ok ? '' : outcome.text
-    }
+  /** Asks for all of these at once. */
+  async #ask(paths: readonly ResourcePath[]): Promise<boolean> {
+    const outcome = await getMany(paths)
+    this.trouble = outcome.ok ? undefined : outcome.trouble
+    this.troubleText = outcome.ok ? '' : outcome.text
     if (!outcome.ok) return false
-    this.track(path).add(performance.now(), outcome.data)
-    if (path === '9/http/upstreams/') this.#noteStates()
-    if (path === 'viaduct/upstreams') this.#noteChecks()
+    // After the server was away its counts may have begun anew.
+    if (this.awaySinceMs !== 0) this.#cut()
+    const nowMs = performance.now()
+    for (const path of paths) {
+      const data = outcome.data.get(path)
+      if (data !== undefined) this.track(path).add(nowMs, data as never) // what the API answers to this path
+    }
     return true
+  }
+
+  /** Puts what the server remembers before what was seen from here. */
+  #remember(): void {
+    if (this.#remembered) return
+    this.#remembered = true
+    const history = this.last('viaduct/history')
+    if (history === undefined) return
+    for (const [n, atMs] of history.at.entries()) this.chronicle.add(atMs, remembered(history, n))
   }
 
   /** After a gap rates begin anew. */
@@ -225,41 +215,25 @@ class Store {
       Object.entries(track.last!.data.servers).map(([name, { times }]) => since(times, before[name]?.times)),
     )
   }
+}
 
-  #noteStates(): void {
-    for (const [name, { peers }] of Object.entries(this.last('9/http/upstreams/') ?? {})) {
-      for (const { id, state } of peers) {
-        const story = this.#storyOf(name, id, state)
-        if (story.state === state) continue
-        story.changes.push({ atMs: Date.now(), from: story.state, to: state })
-        story.state = state
-      }
-    }
+/** Numbers of a moment that the server remembers, under the names of the charts' series. */
+function remembered(history: History, n: number): ReadonlyMap<string, number | undefined> {
+  const value = (name: keyof History): number | undefined => history[name][n] ?? undefined
+  const passed = n === 0 ? 0 : history.at[n]! - history.at[n - 1]!
+  const rateOf = (name: keyof History): number | undefined => {
+    const [from, to] = [n === 0 ? null : history[name][n - 1], history[name][n]]
+    if (from == null || to == null || to < from || passed <= 0 || passed > GAP_MS) return undefined
+    return ((to - from) * 1000) / passed
   }
-
-  #noteChecks(): void {
-    for (const [name, peers] of Object.entries(this.last('viaduct/upstreams') ?? {})) {
-      for (const { id, state, checks } of peers) {
-        const story = this.#storyOf(name, id, state)
-        const { seen } = story
-        const failed = seen.all < 0 ? checks.failed : checks.failed_all - seen.failed
-        const passed = seen.all < 0 ? checks.passed : checks.all - seen.all - failed
-        for (let i = 0; i < Math.min(failed, CHECKS_MAX); i++) story.checks.push(false)
-        for (let i = 0; i < Math.min(passed, CHECKS_MAX); i++) story.checks.push(true)
-        story.checks.splice(0, Math.max(0, story.checks.length - CHECKS_MAX))
-        story.seen = { all: checks.all, failed: checks.failed_all }
-      }
-    }
-  }
-
-  #storyOf(group: string, id: number, state: string): PeerStory {
-    const key = `${group} ${id}`
-    let story = this.#stories.get(key)
-    if (story === undefined) {
-      this.#stories.set(key, (story = { state, changes: [], checks: [], seen: { all: -1, failed: -1 } }))
-    }
-    return story
-  }
+  const busy = value('busy')
+  return new Map<string, number | undefined>([
+    ...(['requests', ...CLASSES, 'accepted'] as const).map((name) => [name, rateOf(name)] as const),
+    ['in', rateOf('received')],
+    ['out', rateOf('sent')],
+    ...(['p50', 'p95', 'p99', 'active', 'idle', 'delay'] as const).map((name) => [name, value(name)] as const),
+    ['busy', busy === undefined ? undefined : busy * 100],
+  ])
 }
 
 /** The one store of the page. */

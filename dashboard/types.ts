@@ -74,6 +74,12 @@ export interface Group {
 export interface PeerTimes {
   readonly id: number
   readonly state: string
+  /** Since when it is in its state; 0: nobody knows. */
+  readonly since: number
+  /** The last states that it was seen in, the newest last. */
+  readonly changes: readonly { readonly at: number; readonly state: string }[]
+  /** Outcomes of the last health checks, true when passed, the newest last. */
+  readonly last_checks: readonly boolean[]
   readonly down_since: number
   readonly checks: {
     readonly passed: number
@@ -245,8 +251,33 @@ export interface Connections {
 
 export type Named<T> = Readonly<Record<string, T>>
 
+/** Numbers of the last minutes, a list for each; null is not known. */
+export type History = Readonly<
+  Record<
+    | 'requests'
+    | '1xx'
+    | '2xx'
+    | '3xx'
+    | '4xx'
+    | '5xx'
+    | 'received'
+    | 'sent'
+    | 'accepted'
+    | 'active'
+    | 'idle'
+    | 'p50'
+    | 'p95'
+    | 'p99'
+    | 'busy'
+    | 'delay',
+    readonly (number | null)[]
+  >
+> & { readonly at: readonly number[] }
+
 /** Each resource that is asked for, by its path below the API. */
 export interface Resources {
+  'viaduct/access': { readonly write: boolean }
+  'viaduct/history': History
   '9/nginx': Nginx
   '9/connections': Connections
   '9/ssl': Tls

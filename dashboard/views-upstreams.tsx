@@ -1,8 +1,9 @@
 /** Groups of back ends and their servers; what is done with a server is in its sheet. */
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { AddServer } from './add-server.tsx'
 import { isFailed, toneOf } from './attention.ts'
-import { bytes, count, ms, rate } from './format.ts'
+import { bytes, count, duration, ms, NOTHING, rate } from './format.ts'
 import { quantile, rateBetween, type Snapshot, since, together } from './history.ts'
 import { Badge, Card, Empty } from './parts.tsx'
 import { PeerSheet } from './peer-sheet.tsx'
@@ -99,6 +100,16 @@ const COLUMNS: readonly Column<PeerRow>[] = [
     width: '124px',
     cell: ({ peer }) => <Badge tone={toneOf(peer.state)}>{peer.state}</Badge>,
     sort: ({ peer }) => `${toneOf(peer.state)} ${peer.state}`,
+  },
+  {
+    key: 'since',
+    label: 'For',
+    title: 'How long it has been in its state',
+    number: true,
+    from: 'wide',
+    width: '96px',
+    cell: ({ more }) => (more === undefined || more.since === 0 ? NOTHING : duration(Date.now() - more.since)),
+    sort: ({ more }) => (more === undefined || more.since === 0 ? 0 : Date.now() - more.since),
   },
   {
     key: 'weight',
@@ -200,6 +211,7 @@ export function Upstreams({ store }: { readonly store: Store }): JSX.Element {
   const [filter, setFilter] = useState('')
   const [wanted, setWanted] = useState<Wanted>('all')
   const [opened, setOpened] = useState<readonly [group: string, id: number]>()
+  const [adding, setAdding] = useState(false)
   const groups = store.last('9/http/upstreams/')
   const rows = rowsOf(store)
   const shown: RowGroup<PeerRow>[] = []
@@ -241,6 +253,11 @@ export function Upstreams({ store }: { readonly store: Store }): JSX.Element {
             <option value="up">Up</option>
             <option value="other">Down or draining</option>
           </select>
+          {store.writable && (
+            <button type="button" class="button" onClick={() => setAdding(true)}>
+              Add a server
+            </button>
+          )}
           <input
             class="field"
             type="search"
@@ -260,6 +277,7 @@ export function Upstreams({ store }: { readonly store: Store }): JSX.Element {
         onOpen={({ group, peer }) => setOpened([group, peer.id])}
       />
       {open !== undefined && <PeerSheet store={store} row={open} onClose={() => setOpened(undefined)} />}
+      {adding && <AddServer store={store} groups={[...rows.keys()]} onClose={() => setAdding(false)} />}
     </Card>
   )
 }

@@ -286,6 +286,7 @@ class CheckedPeer implements ProbeOwner, TimerOwner {
     peer.lastPassed = passed ? 1 : 0
     peer.checks++
     if (!passed) peer.checksFailed++
+    peer.counts?.checked(passed)
   }
 
   #judge(passed: boolean): number {

@@ -39,7 +39,14 @@ const TLS = TIMES + HISTOGRAM_FIELDS
 const STATUS_MAX = 999
 
 const CODES = TLS + PEER_TLS_FIELDS.length
-const FIELDS = CODES + LABEL_SLOTS
+/** What a reset leaves: how many states were noted, and the last of them as pairs of a moment and a number ... */
+const STORY = CODES + LABEL_SLOTS
+const STATES_MAX = 8
+/** ... then how many checks are known, and what came of them as bits, the newest last, in two numbers. */
+const CHECKS = STORY + 1 + 2 * STATES_MAX
+const CHECK_BITS = 30
+const CHECK_MASK = 2 ** CHECK_BITS - 1
+const FIELDS = CHECKS + 3
 const BLOCK_WORDS = HEAD + FIELDS * 2
 /** How much of a new time counts for the average. */
 const AVERAGE_OF = 8
@@ -83,6 +90,18 @@ export interface PeerNumbers {
   readonly codes: ReadonlyMap<number, number>
   readonly times: TimeHistogram
   readonly tls: PeerTlsNumbers
+}
+
+/** A state that a server was seen in, and since when. */
+interface StateSeen {
+  readonly atMs: number
+  readonly state: number
+}
+
+/** What is known of a server's last states and health checks, the newest last; true is a check that passed. */
+export interface PeerStory {
+  readonly states: readonly StateSeen[]
+  readonly checks: readonly boolean[]
 }
 
 /** The counts of one server. */
@@ -143,6 +162,41 @@ export class PeerCounts {
     if (this.#numbers[DOWN_END]! > nowMs) this.#numbers[DOWN_END] = nowMs
   }
 
+  /** It was seen in this state (a number other than 0); only what is new is noted. One thread does this. */
+  noteState(nowMs: number, state: number): void {
+    const numbers = this.#numbers
+    const count = numbers[STORY]!
+    if (count > 0 && numbers[statePlace(count - 1) + 1] === state) return
+    numbers[statePlace(count)] = nowMs
+    numbers[statePlace(count) + 1] = state
+    numbers[STORY] = count + 1
+  }
+
+  /** A health check passed or failed. One thread does this. */
+  checked(passed: boolean): void {
+    const numbers = this.#numbers
+    const newest = numbers[CHECKS + 1]!
+    numbers[CHECKS] = Math.min(2 * CHECK_BITS, numbers[CHECKS]! + 1)
+    numbers[CHECKS + 2] = ((numbers[CHECKS + 2]! << 1) | (newest >> (CHECK_BITS - 1))) & CHECK_MASK
+    numbers[CHECKS + 1] = ((newest << 1) | (passed ? 1 : 0)) & CHECK_MASK
+  }
+
+  /** The last states and checks. */
+  story(): PeerStory {
+    const numbers = this.#numbers
+    const count = numbers[STORY]!
+    const states: StateSeen[] = []
+    for (let n = Math.max(0, count - STATES_MAX); n < count; n++) {
+      states.push({ atMs: numbers[statePlace(n)]!, state: numbers[statePlace(n) + 1]! })
+    }
+    const checks: boolean[] = []
+    for (let n = numbers[CHECKS]! - 1; n >= 0; n--) {
+      const bits = numbers[n < CHECK_BITS ? CHECKS + 1 : CHECKS + 2]!
+      checks.push(((bits >> (n % CHECK_BITS)) & 1) === 1)
+    }
+    return { states, checks }
+  }
+
   /** A handshake came to something; takes the lock. */
   countTls(field: PeerTlsField): void {
     this.#lock?.enter()
@@ -180,11 +234,15 @@ export class PeerCounts {
     const numbers = this.#numbers
     this.#lock?.enter()
     const [start, end] = [numbers[DOWN_START]!, numbers[DOWN_END]!]
-    numbers.fill(0)
+    numbers.fill(0, 0, STORY)
     numbers[DOWN_START] = start
     numbers[DOWN_END] = end
     this.#lock?.leave()
   }
+}
+
+function statePlace(n: number): number {
+  return STORY + 1 + 2 * (n % STATES_MAX)
 }
 
 function averaged(average: number, value: number, first: boolean): number {

@@ -53,17 +53,23 @@ http {
 }
 
 /** A page that fails the test when it has an error, breaks its policy or asks another server. */
-async function open(server: Server, view: string, options: BrowserContextOptions = {}): Promise<Page> {
+async function open(
+  server: Server,
+  view: string,
+  options: BrowserContextOptions = {},
+  asked: (url: string) => void = () => {},
+): Promise<Page> {
   const page = await browser.newPage({ viewport: DESKTOP, ...options })
   const origin = server.url('/')
   page.setDefaultTimeout(20_000)
   page.on('pageerror', (error) => assert.fail(error))
   page.on('console', (message) => {
-    // What the page tries to learn whether it may change something, and what is tested.
+    // What is tested.
     if (!/status of (?:4\d\d|502)|net::ERR_/.test(message.text())) assert.fail(message.text())
   })
   page.on('request', (request) => {
     assert.ok(request.url().startsWith(origin) || request.url().startsWith('data:'), request.url())
+    asked(request.url())
   })
   await page.goto(server.url(`/dashboard.html#/${view}`))
   return page
@@ -216,6 +222,67 @@ test('servers are drained, taken down and weighted by keys alone', async () => {
   await page.close()
 })
 
+test('servers are added and removed', async () => {
+  await using server = await start()
+  const page = await open(server, 'upstreams')
+  const listed = async () => {
+    const response = await fetch(server.url('/api/9/http/upstreams/shop/servers'))
+    return (await response.json()) as { id: number; server: string; weight: number; down: boolean }[]
+  }
+  await page.getByRole('button', { name: 'Add a server' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Address').fill('nonsense:x')
+  assert.deepEqual(await violations(page), [])
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.getByText(/^It was refused: /).waitFor()
+  await dialog.getByLabel('Address').fill('127.0.0.1:9')
+  await dialog.getByLabel('Weight').fill('4')
+  await dialog.getByLabel('Not in use yet').check()
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.getByText('127.0.0.1:9 is in shop.').waitFor()
+  const added = (await listed()).find((line) => line.server === '127.0.0.1:9')!
+  assert.deepEqual([added.weight, added.down], [4, true])
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: '127.0.0.1:9', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Remove …' }).click()
+  await dialog.getByRole('button', { name: 'Keep it' }).click()
+  await dialog.getByRole('button', { name: 'Remove …' }).click()
+  assert.deepEqual(await violations(page), [])
+  await dialog.getByRole('button', { name: 'Remove it from the group' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  assert.equal((await listed()).length, 3)
+  await page.getByRole('button', { name: '127.0.0.1:9', exact: true }).waitFor({ state: 'detached' })
+  await page.close()
+})
+
+test('what was before the page was opened is there', async () => {
+  await using server = await start(
+    'api write=on;',
+    `
+  upstream ill { zone ill 64k; server 127.0.0.1:1; }
+  server { listen 127.0.0.1:%%PORT_1%%; location / { proxy_pass http://ill; health_check interval=50ms; } }`,
+  )
+  const history = async () =>
+    (await (await fetch(server.url('/api/viaduct/history'))).json()) as { at: number[]; requests: number[] }
+  for (let n = 0; n < 5; n++) await fetch(server.url('/a'))
+  await server.until('there is a history', async () => (await history()).at.length >= 8)
+  const asked: string[] = []
+  const page = await open(server, 'overview', {}, (url) => asked.push(new URL(url).pathname))
+  await drawn(page)
+  // The page, which has just come to life, could not have seen so much itself.
+  const points = await page.getByLabel('Connections', { exact: true }).locator('.spark .area').getAttribute('d')
+  assert.ok(points!.split(/[ML]/).length >= 8, points!)
+  await page.getByRole('link', { name: /^Back ends/ }).click()
+  await page.getByRole('button', { name: '127.0.0.1:1', exact: true }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByText(/unhealthy since .+/).waitFor()
+  await dialog.getByText(/up from /).waitFor()
+  await dialog.getByRole('img', { name: /^The last \d+ checks, \d+ failed$/ }).waitFor()
+  const own = asked.filter((path) => path.startsWith('/api/'))
+  assert.deepEqual([...new Set(own)], ['/api/viaduct/many'], 'one question for all of it')
+  await page.close()
+})
+
 test('without write access nothing can be changed', async () => {
   await using server = await start('api;')
   const page = await open(server, 'upstreams')
@@ -223,6 +290,7 @@ test('without write access nothing can be changed', async () => {
   const dialog = page.getByRole('dialog')
   await dialog.getByText('Servers cannot be changed from here').waitFor()
   assert.equal(await dialog.getByRole('button', { name: 'Drain' }).count(), 0)
+  assert.equal(await page.getByRole('button', { name: 'Add a server' }).count(), 0)
   await page.getByText('read only').waitFor({ state: 'attached' })
   await page.close()
 })

@@ -108,6 +108,105 @@ test('times of zones and servers, with quantiles', async () => {
   assert.deepEqual([one!.state, one!.times.count], ['up', 13])
 })
 
+test('the last minutes, which the server remembers', async () => {
+  interface History extends Readonly<Record<string, readonly (number | null)[]>> {
+    readonly at: readonly number[]
+  }
+  const get = () => own<History>('history')
+  await server.until('there are samples with all requests', async () => ((await get())['2xx']?.at(-1) ?? 0) >= 10)
+  const history = await get()
+  const { at, ...numbers } = history
+  assert.ok(at.every((ms, n) => n === 0 || ms > at[n - 1]!) && Date.now() - at.at(-1)! < 60_000)
+  for (const name of [
+    'requests',
+    '4xx',
+    'received',
+    'sent',
+    'accepted',
+    'active',
+    'idle',
+    'p50',
+    'p99',
+    'busy',
+    'delay',
+  ]) {
+    assert.equal(numbers[name]?.length, at.length, name)
+  }
+  assert.equal(numbers['4xx']!.at(-1), 3)
+  assert.ok(
+    numbers['p50']!.some((ms) => ms !== null),
+    'times of the last seconds',
+  )
+})
+
+test('many resources in one answer, and whether they may be changed', async () => {
+  const paths = [
+    '9/connections',
+    'viaduct/requests?count=1',
+    '9/http/server_zones/site',
+    '9/http/server_zones/none',
+    '10/nginx',
+    'viaduct/many?of=9/ssl',
+    '9/nginx?fields=version,pid',
+    '',
+  ]
+  const query = paths.map((path) => `of=${encodeURIComponent(path)}`).join('&')
+  const all = await own<Record<string, Record<string, unknown>>>(`many?${query}`)
+  assert.deepEqual(Object.keys(all).toSorted(), paths.toSorted())
+  assert.ok((all['9/connections']!['accepted'] as number) > 0)
+  assert.equal((all['viaduct/requests?count=1']!['requests'] as unknown[]).length, 1)
+  assert.ok((all['9/http/server_zones/site']!['requests'] as number) > 0)
+  const codes = paths.map((path) => (all[path]!['error'] as { code: string } | undefined)?.code)
+  assert.deepEqual(codes, [
+    undefined,
+    undefined,
+    undefined,
+    'ServerZoneNotFound',
+    'PathNotFound',
+    'PathNotFound',
+    undefined,
+    'PathNotFound',
+  ])
+  assert.deepEqual(Object.keys(all['9/nginx?fields=version,pid']!).toSorted(), ['pid', 'version'])
+  assert.deepEqual(await own('many'), {})
+  assert.equal((await fetch(server.url(`/api/viaduct/many?${'of=9/ssl&'.repeat(33)}`))).status, 400)
+  assert.deepEqual(await own('access'), { write: false })
+  assert.equal((await fetch(server.url('/api/viaduct/many'), { method: 'DELETE' })).status, 405)
+})
+
+test('since when a server is in its state, and what its last checks found', async () => {
+  let well = true
+  await using back = await Peer.start(({ line }) => reply('ok', [], /health/.test(line) && !well ? '500 No' : '200 OK'))
+  await using checked = await startViaduct(`worker_processes 2; http {
+    upstream u { zone u 64k; server 127.0.0.1:${back.port}; server 127.0.0.1:1 down; }
+    server { listen 127.0.0.1:%%PORT_0%%;
+      location / { proxy_pass http://u; health_check interval=50ms uri=/health; }
+      location /api { api write=on; } } }`)
+  interface Story {
+    since: number
+    state: string
+    changes: { at: number; state: string }[]
+    last_checks: boolean[]
+  }
+  const stories = async (): Promise<Story[]> =>
+    ((await (await fetch(checked.url('/api/viaduct/upstreams'))).json()) as { u: Story[] }).u
+  const seen = async (n: number, states: string): Promise<void> =>
+    checked.until(states, async () => (await stories())[n]!.changes.map(({ state }) => state).join(' ') === states)
+  await seen(0, 'up')
+  await seen(1, 'down')
+  well = false
+  await seen(0, 'up unhealthy')
+  const [ill] = await stories()
+  assert.deepEqual([ill!.since, ill!.last_checks.at(-1)], [ill!.changes[1]!.at, false])
+  assert.ok(ill!.last_checks.includes(true) && ill!.since > ill!.changes[0]!.at)
+  well = true
+  await seen(0, 'up unhealthy up')
+  await checked.reload()
+  await fetch(checked.url('/api/9/http/upstreams/u/servers/0'), { method: 'PATCH', body: '{"drain":true}' })
+  await seen(0, 'up unhealthy up draining')
+  assert.deepEqual(await (await fetch(checked.url('/api/viaduct/access'))).json(), { write: true })
+})
+
 test('workers, reloads and certificates', async () => {
   await server.until('both workers tell of themselves', async () => (await own<object[]>('workers')).length === 2)
   const workers = await own<{ heapBytes: number; busy: number; delay: object }[]>('workers')

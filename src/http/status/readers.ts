@@ -4,8 +4,8 @@
  */
 import type { HttpTree } from '../compile/module.ts'
 
-/** Who needs a zone: those who show what is counted, or those who change servers. */
-type ZoneUse = 'reads' | 'writes'
+/** Who needs a zone: those who show what is counted, those whom people look at, or those who change servers. */
+type ZoneUse = 'reads' | 'looks' | 'writes'
 
 interface ZoneWish {
   readonly name: string
@@ -18,18 +18,17 @@ interface ZoneWish {
 class StatusReaders {
   readonly #tree: HttpTree
   readonly #wishes: ZoneWish[] = []
-  #reads = false
-  #writes = false
+  readonly #uses = new Set<ZoneUse>()
 
   constructor(tree: HttpTree) {
     this.#tree = tree
     tree.afterAttach(() => this.#settle())
   }
 
-  /** Something shows what is counted, and may let change it. */
-  note(writes: boolean): void {
-    this.#reads = true
-    this.#writes ||= writes
+  /** Something shows what is counted; beside that people may look at it (`looks`), and change it (`writes`). */
+  note(...more: readonly ('looks' | 'writes')[]): void {
+    this.#uses.add('reads')
+    for (const use of more) this.#uses.add(use)
   }
 
   /** A zone that is there only when it is of use; to be asked for in `init`. */
@@ -40,7 +39,7 @@ class StatusReaders {
 
   #settle(): void {
     for (const { name, size, tag, use } of this.#wishes.splice(0)) {
-      if (use === 'reads' ? this.#reads : this.#writes) this.#tree.zone(name, size, tag)
+      if (this.#uses.has(use)) this.#tree.zone(name, size, tag)
     }
   }
 }

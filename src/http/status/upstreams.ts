@@ -156,6 +156,11 @@ export function stateNumber(state: PeerState): number {
   return STATES.indexOf(state) + 1
 }
 
+/** The state of a number. */
+export function stateName(number: number): string {
+  return STATES[number - 1] ?? ''
+}
+
 function healthOf(peer: Peer): object {
   const { checks, checksFailed: fails, unhealthyCount: unhealthy } = peer
   return checks === 0 ? { checks, fails, unhealthy } : { checks, fails, unhealthy, last_passed: peer.lastPassed === 1 }

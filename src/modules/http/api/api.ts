@@ -10,6 +10,7 @@ import { DELETE, GET, HEAD, PATCH, POST } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
 import type { Verdict } from '../../../http/request/verdict.ts'
 import { sendBytes } from '../../../http/response/send-text.ts'
+import { historyOf } from '../../../http/status/history.ts'
 import { prepareStatus } from '../../../http/status/prepare.ts'
 import { statusReadersOf } from '../../../http/status/readers.ts'
 import { fromBinary, NO_BYTES } from '../../../lib/bytes.ts'
@@ -24,9 +25,8 @@ import {
   UNKNOWN_VERSION,
 } from './answer.ts'
 import { type OwnNames, ownNames, refusalOf } from './guard.ts'
-import { OWN } from './own.ts'
 import type { Ask } from './resource.ts'
-import { findResource, listBelow, OWN_VERSION, VERSION_MAX, VERSION_MIN } from './resources.ts'
+import { findResource, listBelow, VERSIONS, versionOf } from './resources.ts'
 
 const HELP = 'https://nginx.org/en/docs/http/ngx_http_api_module.html'
 const JSON_TYPE = 'application/json'
@@ -53,11 +53,13 @@ export const apiModule = httpModule({
   directives,
   init(_, tree) {
     prepareStatus(tree)
+    historyOf(tree)
   },
   attach(conf, plan, at) {
     if (conf.api === undefined) return
     const writable = conf.api.write === 'on'
-    statusReadersOf(at).note(writable)
+    if (writable) statusReadersOf(at).note('looks', 'writes')
+    else statusReadersOf(at).note('looks')
     plan.own(answerApi, { tree: at, writable, names: ownNames(at) })
   },
 })
@@ -82,22 +84,28 @@ function answer(r: Request, { tree, writable, names }: Conf, body: Buffer): Verd
   const segments = segmentsOf(r)
   if (segments === undefined) return send(r, PATH_NOT_FOUND)
   const [versionText, ...path] = segments
-  if (versionText === undefined) return send(r, found(versions()))
-  const version = versionText === OWN ? OWN_VERSION : versions().find((known) => String(known) === versionText)
+  if (versionText === undefined) return send(r, found(VERSIONS))
+  const version = versionOf(versionText)
   if (version === undefined) return send(r, UNKNOWN_VERSION)
   const match = findResource(version, path)
   if (match === undefined) {
     const names = listBelow(version, path)
     return send(r, names === undefined ? PATH_NOT_FOUND : r.methodBit & (GET | HEAD) ? found(names) : METHOD_DISABLED)
   }
-  const ask: Ask = { r, tree, version, names: match.names, argument: (name) => argumentOf(r, name), body, writable }
+  const words = new URLSearchParams(r.args)
+  const ask: Ask = {
+    r,
+    tree,
+    version,
+    names: match.names,
+    words,
+    argument: (name) => words.get(name) ?? undefined,
+    body,
+    writable,
+  }
   if ((r.methodBit & (GET | HEAD)) !== 0) return send(r, match.resource.get(ask))
   const change = match.resource.changes?.[r.method as 'POST' | 'PATCH' | 'DELETE'] // other methods were refused
   return send(r, change === undefined || !writable ? METHOD_DISABLED : change(ask))
-}
-
-function versions(): number[] {
-  return Array.from({ length: VERSION_MAX - VERSION_MIN + 1 }, (_, n) => VERSION_MIN + n)
 }
 
 /** The segments of the path behind the location's name; undefined when the path is not below it. */
@@ -107,10 +115,6 @@ function segmentsOf(r: Request): string[] | undefined {
   return fromBinary(r.uri.slice(name.length))
     .split('/')
     .filter((segment) => segment !== '')
-}
-
-function argumentOf(r: Request, name: string): string | undefined {
-  return new URLSearchParams(r.args).get(name) ?? undefined
 }
 
 function send(r: Request, answered: Answer | Problem): Verdict {

@@ -3,9 +3,10 @@ import type { HttpTree } from '../../../http/compile/module.ts'
 import type { ZoneNumbers } from '../../../http/server/zone-counts.ts'
 import { cacheStatistics } from '../../../http/status/caches.ts'
 import { certificatesOf, daysLeft } from '../../../http/status/certificates.ts'
+import { HISTORY_FIELDS, historyOf } from '../../../http/status/history.ts'
 import { serverFactsOf } from '../../../http/status/machine.ts'
 import { samplesOf, topOf } from '../../../http/status/recorders.ts'
-import { listPeers, shownGroups, stateOf } from '../../../http/status/upstreams.ts'
+import { listPeers, shownGroups, stateName, stateOf } from '../../../http/status/upstreams.ts'
 import { workersOf } from '../../../http/status/workers.ts'
 import { zoneNumbers } from '../../../http/status/zones.ts'
 import { fromBinary } from '../../../lib/bytes.ts'
@@ -13,6 +14,7 @@ import { clock } from '../../../lib/clock.ts'
 import { countOf, quantileOf, TIME_BOUNDS, type TimeHistogram } from '../../../shared/time-histogram.ts'
 import type { TopEntry } from '../../../shared/top-records.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
+import type { Peer } from '../../../upstream/peer.ts'
 import { found } from './answer.ts'
 import type { Ask, Resource } from './resource.ts'
 
@@ -30,6 +32,8 @@ export const ownResources: readonly Resource[] = [
   { path: 'workers', since: 0, get: ({ tree }) => found(workersOf(tree).all) },
   { path: 'reloads', since: 0, get: ({ tree }) => found(serverFactsOf(tree)?.facts ?? {}) },
   { path: 'certificates', since: 0, get: ({ tree }) => found(certificates(tree)) },
+  { path: 'history', since: 0, get: ({ tree }) => found(history(tree)) },
+  { path: 'access', since: 0, get: ({ writable }) => found({ write: writable }) },
   { path: 'top', since: 0, get: ({ tree }) => found(top(tree)) },
   { path: 'requests', since: 0, get: (ask) => found(recent(ask)) },
 ]
@@ -71,10 +75,29 @@ function peersObject(group: PeerGroup): readonly object[] {
       state: stateOf(peer),
       down_since: numbers?.downStartMs ?? 0,
       active: peer.conns,
+      ...storyOf(peer),
       checks: { passed: peer.rises, failed: peer.falls, all: peer.checks, failed_all: peer.checksFailed },
       ...(numbers === undefined ? {} : { times: timesObject(numbers.times) }),
     }
   })
+}
+
+/** Since when it is in its state, and what was before: the newest last. */
+function storyOf({ counts }: Peer): object {
+  const { states, checks } = counts?.story() ?? { states: [], checks: [] }
+  return {
+    since: states.at(-1)?.atMs ?? 0,
+    changes: states.map(({ atMs, state }) => ({ at: atMs, state: stateName(state) })),
+    last_checks: checks,
+  }
+}
+
+/** One list for each number, so that names are told once. */
+function history(tree: HttpTree): object {
+  const { samples } = historyOf(tree)
+  const column = (n: number): readonly (number | null)[] =>
+    samples.map((sample) => (Number.isFinite(sample[n]) ? Math.round(sample[n]! * 1000) / 1000 : null))
+  return { at: column(0), ...Object.fromEntries(HISTORY_FIELDS.map((name, n) => [name, column(n + 1)])) }
 }
 
 function certificates(tree: HttpTree): readonly object[] {

@@ -10,6 +10,8 @@ export interface Ask {
   readonly version: number
   /** What stands for the stars of the resource's path, decoded. */
   readonly names: readonly string[]
+  /** All arguments, decoded. */
+  readonly words: URLSearchParams
   /** An argument of the request, decoded; undefined when it is not there. */
   argument(name: string): string | undefined
   /** The request body, as bytes. */

@@ -7,19 +7,20 @@ import { CONN_OUTCOMES, connZonesOf, limitNumbers, RATE_OUTCOMES, rateZonesOf } 
 import { slabObjects } from '../../../http/status/slabs.ts'
 import { locationZone, serverZone, zoneNumbers } from '../../../http/status/zones.ts'
 import { resolverCounts, resolverZones } from '../../../tree/resolver-counts.ts'
-import { found, problem } from './answer.ts'
+import { type Answer, found, isProblem, PATH_NOT_FOUND, type Problem, problem } from './answer.ts'
 import { collection } from './collection.ts'
 import { keyvalResources } from './keyvals.ts'
 import { machineResources } from './machine.ts'
-import { ownResources } from './own.ts'
-import type { Resource } from './resource.ts'
+import { OWN, ownResources } from './own.ts'
+import type { Ask, Resource } from './resource.ts'
 import { upstreamResources } from './upstreams.ts'
 
-/** Versions of the API: the oldest and the newest. */
-export const VERSION_MIN = 1
-export const VERSION_MAX = 9
+/** Versions of the API. */
+export const VERSIONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 /** Where our own resources are. */
-export const OWN_VERSION = 0
+const OWN_VERSION = 0
+/** More than there are kinds of resources is no sensible question. */
+const MANY_MAX = 32
 
 /** Kinds of zones that only `stream` has. */
 const STREAM = [
@@ -108,8 +109,36 @@ function mapped<T>(entries: ReadonlyMap<string, T>, make: (value: T) => object):
   return new Map([...entries].map(([name, value]) => [name, make(value)]))
 }
 
+/** Our own, and several resources in one answer. */
+const OWN_RESOURCES: readonly Resource[] = [...ownResources, { path: 'many', since: OWN_VERSION, get: many }]
+
+/** `?of=9/nginx&of=viaduct/requests?count=9`: each path with its answer, or the error that it alone would get. */
+function many(ask: Ask): Answer | Problem {
+  const paths = ask.words.getAll('of')
+  if (paths.length > MANY_MAX) return problem(400, 'TooMany', `more than ${MANY_MAX} resources are asked for`)
+  return found(Object.fromEntries(paths.map((path) => [path, oneOfMany(ask, path)])))
+}
+
+function oneOfMany(ask: Ask, text: string): unknown {
+  const [path = '', args = ''] = text.split('?', 2)
+  const [versionText = '', ...segments] = path.split('/').filter((segment) => segment !== '')
+  const version = versionOf(versionText)
+  const match = version === undefined ? undefined : findResource(version, segments)
+  // One that asks for many itself would have no end.
+  if (version === undefined || match === undefined || match.resource.get === many) return { error: PATH_NOT_FOUND }
+  const words = new URLSearchParams(args)
+  const argument = (name: string): string | undefined => words.get(name) ?? undefined
+  const answer = match.resource.get({ ...ask, version, names: match.names, words, argument })
+  return isProblem(answer) ? { error: answer } : answer.body
+}
+
+/** The version that a path begins with; undefined: there is none. */
+export function versionOf(text: string): number | undefined {
+  return text === OWN ? OWN_VERSION : VERSIONS.find((known) => String(known) === text)
+}
+
 function resourcesOf(version: number): readonly Resource[] {
-  return version === OWN_VERSION ? ownResources : RESOURCES
+  return version === OWN_VERSION ? OWN_RESOURCES : RESOURCES
 }
 
 /** A resource, and what stands for the stars of its path. */

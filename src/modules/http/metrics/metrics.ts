@@ -58,7 +58,7 @@ export const metricsModule = httpModule({
   },
   attach(conf, plan, at) {
     if (conf.metrics === undefined) return
-    statusReadersOf(at).note(false)
+    statusReadersOf(at).note()
     plan.own(sendMetrics, { tree: at, compat: conf.metrics })
   },
 })

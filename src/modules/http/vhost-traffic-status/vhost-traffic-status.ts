@@ -67,7 +67,7 @@ export const vhostTrafficStatusModule = httpModule({
     attachCounting(conf, plan, at, seen, http)
     const shown = conf.vhost_traffic_status_display
     if (shown === undefined) return
-    statusReadersOf(at).note(false)
+    statusReadersOf(at).note()
     plan.own(display, {
       view: seen,
       format: shown.format ?? conf.vhost_traffic_status_display_format,
