@@ -14,7 +14,6 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type IdleRow, idleTable, measureIdle } from './idle.ts'
 import { checkAlike, measure, median, type Result } from './measure.ts'
@@ -35,6 +34,7 @@ import { proxied100k } from './scenarios/proxied-100k.ts'
 import { secure } from './scenarios/secure.ts'
 import { staticFiles } from './scenarios/static.ts'
 import { streams } from './scenarios/streams.ts'
+import { keptSection, PAGE } from './section.ts'
 import { findNginx, startBoth, startGrpcOrigin, startOrigin, stopAll } from './servers.ts'
 
 const SCENARIOS: readonly Scenario[] = [
@@ -51,7 +51,6 @@ const SCENARIOS: readonly Scenario[] = [
   ...secure,
   ...fastcgi,
 ]
-const PAGE = fileURLToPath(new URL('../docs/BENCHMARKS.md', import.meta.url))
 const PACKAGES = 'nginx-light wrk nghttp2-client nghttp2-server util-linux php-fpm'
 /** The compiler of hot code needs some thousand requests before its figures settle. */
 const WARM_UP_SECONDS = 2
@@ -176,7 +175,7 @@ ${idleTable(idle)}
 - The compressed form of a static file is remembered, so a page is compressed once and not for every client.
 - Each choice of round robin adds up two numbers of every server of the group; while nothing is known against any of
   them, nothing else is looked at.
-`
+${keptSection('operations')}`
   fs.writeFileSync(PAGE, text)
   console.log('written: docs/BENCHMARKS.md')
 }

@@ -39,6 +39,7 @@ const ORIGIN_HTTP = `access_log off; keepalive_requests 100000000; keepalive_tim
   server {
     listen 127.0.0.1:%%PORT%%; root %%DIR%%/html; default_type application/json;
     open_file_cache max=10; sendfile on;
+    location = /v1/traces { return 200 '{}'; }
     location /small { return 200 '{"id":1,"name":"a small response"}'; }
     location /api/ { return 200 '{"items":[{"id":1,"name":"first"},{"id":2,"name":"second"}],"page":1}'; }
   }`
@@ -69,6 +70,12 @@ export async function startBoth(dir: string, scenario: Scenario, nginx: string, 
     running.push({ name, child, url: `${scheme}://127.0.0.1:${port}${scenario.target}`, dir: own })
   }
   return running
+}
+
+/** Starts ours alone with a configuration. */
+export async function startOurs(dir: string, scenario: Scenario, origin: string): Promise<Running> {
+  const { child, port } = await start(dir, scenario, [VIADUCT], SERVER_CORE, '', origin)
+  return { name: 'viaduct', child, url: `http://127.0.0.1:${port}${scenario.target}`, dir }
 }
 
 /** Starts a back end that sends back what it gets, with the trailers of gRPC; resolves with its process and address. */

@@ -1,0 +1,150 @@
+/**
+ * `npm run bench:operations`: what it costs a proxied request to be counted, shown and traced. One server for each way, all
+ * on one core, one after the other under the same load; rounds alternate, and each is compared with the plain server of
+ * the same round, so that what else the machine does hurts both. The median of those ratios counts.
+ *
+ *     npm run bench:operations                          writes a section of docs/BENCHMARKS.md
+ *     npm run bench:operations -- --seconds 3 --rounds 9 --print
+ */
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { measure } from './measure.ts'
+import { stopProcess } from './process-tree.ts'
+import { machine } from './report.ts'
+import { PASS, type Scenario } from './scenario.ts'
+import { writeSection } from './section.ts'
+import { findNginx, type Running, startOrigin, startOurs, stopAll } from './servers.ts'
+
+const WARM_UP_SECONDS = 3
+const SCRAPE_MS = 1000
+/** Most that a way may cost beside the plain server, in percent. */
+const BOUND = 3
+
+/** One way to run the same proxy. */
+interface Way {
+  readonly name: string
+  readonly title: string
+  readonly http: string
+  /** What Prometheus asks for once a second meanwhile. */
+  readonly scraped?: string
+}
+
+const backend = (zone: string): string =>
+  `upstream backend { ${zone} server %%ORIGIN%%; keepalive 64; keepalive_requests 1000000; }\n`
+const server = (inner: string): string =>
+  `access_log off; keepalive_requests 1000000; server { listen 127.0.0.1:%%PORT%%; ${inner} }`
+const ZONED = backend('zone backend 256k;')
+const COUNTED = 'status_zone site;'
+const SHOWN = 'location = /metrics { metrics; } location /api/ { api; }'
+const TRACED = `otel_exporter { endpoint http://%%ORIGIN%%/v1/traces; } otel_service_name bench;
+  split_clients $otel_trace_id $sampled { 1% on; * off; } otel_trace $sampled;`
+
+const WAYS: readonly Way[] = [
+  { name: 'plain', title: 'nothing of it', http: backend('') + server(`location / { ${PASS} }`) },
+  { name: 'again', title: 'the same again (noise)', http: backend('') + server(`location / { ${PASS} }`) },
+  {
+    name: 'counted',
+    title: 'zones of server, location and group, histograms; metrics scraped each second',
+    http: ZONED + server(`${COUNTED} location / { status_zone pages; ${PASS} } ${SHOWN}`),
+    scraped: '/metrics',
+  },
+  {
+    name: 'traced',
+    title: 'one in a hundred requests traced',
+    http: `${backend('')}${TRACED}\n${server(`location / { ${PASS} }`)}`,
+  },
+]
+
+const options = {
+  seconds: { type: 'string', default: '3' },
+  rounds: { type: 'string', default: '9' },
+  print: { type: 'boolean', default: false },
+} as const
+const { values } = parseArgs({ options })
+const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)]
+const nginx = findNginx()
+if (nginx === undefined) throw new Error('nginx is the back end: apt-get install nginx-light wrk util-linux')
+
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-bench-'))
+const origin = await startOrigin(path.join(dir, 'origin'), nginx)
+const running = new Map<Way, Running>()
+/** CPU time of a request in microseconds, by way, a number for each round. */
+const costs = new Map<Way, number[]>(WAYS.map((way) => [way, []]))
+try {
+  for (const way of WAYS) {
+    const scenario: Scenario = { name: way.name, title: way.title, http: way.http, target: '/small' }
+    running.set(way, await startOurs(path.join(dir, way.name), scenario, origin.address))
+  }
+  for (const way of WAYS) await round(way, WARM_UP_SECONDS)
+  for (let n = 0; n < rounds; n++) {
+    // Each way is first, second ... as often as the others.
+    for (const way of [...WAYS.slice(n % WAYS.length), ...WAYS.slice(0, n % WAYS.length)]) {
+      costs.get(way)!.push(await round(way, seconds))
+    }
+    console.log(WAYS.map((way) => `${way.name} ${costs.get(way)!.at(-1)!.toFixed(2)}`).join(', '))
+  }
+} finally {
+  await stopAll([...running.values()])
+  await stopProcess(origin.child)
+  fs.rmSync(dir, { recursive: true, force: true })
+}
+report()
+
+async function round(way: Way, length: number): Promise<number> {
+  const one = running.get(way)!
+  const scraping = way.scraped === undefined ? undefined : scrape(new URL(way.scraped, one.url).href)
+  const scenario: Scenario = { name: way.name, title: way.title, http: way.http, target: '/small' }
+  const { cpuMicroseconds } = await measure(scenario, one, length, undefined)
+  await scraping?.[Symbol.asyncDispose]()
+  return cpuMicroseconds
+}
+
+/** Asks for a page once a second; the disposal waits for the last answer. */
+function scrape(url: string): AsyncDisposable {
+  let asked: Promise<unknown> = Promise.resolve()
+  const ask = (): void => {
+    asked = fetch(url).then((response) => response.text())
+  }
+  ask()
+  const timer = setInterval(ask, SCRAPE_MS)
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await asked
+    },
+  }
+}
+
+function middle(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!
+}
+
+function report(): void {
+  const [plain] = WAYS
+  const base = costs.get(plain!)!
+  const lines = WAYS.map((way) => {
+    const own = costs.get(way)!
+    const more = (middle(own.map((cost, n) => cost / base[n]!)) - 1) * 100
+    return { title: way.title, cost: middle(own), more, within: way === plain || more <= BOUND }
+  })
+  const rows = lines.map(({ title, cost, more }, n) => {
+    return `| ${title} | ${cost.toFixed(2)} | ${n === 0 ? '' : `${more >= 0 ? '+' : ''}${more.toFixed(1)} %`} |`
+  })
+  const text = `## What it costs to be watched
+
+Measured by \`npm run bench:operations\` on ${new Date().toISOString().slice(0, 10)}: ${machine('the back end is nginx')}.
+A small response proxied over kept connections, one worker; ${rounds} alternating rounds of ${seconds} s; *more* is the median of the
+ratios to the plain server of the same round. What is configured nowhere adds no step to a request, so that the second line
+is what the measurement itself is worth.
+
+| | CPU µs/request | more |
+|---|---:|---:|
+${rows.join('\n')}`
+  console.log(`\n${text}`)
+  if (!values.print) writeSection('operations', text)
+  const over = lines.filter(({ within }) => !within)
+  if (over.length > 0) console.error(`more than ${BOUND} %: ${over.map(({ title }) => title).join('; ')}`)
+  process.exitCode = over.length > 0 ? 1 : 0
+}
