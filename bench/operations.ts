@@ -17,7 +17,7 @@ import { PASS, type Scenario } from './scenario.ts'
 import { writeSection } from './section.ts'
 import { findNginx, type Running, startOrigin, startOurs, stopAll } from './servers.ts'
 
-const WARM_UP_SECONDS = 3
+const WARM_UP_SECONDS = 6
 const SCRAPE_MS = 1000
 /** Most that a way may cost beside the plain server, in percent. */
 const BOUND = 3

@@ -55,7 +55,7 @@ export class Request implements LogContext {
   readonly vars: (string | undefined)[]
   readonly #slots: unknown[] = []
   #marks = 0
-  #held: Held | undefined
+  held: Held | undefined
 
   server!: ServerConf
   location!: LocationConf
@@ -175,7 +175,7 @@ export class Request implements LogContext {
     if (this.vars.length !== 0) this.vars.length = 0
     if (this.#slots.length !== 0) this.#slots.length = 0
     this.#marks = 0
-    this.#held = undefined
+    this.held = undefined
     this.main = this
     this.parent = undefined
     this.method = ''
@@ -254,10 +254,10 @@ export class Request implements LogContext {
     this.#marks = (this.#marks & ~(mark.mask << mark.shift)) | (value << mark.shift)
   }
 
-  /** Tells `held` when the request is over; the last to hold is told first. For the main request only. */
+  /** Tells `held`, which is the first in the list of them now, when the request is over. For the main request only. */
   hold(held: Held): void {
-    held.nextHeld = this.#held
-    this.#held = held
+    held.nextHeld = this.held
+    this.held = held
   }
 
   // ---- the walk ------------------------------------------------------------------------------
@@ -565,8 +565,8 @@ export class Request implements LogContext {
     const { conversation } = this
     this.conversation = undefined
     conversation?.release()
-    let held = this.#held
-    this.#held = undefined
+    let { held } = this
+    this.held = undefined
     for (; held !== undefined; held = held.nextHeld) held.onRequestEnd()
   }
 

@@ -38,22 +38,21 @@ export interface OtelConf {
 /** The location's; undefined where nothing is traced. */
 export const OTEL = defineSetting<OtelConf | undefined>(undefined)
 
-const traces = new WeakMap<Request, Trace>()
-
 /** The trace of a request, if it has one. */
 export function knownTrace(r: Request): Trace | undefined {
-  return traces.get(r.main)
+  // Few things are held, and most of the time this is the only one.
+  for (let held = r.main.held; held !== undefined; held = held.nextHeld) if (held instanceof Trace) return held
+  return undefined
 }
 
 /** The same, made when there is none. */
 export function traceOf(r: Request): Trace {
   const { main } = r
-  let trace = traces.get(main)
-  if (trace !== undefined) return trace
-  trace = new Trace(main, main.location.get(OTEL)?.extract === true)
-  traces.set(main, trace)
-  main.hold(trace)
-  return trace
+  const known = knownTrace(main)
+  if (known !== undefined) return known
+  const made = new Trace(main, main.location.get(OTEL)?.extract === true)
+  main.hold(made)
+  return made
 }
 
 /** A number for a span. */
@@ -65,12 +64,12 @@ export function newSpanId(): string {
 export class Trace implements Held {
   nextHeld: Held | undefined
   readonly traceId: string
-  readonly spanId = newSpanId()
   readonly parentId: string
   readonly parentSampled: boolean
   readonly state: string
   sampled = false
   readonly #r: Request
+  #spanId = ''
 
   constructor(r: Request, extract: boolean) {
     this.#r = r
@@ -89,6 +88,12 @@ export class Trace implements Held {
     this.state = state.length > STATE_MAX ? '' : state
   }
 
+  /** Made when somebody asks: most requests are not traced. */
+  get spanId(): string {
+    if (this.#spanId === '') this.#spanId = newSpanId()
+    return this.#spanId
+  }
+
   /** Back ends get this trace in the head of the request. */
   inject(): void {
     const { headers } = this.#r
@@ -98,7 +103,5 @@ export class Trace implements Held {
     if (this.state !== '') headers.addDecoded('tracestate', TRACESTATE, this.state)
   }
 
-  onRequestEnd(): void {
-    traces.delete(this.#r)
-  }
+  onRequestEnd(): void {}
 }
