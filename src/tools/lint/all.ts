@@ -1,12 +1,14 @@
 /** All checks, in the order of their page. */
 import type { Check } from './check.ts'
 import { accessChecks } from './checks/access.ts'
+import { advisoryChecks } from './checks/advisories.ts'
 import { answerChecks } from './checks/answers.ts'
 import { cachingChecks } from './checks/caching.ts'
 import { generalChecks } from './checks/general.ts'
 import { headerChecks } from './checks/headers.ts'
 import { locationChecks } from './checks/locations.ts'
 import { proxyChecks } from './checks/proxy.ts'
+import { timeChecks } from './checks/times.ts'
 import { tlsChecks } from './checks/tls.ts'
 
 /** What is wrong for the server itself is found by its own reading; these only name it. */
@@ -65,6 +67,8 @@ export const CHECKS: readonly Check[] = [
   ...locationChecks,
   ...answerChecks,
   ...cachingChecks,
+  ...timeChecks,
   ...tlsChecks,
   ...generalChecks,
+  ...advisoryChecks,
 ]

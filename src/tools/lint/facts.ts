@@ -78,3 +78,21 @@ export function isGuarded(model: Model, place: Node): boolean {
   const listens = server?.own('listen') ?? []
   return listens.length > 0 && listens.every(({ first }) => /^(?:127\.|localhost|\[::1\]|unix:)/.test(first))
 }
+
+/** Where a `listen` accepts, written in one way. */
+export function addressOf(listen: Node): string {
+  const word = listen.first
+  if (/^\d+$/.test(word)) return `0.0.0.0:${word}`
+  return word
+    .replace(/^\*:/, '0.0.0.0:')
+    .replace(/^([\d.]+)$/, '$1:80')
+    .replace(/^(\[[^\]]*\])$/, '$1:80')
+}
+
+/** The `listen` directives of HTTP servers by their addresses. */
+export function listenersOf(model: Model): ReadonlyMap<string, readonly Node[]> {
+  return Map.groupBy(
+    model.all('listen').filter(({ context }) => context === 'server'),
+    addressOf,
+  )
+}

@@ -3,7 +3,7 @@
 import type { Model } from '../../model/model.ts'
 import type { Node } from '../../model/node.ts'
 import type { Check } from '../check.ts'
-import { HANDLERS, headOf, namesOf } from '../facts.ts'
+import { addressOf, HANDLERS, headOf, namesOf } from '../facts.ts'
 
 /** What nginx itself calls safe in an `if`. */
 const IF_SAFE =
@@ -237,6 +237,24 @@ export const locationChecks: readonly Check[] = [
     },
   },
   {
+    id: 'alias_with_rewrite',
+    level: 'medium',
+    title: 'a rewrite in a location with alias',
+    why: 'alias takes the name of the location away from the URI, which after a rewrite need not begin with it: files are not served any more, but answered with 500. (In nginx before 1.30.6 and 1.31.7 more may happen: CVE-2026-15176.)',
+    advice: 'Use root, or a regular expression with captures in alias.',
+    bad: 'location /i/ { alias /srv/images/; rewrite ^/i/old/(.*)$ /i/new/$1 break; }',
+    good: 'location /i/ { root /srv; rewrite ^/i/old/(.*)$ /images/new/$1 break; }',
+    find(model, report) {
+      for (const node of model.all('rewrite')) {
+        const location = node.up('location')
+        const isPrefix = location !== undefined && headOf(location)?.kind !== 'regex'
+        if (node.words[2] !== 'break' || !isPrefix || !location.has('alias')) continue
+        if (!HANDLERS.some((name) => node.parent!.has(name)))
+          report(node, `alias in line ${location.own('alias')[0]!.at.line} does not fit to what this makes`)
+      }
+    },
+  },
+  {
     id: 'rewrite_for_redirect',
     level: 'info',
     title: 'rewrite where return is meant',
@@ -314,16 +332,6 @@ function stopsAll(location: Node, pattern: Node, list: readonly Node[]): boolean
   return !list.some(
     (other) => other !== location && headOf(other)?.kind === 'prefix' && headOf(other)!.name.startsWith(name),
   )
-}
-
-/** `80`, `*:80` and `0.0.0.0:80` are one address. */
-function addressOf(listen: Node): string {
-  const word = listen.first
-  if (/^\d+$/.test(word)) return `0.0.0.0:${word}`
-  return word
-    .replace(/^\*:/, '0.0.0.0:')
-    .replace(/^([\d.]+)$/, '$1:80')
-    .replace(/^(\[[^\]]*\])$/, '$1:80')
 }
 
 function listensOf(server: Node): string[] {

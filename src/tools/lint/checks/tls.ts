@@ -3,8 +3,14 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { Model } from '../../model/model.ts'
 import type { Node } from '../../model/node.ts'
 import type { Check } from '../check.ts'
-import { namesOf } from '../facts.ts'
+import { listenersOf, namesOf, targetIn, withoutPort } from '../facts.ts'
 
+/** Ways to back ends by TLS, and how their targets begin. */
+const TLS_PASSES = [
+  ['proxy', 'https://'],
+  ['grpc', 'grpcs://'],
+  ['uwsgi', 'suwsgi://'],
+] as const
 const DAY_MS = 86_400_000
 const SOON_DAYS = 14
 const OLD = /^(?:SSLv2|SSLv3|TLSv1|TLSv1\.1)$/
@@ -83,6 +89,50 @@ export const tlsChecks: readonly Check[] = [
             .join(':'),
         )
         if (weak !== null) report(node, `"${weak[0].replace(/^[:+]/, '')}" is weak`, { word: node.args[0] })
+      }
+    },
+  },
+  {
+    id: 'http2_misdirected_request',
+    level: 'low',
+    title: 'requests over a connection that was made for another name',
+    why: 'A browser with one connection asks for every name that the certificate has. The default server refuses handshakes for unknown names, and never sees one for these requests: they are answered with its pages.',
+    advice:
+      'Say `return 421;` in that server: the browser opens a connection of its own. (444 closes the one that others use.)',
+    bad: 'events {} http { server { listen 443 ssl default_server; http2 on; ssl_reject_handshake on; } server { listen 443 ssl; server_name a.example; } }',
+    good: 'events {} http { server { listen 443 ssl default_server; http2 on; ssl_reject_handshake on; return 421; } server { listen 443 ssl; server_name a.example; } }',
+    find(model, report) {
+      for (const listens of listenersOf(model).values()) {
+        const standard = (listens.find(({ words }) => words.includes('default_server')) ?? listens[0])!.parent!
+        const [reject] = standard.own('ssl_reject_handshake')
+        const speaksHttp2 = listens.some(
+          ({ words, parent }) => words.includes('http2') || model.setting(parent!, 'http2') === 'on',
+        )
+        const others = listens.filter(({ parent }) => parent !== standard)
+        if (reject?.first !== 'on' || !speaksHttp2 || others.length === 0) continue
+        const answers = [...standard.own('return'), ...standard.own('location').flatMap((one) => one.own('return'))]
+        if (!answers.some(({ first }) => first === '421'))
+          report(reject, 'requests for other names over HTTP/2 are answered here, and not with 421')
+      }
+    },
+  },
+  {
+    id: 'proxy_ssl_not_verified',
+    level: 'info',
+    title: 'anybody may be at the other end',
+    why: 'The connection to the back end is encrypted, and its certificate is not looked at: whoever is on the way there can read and change everything. It is off by default.',
+    advice:
+      'Say `proxy_ssl_verify on;` with proxy_ssl_trusted_certificate (the bundle of the system for public ones) and proxy_ssl_name.',
+    bad: 'location / { proxy_pass https://app.example; }',
+    good: 'location / { proxy_pass https://app.example; proxy_ssl_verify on; proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt; }',
+    find(model, report) {
+      for (const [pass, scheme] of TLS_PASSES) {
+        for (const node of model.all(`${pass}_pass`)) {
+          const host = withoutPort(targetIn(node.first)?.host ?? '')
+          if (!node.first.startsWith(scheme) || /^(?:127\.|localhost$|\[::1\]|unix:)/.test(host)) continue
+          if (model.setting(node.parent!, `${pass}_ssl_verify`) !== 'on')
+            report(node, `the certificate of "${host}" is not verified`, { word: node.args[0] })
+        }
       }
     },
   },
