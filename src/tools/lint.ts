@@ -63,6 +63,8 @@ export const lint = tool({
     const findings: Finding[] = []
     const seen = new Set<string>()
     for (const source of await sourcesOf(values, words, console)) {
+      // As a part of a whole it was looked at already.
+      if (source.part !== undefined && texts.has(source.part)) continue
       const model = loadModel(source)
       for (const file of model.config.files) texts.set(file.path, file.text)
       for (const finding of findIn(model, selection)) {

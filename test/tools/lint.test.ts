@@ -54,6 +54,44 @@ test('files that a configuration for a container names lie beside it', async () 
   ])
 })
 
+test('a folder of more than configurations: wholes first, their parts once, what is not of nginx not at all', async () => {
+  using shop = new Workshop({
+    'lib/nginx.conf': MAIN,
+    'lib/conf.d/a.conf': BAD,
+    'lib/acl.conf': 'allow 10.0.0.0/8;\n',
+    'installer.conf': 'export DEBUG=1\nfor x in a b; do { echo "$x"; }; done\n',
+  })
+  assert.deepEqual(await found(shop, ['.']), ['lib/conf.d/a.conf:4 HIGH alias_traversal'])
+})
+
+test('what may be used in files that are not here is not called unused', async () => {
+  const unused = 'upstream app { server 127.0.0.1:1; } map $host $x { default 1; } server { listen 80; }'
+  using shop = new Workshop({
+    'all.conf': `events {} http { server_tokens off; ${unused} }`,
+    'some.conf': `events {} http { server_tokens off; ${unused} include sites/*; }`,
+    'modules.conf': `include modules/*.conf; events {} http { server_tokens off; ${unused} }`,
+  })
+  assert.deepEqual(await found(shop, ['all.conf']), ['all.conf:1 LOW unused_upstream'])
+  assert.deepEqual(await found(shop, ['some.conf']), [])
+  assert.deepEqual(await found(shop, ['modules.conf']), ['modules.conf:1 LOW unused_upstream'])
+})
+
+test('what is only broken text around it is not called missing', async () => {
+  const torn = 'location / { proxy_pass http://127.0.0.1:1; proxy_set_header Connection upgrade; ... }'
+  using shop = new Workshop()
+  assert.deepEqual(await found(shop, ['-'], torn), ['stdin:1 HIGH configuration_error'])
+})
+
+test('a table whose empty value means none needs no default', async () => {
+  const table = 'map $sent_http_content_type $policy { text/html x; } map $uri $field { /a x; }'
+  using shop = new Workshop({
+    'a.conf': `${table} server { listen 80; add_header X $policy always; add_header Y $field always; }`,
+  })
+  assert.deepEqual(await found(shop, ['--level', 'info', 'a.conf']), [])
+  shop.write('b.conf', 'map $uri $field { /a x; } server { listen 80; if ($field) { return 403; } }')
+  assert.deepEqual(await found(shop, ['--level', 'info', 'b.conf']), ['b.conf:1 UNSPECIFIED hash_without_default'])
+})
+
 test('standard input: a text, and what nginx -T prints', async () => {
   using shop = new Workshop()
   assert.deepEqual(await found(shop, ['-'], BAD), ['stdin:4 HIGH alias_traversal'])

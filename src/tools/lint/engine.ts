@@ -125,7 +125,10 @@ function nodeAt(model: Model, { file, line, column }: Position): Node | undefine
   let best: Node | undefined
   for (const node of model.nodes) {
     const { at } = node
-    if (at.file === file && (at.line < line || (at.line === line && at.column <= column))) best = node
+    const { end } = node.statement
+    const isBehind = at.line < line || (at.line === line && at.column <= column)
+    const isOver = end.file === file && (end.line < line || (end.line === line && end.column < column))
+    if (at.file === file && isBehind && !isOver) best = node
   }
   return best
 }

@@ -60,9 +60,25 @@ function fromDisk(full: string): ModelSource[] {
   if (status?.isDirectory() !== true) return [sourceOf(readText(full), full)]
   const main = path.join(full, 'nginx.conf')
   if (fs.existsSync(main)) return [sourceOf(readText(main), main)]
-  const files = configurationsIn(full)
+  const files = configurationsIn(full).map((name) => path.join(full, name))
   if (files.length === 0) throw new ToolFailure(`no configuration files in ${full}`)
-  return files.map((name) => sourceOf(readText(path.join(full, name)), path.join(full, name)))
+  // Whole ones first: what they include need not be looked at by itself.
+  const named = files.map((file) => ({ file, text: readText(file), isMain: path.basename(file) === 'nginx.conf' }))
+  const configurations = named.filter(({ file, text }) => isConfiguration(text, file))
+  return [...configurations.filter(({ isMain }) => isMain), ...configurations.filter(({ isMain }) => !isMain)].map(
+    ({ text, file }) => sourceOf(text, file),
+  )
+}
+
+/** Other programs have files with such names, too: one in which no directive of nginx stands is theirs. */
+function isConfiguration(text: string, file: string): boolean {
+  const names = parse(text, file).map(({ name }) => name.text)
+  return (
+    names.length === 0 ||
+    names.some(
+      (name) => name === 'include' || registry.named(name).length > 0 || registry.catalogued(name) !== undefined,
+    )
+  )
 }
 
 /** A text as a configuration: a dump, a whole one or a part of one. `unnamed`: the text is nowhere on the disk. */
@@ -81,6 +97,7 @@ export function sourceOf(text: string, file: string, unnamed = false, reader: So
     path: outer,
     prefix,
     fragment: true,
+    part: file,
     elsewhere: true,
     reader: { ...withText, read: (name) => (name === outer ? wrapped : withText.read(name)) },
   }

@@ -27,6 +27,8 @@ export interface ModelSource {
   readonly reader: SourceReader
   /** Only a part of a configuration: what is missing may be elsewhere. */
   readonly fragment?: boolean
+  /** The file that is the part. */
+  readonly part?: string
   /** The files are those of another machine: what the configuration needs beside its text is not here. */
   readonly elsewhere?: boolean
 }
@@ -166,6 +168,18 @@ export class Model {
   /** All of it is here: what is not, is nowhere. */
   get complete(): boolean {
     return !this.fragment && this.missing.length === 0
+  }
+
+  /** Names that are used nowhere here may be used in files that are not here: an include for them finds none. */
+  get closed(): boolean {
+    return (
+      this.complete && ![...this.config.snapshot.globs].some(([at, files]) => files.length === 0 && !/modules/.test(at))
+    )
+  }
+
+  /** A part of it is lost: what is not there may be in what could not be read. */
+  get torn(): boolean {
+    return this.missing.length > 0 || this.diagnostics.all.some(({ message }) => message.startsWith('unexpected "'))
   }
 
   /** Files that could not be read. */

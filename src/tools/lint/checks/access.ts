@@ -22,9 +22,11 @@ export const accessChecks: readonly Check[] = [
     bad: 'location / { allow 10.0.0.0/8; proxy_pass http://127.0.0.1:1; }',
     good: 'location / { allow 10.0.0.0/8; deny all; proxy_pass http://127.0.0.1:1; }',
     find(model, report) {
-      if (!model.complete && model.missing.length > 0) return
+      if (model.torn) return
       for (const block of ruleLists(model)) {
         if (block.has('deny') || model.setting(block, 'satisfy') === 'any') continue
+        // A list of its own file is a part of the list of whoever includes it.
+        if (model.fragment && block.at.file !== block.own('allow')[0]!.at.file) continue
         const rules = block.own('allow')
         if (rules.some(({ first }) => EVERYBODY.test(first))) continue
         const node = rules.at(-1)!
@@ -147,7 +149,7 @@ export const accessChecks: readonly Check[] = [
     bad: 'server { listen 80; location /status { stub_status; } }',
     good: 'server { listen 80; location /status { stub_status; allow 127.0.0.1; deny all; } }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of model.all('stub_status', 'api', 'status', 'upstream_conf')) {
         if (node.directive === undefined && node.name !== 'stub_status') continue
         if (!isGuarded(model, node.parent!)) report(node, 'everybody may read this page')

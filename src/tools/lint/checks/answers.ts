@@ -53,7 +53,8 @@ export const answerChecks: readonly Check[] = [
     find(model, report) {
       for (const server of httpServers(model)) {
         const node = server.own('return')[0]
-        const location = server.own('location').find((one) => headOf(one)?.kind !== 'named')
+        // Pages for errors come with snippets that every server includes.
+        const location = server.own('location').find((one) => headOf(one)?.kind !== 'named' && !one.has('internal'))
         if (node !== undefined && location !== undefined)
           report(location, `"${node.text}" in line ${node.at.line} answers before`)
       }
@@ -86,7 +87,7 @@ export const answerChecks: readonly Check[] = [
     bad: 'server { listen 443; server_name a.example; }',
     good: 'server { listen 443 ssl; server_name a.example; }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of model.all('listen').filter(({ context }) => context === 'server')) {
         if (!/(?:^|:)443$/.test(node.first) || isTls(node) || node.words.includes('proxy_protocol')) continue
         report(node, 'it takes HTTP without TLS', {
@@ -157,7 +158,7 @@ export const answerChecks: readonly Check[] = [
     bad: 'location ~ \\.php$ { fastcgi_pass 127.0.0.1:9000; fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; }',
     good: 'location ~ \\.php$ { try_files $uri =404; fastcgi_pass 127.0.0.1:9000; fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of model.all('fastcgi_pass')) {
         const location = node.parent!
         const isPattern = headOf(location)?.kind === 'regex' && /\\\.php/.test(location.words.at(-1) ?? '')
@@ -175,7 +176,7 @@ export const answerChecks: readonly Check[] = [
     bad: 'upstream app { server 127.0.0.1:1; } server { location / { proxy_pass http://app; } }',
     good: 'upstream app { server 127.0.0.1:1; } server { location / { proxy_pass http://app; proxy_set_header Host $host; } }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       const groups = new Set(model.all('upstream').map(({ first }) => first))
       for (const node of model.all('proxy_pass')) {
         const host = targetIn(node.first)?.host ?? ''
@@ -236,7 +237,7 @@ export const answerChecks: readonly Check[] = [
     bad: 'location /events { proxy_pass http://127.0.0.1:1; }',
     good: 'location /events { proxy_pass http://127.0.0.1:1; proxy_buffering off; }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of model.all('proxy_pass')) {
         const name = headOf(node.parent!)?.name ?? ''
         if (!/(?:^|\/)(?:events?|sse|stream|event-stream)\/?$/i.test(name)) continue

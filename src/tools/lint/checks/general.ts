@@ -34,6 +34,17 @@ function usedVariables(model: Model): Set<string> {
   return used
 }
 
+/** Directives for which an empty value means that there is none: fields that are left out, requests that are not counted. */
+const EMPTY_IS_NONE = /^(?:add_header|add_trailer|more_set_headers|proxy_set_header|limit_(?:req|conn)_zone)$/
+
+/** What a table makes is only used where the empty text is what one wants of it. */
+function meansNone(model: Model, table: Node): boolean {
+  if (/^\$\{?sent_http_/.test(table.first)) return true
+  const name = (table.words.at(-1) ?? '').slice(1).toLowerCase()
+  const uses = model.nodes.filter((node) => node !== table && node.uses.includes(name))
+  return uses.length > 0 && uses.every((node) => EMPTY_IS_NONE.test(node.name))
+}
+
 /** What of a text may be the name of a group. */
 function addNames(text: string, names: Set<string>): void {
   if (names.has(text)) return
@@ -166,6 +177,7 @@ export const generalChecks: readonly Check[] = [
       for (const node of model.all('map', 'geo')) {
         if (node.children.some(({ name }) => name === 'default' || name === 'include') || node.children.length === 0)
           continue
+        if (meansNone(model, node)) continue
         report(node, `what is not in the table makes ${node.words.at(-1)} empty`)
       }
     },
@@ -229,7 +241,7 @@ export const generalChecks: readonly Check[] = [
     bad: 'events {} http { upstream app { server 127.0.0.1:1; } server { listen 80; } }',
     good: 'events {} http { upstream app { server 127.0.0.1:1; } server { listen 80; location / { proxy_pass http://app; } } }',
     find(model, report) {
-      if (!model.complete) return
+      if (!model.closed) return
       const passes = new Set<string>()
       for (const node of model.nodes) {
         if (node.name === 'upstream') continue
@@ -250,7 +262,7 @@ export const generalChecks: readonly Check[] = [
     bad: 'events {} http { map $host $site { default 1; } server { listen 80; } }',
     good: 'events {} http { map $host $site { default 1; } server { listen 80; return 200 $site; } }',
     find(model, report) {
-      if (!model.complete) return
+      if (!model.closed) return
       const used = usedVariables(model)
       const seen = new Set<string>()
       for (const { name, node } of defined(model)) {
@@ -276,7 +288,7 @@ export const generalChecks: readonly Check[] = [
     bad: 'events {} http { limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s; server { listen 80; } }',
     good: 'events {} http { limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s; server { listen 80; limit_req zone=a; } }',
     find(model, report) {
-      if (!model.complete) return
+      if (!model.closed) return
       const uses = [
         ['limit_req_zone', 'limit_req'],
         ['limit_conn_zone', 'limit_conn'],

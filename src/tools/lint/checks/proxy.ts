@@ -211,7 +211,7 @@ export const proxyChecks: readonly Check[] = [
     bad: 'location / { proxy_pass https://api.example.com; }',
     good: 'location / { proxy_pass https://api.example.com; proxy_ssl_server_name on; }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of proxied(model)) {
         const target = targetIn(node.first)
         if (target?.scheme !== 'https' || isAddress(withoutPort(target.host))) continue
@@ -236,7 +236,7 @@ export const proxyChecks: readonly Check[] = [
     bad: 'location / { proxy_pass http://127.0.0.1:1; proxy_set_header Upgrade $http_upgrade; }',
     good: 'location / { proxy_pass http://127.0.0.1:1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of proxied(model)) {
         const upgrade = field(model, node.parent!, 'upgrade')
         const connection = field(model, node.parent!, 'connection')
@@ -258,7 +258,7 @@ export const proxyChecks: readonly Check[] = [
     bad: 'location /ws { proxy_pass http://127.0.0.1:1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }',
     good: 'location /ws { proxy_pass http://127.0.0.1:1; proxy_read_timeout 1h; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of proxied(model)) {
         const isUpgrading = node.parent!.own('proxy_set_header').some(({ first }) => /^upgrade$/i.test(first))
         if (isUpgrading && model.effective(node.parent!, 'proxy_read_timeout').length === 0)
@@ -348,7 +348,7 @@ export const proxyChecks: readonly Check[] = [
     bad: 'location ~ \\.php$ { fastcgi_pass 127.0.0.1:9000; fastcgi_param QUERY_STRING $query_string; }',
     good: 'location ~ \\.php$ { fastcgi_pass 127.0.0.1:9000; fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of model.all('fastcgi_pass')) {
         const isPhp = /php/i.test(node.first + (node.up('location')?.text ?? ''))
         const list = model.effective(node.parent!, 'fastcgi_param')

@@ -94,7 +94,7 @@ export const timeChecks: readonly Check[] = [
     bad: 'location ~ \\.php$ { try_files $uri =404; fastcgi_pass 127.0.0.1:9000; fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; fastcgi_param PHP_VALUE "max_execution_time=300"; }',
     good: 'location ~ \\.php$ { try_files $uri =404; fastcgi_pass 127.0.0.1:9000; fastcgi_read_timeout 310s; fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; fastcgi_param PHP_VALUE "max_execution_time=300"; }',
     find(model, report) {
-      if (model.missing.length > 0) return
+      if (model.torn) return
       for (const node of model.all('fastcgi_param')) {
         if (!/^PHP_(?:ADMIN_)?VALUE$/.test(node.first)) continue
         const values = node.words[1] ?? ''
