@@ -127,7 +127,7 @@ async function factsFor(program: Program, sample: Sample): Promise<ReadonlyMap<s
     from: '127.0.0.1',
     bodySize: 0,
     http2: false,
-    supposed,
+    supposed: [supposed],
   }
   try {
     return factsOf(await answer(program, question, new Recorder()))

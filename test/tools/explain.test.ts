@@ -90,6 +90,65 @@ test('the next server is asked when the first one fails', async () => {
   assert.deepEqual(asked.sort(), ['http://10.9.9.1:80/', 'http://10.9.9.2:80/'])
 })
 
+const GROUP = 'upstream g { server 10.9.9.1; server 10.9.9.2; } proxy_cache_path %%DIR%%/cache keys_zone=c:1m;'
+
+test('--status: a back end that fails, and what the server makes of it', async () => {
+  using shop = new Workshop({ 'html/sorry.html': 'sorry' })
+  const conf = server(
+    'root %%DIR%%/html; error_page 502 504 /sorry.html; location = /sorry.html { internal; } location / { proxy_connect_timeout 3s; proxy_read_timeout 5m; proxy_pass http://10.9.9.9; }',
+  )
+  for (const [failure, status, log, supposed] of [
+    ['refused', 502, 'connect() failed (111: Connection refused) while connecting', 'that it refuses the connection'],
+    [
+      'connect-timeout',
+      504,
+      'upstream timed out (110: Connection timed out) while connecting',
+      '3 s (proxy_connect_timeout)',
+    ],
+    [
+      'timeout',
+      504,
+      'timed out (110: Connection timed out) while reading response header',
+      '300 s (proxy_read_timeout)',
+    ],
+    ['reset', 502, 'upstream prematurely closed connection', 'that it closes the connection'],
+    ['invalid', 502, 'upstream sent no valid HTTP/1.0 header', 'answers with nonsense'],
+  ] as const) {
+    const told = await explained(shop, conf, ['--status', failure, 'http://a.com/x'])
+    assert.equal(told.status, status, failure)
+    assert.ok(told.cause?.text.includes(log), told.cause?.text)
+    assert.ok(lines(told, 'back end').at(-1)!.includes(supposed), failure)
+    assert.ok(lines(told, 'phases').includes('goes on inside the server at /sorry.html'), failure)
+  }
+})
+
+test('--status: one attempt after the other', async () => {
+  using shop = new Workshop()
+  const conf = server('location / { proxy_pass http://g; }', GROUP)
+  const told = await explained(shop, conf, ['--status', 'timeout,201', 'http://a.com/x'])
+  assert.equal(told.status, 201)
+  assert.equal(lines(told, 'back end').filter((text) => text.startsWith('http://')).length, 2)
+  const posted = await explained(shop, conf, ['-X', 'POST', '--status', 'timeout,201', 'http://a.com/x'])
+  assert.equal(posted.status, 504)
+  assert.ok(posted.advice.some(({ text }) => text.startsWith('no other server is asked: POST may have had an effect')))
+  const only = server('location / { proxy_next_upstream error; proxy_pass http://g; }', GROUP)
+  const lacks = await explained(shop, only, ['--status', 'timeout,201', 'http://a.com/x'])
+  assert.ok(lacks.advice.some(({ text }) => text.endsWith('proxy_next_upstream lacks timeout')))
+})
+
+test('--status: what a cache and an error page could do', async () => {
+  using shop = new Workshop()
+  const conf = server(
+    'error_page 502 /sorry; location / { proxy_cache c; proxy_cache_use_stale error; proxy_pass http://g; }',
+    GROUP,
+  )
+  const stale = await explained(shop, conf, ['--status', 'refused', 'http://a.com/x'])
+  assert.ok(stale.advice.some(({ text }) => text.endsWith('get that instead (proxy_cache_use_stale error)')))
+  assert.ok(stale.advice.some(({ text }) => text.startsWith('the error page /sorry is asked of a back end, too')))
+  const not = await explained(shop, conf, ['--status', '503', 'http://a.com/x'])
+  assert.ok(not.advice.some(({ text }) => text.endsWith('proxy_cache_use_stale lacks http_503')))
+})
+
 test('--follow goes where redirects lead, and says when nobody listens there', async () => {
   using shop = new Workshop()
   shop.write('nginx.conf', server('location /old { return 301 /new; } location /new { return 200 here; }'))
@@ -155,7 +214,10 @@ test('what cannot be asked is refused with a word', async () => {
     [[], 'it takes one URL, or the name of a directive'],
     [['proxy_pas'], '"proxy_pas" is no directive'],
     [['ftp://a.com/'], '"ftp://a.com/" is no URL of http or https'],
-    [['--status', '99', 'http://a.com/'], '--status takes a number from 200 to 599, not "99"'],
+    [
+      ['--status', '99', 'http://a.com/'],
+      '--status takes statuses from 200 to 599 and refused, connect-timeout, timeout, reset, invalid, not "99"',
+    ],
     [['-H', 'nonsense', 'http://a.com/'], '-H takes "Name: value", not "nonsense"'],
     [['--from', 'me', 'http://a.com/'], '--from takes an IP address, not "me"'],
   ] as const) {

@@ -3,10 +3,11 @@
 import type { Scope } from '../../config/scope.ts'
 import type { Position } from '../../config/source.ts'
 import { whyServer } from './choices.ts'
-import { inForce, overridden } from './places.ts'
+import { familyOf, inForce, overridden, settingOf } from './places.ts'
 import type { Told } from './recorder.ts'
 import type { Answered } from './run.ts'
 import { decodeSent, type Sent } from './sent.ts'
+import { attemptOf, conditionOf } from './supposition.ts'
 
 /** One sentence. */
 export interface Advice {
@@ -28,6 +29,7 @@ export function adviceFor(answered: Answered): readonly Advice[] {
   return [
     ...redirects(answered),
     ...(asking === undefined ? [] : unmet(asking, answered)),
+    ...failed(answered),
     ...caching(answered),
     ...notCompressed(answered),
     ...fieldsLost(answered),
@@ -58,7 +60,7 @@ function sentField({ sent }: Asking, name: string): string | undefined {
 function unmet(asking: Asking, answered: Answered): Advice[] {
   const advice: Advice[] = []
   const { scheme, scope, tls } = asking
-  const pass = inForce(scope, `${family(scheme)}_pass`).at(-1)?.at
+  const pass = inForce(scope, `${familyOf(scheme)}_pass`).at(-1)?.at
   const add = (text: string, at: Position | undefined = pass): void => void advice.push({ text, at })
   if (requestField(answered, 'upgrade') !== undefined && sentField(asking, 'upgrade') === undefined) {
     add(
@@ -70,10 +72,10 @@ function unmet(asking: Asking, answered: Answered): Advice[] {
   }
   if (tls === '' && /^(?:https|grpcs)$/.test(scheme)) {
     add(
-      `TLS asks for no server name (SNI), and back ends with several certificates refuse that: ${family(scheme)}_ssl_server_name on;`,
+      `TLS asks for no server name (SNI), and back ends with several certificates refuse that: ${familyOf(scheme)}_ssl_server_name on;`,
     )
   }
-  if (family(scheme) === 'fastcgi') {
+  if (familyOf(scheme) === 'fastcgi') {
     const script = sentField(asking, 'script_filename')
     if (script === undefined || script === '') add('SCRIPT_FILENAME is not sent: php-fpm will say "File not found."')
   }
@@ -84,14 +86,14 @@ function unmet(asking: Asking, answered: Answered): Advice[] {
 function passing(asking: Asking, answered: Answered): Advice[] {
   const advice: Advice[] = []
   const { scheme, scope } = asking
-  const pass = inForce(scope, `${family(scheme)}_pass`).at(-1)?.at
+  const pass = inForce(scope, `${familyOf(scheme)}_pass`).at(-1)?.at
   const add = (text: string, at: Position | undefined = pass): void => void advice.push({ text, at })
-  const lost = overridden(scope, `${family(scheme)}_set_header`)
+  const lost = overridden(scope, `${familyOf(scheme)}_set_header`)
   if (lost.length > 0) {
     const names = lost.map(({ value }) => (value as { name: string }).name).join(', ')
     const are = lost.length === 1 ? 'is' : 'are'
     add(
-      `${names} of the blocks around ${are} not sent, since a nearer block has ${family(scheme)}_set_header of its own`,
+      `${names} of the blocks around ${are} not sent, since a nearer block has ${familyOf(scheme)}_set_header of its own`,
       lost[0]!.at,
     )
   }
@@ -106,20 +108,14 @@ function passing(asking: Asking, answered: Answered): Advice[] {
       add(`slashes or a part of the path are doubled in ${path}: compare the last slash of location and proxy_pass`)
   }
   const host = sentField(asking, 'host')
-  if (host !== undefined && answered.question.host !== host.replace(/:\d+$/, '') && family(scheme) === 'proxy') {
+  if (host !== undefined && answered.question.host !== host.replace(/:\d+$/, '') && familyOf(scheme) === 'proxy') {
     add(`the back end sees Host: ${host}, not ${answered.question.host}: proxy_set_header Host $host;`)
   }
   return advice
 }
 
-/** The directives' first word. */
-function family(scheme: string): string {
-  if (scheme === 'http' || scheme === 'https') return 'proxy'
-  return scheme.replace(/^(grpc)s$/, '$1').replace(/^suwsgi$/, 'uwsgi')
-}
-
 function buffers(scope: Scope, scheme: string): boolean {
-  const last = inForce(scope, `${family(scheme)}_buffering`).at(-1)
+  const last = inForce(scope, `${familyOf(scheme)}_buffering`).at(-1)
   return last === undefined || last.value === true
 }
 
@@ -199,6 +195,15 @@ function redirects({ head, question, status, location }: Answered): Advice[] {
   return []
 }
 
+/** Conditions that lists of failures have words for. */
+const CONDITIONS: ReadonlySet<string> = new Set([
+  'error',
+  'timeout',
+  'invalid_header',
+  ...[500, 502, 503, 504, 403, 404, 429].map((status) => `http_${status}`),
+])
+/** Methods of requests that may have had an effect. */
+const UNSAFE: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH'])
 const PRIVATE = /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|f[cd]|::1$)/
 
 /** A limit that counts what may be one proxy for everybody. */
@@ -210,6 +215,60 @@ function limits({ told, question }: Answered): Advice[] {
   const proxied = question.fields.some(([name]) => /^(?:x-forwarded-for|x-real-ip|via|forwarded)$/i.test(name))
   if (!proxied && question.from.startsWith('127.')) return []
   return [{ text: `${one.text}: all clients of a proxy before this server share it (set_real_ip_from)`, at: one.at }]
+}
+
+/** A back end has failed: who else would be asked, whether an expired response would do, what the error page comes to. */
+function failed({ told, question }: Answered): Advice[] {
+  const asked = told.filter(({ kind, depth }) => kind === 'back end' && depth === 0)
+  // Behind a redirect another location asks for something else.
+  const last = asked.filter(({ location }) => location === asked[0]!.location).at(-1)
+  if (last?.asked === undefined || question.supposed === undefined) return []
+  const condition = conditionOf(attemptOf(question.supposed, asked.indexOf(last)))
+  if (condition === '') return []
+  const { scope } = last.location
+  const { url, group, peer } = last.asked
+  const family = familyOf(url.split(':', 1)[0]!)
+  const advice: Advice[] = []
+  const listed = (name: string): readonly string[] =>
+    (settingOf(scope, url, name) as readonly string[] | undefined) ?? []
+  const placeOf = (name: string): Position | undefined => inForce(scope, `${family}_${name}`).at(-1)?.at
+  // A single server is nobody's neighbour.
+  if (CONDITIONS.has(condition) && group !== peer) {
+    const next = listed('next_upstream')
+    const at = placeOf('next_upstream')
+    if (!next.includes(condition))
+      advice.push({ text: `no other server is asked after this: ${family}_next_upstream lacks ${condition}`, at })
+    else if (UNSAFE.has(question.method) && !next.includes('non_idempotent'))
+      advice.push({
+        text: `no other server is asked: ${question.method} may have had an effect (${family}_next_upstream ... non_idempotent)`,
+        at,
+      })
+  }
+  const cache = inForce(scope, `${family}_cache`).at(-1)
+  if (cache !== undefined && cache.value !== 'off') {
+    const stale = listed('cache_use_stale').includes(condition)
+    advice.push({
+      text: stale
+        ? `with an expired response in the cache, clients get that instead (${family}_cache_use_stale ${condition})`
+        : `an expired response in the cache is not used: ${family}_cache_use_stale lacks ${condition}`,
+      at: placeOf('cache_use_stale') ?? cache.at,
+    })
+  }
+  return [...advice, ...errorPageAsked(told.slice(told.indexOf(last)))]
+}
+
+/** An error page that the back end is to make which has just failed. */
+function errorPageAsked(told: readonly Told[]): Advice[] {
+  const redirect = told.findIndex(({ kind, depth }) => kind === 'redirect' && depth === 0)
+  const handler = told.slice(redirect + 1).find(({ kind, depth }) => kind === 'handler' && depth === 0)
+  if (redirect < 0 || handler === undefined || !/proxy|grpc|cgi|uwsgi|memcached/.test(handler.text)) return []
+  const page = told[redirect]!.text
+  return [
+    {
+      text: `the error page ${page} is asked of a back end, too: give it a location that has the file`,
+      at: handler.location.scope.at,
+    },
+  ]
 }
 
 /** The client asked for a name that no server has, and there are several. */

@@ -12,14 +12,7 @@ import {
 import { encodeField } from '../../http/h2/wire/hpack-encoder.ts'
 import { statusText } from '../../http/message/status.ts'
 import type { Answer, Answering } from './nowhere.ts'
-
-/** A response as it is to be supposed. */
-export interface Supposed {
-  readonly status: number
-  /** Fields beside Content-Length. */
-  readonly fields: readonly (readonly [name: string, value: string])[]
-  readonly body: Buffer
-}
+import type { Failure, Supposed } from './supposition.ts'
 
 /** A back end that answers with `response`, spoken to in the protocol of a URL scheme (`http`, `grpc`, `fastcgi` ...). */
 export function backEnd(scheme: string, response: Supposed): Answering {
@@ -43,6 +36,26 @@ export function backEnd(scheme: string, response: Supposed): Answering {
       )
     default:
       return http(response)
+  }
+}
+
+/** A back end that fails; undefined: it cannot even be connected to. */
+export function failingBackEnd(failure: Failure): Answering | undefined {
+  switch (failure) {
+    case 'timeout':
+      return () => undefined
+    case 'reset':
+      return once(
+        () => true,
+        () => ({ bytes: Buffer.alloc(0), closes: true }),
+      )
+    case 'invalid':
+      return once(
+        () => true,
+        () => ({ bytes: Buffer.from('\xff\xff\xff nonsense\r\n\r\n', 'latin1'), closes: true }),
+      )
+    default:
+      return undefined
   }
 }
 

@@ -14,6 +14,7 @@ import { compileForRequests } from './program.ts'
 import { Recorder } from './recorder.ts'
 import { type Report, reportOf } from './report.ts'
 import { answer, type Question } from './run.ts'
+import { FAILURES, readSupposition } from './supposition.ts'
 import { textOf } from './text.ts'
 
 const FOLLOWS_MAX = 10
@@ -35,7 +36,12 @@ export const explain = tool({
     cookie: { type: 'string', short: 'b', value: "'NAME=VALUE'", help: 'the field Cookie' },
     from: { type: 'string', value: 'IP', help: 'address of the client (127.0.0.1)' },
     'body-size': { type: 'string', value: 'BYTES', help: 'size of the request body' },
-    status: { type: 'string', value: 'CODE', help: 'what the back end answers (200)' },
+    status: {
+      type: 'string',
+      value: 'CODE,...',
+      choices: Object.keys(FAILURES),
+      help: `what back ends answer, one attempt after the other (200): statuses, ${Object.keys(FAILURES).join(', ')}`,
+    },
     'response-header': { type: 'string', value: "'NAME: VALUE'", multiple: true, help: 'a field of that answer' },
     'response-size': { type: 'string', value: 'BYTES', help: 'size of its body (1024)' },
     http2: { type: 'boolean', help: 'by HTTP/2' },
@@ -49,6 +55,7 @@ export const explain = tool({
     ['http://example.com/api/users', 'with the configuration that the server would take'],
     ['-c nginx.conf -X OPTIONS -H "Origin: https://a.com" http://api.example.com/', 'a preflight request'],
     ['--status 503 http://example.com/api/', 'what happens when the back end fails'],
+    ['--status timeout,200 http://example.com/api/', 'when the first server is silent, and the second one answers'],
     ['-L http://example.com/old', 'where redirects lead'],
     ['proxy_next_upstream', 'what a directive is for, when to use it, how it differs from nginx'],
   ],
@@ -164,11 +171,10 @@ function questionOf(url: string, values: QuestionValues): Question {
     supposed:
       values.live === true
         ? undefined
-        : {
-            status: numberOf(values.status ?? '200', '--status', 200, 599),
+        : readSupposition(values.status ?? '200', {
             fields: (values['response-header'] ?? []).map((text) => fieldOf(text, '--response-header')),
             body: Buffer.alloc(numberOf(values['response-size'] ?? '1024', '--response-size', 0, 2 ** 26), 'x'),
-          },
+          }),
   }
 }
 

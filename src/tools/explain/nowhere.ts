@@ -1,6 +1,6 @@
 /** Connections that lead nowhere: a client whose request is given, and back ends whose answers are. */
 
-import { type ConnectOwner, connectBy } from '../../net/connect.ts'
+import { type ConnectOwner, connectBy, connectFailure } from '../../net/connect.ts'
 import { type StreamHandle, wroteAtOnce } from '../../net/handle-wire.ts'
 import { NOBODY, readBuffer, Wire } from '../../net/wire.ts'
 
@@ -70,13 +70,20 @@ export type Answering = (sent: string) => Answer | undefined
 
 const EOF = -4095
 
-/** Lets connections lead to back ends of `answering`; each gets one for itself. What comes back has all of them hang up. */
-export function answerConnections(answering: () => Answering): () => void {
+/** What a connection leads to: who answers on it, that it is refused, or nothing ever. */
+export type Destination = Answering | 'refused' | 'nothing'
+
+/** Lets connections lead to what `destination` says; each asks for itself. What comes back has all of them hang up. */
+export function answerConnections(destination: () => Destination): () => void {
   const handles: BackEndHandle[] = []
   connectBy((_to, owner: ConnectOwner) => {
-    const handle = new BackEndHandle(answering())
+    const to = destination()
+    const handle = new BackEndHandle(typeof to === 'string' ? () => undefined : to)
     handles.push(handle)
-    setImmediate(() => owner.onConnected(undefined))
+    if (to !== 'nothing') {
+      const failure = to === 'refused' ? connectFailure('connect', 'ECONNREFUSED', '') : undefined
+      setImmediate(() => owner.onConnected(failure))
+    }
     return handle
   })
   return () => {

@@ -37,6 +37,19 @@ export function inForce(scope: Scope, name: string): readonly Given[] {
   return []
 }
 
+/** The first word of a back end's directives, by the scheme of its URL. */
+export function familyOf(scheme: string): string {
+  if (scheme === 'http' || scheme === 'https') return 'proxy'
+  return scheme.replace(/^(grpc)s$/, '$1').replace(/^suwsgi$/, 'uwsgi')
+}
+
+/** The value in force of a setting of the family that a back end's URL belongs to: given, or the default. */
+export function settingOf(scope: Scope, url: string, name: string): unknown {
+  const full = `${familyOf(url.split(':', 1)[0]!)}_${name}`
+  const [directive] = declarations(full)
+  return directive === undefined ? undefined : scope.resolve({ [full]: directive })[full]
+}
+
 /** What blocks around `scope` give and does not hold in it, since a nearer block has a list of its own. */
 export function overridden(scope: Scope, name: string): readonly Given[] {
   const lost: Given[] = []

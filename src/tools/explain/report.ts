@@ -5,10 +5,11 @@ import { statusText } from '../../http/message/status.ts'
 import type { LocationConf } from '../../http/request/location.ts'
 import { type Advice, adviceFor } from './advice.ts'
 import { whyLocation, whyServer } from './choices.ts'
-import { has, inForce, overridden } from './places.ts'
+import { familyOf, has, inForce, overridden, settingOf } from './places.ts'
 import type { Told } from './recorder.ts'
 import type { Answered } from './run.ts'
 import { decodeSent } from './sent.ts'
+import { attemptOf, FAILURES, type Supposition } from './supposition.ts'
 import { surroundings } from './surroundings.ts'
 
 const LEVELS = ['', 'emerg', 'alert', 'crit', 'error', 'warn', 'notice', 'info', 'debug'] as const
@@ -83,7 +84,7 @@ function outcomeOf({ status, head, told, stopped }: Answered): string {
   const asked = told.findLast(({ kind, depth }) => kind === 'back end' && depth === 0)
   const file = told.findLast(({ kind, text, depth }) => kind === 'file' && depth === 0 && text.endsWith(': a file'))
   const handler = told.findLast(({ kind, depth }) => kind === 'handler' && depth === 0)?.text
-  if (asked !== undefined && handler?.match(/proxy|grpc|cgi|memcached/)) return `${answer}, of ${asked.text}`
+  if (asked !== undefined && handler?.match(/proxy|grpc|cgi|uwsgi|memcached/)) return `${answer}, of ${asked.text}`
   if (file !== undefined && handler === 'http_static')
     return `${answer}, the file ${file.text.slice(0, -': a file'.length)}`
   return answer
@@ -231,7 +232,8 @@ const SETTERS: Readonly<Record<string, string>> = {
   scgi: 'scgi_param',
 }
 
-function backEndLines({ asked, location }: Told, { question }: Answered): Line[] {
+function backEndLines(one: Told, { question, told }: Answered): Line[] {
+  const { asked, location } = one
   const { url, group, peer, head, tls } = asked!
   const scheme = url.split(':', 1)[0]!
   const setter = SETTERS[scheme]
@@ -262,9 +264,24 @@ function backEndLines({ asked, location }: Told, { question }: Answered): Line[]
       weight: 'warning',
     })
   }
-  if (question.supposed !== undefined)
-    lines.push({ text: `nothing was sent: an answer with status ${question.supposed.status} is supposed`, inner: true })
+  if (question.supposed !== undefined) lines.push({ text: supposedText(one, told, question.supposed), inner: true })
   return lines
+}
+
+/** What was done in place of asking. */
+function supposedText(one: Told, told: readonly Told[], supposition: Supposition): string {
+  if (one.depth > 0) return 'nothing was sent: an answer with status 200 is supposed'
+  const attempt = attemptOf(
+    supposition,
+    told.filter(({ kind, depth }) => kind === 'back end' && depth === 0).indexOf(one),
+  )
+  if (typeof attempt !== 'string') return `nothing was sent: an answer with status ${attempt.status} is supposed`
+  const name = { 'connect-timeout': 'connect_timeout', timeout: 'read_timeout' }[attempt as string]
+  const { url } = one.asked!
+  const text = `nothing was sent: it is supposed that ${FAILURES[attempt].text}`
+  if (name === undefined) return text
+  const ms = Number(settingOf(one.location.scope, url, name))
+  return `${text} for ${ms / 1000} s (${familyOf(url.split(':', 1)[0]!)}_${name})`
 }
 
 function nameOf(value: unknown): string {

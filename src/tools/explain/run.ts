@@ -12,10 +12,13 @@ import { connectBy } from '../../net/connect.ts'
 import type { EndpointPlan } from '../../runtime/endpoints.ts'
 import type { Program } from '../../runtime/program.ts'
 import { ToolFailure } from '../frame/tool.ts'
-import { backEnd, type Supposed } from './back-ends.ts'
+import { backEnd, failingBackEnd } from './back-ends.ts'
 import { type ClientTalk, type Said, TALK_1, TALK_2 } from './client-talk.ts'
-import { answerConnections, ClientWire } from './nowhere.ts'
+import { answerConnections, ClientWire, type Destination } from './nowhere.ts'
+import { settingOf } from './places.ts'
 import type { Recorder, Told } from './recorder.ts'
+import { attemptOf, type Failure, type Supposed, type Supposition } from './supposition.ts'
+import { TimeMachine } from './time-machine.ts'
 
 /** The request, and what is to be supposed. */
 export interface Question {
@@ -31,7 +34,7 @@ export interface Question {
   readonly bodySize: number
   readonly http2: boolean
   /** What back ends answer; undefined: they are asked. */
-  readonly supposed: Supposed | undefined
+  readonly supposed: Supposition | undefined
 }
 
 /** What became of it. */
@@ -113,6 +116,7 @@ function serve(
       clearTimeout(timer)
       traceTo(undefined)
       connectBy(undefined)
+      time.stop()
       // Nothing is left that waits for its time-out.
       connection.close()
       hangUp()
@@ -127,7 +131,8 @@ function serve(
     recorder.onEnd = () => setImmediate(() => setImmediate(end, ''))
     wire.onGone = () => setImmediate(() => end(wire.heard === '' ? 'the connection is closed without an answer' : ''))
     traceTo(recorder)
-    const hangUp = question.supposed === undefined ? () => {} : supposeBackEnds(question.supposed, recorder)
+    const time = new TimeMachine()
+    const hangUp = question.supposed === undefined ? () => {} : supposeBackEnds(question.supposed, recorder, time)
     clock.update()
     const connection = connect()
     connection.start()
@@ -136,13 +141,23 @@ function serve(
 }
 
 /** The client's request is answered as supposed, its subrequests (auth_request ...) with 200. */
-function supposeBackEnds(supposed: Supposed, recorder: Recorder): () => void {
+function supposeBackEnds(supposition: Supposition, recorder: Recorder, time: TimeMachine): () => void {
+  const fine: Supposed = { status: 200, fields: [], body: Buffer.alloc(0) }
   return answerConnections(() => {
     const told = recorder.told.findLast(({ kind }) => kind === 'back end')
+    const attempts = recorder.told.filter(({ kind, depth }) => kind === 'back end' && depth === 0).length
     const scheme = told?.asked?.url.split(':', 1)[0] ?? 'http'
-    const fine: Supposed = { status: 200, fields: [], body: Buffer.alloc(0) }
-    return backEnd(scheme, told?.depth === 0 ? supposed : fine)
+    const attempt = told?.depth === 0 ? attemptOf(supposition, attempts - 1) : fine
+    return typeof attempt === 'string' ? failing(attempt, told!, time) : backEnd(scheme, attempt)
   })
+}
+
+/** Nobody waits for a time-out: as much time passes as it takes. */
+function failing(failure: Failure, { location: { scope }, asked }: Told, time: TimeMachine): Destination {
+  const wait = (name: string): void => time.pass(Number(settingOf(scope, asked!.url, name)))
+  if (failure === 'connect-timeout') wait('connect_timeout')
+  if (failure === 'timeout') wait('read_timeout')
+  return failingBackEnd(failure) ?? (failure === 'refused' ? 'refused' : 'nothing')
 }
 
 function saidOf({ method, target, host, port, secure, fields, bodySize }: Question): Said {

@@ -14,7 +14,7 @@ export function textOf(report: Report, paint: Paint, folder: string, lineAt: (at
   const lines = [`${paint.bold(request)} => ${paint.of(good ? 'green' : 'red', outcome)}`]
   if (cause !== undefined) {
     const place = cause.at === undefined ? '' : ` (${placeOf(cause.at, folder)}: ${lineAt(cause.at)})`
-    lines.push(`  because: ${paint.bold(cause.text)}${paint.dim(place)}`)
+    lines.push(`  because: ${paint.bold(printable(cause.text))}${paint.dim(place)}`)
   }
   for (const { text, at } of advice) {
     const place = at === undefined ? '' : ` (${placeOf(at, folder)})`
