@@ -18,6 +18,7 @@ export const build = tool({
     indent: { type: 'string', short: 'i', value: 'N', help: 'spaces of one level (4)' },
     tabs: { type: 'boolean', short: 't', help: 'tabs instead of spaces' },
     stdout: { type: 'boolean', help: 'print the files instead' },
+    json: { type: 'boolean', help: 'say which files as JSON; with --stdout their texts, too' },
   },
   words: 'files',
   examples: [
@@ -37,6 +38,11 @@ export const build = tool({
       full: path.resolve(folder, one.file),
       text: buildText(one.parsed, indent),
     }))
+    const say = (files: readonly object[]): void => console.out(`${JSON.stringify({ files }, undefined, 2)}\n`)
+    if (values.stdout === true && values.json === true) {
+      say(made.map(({ full, text }) => ({ file: full, text })))
+      return FINE
+    }
     if (values.stdout === true) {
       for (const one of made) console.out(`# ${one.full}\n${one.text}\n`)
       return FINE
@@ -47,8 +53,9 @@ export const build = tool({
     }
     for (const one of made) {
       writeText(one.full, one.text)
-      console.error(`${one.full}\n`)
+      if (values.json !== true) console.error(`${one.full}\n`)
     }
+    if (values.json === true) say(made.map(({ full }) => ({ file: full })))
     return FINE
   },
 })

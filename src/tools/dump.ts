@@ -6,8 +6,10 @@ import { diskReader } from '../config/include.ts'
 import { loadConfig } from '../config/load.ts'
 import { modules } from '../modules/index.ts'
 import { parsePlain } from './crossplane/parse.ts'
-import { type Console, FINE, FOUND, ToolFailure, tool } from './frame/tool.ts'
+import { CANNOT_RUN, type Console, FINE, FOUND, ToolFailure, tool } from './frame/tool.ts'
 import { TARGET_OPTIONS, targetOf } from './target.ts'
+
+const ONLY_JSON = ['comments', 'combine', 'single-file', 'strict', 'ignore', 'indent'] as const
 
 /** The tool. */
 export const dump = tool({
@@ -35,6 +37,8 @@ export const dump = tool({
   ],
   async run(values, words, console) {
     if (words.length > 1) throw new ToolFailure('one file at a time')
+    const given = ONLY_JSON.find((name) => values[name] !== undefined)
+    if (values.json !== true && given !== undefined) throw new ToolFailure(`--${given} is for --json`)
     if (values.json !== true) return dumpText(values, words, console)
     const file = words[0] ?? values.conf ?? path.relative(console.folder, targetOf(values, words, console).path)
     const payload = parsePlain(file, console.folder, {
@@ -57,5 +61,6 @@ function dumpText(values: Target, words: readonly string[], console: Console): n
   const { files } = loadConfig({ ...target, modules, reader: diskReader, diagnostics })
   for (const found of diagnostics.all) console.error(`viaduct dump: [${found.level}] ${formatMessage(found)}\n`)
   for (const { path: name, text } of files) console.out(`# configuration file ${name}:\n${text}\n`)
+  if (files.length === 0) return CANNOT_RUN
   return diagnostics.failed ? FOUND : FINE
 }

@@ -36,6 +36,7 @@ export const serve = tool({
     authority: { type: 'string', value: 'FOLDER', help: 'keep the local authority there, so that it is trusted once' },
     print: { type: 'boolean', help: 'print the nginx.conf that would run, and exit' },
     quiet: { type: 'boolean', short: 'q', help: 'do not log requests' },
+    json: { type: 'boolean', help: 'say where, and log requests, as JSON: an object in each line' },
   },
   words: 'folders',
   examples: [
@@ -43,6 +44,7 @@ export const serve = tool({
     ['dist --spa', 'a built single-page application'],
     ['dist --spa --proxy /api=http://localhost:8000', 'and the back end that it talks to'],
     ['--tls --authority ~/.viaduct', 'HTTPS, with an authority that stays'],
+    ['--json --port 3000', 'for a script that waits for the first line'],
     ['--print > nginx.conf', 'a configuration to go on with: viaduct -c nginx.conf'],
   ],
   async run(values, [word = '.', ...more], console) {
@@ -66,6 +68,7 @@ export const serve = tool({
         certificate,
         root: process.geteuid?.() === 0,
         accessLog: values.quiet === true ? 'off' : '/dev/stdout',
+        json: values.json === true,
       })
     if (values.print === true) {
       console.out(text(tls ? { authority: '', certificate: 'certificate.pem', key: 'key.pem' } : undefined))
@@ -77,7 +80,9 @@ export const serve = tool({
       const files = tls ? await certificateFor(host, home, authority) : undefined
       const conf = path.join(home, 'nginx.conf')
       fs.writeFileSync(conf, text(files))
-      greet(console, { folder, proxies, host, port, files, kept: authority !== undefined })
+      const greeting = { folder, proxies, host, port, files, kept: authority !== undefined }
+      if (values.json === true) console.out(`${JSON.stringify(greetingObject(greeting))}\n`)
+      else greet(console, greeting)
       return await start({ ...NO_OPTIONS, conf })
     } finally {
       fs.rmSync(home, { recursive: true, force: true })
@@ -179,15 +184,30 @@ interface Greeting {
   readonly kept: boolean
 }
 
-function greet(console: Console, { folder, proxies, host, port, files, kept }: Greeting): void {
-  const paint = new Paint(console.colours)
-  const scheme = files === undefined ? 'http' : 'https'
+function urlsOf({ host, port, files }: Pick<Greeting, 'host' | 'port' | 'files'>): string[] {
   const everywhere = host === '0.0.0.0' || host === '::'
   const hosts = everywhere ? ['localhost', ...addresses()] : [host === '127.0.0.1' ? 'localhost' : host]
+  return hosts.map((name) => `${files === undefined ? 'http' : 'https'}://${name}:${port}/`)
+}
+
+/** The first line for programs. */
+function greetingObject(greeting: Greeting): object {
+  const { folder, proxies, port, files } = greeting
+  return {
+    folder,
+    urls: urlsOf(greeting),
+    port,
+    proxies,
+    ...(files === undefined ? {} : { authority: files.authority }),
+  }
+}
+
+function greet(console: Console, { folder, proxies, host, port, files, kept }: Greeting): void {
+  const paint = new Paint(console.colours)
   const lines = [
     `Serving ${paint.bold(folder)}`,
     ...proxies.map(({ path: name, target }) => `        ${paint.bold(name)} from ${target}`),
-    ...hosts.map((name) => `   at   ${paint.of('cyan', `${scheme}://${name}:${port}/`)}`),
+    ...urlsOf({ host, port, files }).map((url) => `   at   ${paint.of('cyan', url)}`),
     '',
     ...(files === undefined ? [] : [...trustLines(files.authority, kept, port), '']),
     'Ctrl-C ends it. `viaduct serve --print` shows the configuration that runs: keep it as nginx.conf, and go on with',

@@ -82,6 +82,22 @@ test('a folder is served, and Ctrl-C leaves nothing behind', async () => {
   assert.deepEqual(fs.readdirSync(serving.shop.dir).sort(), ['site', 'tmp'])
 })
 
+test('--json: where it serves, and each request, as objects', async () => {
+  await using serving = await Serving.start('--json')
+  assert.match(await serving.get('/a/b.txt?x="y"'), /^200 text/)
+  const requests = (): readonly Record<string, unknown>[] =>
+    serving.out
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => JSON.parse(line))
+  await until('it is logged', async () => requests().some(({ uri }) => String(uri).startsWith('/a/b.txt')))
+  const first = JSON.parse(serving.out.split('\n')[0]!)
+  assert.equal(first.port, serving.port)
+  assert.deepEqual(first.urls, [`http://localhost:${serving.port}/`])
+  const { status, method, bytes } = requests().find(({ uri }) => String(uri).startsWith('/a/b.txt'))!
+  assert.deepEqual({ status, method, bytes }, { status: 200, method: 'GET', bytes: 4 })
+})
+
 test('a single-page application with its back end, WebSockets included', async () => {
   const app = http.createServer((request, response) => {
     let size = 0

@@ -32,6 +32,67 @@ for (const { name, summary, load } of TOOLS) {
   })
 }
 
+test('every tool has --json, where it says something', async () => {
+  const without: string[] = []
+  for (const { name, load } of TOOLS) if (!Object.hasOwn((await load()).options, 'json')) without.push(name)
+  // One speaks JSON anyway, the other writes scripts.
+  assert.deepEqual(without, ['lsp', 'completion'])
+})
+
+test('types --json has every directive', async () => {
+  using shop = new Workshop()
+  const { out, status } = await shop.run(['types', '--json'])
+  assert.equal(status, 0)
+  const all = JSON.parse(out) as {
+    readonly name: string
+    readonly contexts: readonly string[]
+    readonly explanation: string
+  }[]
+  const timeout = all.find(({ name }) => name === 'proxy_read_timeout')!
+  assert.deepEqual(timeout.contexts, ['http', 'server', 'location'])
+  assert.match(timeout.explanation, /silence/)
+})
+
+test('statuses: 2 for what cannot be done at all', async () => {
+  using shop = new Workshop({ 'broken.conf': 'events {' })
+  for (const words of [
+    ['types', 'x'],
+    ['lsp', 'x'],
+    ['dump', '-c', 'none.conf'],
+    ['dump', '--comments', 'broken.conf'],
+    ['lint', 'none.conf'],
+    ['fmt', '--check', 'none.conf'],
+    ['build', 'none.json'],
+    ['diff', 'none.conf', 'none.conf'],
+    ['explain', '-c', 'none.conf', 'http://a.com/'],
+    ['serve', 'none'],
+    ['completion', 'tcsh'],
+  ]) {
+    const { status, error } = await shop.run(words)
+    assert.equal(status, 2, words.join(' '))
+    assert.notEqual(error, '', words.join(' '))
+  }
+  assert.equal((await shop.run(['dump', '-c', 'broken.conf'])).status, 1)
+})
+
+test('build --json and explain --diff --json are JSON', async () => {
+  using shop = new Workshop({
+    'nginx.conf': 'events {} http { server { listen 80; return 200; } }',
+    'new.conf': 'events {} http { server { listen 80; return 204; } }',
+  })
+  shop.write('x.json', (await shop.run(['dump', '--json', 'nginx.conf'])).out)
+  const printed = JSON.parse((await shop.run(['build', '--json', '--stdout', 'x.json'])).out)
+  assert.match(printed.files[0].text, /return 200;/)
+  const written = JSON.parse((await shop.run(['build', '--json', '-d', 'out', 'x.json'])).out)
+  assert.equal(written.files[0].file, `${shop.dir}/out/nginx.conf`)
+  const changes = await shop.run(['explain', '-c', 'new.conf', '--diff', 'nginx.conf', '--json', 'http://a.com/'])
+  assert.ok(
+    JSON.parse(changes.out).some(
+      ({ name, after }: { name: string; after: string }) => name === 'status' && after === '204',
+    ),
+  )
+})
+
 test('a misspelt option is recognised', async () => {
   using shop = new Workshop()
   assert.match((await shop.run(['fmt', '--chek', 'x'])).error, /hint: did you mean "--check"\?/)
@@ -71,6 +132,8 @@ test('bash completes', async () => {
   assert.deepEqual(complete('fmt', 'a'), ['a.conf'])
   assert.deepEqual(complete('completion', 'z'), ['zsh'])
   assert.deepEqual(complete('-s', 'rel'), ['reload'])
+  assert.deepEqual(complete('explain', 'proxy_ssl_ver'), ['proxy_ssl_verify', 'proxy_ssl_verify_depth'])
+  assert.deepEqual(complete('explain', '--status', 're'), ['refused', 'reset'])
 })
 
 test('the start loads nothing that only some configurations need', async () => {

@@ -26,11 +26,18 @@ export function directivesCalled(name: string): readonly DirectiveFacts[] {
   })
   if (found.length > 0 || !/^[a-z0-9]+(?:_[a-z0-9]+)+$/.test(name)) return found
   // No host has a name with underscores.
-  const near = suggest(
-    name,
-    modules.flatMap(({ directives }) => Object.keys(directives)),
-  )
+  const near = suggest(name, directiveNames())
   throw new ToolFailure(`"${name}" is no directive`, near === undefined ? undefined : `did you mean "${near}"?`)
+}
+
+/** Those of all modules. */
+export function allDirectives(): readonly DirectiveFacts[] {
+  return directiveNames().flatMap(directivesCalled)
+}
+
+/** The names of all directives. */
+export function directiveNames(): readonly string[] {
+  return [...new Set(modules.flatMap(({ directives }) => Object.keys(directives)))].sort()
 }
 
 /** What is known of a declaration that somebody points at. */

@@ -8,7 +8,7 @@ import { parseIp } from '../../lib/ip.ts'
 import { Paint } from '../frame/paint.ts'
 import { CANNOT_RUN, type Console, FINE, FOUND, ToolFailure, tool } from '../frame/tool.ts'
 import { TARGET_OPTIONS, targetOf } from '../target.ts'
-import { directiveObject, directivePage, directivesCalled } from './directive.ts'
+import { directiveNames, directiveObject, directivePage, directivesCalled } from './directive.ts'
 import { changesOf, changeText, factsOf } from './facts.ts'
 import { compileForRequests } from './program.ts'
 import { Recorder } from './recorder.ts'
@@ -59,6 +59,7 @@ export const explain = tool({
     ['-L http://example.com/old', 'where redirects lead'],
     ['proxy_next_upstream', 'what a directive is for, when to use it, how it differs from nginx'],
   ],
+  words: directiveNames(),
   async run(values, words, console) {
     const [url, ...more] = words
     if (url === undefined || more.length > 0)
@@ -75,7 +76,7 @@ export const explain = tool({
     }
     const origin = targetOf(values, [], console)
     let question = questionOf(url, values)
-    if (values.diff !== undefined) return differences(values.diff, origin, question, console)
+    if (values.diff !== undefined) return differences(values.diff, origin, question, values.json === true, console)
     const reports: Report[] = []
     const texts: string[] = []
     for (let i = 0; i <= FOLLOWS_MAX; i++) {
@@ -110,7 +111,13 @@ function placesOnly(key: string, value: unknown): unknown {
 }
 
 /** What another configuration changes for the question. */
-async function differences(old: string, origin: Origin, question: Question, console: Console): Promise<number> {
+async function differences(
+  old: string,
+  origin: Origin,
+  question: Question,
+  json: boolean,
+  console: Console,
+): Promise<number> {
   const facts = []
   for (const each of [targetOf({ conf: old }, [], console), origin]) {
     const recorder = new Recorder()
@@ -123,7 +130,8 @@ async function differences(old: string, origin: Origin, question: Question, cons
     facts.push(factsOf(await answer(program, question, recorder)))
   }
   const changes = changesOf(facts[0]!, facts[1]!)
-  console.out(changes.length === 0 ? 'nothing changes\n' : `${changes.map(changeText).join('\n')}\n`)
+  if (json) console.out(`${JSON.stringify(changes, undefined, 2)}\n`)
+  else console.out(changes.length === 0 ? 'nothing changes\n' : `${changes.map(changeText).join('\n')}\n`)
   return changes.length === 0 ? FINE : FOUND
 }
 

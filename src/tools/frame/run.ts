@@ -37,6 +37,11 @@ async function runOne(tool: Tool, args: readonly string[], console: Console): Pr
       return FINE
     }
     const { values, positionals } = read(tool, args)
+    if (positionals.length > 0 && typeof tool.words === 'object' && tool.words.length === 0)
+      throw new ToolFailure(
+        `it takes no words, not "${positionals[0]}"`,
+        `viaduct ${tool.name} --help lists the options`,
+      )
     return await tool.run(values, positionals, console, TOOLS)
   } catch (error) {
     if (!(error instanceof ToolFailure)) throw error

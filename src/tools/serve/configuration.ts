@@ -21,11 +21,13 @@ export interface ServeOptions {
   readonly root: boolean
   /** Where requests are logged. */
   readonly accessLog: string
+  /** As an object of JSON in each line. */
+  readonly json: boolean
 }
 
 /** Returns the text. */
 export function configurationText(options: ServeOptions): string {
-  const { listens, folder, certificate, root, accessLog, uploadLimit } = options
+  const { listens, folder, certificate, root, uploadLimit } = options
   const tls = certificate === undefined ? '' : ' ssl'
   return `${[
     '# The folder and the back ends that `viaduct serve` was asked for.',
@@ -45,8 +47,7 @@ export function configurationText(options: ServeOptions): string {
       'charset_types text/css text/plain text/xml application/javascript application/json;',
       'server_tokens off;',
       '',
-      "log_format short '$time_local $status $request_method $request_uri $request_time';",
-      `access_log ${accessLog}${accessLog === 'off' ? '' : ' short'};`,
+      ...logLines(options),
       '',
       'gzip on;',
       'gzip_types text/css text/plain text/xml application/javascript application/json image/svg+xml;',
@@ -72,6 +73,21 @@ export function configurationText(options: ServeOptions): string {
     ]),
     '}',
   ].join('\n')}\n`
+}
+
+function logLines({ accessLog, json }: ServeOptions): string[] {
+  if (accessLog === 'off') return ['access_log off;']
+  if (!json)
+    return [
+      "log_format short '$time_local $status $request_method $request_uri $request_time';",
+      `access_log ${accessLog} short;`,
+    ]
+  return [
+    'json_log_format short time=$time_iso8601 status:number=$status method=$request_method uri=$request_uri',
+    '                seconds:number=$request_time bytes:number=$body_bytes_sent;',
+    'access_log off;',
+    `json_log ${accessLog} short;`,
+  ]
 }
 
 const UPGRADE_MAP = [
