@@ -2,6 +2,7 @@
  * What a worker does, whatever it runs in: compile a configuration, swap to it, accept on the sockets it is given, end.
  * A worker thread has one seat; with `master_process off` the only process has one.
  */
+import fs from 'node:fs'
 import { setImmediate, setTimeout } from 'node:timers'
 import { isMainThread } from 'node:worker_threads'
 import { formatMessage } from '../config/format.ts'
@@ -131,7 +132,11 @@ export class WorkerSeat {
 
   /** Accepts on a descriptor from now on; it belongs to this worker. */
   listen(key: string, fd: number): void {
-    if (this.#stopped || (this.#listening.has(key) && !this.#runtime!.isResting(key))) return
+    if (this.#stopped || (this.#listening.has(key) && !this.#runtime!.isResting(key))) {
+      // It was asked for twice, which a worker without descriptors does again and again.
+      fs.closeSync(fd)
+      return
+    }
     this.#listening.add(key)
     this.#runtime!.listen(key, fd)
   }

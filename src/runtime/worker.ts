@@ -2,6 +2,7 @@
  * One worker's serving side: the current program, its listeners and its connections. A reload swaps the virtual servers
  * under the listeners; connections, pools and requests under way stay.
  */
+import fs from 'node:fs'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { getSystemErrorName } from 'node:util'
 import { acceptClient } from '../http/accept/front.ts'
@@ -83,7 +84,11 @@ export class WorkerRuntime {
 
   listen(key: string, fd: number): void {
     const endpoint = this.#program?.http?.endpoints.find((e) => e.spec.key === key)
-    if (endpoint === undefined) return
+    if (endpoint === undefined) {
+      // The address is gone since the socket was asked for.
+      fs.closeSync(fd)
+      return
+    }
     const listener = this.#seats.get(key)?.listener ?? this.#httpListener(endpoint)
     const { kind, backlog, socketOptions } = endpoint.spec
     const socket = listenOn(
