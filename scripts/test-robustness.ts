@@ -1,16 +1,21 @@
 /**
  * `npm run test:robustness`: what takes long or fills the machine: slow clients by the hundred, ten thousand idle
- * connections, mixed load with a reload every second, back ends that die, freeze and talk nonsense.
+ * connections, mixed load with a reload every second, back ends that die, freeze and talk nonsense, and all of it at once.
  *
- *     npm run test:robustness                 all of them, in about two minutes
+ *     npm run test:robustness                 all of them, in about three minutes
  *     npm run test:robustness -- mixed        only files whose name contains one of the words
+ *     CHAOS_SECONDS=1800 npm run test:robustness -- upheaval
+ *                                             half an hour of reloads, deaths and resets at any point, with checksums
+ *
+ * VIADUCT_TEST_ENGINE=epoll (or io_uring) runs them over that engine.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const TEST_TIMEOUT_MS = 120_000
+/** Who wants chaos for longer gets the time for it. */
+const TEST_TIMEOUT_MS = 120_000 + 1000 * Number(process.env['CHAOS_SECONDS'] ?? 0)
 
 const words = process.argv.slice(2)
 const files = fs

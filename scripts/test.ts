@@ -8,8 +8,9 @@
  *     npm test -- --only reload cli     only test files whose path contains one of the words, without the checks, and with
  *                                       the server's sources
  *     npm test -- --checks              only the checks
+ *     npm test -- --basic               only the basic tests of behaviour
  *
- * VIADUCT_TEST_ENGINE=io_uring has servers that do not say it themselves use that engine for their sockets.
+ * VIADUCT_TEST_ENGINE=epoll (or io_uring) has servers that do not say it themselves use that engine for their sockets.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -45,10 +46,11 @@ process.exitCode = main(process.argv.slice(2))
 function main(args: readonly string[]): number {
   const only = args[0] === '--only' ? args.slice(1) : undefined
   const rest = args[0] === '--rest'
-  const steps = only === undefined && !rest ? checks() : []
+  const basic = args[0] === '--basic'
+  const steps = only === undefined && !rest && !basic ? checks() : []
   if (args[0] !== '--checks') {
     if (only === undefined) steps.push({ name: 'build', command: [process.execPath, `${ROOT}scripts/build.ts`, BUILT] })
-    steps.push(tests(filesFor(only, rest)))
+    steps.push(tests(basic ? [...BASIC] : filesFor(only, rest)))
   }
   if (only === undefined) process.env['VIADUCT_BUILT'] = BUILT
   keepCompiled()

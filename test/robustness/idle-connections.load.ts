@@ -1,4 +1,4 @@
-/** Ten thousand connections that have made one request each and keep quiet cost less than 100 MB. */
+/** Ten thousand connections that have made one request each cost less than 100 MB, quiet or all busy at once. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
@@ -10,7 +10,11 @@ const COST_MAX = 100_000_000
 /** So many are opened at a time: the queue of a listening socket is short. */
 const STEP = 200
 
-test('10,000 idle connections cost less than 100 MB', async (t) => {
+/** Each asks so often, at the same time as all others. */
+const ROUNDS = 5
+const PIPELINED = 4
+
+test('10,000 connections cost less than 100 MB, idle or busy', async (t) => {
   await using server = await startViaduct(`worker_processes 1;
   events { worker_connections 12000; }
     http { access_log off; keepalive_timeout 300s; server { listen 127.0.0.1:%%PORT_0%%; return 200 "ok"; } }`)
@@ -26,8 +30,31 @@ test('10,000 idle connections cost less than 100 MB', async (t) => {
   assert.ok(cost < COST_MAX, `${cost} bytes`)
   assert.equal(await (await fetch(server.url('/'))).text(), 'ok')
   assert.ok(sockets.every((socket) => !socket.destroyed && socket.readyState === 'open'))
+  let most = 0
+  const watch = setInterval(() => {
+    most = Math.max(most, residentBytes(server.pid) - before)
+  }, 100)
+  for (let round = 0; round < ROUNDS; round++) await Promise.all(sockets.map(askMore))
+  clearInterval(watch)
+  t.diagnostic(`${(most / COUNT / 1000).toFixed(1)} KB per connection when all ask at once`)
+  assert.ok(most < COST_MAX, `${most} bytes`)
   for (const socket of sockets) socket.destroy()
 })
+
+/** Sends requests, and resolves when all are answered. */
+function askMore(socket: net.Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const heard = (piece: Buffer): void => {
+      text += piece.latin1Slice()
+      if (text.split('HTTP/1.1 200').length <= PIPELINED || !text.endsWith('ok')) return
+      socket.off('data', heard).off('error', reject)
+      resolve()
+    }
+    socket.on('data', heard).on('error', reject)
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(PIPELINED))
+  })
+}
 
 /** Opens a connection, and resolves when its first request was answered. */
 function idleConnection(port: number): Promise<net.Socket> {

@@ -3,7 +3,7 @@
  * ends reset, and clients stop reading, go on, reset and leave at any point. Whatever is answered in full is what was asked
  * for: everything carries a checksum. Afterwards nothing is left: no connection, no descriptor, and all are served as before.
  *
- * CHAOS_SECONDS says how long (`npm run chaos` has it half an hour), CHAOS_SEED repeats a run as far as timing allows.
+ * CHAOS_SECONDS says how long, CHAOS_SEED repeats a run as far as timing allows.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
