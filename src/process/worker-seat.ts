@@ -122,11 +122,10 @@ export class WorkerSeat {
 
   /** What drives sockets is chosen before there is one. */
   #startEngine(config: Config): void {
-    const { id, estate } = this.#options
     if (eventMethod(config) === 'epoll') return
-    const problem = startRing(estate)
-    // What shows at the start has been told by the master.
-    if (problem === '' || id > 0 || whyNoRingHere() !== '') return
+    const problem = startRing(this.#options.estate)
+    // What shows at the start has been told by the master; what does not may be this worker's alone.
+    if (problem === '' || whyNoRingHere() !== '') return
     this.#log.write(NOTICE, `using the "epoll" event method, no io_uring: ${problem}`)
   }
 
