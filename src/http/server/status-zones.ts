@@ -42,6 +42,16 @@ export class StatusZones {
     return names.map((name) => name.slice(prefix.length)).toSorted()
   }
 
+  /** The counts of all zones by their names, in order. */
+  all(of: ZoneOf): ReadonlyMap<string, ZoneCounts> {
+    const found = new Map<string, ZoneCounts>()
+    for (const name of this.names(of)) {
+      const counts = this.use(of, name)
+      if (counts !== undefined) found.set(name, counts)
+    }
+    return found
+  }
+
   /** The counts of a zone by its name. */
   find(of: ZoneOf, name: string): ZoneCounts | undefined {
     return this.names(of).includes(name) ? this.use(of, name) : undefined

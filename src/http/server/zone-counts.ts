@@ -63,6 +63,9 @@ export interface ZoneNumbers {
   readonly tls: Readonly<Record<TlsField, number>>
 }
 
+/** A part of them. */
+export type ZoneSums = Pick<ZoneNumbers, 'received' | 'sent' | 'classes' | 'times'>
+
 /** The counts of one zone as one thread sees them. */
 export class ZoneCounts {
   readonly #tally: Tally
@@ -108,6 +111,17 @@ export class ZoneCounts {
   /** A handshake came to something; `field` is its place in TLS_FIELDS. */
   countTls(field: number): void {
     this.#row[TLS + field]!++
+  }
+
+  /** What is worth remembering each second: it must cost little where there are many zones. */
+  sums(): ZoneSums {
+    const tally = this.#tally
+    return {
+      received: tally.sum(RECEIVED),
+      sent: tally.sum(SENT),
+      classes: [1, 2, 3, 4, 5].map((n) => tally.sum(CLASSES + n)),
+      times: readHistogram((field) => tally.sum(field), TIMES),
+    }
   }
 
   read(): ZoneNumbers {

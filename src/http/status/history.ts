@@ -8,10 +8,11 @@ import { NumberHistory, numberHistorySize } from '../../shared/number-history.ts
 import { quantileOf, sumOfHistograms, type TimeHistogram } from '../../shared/time-histogram.ts'
 import type { HttpTree } from '../compile/module.ts'
 import { connectionCounters } from '../server/connection-counters.ts'
+import { statusZonesOf } from '../server/status-zones.ts'
+import type { ZoneSums } from '../server/zone-counts.ts'
 import { statusReadersOf } from './readers.ts'
 import { listPeers, shownGroups, stateNumber, stateOf } from './upstreams.ts'
 import { workersOf } from './workers.ts'
-import { zoneNumbers } from './zones.ts'
 
 const TAG = 'http_status_history'
 const NAME = 'history of numbers'
@@ -67,8 +68,8 @@ class History implements TimerOwner {
   }
 
   #sample(): readonly number[] {
-    const zones = [...zoneNumbers(this.#tree, 'server').values()]
-    const sum = (of: (zone: (typeof zones)[number]) => number): number => zones.reduce((all, zone) => all + of(zone), 0)
+    const zones = [...statusZonesOf(this.#tree).all('server').values()].map((counts) => counts.sums())
+    const sum = (of: (zone: ZoneSums) => number): number => zones.reduce((all, zone) => all + of(zone), 0)
     const { requests, active, idle, accepted } = connectionCounters.sinceReset
     const workers = workersOf(this.#tree).all
     const times = this.#recent(sumOfHistograms(zones.map((zone) => zone.times)))

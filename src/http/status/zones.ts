@@ -32,13 +32,7 @@ interface ServerZone extends LocationZone {
 
 /** Names and numbers of all zones of a kind. */
 export function zoneNumbers(tree: HttpTree, of: ZoneOf): ReadonlyMap<string, ZoneNumbers> {
-  const zones = statusZonesOf(tree)
-  const found = new Map<string, ZoneNumbers>()
-  for (const name of zones.names(of)) {
-    const numbers = zones.find(of, name)?.read()
-    if (numbers !== undefined) found.set(name, numbers)
-  }
-  return found
+  return new Map([...statusZonesOf(tree).all(of)].map(([name, counts]) => [name, counts.read()]))
 }
 
 /** Makes the object of a location zone. */

@@ -3,7 +3,7 @@
  * directives. Servers are `status_zone`s, and locations a filter of their own.
  */
 import type { HttpTree } from '../../../http/compile/module.ts'
-import type { ZoneNumbers } from '../../../http/server/zone-counts.ts'
+import type { ZoneSums } from '../../../http/server/zone-counts.ts'
 import type { Exposition, Labels } from '../../../http/status/exposition.ts'
 import { listPeers, shownGroups } from '../../../http/status/upstreams.ts'
 import { VTS_ALL, VtsNames } from '../../../http/status/vts-names.ts'
@@ -12,8 +12,6 @@ import { clock } from '../../../lib/clock.ts'
 import { countOf, sumOfHistograms, TIME_BOUNDS, type TimeHistogram } from '../../../shared/time-histogram.ts'
 
 const LOCATIONS = 'location_zones'
-
-type Counted = Pick<ZoneNumbers, 'received' | 'sent' | 'classes' | 'times'>
 
 /** Writes them. */
 export function writeVts(page: Exposition, tree: HttpTree): void {
@@ -38,7 +36,7 @@ export function writeVts(page: Exposition, tree: HttpTree): void {
   names.caches(tree)
 }
 
-function writeCounted(names: VtsNames, kind: string, labels: Labels, numbers: Counted): void {
+function writeCounted(names: VtsNames, kind: string, labels: Labels, numbers: ZoneSums): void {
   names.traffic(kind, labels, numbers)
   writeTimes(names, `${kind}_request`, labels, numbers.times)
 }
@@ -51,8 +49,8 @@ function writeTimes(names: VtsNames, name: string, labels: Labels, times: TimeHi
   names.histogram(name, labels, { boundsMs: TIME_BOUNDS, below, sumMs, count })
 }
 
-function allOf(zones: readonly Counted[]): Counted {
-  const sum = (of: (zone: Counted) => number): number => zones.reduce((all, zone) => all + of(zone), 0)
+function allOf(zones: readonly ZoneSums[]): ZoneSums {
+  const sum = (of: (zone: ZoneSums) => number): number => zones.reduce((all, zone) => all + of(zone), 0)
   return {
     received: sum(({ received }) => received),
     sent: sum(({ sent }) => sent),
