@@ -265,13 +265,13 @@ test('what was before the page was opened is there', async () => {
   const history = async () =>
     (await (await fetch(server.url('/api/viaduct/history'))).json()) as { at: number[]; requests: number[] }
   for (let n = 0; n < 5; n++) await fetch(server.url('/a'))
-  await server.until('there is a history', async () => (await history()).at.length >= 8)
+  await server.until('there is a history', async () => (await history()).at.length >= 5)
   const asked: string[] = []
   const page = await open(server, 'overview', {}, (url) => asked.push(new URL(url).pathname))
   await drawn(page)
   // The page, which has just come to life, could not have seen so much itself.
   const points = await page.getByLabel('Connections', { exact: true }).locator('.spark .area').getAttribute('d')
-  assert.ok(points!.split(/[ML]/).length >= 8, points!)
+  assert.ok(points!.split(/[ML]/).length >= 5, points!)
   await page.getByRole('link', { name: /^Back ends/ }).click()
   await page.getByRole('button', { name: '127.0.0.1:1', exact: true }).click()
   const dialog = page.getByRole('dialog')
