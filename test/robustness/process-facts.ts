@@ -18,12 +18,22 @@ export function descriptors(root: number): number {
 export function descriptorKinds(root: number): string {
   const counts = new Map<string, number>()
   for (const pid of processesOf(root)) {
-    for (const fd of fs.readdirSync(`/proc/${pid}/fd`)) {
+    for (const fd of unlessGone(() => fs.readdirSync(`/proc/${pid}/fd`), [])) {
       const kind = linkOf(`/proc/${pid}/fd/${fd}`).replace(/\[\d+\]$/, '')
       counts.set(kind, (counts.get(kind) ?? 0) + 1)
     }
   }
   return [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ')
+}
+
+/** A process may end after it was listed: then it has nothing any more. */
+function unlessGone<T>(read: () => T, nothing: T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return nothing
+    throw error
+  }
 }
 
 function linkOf(path: string): string {
@@ -36,7 +46,7 @@ function linkOf(path: string): string {
 
 function sum(root: number, measure: (pid: number) => number): number {
   let total = 0
-  for (const pid of processesOf(root)) total += measure(pid)
+  for (const pid of processesOf(root)) total += unlessGone(() => measure(pid), 0)
   return total
 }
 
