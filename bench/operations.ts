@@ -1,10 +1,10 @@
 /**
  * `npm run bench:operations`: what it costs a proxied request to be counted, shown and traced. One server for each way, all
  * on one core, one after the other under the same load; rounds alternate, and each is compared with the plain server of
- * the same round, so that what else the machine does hurts both. The median of those ratios counts.
+ * the same round, so that what else the machine does hurts both: rounds are short and many. The median of those ratios counts.
  *
  *     npm run bench:operations                          writes a section of docs/BENCHMARKS.md
- *     npm run bench:operations -- --seconds 3 --rounds 9 --print
+ *     npm run bench:operations -- --seconds 3 --rounds 20 --print
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -58,8 +58,8 @@ const WAYS: readonly Way[] = [
 ]
 
 const options = {
-  seconds: { type: 'string', default: '3' },
-  rounds: { type: 'string', default: '9' },
+  seconds: { type: 'string', default: '1' },
+  rounds: { type: 'string', default: '40' },
   print: { type: 'boolean', default: false },
 } as const
 const { values } = parseArgs({ options })

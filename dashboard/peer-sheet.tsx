@@ -11,6 +11,9 @@ import type { PeerRow } from './views-upstreams.tsx'
 
 type Store = ReturnType<typeof useStore>
 
+/** So many states before that of now are told. */
+const BEFORE_MAX = 3
+
 interface Props {
   readonly store: Store
   readonly row: PeerRow
@@ -86,7 +89,7 @@ export function PeerSheet({ store, row, onClose }: Props): JSX.Element {
 function factsOf({ group, peer, more, requests, sent, received }: PeerRow): (readonly [string, ComponentChildren])[] {
   const since = more?.since ?? 0
   // The newest is the state of now.
-  const before = (more?.changes ?? []).slice(0, -1).toReversed()
+  const before = (more?.changes ?? []).slice(0, -1).slice(-BEFORE_MAX).toReversed()
   return [
     ['Group', group],
     ...(peer.name === peer.server ? [] : ([['Name', peer.name]] as const)),

@@ -116,7 +116,8 @@ class Store {
     if (answered) {
       this.awaySinceMs = 0
       this.#round++
-      this.#remember()
+      // Rates take two answers: until then the charts end with what is remembered.
+      if (this.#remember()) return this.changed()
     } else if (this.awaySinceMs === 0) {
       this.awaySinceMs = Date.now()
       this.#round = 0
@@ -141,13 +142,14 @@ class Store {
     return true
   }
 
-  /** Puts what the server remembers before what was seen from here. */
-  #remember(): void {
-    if (this.#remembered) return
+  /** Puts what the server remembers before what is seen from here; false when that was done. */
+  #remember(): boolean {
+    if (this.#remembered) return false
     this.#remembered = true
     const history = this.last('viaduct/history')
-    if (history === undefined) return
+    if (history === undefined) return false
     for (const [n, atMs] of history.at.entries()) this.chronicle.add(atMs, remembered(history, n))
+    return true
   }
 
   /** After a gap rates begin anew. */

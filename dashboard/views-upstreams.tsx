@@ -198,7 +198,7 @@ const COLUMNS: readonly Column<PeerRow>[] = [
     label: 'In/s',
     title: 'Bytes received from it per second',
     number: true,
-    from: 'wide',
+    from: 'huge',
     width: '88px',
     cell: ({ received }) => bytes(received),
     sort: ({ received }) => received ?? -1,
