@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { examples, wholeExample } from '../../scripts/explained.ts'
+import type { Directive } from '../../src/config/directive.ts'
 import { modules } from '../../src/modules/index.ts'
 import { readExplanations } from '../../src/tools/explained.ts'
 import { Certificates } from '../harness/certificates.ts'
@@ -27,6 +28,23 @@ test('every directive is explained', () => {
   const all = modules.flatMap(({ name, directives }) => Object.keys(directives).map((one) => [name, one] as const))
   const missing = all.filter(([module, name]) => wordsOf(explained.of(module, name)) < WORDS_MIN)
   assert.deepEqual(missing, [])
+})
+
+/** How texts say that a line changes nothing, or is not taken. */
+const NO_EFFECT =
+  /without effect|no(?: further)? effect|changes? nothing|creates nothing|does nothing|no difference|no consequence|grow by themselves|of no use|no file is made|the line stays|whatever the line says|nothing to set|ignores it|may stay or go/
+const REFUSED = /\bIt is refused:/
+
+test('what is said to have no effect has none, and the other way round', () => {
+  const wrong: string[] = []
+  for (const { name: module, directives } of modules) {
+    for (const [name, directive] of Object.entries(directives) as [string, Directive<unknown>][]) {
+      const text = explained.of(module, name) ?? ''
+      if (NO_EFFECT.test(text) !== (directive.withoutEffect !== undefined)) wrong.push(`${module} ${name}: effect`)
+      if (REFUSED.test(text) !== (directive.unsupported !== undefined)) wrong.push(`${module} ${name}: refused`)
+    }
+  }
+  assert.deepEqual(wrong, [])
 })
 
 test('every page has an example', () => {
