@@ -49,6 +49,8 @@ export const dump = tool({
       ignore: values.ignore?.split(',') ?? [],
     })
     console.out(`${JSON.stringify(payload, undefined, Number(values.indent ?? 0))}\n`)
+    // crossplane says in its JSON, too, that there is no such file.
+    if (payload.errors[0]?.line === null && payload.config[0]?.parsed.length === 0) return CANNOT_RUN
     return payload.status === 'ok' ? FINE : FOUND
   },
 })
