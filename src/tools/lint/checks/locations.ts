@@ -270,6 +270,24 @@ export const locationChecks: readonly Check[] = [
     },
   },
   {
+    id: 'try_files_is_evil_too',
+    level: 'info',
+    title: 'each request asks the disk',
+    why: 'try_files looks for every name anew: several system calls for each request, also for those that go on to an application.',
+    advice: 'Remember what is there: `open_file_cache max=10000; open_file_cache_errors on;`.',
+    bad: 'server { root /srv; location / { try_files $uri $uri/ =404; } }',
+    good: 'server { root /srv; open_file_cache max=1000; location / { try_files $uri $uri/ =404; } }',
+    find(model, report) {
+      if (model.missing.length > 0) return
+      // Once is enough: it is decided for all of them in one place.
+      const node = model.all('try_files').find(({ parent }) => {
+        const cache = model.effective(parent!, 'open_file_cache').at(-1)
+        return cache === undefined || cache.first === 'off'
+      })
+      if (node !== undefined) report(node, 'what is on the disk is not remembered (open_file_cache is off)')
+    },
+  },
+  {
     id: 'missing_named_location',
     level: 'high',
     title: 'a named location that does not exist',
