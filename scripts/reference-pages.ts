@@ -59,7 +59,9 @@ export const BARE = /(?<![\w$`[/.-])([a-z0-9]+(?:_[a-z0-9]+)+)(?![\w`*])/g
 /** Names of directives in a text become links to their pages; those that several modules have, to that of the text's own. */
 export function linked(text: string, modules: readonly DocumentedModule[], names: RegExp, own = ''): string {
   const parts = text.split(/(^```.*?^```$)/ms)
-  return parts.map((part, i) => (i % 2 === 1 ? part : part.replaceAll(names, link))).join('')
+  const prose = (part: string): string =>
+    part.replaceAll(names, link).replaceAll(/(?<![\w(/])docs\/([A-Z-]+\.md)/g, '[docs/$1](../$1)')
+  return parts.map((part, i) => (i % 2 === 1 ? part : prose(part))).join('')
 
   function link(whole: string, name: string): string {
     const having = modules.filter(({ directives }) => Object.hasOwn(directives, name))
