@@ -60,7 +60,7 @@ export const BARE = /(?<![\w$`[/.-])([a-z0-9]+(?:_[a-z0-9]+)+)(?![\w`*])/g
 export function linked(text: string, modules: readonly DocumentedModule[], names: RegExp, own = ''): string {
   const parts = text.split(/(^```.*?^```$)/ms)
   const prose = (part: string): string =>
-    part.replaceAll(names, link).replaceAll(/(?<![\w(/])docs\/([A-Z-]+\.md)/g, '[docs/$1](../$1)')
+    part.replaceAll(names, link).replaceAll(/(?<![\w/]|\]\()docs\/([A-Z-]+\.md)/g, '[docs/$1](../$1)')
   return parts.map((part, i) => (i % 2 === 1 ? part : prose(part))).join('')
 
   function link(whole: string, name: string): string {
