@@ -7,18 +7,28 @@ import os from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { errnoText } from '../lib/errno.ts'
 import { calls, whyNoCalls } from '../sys/calls.ts'
+import { whyNoSsl } from '../sys/ssl.ts'
 import { ASKED, Ring } from './ring.ts'
 import { Estate } from './ring-estate.ts'
 
 let ring: Ring | undefined
+let tls = false
 
 /** The ring of this thread, if it has one. */
 export function threadRing(): Ring | undefined {
   return ring
 }
 
-/** Gives this thread a ring; a text says why it has none. In `estate` is what the thread leaves when it dies. */
-export function startRing(estate: SharedArrayBuffer | undefined): string {
+/** TLS of this thread is spoken on its ring, by OpenSSL's own engine; else on handles, by Node's. */
+export function speaksTlsOnRing(): boolean {
+  return tls
+}
+
+/**
+ * Gives this thread a ring; a text says why it has none. In `estate` is what the thread leaves when it dies. `withTls`: TLS
+ * is spoken on it, too, where OpenSSL can be had.
+ */
+export function startRing(estate: SharedArrayBuffer | undefined, withTls: boolean): string {
   if (ring !== undefined) return ''
   const made = openRing()
   if (typeof made === 'string') return made
@@ -28,6 +38,7 @@ export function startRing(estate: SharedArrayBuffer | undefined): string {
     return noRing(started)
   }
   ring = made
+  tls = withTls && whyNoSsl() === ''
   return ''
 }
 

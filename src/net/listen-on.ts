@@ -1,9 +1,10 @@
 /** Accepts connections: on the ring of the thread where there is one, else by Node's handles. */
 import { adoptHandle } from './connect.ts'
-import { threadRing } from './engine.ts'
+import { speaksTlsOnRing, threadRing } from './engine.ts'
 import { HandleWire } from './handle-wire.ts'
 import { HandleListener, type Incoming, type Listener, type ListenerOwner } from './listener.ts'
 import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
+import { RingTlsServerWire } from './ring-tls-server-wire.ts'
 import { RingWire } from './ring-wire.ts'
 import type { StreamWire } from './stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
@@ -104,7 +105,9 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
 
   take(secure: boolean): StreamWire {
     const { isInternet } = this.#target
-    return secure ? new HandleWire(adoptHandle(this.fd, isInternet)) : new RingWire(this.#ring, this.fd, isInternet)
+    if (!secure) return new RingWire(this.#ring, this.fd, isInternet)
+    if (speaksTlsOnRing()) return new RingTlsServerWire(this.#ring, this.fd, isInternet)
+    return new HandleWire(adoptHandle(this.fd, isInternet))
   }
 
   refuse(): void {

@@ -9,11 +9,14 @@ import {
   nameOf,
   openHandle,
 } from './connect.ts'
-import { threadRing } from './engine.ts'
+import { speaksTlsOnRing, threadRing } from './engine.ts'
 import { HandleWire } from './handle-wire.ts'
 import type { Ring } from './ring.ts'
+import { RingTlsClientWire } from './ring-tls-client-wire.ts'
 import { RingWire } from './ring-wire.ts'
 import type { StreamWire } from './stream-wire.ts'
+import type { TlsClient, TlsTarget } from './tls-client.ts'
+import { TlsClientWire } from './tls-client-wire.ts'
 
 const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
 const SOL_SOCKET = 1
@@ -36,43 +39,63 @@ interface WireOptions {
   readonly rcvbuf?: number
 }
 
+/** How TLS is spoken on a connection, and whose sessions may be used again. */
+interface Security {
+  readonly target: TlsTarget
+  readonly peer: string
+}
+
 /** Begins to connect; the wire may be closed before that is done. */
 export function openWire(to: ConnectTarget, options: WireOptions, owner: ConnectOwner): StreamWire {
-  const { from } = options
   const ring = threadRing()
-  if (ring === undefined) return new HandleWire(openHandle(to, from, owner))
-  const address = to.path === '' ? internetAddress(to.host, to.port) : unixAddress(to.path)
-  const local = from === undefined || from.host === '' ? undefined : internetAddress(from.host, from.port)
-  // What cannot be said in the kernel's form is left to Node: an address with a zone, a path that is too long.
-  if (address === undefined || (from !== undefined && local === undefined)) {
-    return new HandleWire(openHandle(to, from, owner))
-  }
-  return openOnRing(ring, { to, from, address, local }, options, owner)
+  const way = ring === undefined ? undefined : wayOnRing(ring, to, options)
+  if (way === undefined) return new HandleWire(openHandle(to, options.from, owner))
+  const wire = new RingWire(way.ring, way.fd, to.path === '')
+  begin(wire, way, owner)
+  return wire
+}
+
+/** The same for a wire that speaks TLS once it is connected and told to. */
+export function openTlsWire(to: ConnectTarget, options: WireOptions, tls: Security, owner: ConnectOwner): TlsClient {
+  const ring = speaksTlsOnRing() ? threadRing() : undefined
+  const way = ring === undefined ? undefined : wayOnRing(ring, to, options)
+  if (way === undefined) return new TlsClientWire(openHandle(to, options.from, owner), tls.target, tls.peer)
+  const wire = new RingTlsClientWire(way.ring, way.fd, to.path === '', tls)
+  begin(wire, way, owner)
+  return wire
 }
 
 interface Way {
+  readonly ring: Ring
+  readonly fd: number
   readonly to: ConnectTarget
   readonly from: LocalAddress | undefined
   readonly address: Buffer
   readonly local: Buffer | undefined
 }
 
-function openOnRing(ring: Ring, way: Way, { sndbuf = 0, rcvbuf = 0 }: WireOptions, owner: ConnectOwner): StreamWire {
-  const { to, from, address, local } = way
+/** Makes a socket for a connection on the ring; undefined: it is left to Node. */
+function wayOnRing(ring: Ring, to: ConnectTarget, { from, sndbuf = 0, rcvbuf = 0 }: WireOptions): Way | undefined {
+  const address = to.path === '' ? internetAddress(to.host, to.port) : unixAddress(to.path)
+  const local = from === undefined || from.host === '' ? undefined : internetAddress(from.host, from.port)
+  // What cannot be said in the kernel's form: an address with a zone, a path that is too long.
+  if (address === undefined || (from !== undefined && local === undefined)) return undefined
   const { calls } = ring
-  const isFile = to.path !== ''
-  // A connect() to a socket file does not wait, but for room in its queue.
   const fd = calls.socket(familyIn(address), SOCK_STREAM_CLOEXEC_NONBLOCK)
   // Node has no descriptor either: it says so in the usual way.
-  if (fd < 0) return new HandleWire(openHandle(to, from, owner))
+  if (fd < 0) return undefined
   if (rcvbuf > 0) calls.setOption(fd, SOL_SOCKET, SO_RCVBUF, int(rcvbuf))
   if (sndbuf > 0) calls.setOption(fd, SOL_SOCKET, SO_SNDBUF, int(sndbuf))
-  const wire = new RingWire(ring, fd, !isFile)
+  return { ring, fd, to, from, address, local }
+}
+
+function begin(wire: RingWire, way: Way, owner: ConnectOwner): void {
+  const { ring, fd, to, from, address, local } = way
   const unbound = local === undefined ? 0 : bindTo(ring, fd, local, from!)
   if (unbound < 0) setImmediate(tell, owner, connectFailure('bind', getSystemErrorName(unbound), from!.name))
-  else if (isFile) setImmediate(told, new Connecting(way, owner), calls.connect(fd, address))
+  // A connect() to a socket file does not wait, but for room in its queue.
+  else if (to.path !== '') setImmediate(told, new Connecting(way, owner), ring.calls.connect(fd, address))
   else wire.connect(address, new Connecting(way, owner))
-  return wire
 }
 
 function int(value: number): Uint8Array {

@@ -495,6 +495,11 @@ export class RingWire extends StreamWire implements RingUser {
     return this.#queued + this.#restBytes
   }
 
+  /** The peer has not taken all that the kernel was given. */
+  protected get isStuck(): boolean {
+    return this.#restBytes > 0
+  }
+
   protected get backedUp(): boolean {
     return this.#restBytes >= BACKED_UP_BYTES
   }

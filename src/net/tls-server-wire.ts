@@ -4,57 +4,18 @@
  */
 import { X509Certificate } from 'node:crypto'
 import type { StreamHandle } from './handle-wire.ts'
-import { type SecureContextHandle, type TlsHandle, TlsWire } from './tls-wire.ts'
+import type { AcceptOwner, KeyLog, SessionStore, TlsAcceptOptions, TlsAgreement, TlsPeer } from './tls-server.ts'
+import { type TlsHandle, TlsWire } from './tls-wire.ts'
 import { handshake } from './tls-wire-context.ts'
 import { intermediates, type VerifyResult, verifyResult } from './tls-wire-verify.ts'
 
 /** The largest TLS record; no smaller ones need to be asked for. */
 const RECORD_SIZE_MAX = 16384
 
-/** How one connection is secured. */
-export interface TlsAcceptOptions {
-  readonly secure: SecureContextHandle
-  /** The client is asked for a certificate; what comes is judged afterwards. */
-  readonly requestCert: boolean
-  /** Protocols of ours in order, each behind its length; undefined: the client does not ask. */
-  readonly alpn: Buffer | undefined
-  /** The status of our certificate, for a client that asks for it. */
-  readonly ocsp: Buffer | undefined
-  /** The session that the client wants to resume. */
-  readonly session: Buffer | undefined
-  /** Gets new sessions; undefined: none are kept. */
-  readonly store: SessionStore | undefined
-  /** Largest record that is sent, in bytes. */
-  readonly recordSize: number
-  readonly keyLog: KeyLog | undefined
-}
-
-/** Takes lines with the secrets of connections. */
-export type KeyLog = (line: string) => void
-
-/** A client's certificate and what OpenSSL found. */
-export interface TlsPeer {
-  /** In DER. */
-  readonly raw: Buffer
-  /** Certificates between it and the trusted one, as far as they are known. */
-  readonly intermediates: number
-  readonly result: VerifyResult
-}
-
 const SOUND: VerifyResult = { code: 0, text: '' }
 
-/** Keeps sessions. */
-export interface SessionStore {
-  add(id: Buffer, session: Buffer): void
-}
-
-/** Hears that the handshake is over. Failures close the wire, with the reason. */
-export interface AcceptOwner {
-  onHandshake(): void
-}
-
 /** One TLS connection of a client. */
-export class TlsServerWire extends TlsWire {
+export class TlsServerWire extends TlsWire implements TlsAgreement {
   #owner: AcceptOwner | undefined
   readonly #store: SessionStore | undefined
   readonly #keyLog: KeyLog | undefined
@@ -131,11 +92,6 @@ export class TlsServerWire extends TlsWire {
   /** The session in DER, for what Node does not tell. */
   get session(): Buffer | undefined {
     return this.alive ? this.tls.getSession() : undefined
-  }
-
-  /** Signature algorithms of both sides in the order of preference, as Node names them. */
-  get sharedSigalgs(): readonly string[] {
-    return this.alive ? this.tls.getSharedSigalgs() : []
   }
 
   /** Our certificate that was shown. */

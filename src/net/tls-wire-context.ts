@@ -3,8 +3,12 @@
  * reports what OpenSSL does not like by exceptions; here they become texts, in the words of nginx.
  */
 import { createPrivateKey, hash, X509Certificate } from 'node:crypto'
-import type { SecureContextOptions } from 'node:tls'
+import type { SecureContext, SecureContextOptions } from 'node:tls'
+import { assert } from '../lib/assert.ts'
 import { Lru } from '../lib/lru.ts'
+import { SslContext } from '../sys/ssl-context.ts'
+import type { TicketKeys } from '../sys/ssl-thread.ts'
+import { speaksTlsOnRing } from './engine.ts'
 import type { SecureContextHandle } from './tls-wire.ts'
 import { sslErrorText } from './tls-wire-verify.ts'
 
@@ -53,12 +57,14 @@ export interface ServerContextOptions {
   /** Diffie-Hellman parameters in PEM; empty: none. */
   readonly dhparam: string
   readonly compression: boolean
+  /** Requests may come with the client's first message; only OpenSSL's own engine can do that. */
+  readonly earlyData: boolean
   /** Who knows the keys of tickets. */
   readonly tickets: TicketKeySource | undefined
 }
 
 /** Answers OpenSSL's question for the key of a ticket, in the form that Node wants: see ticket-keys.ts. */
-export interface TicketKeySource {
+export interface TicketKeySource extends TicketKeys {
   /** Equal ones have the same keys. */
   readonly id: string
   answer(name: Buffer, encrypts: boolean, is13: boolean): unknown[]
@@ -93,13 +99,58 @@ export function contextOf(options: ContextOptions): Made<SecureContextHandle> {
   const key = hash('sha256', text, 'base64')
   const known = recent.get(key) ?? inUse.get(key)?.deref()
   if (known !== undefined) return { made: known }
-  const made = tried(() => secureContext(options))
+  const made = Context.open(options)
   if ('problem' in made) return made
-  const tickets = options.server?.tickets
-  if (tickets !== undefined) answerTickets(made.made, tickets)
   recent.set(key, made.made)
   inUse.set(key, new WeakRef(made.made))
   unused.register(made.made, key)
+  return made
+}
+
+/** One context for either engine, made when it is needed: which one that is may be found out after this. */
+class Context implements SecureContextHandle {
+  readonly #options: ContextOptions
+  #node: SecureContext | undefined
+  #ssl: SslContext | undefined
+
+  private constructor(options: ContextOptions, node: SecureContext | undefined, ssl: SslContext | undefined) {
+    this.#options = options
+    this.#node = node
+    this.#ssl = ssl
+  }
+
+  static open(options: ContextOptions): Made<Context> {
+    if (speaksTlsOnRing()) {
+      const ssl = SslContext.open(options)
+      return typeof ssl === 'string' ? { problem: ssl } : { made: new Context(options, undefined, ssl) }
+    }
+    const node = nodeContext(options)
+    return 'problem' in node ? node : { made: new Context(options, node.made, undefined) }
+  }
+
+  get context(): unknown {
+    if (this.#node === undefined) {
+      const made = nodeContext(this.#options)
+      assert('made' in made, 'both engines take the same')
+      this.#node = made.made
+    }
+    return this.#node.context
+  }
+
+  get ssl(): SslContext {
+    if (this.#ssl === undefined) {
+      const made = SslContext.open(this.#options)
+      assert(typeof made !== 'string', 'both engines take the same')
+      this.#ssl = made
+    }
+    return this.#ssl
+  }
+}
+
+function nodeContext(options: ContextOptions): Made<SecureContext> {
+  const made = tried(() => secureContext(options))
+  const tickets = options.server?.tickets
+  if ('made' in made && tickets !== undefined) answerTickets(made.made, tickets)
   return made
 }
 
@@ -107,14 +158,14 @@ export function contextOf(options: ContextOptions): Made<SecureContextHandle> {
  * Node tells peers all whom it is told to trust, each time it is told. Those that a context takes over from the thread's
  * defaults are trusted without a word, so the defaults are these for a moment; nothing else here uses them.
  */
-function secureContext(options: ContextOptions): SecureContextHandle {
+function secureContext(options: ContextOptions): SecureContext {
   const tls = process.getBuiltinModule('node:tls')
   const told = pemBlocks(options.trusted, 'CERTIFICATE')
   const silent = pemBlocks(options.alsoTrusted ?? '', 'CERTIFICATE')
   const { ca, ...rest } = nodeOptions(options)
   if (told.length < 2 && silent.length === 0) return tls.createSecureContext({ ...rest, ca })
   tls.setDefaultCACertificates([...told, ...silent].map(plainCertificate))
-  const made: SecureContextHandle = tls.createSecureContext(rest)
+  const made = tls.createSecureContext(rest)
   tls.setDefaultCACertificates([])
   const native = made.context as NativeContext // What createSecureContext wraps.
   const subjects = new Map(told.map((pem) => [new X509Certificate(pem).subject, pem]))
@@ -127,7 +178,7 @@ function plainCertificate(pem: string): string {
   return pem.includes('TRUSTED') ? new X509Certificate(pem).toString() : pem
 }
 
-function answerTickets({ context }: SecureContextHandle, tickets: TicketKeySource): void {
+function answerTickets({ context }: SecureContext, tickets: TicketKeySource): void {
   const native = context as NativeContext // What createSecureContext wraps.
   native.onticketkeycallback = (name, _iv, encrypts) => tickets.answer(name, encrypts, handshake.is13)
   native.enableTicketKeyCallback()
@@ -233,7 +284,7 @@ function groups(curves: string, sigalgs: string): SecureContextOptions {
   return { ...(curves === '' ? {} : { ecdhCurve: curves }), ...(sigalgs === '' ? {} : { sigalgs }) }
 }
 
-function attempt(options: SecureContextOptions): Made<SecureContextHandle> {
+function attempt(options: SecureContextOptions): Made<SecureContext> {
   // Loaded when first needed: most configurations speak no TLS, and start sooner without.
   return tried(() => process.getBuiltinModule('node:tls').createSecureContext(options))
 }

@@ -43,25 +43,27 @@ const RESULTS: Readonly<Record<string, number>> = {
   CERT_REJECTED: 28,
 }
 
-/** What is asked of a certificate beside the name. */
-export interface Demands {
-  /** Most certificates between the peer's and the trusted one; Node cannot give OpenSSL the limit. */
-  readonly depth: number
-  /** The session is used again: only OpenSSL's finding counts, the rest was found out before. */
-  readonly again: boolean
+/** A peer's certificate. */
+interface Shown {
+  /** In DER. */
+  readonly raw: Buffer
+  /** Certificates between it and the trusted one. */
+  readonly intermediates: number
 }
 
-/** What is wrong with the peer's certificate, or empty. `error` is OpenSSL's finding. */
+/**
+ * What is wrong with the peer's certificate, or empty. `result` is OpenSSL's finding, if there is one; `depth`, which Node
+ * cannot give OpenSSL: most certificates between the peer's and the trusted one.
+ */
 export function certificateProblem(
-  error: (Error & { code?: string }) | null | undefined,
-  certificate: PeerCertificate | undefined,
+  result: VerifyResult | undefined,
+  certificate: Shown | undefined,
   name: string,
-  { depth, again }: Demands,
+  depth: number,
 ): string {
-  if (error) return verifyError(verifyResult(error))
-  if (again) return ''
-  if (certificate !== undefined && intermediates(certificate) > depth) return verifyError(CHAIN_TOO_LONG)
-  const matches = certificate !== undefined && name !== '' && isFor(certificate, name)
+  if (result !== undefined) return verifyError(result)
+  if (certificate !== undefined && certificate.intermediates > depth) return verifyError(CHAIN_TOO_LONG)
+  const matches = certificate !== undefined && name !== '' && isFor(certificate.raw, name)
   return matches ? '' : `upstream SSL certificate does not match "${name}"`
 }
 
@@ -76,8 +78,8 @@ export function verifyResult(error: Error & { code?: string }): VerifyResult {
 }
 
 /** X509_check_host: the alternative names, or without any the common name. */
-function isFor(certificate: PeerCertificate, name: string): boolean {
-  return new X509Certificate(certificate.raw).checkHost(name, { subject: 'default' }) !== undefined
+function isFor(raw: Buffer, name: string): boolean {
+  return new X509Certificate(raw).checkHost(name, { subject: 'default' }) !== undefined
 }
 
 /** How many certificates stand between the peer's and the trusted one. */

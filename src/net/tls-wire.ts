@@ -7,8 +7,9 @@
  *   closing   the peer is told (close_notify), and nobody waits for its answer, as in nginx
  *
  *   TlsClientWire  to a back end   (tls-client-wire.ts)
- *   TlsServerWire  from a client   (tls-server-wire.ts)
+ *   TlsServer  from a client   (tls-server-wire.ts)
  */
+import type { SslContext } from '../sys/ssl-context.ts'
 import { HandleWire, type StreamHandle } from './handle-wire.ts'
 import { tlsUnread } from './tls-unread.ts'
 import { type PeerCertificate, sslErrorText } from './tls-wire-verify.ts'
@@ -16,9 +17,12 @@ import { readBuffer } from './wire.ts'
 
 const UV_EOF = -4095
 
-/** Node's own context object, inside of what `createSecureContext` returns. */
+/** A context for either engine of TLS. */
 export interface SecureContextHandle {
+  /** Node's own object, inside of what `createSecureContext` returns. */
   readonly context: unknown
+  /** OpenSSL's own, for TLS on the ring. */
+  readonly ssl: SslContext
 }
 
 /** Node's engine as far as it is used here. */

@@ -11,7 +11,7 @@ import type { Config, ConfigModule } from '../config/load.ts'
 import { finish, inTurns, type Steps } from '../lib/steps.ts'
 import { ALERT, type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
-import { eventMethod } from '../modules/core/events.ts'
+import { eventMethod, ringSpeaksTls } from '../modules/core/events.ts'
 import { mainDirectives } from '../modules/core/main.ts'
 import { ringIsSending, startRing, whyNoRingHere } from '../net/engine.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
@@ -123,7 +123,7 @@ export class WorkerSeat {
   /** What drives sockets is chosen before there is one. */
   #startEngine(config: Config): void {
     if (eventMethod(config) === 'epoll') return
-    const problem = startRing(this.#options.estate)
+    const problem = startRing(this.#options.estate, ringSpeaksTls(config))
     // What shows at the start has been told by the master; what does not may be this worker's alone.
     if (problem === '' || whyNoRingHere() !== '') return
     this.#log.write(NOTICE, `using the "epoll" event method, no io_uring: ${problem}`)

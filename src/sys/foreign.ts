@@ -10,12 +10,18 @@ type Address = bigint | null
 /** A function of the C library. A buffer is passed as its address, which is valid until the call returns. */
 type Foreign = (...args: (number | Address | Uint8Array)[]) => number | bigint
 
+/** A function of ours that C calls. */
+type Called = (...args: number[]) => number
+
 interface Library {
   func(name: string, result: string, args: readonly string[]): Foreign
 }
 
 interface Koffi {
   load(path: string | null): Library
+  proto(result: string, args: readonly string[]): object
+  pointer(type: object): object
+  register(called: Called, type: object): bigint
   view(address: bigint, size: number): ArrayBuffer
   address(bytes: Uint8Array): bigint
 }
@@ -28,6 +34,11 @@ interface Foreigner {
   view(address: bigint, size: number): ArrayBuffer
   /** Where bytes lie, as long as they are alive. */
   address(bytes: Uint8Array): bigint
+  /**
+   * Makes a function that C may call, from within a call that this thread makes; what it throws C sees as 0. There is room
+   * for some thousands in a process, and a place is free again when the thread ends.
+   */
+  callback(called: Called, result: string, args: readonly string[]): bigint
 }
 
 const PACKAGE = 'koffi'
@@ -66,6 +77,7 @@ function load(): Foreigner | string {
     func: (name, result, args) => library.func(name, result, args),
     view: (address, size) => koffi.view(address, size),
     address: (bytes) => koffi.address(bytes),
+    callback: (called, result, args) => koffi.register(called, koffi.pointer(koffi.proto(result, args))),
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a client's certificate is worth (ngx_http_process_request, ngx_ssl_get_client_verify). */
 import { createHash } from 'node:crypto'
 import { clock } from '../lib/clock.ts'
-import type { TlsPeer, TlsServerWire } from '../net/tls-server-wire.ts'
+import type { TlsPeer, TlsServer } from '../net/tls-server.ts'
 import { CHAIN_TOO_LONG, type VerifyResult } from '../net/tls-wire-verify.ts'
 import { type SslState, VERIFY_ON, VERIFY_OPTIONAL_NO_CA } from './server.ts'
 
@@ -16,7 +16,7 @@ const REMEMBERED_S = 86400 * 2
 /** A client as far as its certificate is concerned. */
 interface TlsClient {
   /** TLS as it was agreed on. */
-  readonly tls: TlsServerWire | undefined
+  readonly tls: TlsServer | undefined
   /** What its certificates' issuers have against them; empty: nothing. */
   readonly ocspProblem: string
 }

@@ -3,7 +3,7 @@ import { constants, createHash, X509Certificate } from 'node:crypto'
 import { toBinary } from '../config/text.ts'
 import { errnoText } from '../lib/errno.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
-import type { KeyLog } from '../net/tls-server-wire.ts'
+import type { KeyLog } from '../net/tls-server.ts'
 import {
   type ContextOptions,
   cipherProblem,
@@ -124,6 +124,7 @@ class Compiler<Subject extends HasSlots> {
       sessionTimeoutS: conf.ssl_session_timeout,
       dhparam,
       compression: conf.ssl_certificate_compression,
+      earlyData: false,
       tickets: tickets.source,
     }
     const options = { ...contextSettings(commanded, conf.ssl_ciphers), pairs, ...trust, server }

@@ -4,7 +4,7 @@
  */
 
 import type { ClientHello } from '../net/client-hello.ts'
-import type { KeyLog, TlsAcceptOptions } from '../net/tls-server-wire.ts'
+import type { KeyLog, TlsAcceptOptions } from '../net/tls-server.ts'
 import type { SecureContextHandle } from '../net/tls-wire.ts'
 import type { StatusRecords } from '../shared/status-records.ts'
 import type { OcspOptions } from './ocsp-check.ts'

@@ -1,7 +1,7 @@
 /** Where sessions of clients are kept that have no tickets: in the worker, or shared by all (ngx_ssl_session_cache). */
 import { clock } from '../lib/clock.ts'
 import { Lru } from '../lib/lru.ts'
-import type { SessionStore } from '../net/tls-server-wire.ts'
+import type { SessionStore } from '../net/tls-server.ts'
 import type { SessionRecords } from '../shared/session-records.ts'
 
 /** Keeps sessions and finds them by their ids. */

@@ -1,6 +1,7 @@
 /**
  * Keys of session tickets (ngx_ssl_ticket_key_callback): from files, the first for new tickets, or made here and shared
- * by all threads. OpenSSL asks for one per ticket; Node passes the question on and takes AES-128 only.
+ * by all threads. OpenSSL asks for one per ticket. Node's engine passes the question on and takes AES-128 only, so it uses
+ * half of the longer keys.
  *
  *     48 bytes: name 16, AES 16, HMAC 16        80 bytes: name 16, HMAC 32, AES 32
  */
@@ -8,6 +9,7 @@ import { createHash, randomFillSync } from 'node:crypto'
 import { clock } from '../lib/clock.ts'
 import type { TicketKeySource } from '../net/tls-wire-context.ts'
 import type { RotatingKeys } from '../shared/rotating-keys.ts'
+import type { TicketKey, TicketKeys } from '../sys/ssl-thread.ts'
 
 const NAME_SIZE = 16
 const AES_SIZE = 16
@@ -25,17 +27,11 @@ const RANDOM_SIZE = 4096
 const random = Buffer.allocUnsafeSlow(RANDOM_SIZE)
 let randomAt = RANDOM_SIZE
 
-interface TicketKey {
-  readonly name: Buffer
-  readonly aes: Buffer
-  readonly hmac: Buffer
-}
-
 /** Makes a key of a file's 48 or 80 bytes. */
 function ticketKeyOf(bytes: Buffer): TicketKey {
   const name = bytes.subarray(0, NAME_SIZE)
   if (bytes.length === 48) return { name, aes: bytes.subarray(16, 32), hmac: bytes.subarray(32, 48) }
-  return { name, hmac: bytes.subarray(16, 48), aes: bytes.subarray(48, 48 + AES_SIZE) }
+  return { name, hmac: bytes.subarray(16, 48), aes: bytes.subarray(48) }
 }
 
 /** Keys that stay the same. */
@@ -48,11 +44,16 @@ export class FileTicketKeys implements TicketKeySource {
     this.#keys = files.map(ticketKeyOf)
   }
 
+  newest(): TicketKey {
+    return this.#keys[0]!
+  }
+
+  find(name: Buffer): TicketKey | undefined {
+    return this.#keys.find((key) => key.name.equals(name))
+  }
+
   answer(name: Buffer, encrypts: boolean, is13: boolean): unknown[] {
-    const [first] = this.#keys
-    if (encrypts) return encryption(first!)
-    for (const key of this.#keys) if (key.name.equals(name)) return decryption(key, is13 || key !== first)
-    return unknown
+    return answerFrom(this, name, encrypts, is13)
   }
 }
 
@@ -70,19 +71,35 @@ export class SharedTicketKeys implements TicketKeySource {
     this.#timeoutS = timeoutS
   }
 
-  answer(name: Buffer, encrypts: boolean, is13: boolean): unknown[] {
+  newest(): TicketKey {
     const keys = this.#keys
     keys.rotate(clock.seconds, this.#timeoutS)
     if (this.#bytes !== keys.current) {
       this.#bytes = keys.current
       this.#current = ticketKeyOf(keys.current)
     }
-    const current = this.#current!
-    if (encrypts) return encryption(current)
-    if (current.name.equals(name)) return decryption(current, is13)
-    const previous = keys.previous === undefined ? undefined : ticketKeyOf(keys.previous)
-    return previous?.name.equals(name) === true ? decryption(previous, true) : unknown
+    return this.#current!
   }
+
+  find(name: Buffer): TicketKey | undefined {
+    const current = this.newest()
+    if (current.name.equals(name)) return current
+    const { previous } = this.#keys
+    const key = previous === undefined ? undefined : ticketKeyOf(previous)
+    return key?.name.equals(name) === true ? key : undefined
+  }
+
+  answer(name: Buffer, encrypts: boolean, is13: boolean): unknown[] {
+    return answerFrom(this, name, encrypts, is13)
+  }
+}
+
+/** Answers in Node's way. */
+function answerFrom(keys: TicketKeys, name: Buffer, encrypts: boolean, is13: boolean): unknown[] {
+  const newest = keys.newest()
+  if (encrypts) return encryption(newest)
+  const key = keys.find(name)
+  return key === undefined ? unknown : decryption(key, is13 || key !== newest)
 }
 
 function encryption(key: TicketKey): unknown[] {
@@ -91,9 +108,9 @@ function encryption(key: TicketKey): unknown[] {
     randomAt = 0
   }
   randomAt += AES_SIZE
-  return [USE, key.hmac, key.aes, key.name, random.subarray(randomAt - AES_SIZE, randomAt)]
+  return [USE, key.hmac, key.aes.subarray(0, AES_SIZE), key.name, random.subarray(randomAt - AES_SIZE, randomAt)]
 }
 
 function decryption(key: TicketKey, renew: boolean): unknown[] {
-  return [renew ? RENEW : USE, key.hmac, key.aes]
+  return [renew ? RENEW : USE, key.hmac, key.aes.subarray(0, AES_SIZE)]
 }

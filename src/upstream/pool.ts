@@ -7,12 +7,12 @@
 import { assert } from '../lib/assert.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
-import { type ConnectOwner, type LocalAddress, leadsNowhere, openHandle } from '../net/connect.ts'
+import { type ConnectOwner, type LocalAddress, leadsNowhere } from '../net/connect.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
-import { openWire } from '../net/open-wire.ts'
+import { openTlsWire, openWire } from '../net/open-wire.ts'
 import type { StreamWire } from '../net/stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
-import { type HandshakeOwner, TlsClientWire, type TlsTarget } from '../net/tls-client-wire.ts'
+import type { HandshakeOwner, TlsClient, TlsTarget } from '../net/tls-client.ts'
 import { type TlsFault, tlsFaultOf } from '../net/tls-fault.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../net/wire-failure.ts'
@@ -82,7 +82,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   /** What is being done until the connection is there, for logs. */
   doing = CONNECTING
   readonly #keepAlive: boolean
-  readonly #tls: TlsClientWire | undefined
+  readonly #tls: TlsClient | undefined
   /** The handshake has begun and come to nothing yet. */
   #shaking = false
   #pool: ConnectionPool | undefined
@@ -99,8 +99,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     this.from = from === undefined ? '' : from.name
     if (tls === undefined) this.wire = openWire(peer.address, options, this)
     else {
-      const handle = openHandle(peer.address, from, this)
-      this.#tls = new TlsClientWire(handle, tls, `${peer.group} ${peer.address.name}`)
+      this.#tls = openTlsWire(peer.address, options, { target: tls, peer: `${peer.group} ${peer.address.name}` }, this)
       this.wire = this.#tls
     }
   }

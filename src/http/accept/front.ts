@@ -13,12 +13,13 @@ import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { ERROR, INFO, type LogContext } from '../../log/error-log.ts'
+import { acceptTls } from '../../net/accept-tls.ts'
 import { ClientHello, factsOf, HELLO_BROKEN, HELLO_MORE, parseClientHello } from '../../net/client-hello.ts'
 import { beginEvent, flushWires } from '../../net/flush.ts'
 import { PROXY_BROKEN, PROXY_MORE, parseProxyHeader, proxyHeader } from '../../net/proxy-protocol.ts'
 import type { StreamWire } from '../../net/stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
-import { type AcceptOwner, TlsServerWire } from '../../net/tls-server-wire.ts'
+import type { AcceptOwner, TlsServer } from '../../net/tls-server.ts'
 import type { WireOwner } from '../../net/wire.ts'
 import type { WireFailure } from '../../net/wire-failure.ts'
 import { OcspCheck, type OcspWaiter } from '../../tls/ocsp-check.ts'
@@ -170,7 +171,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
       secure,
       alpnFor(this.#servers.http2Listen || server.http2.on),
     )
-    const wire = new TlsServerWire(this.#wire.release(), options, this)
+    const wire = acceptTls(this.#wire, options, this)
     this.#wire = wire
     this.client.wire = wire
     this.#state = HANDSHAKE
@@ -189,7 +190,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   onHandshake(): void {
     clock.update()
     beginEvent()
-    const tls = this.#wire as TlsServerWire // Who calls is this wire.
+    const tls = this.#wire as TlsServer // Who calls is this wire.
     this.client.secure = true
     this.client.tls = tls
     countHandshake(this.#server, tls)
@@ -204,7 +205,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   }
 
   /** `ssl_ocsp`: a client's certificate that is sound in itself is asked about. */
-  #ocspCheck(tls: TlsServerWire): OcspCheck | undefined {
+  #ocspCheck(tls: TlsServer): OcspCheck | undefined {
     const context = this.#server.ssl.context ?? this.#servers.defaultServer.ssl.context
     if (context?.ocsp === undefined || tls.peer?.result.code !== 0) return undefined
     return new OcspCheck(context.ocsp, tls.peerChain, this)
@@ -214,7 +215,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     if (this.#state === GONE) return
     beginEvent()
     this.#check = undefined
-    this.#begin(this.#wire as TlsServerWire, problem) // TLS is what was checked.
+    this.#begin(this.#wire as TlsServer, problem) // TLS is what was checked.
     flushWires()
   }
 
@@ -223,7 +224,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   }
 
   /** HTTP begins; `problem` is what was found out about the client's certificates. */
-  #begin(tls: TlsServerWire, problem: string): void {
+  #begin(tls: TlsServer, problem: string): void {
     this.client.ocspProblem = problem
     const Kind = tls.alpnProtocol === 'h2' ? H2Connection : H1Connection
     this.#serve(new Kind(tls, this.#listener, this.client), NO_BYTES)

@@ -2,7 +2,7 @@
  * What others read of an exchange: where its request goes, what it is asked with, and what came back. Variables, the
  * makers of requests and the cache know an exchange by this.
  */
-import type { TlsTarget } from '../../net/tls-client-wire.ts'
+import type { TlsTarget } from '../../net/tls-client.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import type { Attempts } from '../request/attempts.ts'

@@ -6,7 +6,7 @@
 import { clock } from '../../lib/clock.ts'
 import { parseIp } from '../../lib/ip.ts'
 import type { HelloFacts } from '../../net/client-hello.ts'
-import type { TlsServerWire } from '../../net/tls-server-wire.ts'
+import type { TlsServer } from '../../net/tls-server.ts'
 import type { Wire } from '../../net/wire.ts'
 import type { ServerConf } from './location.ts'
 
@@ -27,7 +27,7 @@ export class Client {
   address: string
   secure = false
   /** TLS as it was agreed on. */
-  tls: TlsServerWire | undefined
+  tls: TlsServer | undefined
   /** What the client said when TLS began. */
   hello: HelloFacts | undefined
   /** What was found out about the client's certificates by asking their issuers; empty: nothing against them. */

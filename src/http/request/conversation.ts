@@ -2,7 +2,7 @@
  * What a request knows of its back ends, whoever speaks with them: an exchange, or a stand-in where nobody was asked.
  * Variables read it; how the conversation is led is a matter of exchange/.
  */
-import type { TlsTarget } from '../../net/tls-client-wire.ts'
+import type { TlsTarget } from '../../net/tls-client.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import type { Attempts } from './attempts.ts'
 

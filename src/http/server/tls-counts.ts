@@ -1,6 +1,6 @@
 /** What becomes of handshakes with clients: counted for the server that is asked for, and for all together. */
 import { tlsFaultOf, verifyFault } from '../../net/tls-fault.ts'
-import type { TlsServerWire } from '../../net/tls-server-wire.ts'
+import type { TlsServer } from '../../net/tls-server.ts'
 import type { WireFailure } from '../../net/wire-failure.ts'
 import { VERIFY_OFF } from '../../tls/server.ts'
 import type { HttpTree } from '../compile/module.ts'
@@ -31,7 +31,7 @@ export function tlsTotals(): ZoneCounts | undefined {
 }
 
 /** A handshake is complete. */
-export function countHandshake(server: ServerConf, tls: TlsServerWire): void {
+export function countHandshake(server: ServerConf, tls: TlsServer): void {
   if (!counted(server)) return
   count(server, 'handshakes')
   if (tls.reused) count(server, 'session_reuses')

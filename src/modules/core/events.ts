@@ -41,6 +41,14 @@ export const eventsDirectives = {
       'Names what drives sockets: `io_uring`, where the kernel and the package koffi have it, which is the default there, or ' +
       'by any other name what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
   }),
+  io_uring_tls: directive({
+    in: ['events'],
+    args: flag,
+    default: 'off',
+    doc:
+      'Has TLS spoken on the ring, too, by OpenSSL itself instead of Node.js, where `use io_uring` has made one. Workers ' +
+      'keep what they began with over a reload.',
+  }),
   multi_accept: directive({
     in: ['events'],
     args: flag,
@@ -100,4 +108,10 @@ export function eventMethod(config: Config): EventMethod {
   const asked = events?.scope.resolve(eventsDirectives).use
   if (asked === undefined) return 'best'
   return asked === 'io_uring' ? asked : 'epoll'
+}
+
+/** TLS is spoken on the ring, where there is one. */
+export function ringSpeaksTls(config: Config): boolean {
+  const [events] = config.main.resolve(eventsBlocks).events
+  return events?.scope.resolve(eventsDirectives).io_uring_tls ?? false
 }

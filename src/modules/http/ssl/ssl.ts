@@ -3,7 +3,7 @@ import { httpModule } from '../../../http/compile/module.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../../http/request/verdict.ts'
 import { INFO } from '../../../log/error-log.ts'
-import type { TlsServerWire } from '../../../net/tls-server-wire.ts'
+import type { TlsServer } from '../../../net/tls-server.ts'
 import { clientProblem, NO_CERTIFICATE } from '../../../tls/client-certificate.ts'
 import { compileSslServer } from '../../../tls/compile-server.ts'
 import { type SslServer, VERIFY_OFF } from '../../../tls/server.ts'
@@ -29,7 +29,7 @@ export const sslModule = httpModule({
 })
 
 /** The session of a client that was refused is not resumed. */
-function forget(tls: TlsServerWire, { context }: SslServer<Request>): void {
+function forget(tls: TlsServer, { context }: SslServer<Request>): void {
   const { session } = tls
   if (session !== undefined) context?.cache?.remove(Buffer.from(sessionId(session), 'hex').latin1Slice())
 }

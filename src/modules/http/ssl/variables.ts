@@ -4,7 +4,7 @@ import { escapeUri } from '../../../http/message/uri.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { clock } from '../../../lib/clock.ts'
 import type { HelloFacts } from '../../../net/client-hello.ts'
-import type { TlsServerWire } from '../../../net/tls-server-wire.ts'
+import type { TlsServer } from '../../../net/tls-server.ts'
 import { clientVerify } from '../../../tls/client-certificate.ts'
 import { cipherNames, codesOf, codeText, groupName, groupNames } from '../../../tls/code-names.ts'
 import { certificateParts, onelineName, rfc2253Name } from '../../../tls/distinguished-name.ts'
@@ -15,7 +15,7 @@ import type { Getter, Variables } from '../../../value/variables.ts'
 const DAY_S = 86400
 
 /** Nothing where there is no TLS, or nothing to tell. */
-function ofTls(get: (tls: TlsServerWire, r: Request) => string): Getter<Request> {
+function ofTls(get: (tls: TlsServer, r: Request) => string): Getter<Request> {
   return (r) => {
     const { tls } = r.client
     return tls === undefined ? undefined : get(tls, r) || undefined
@@ -75,13 +75,13 @@ function curveOf(session: Buffer): string {
   return code === 0 ? '' : groupName(code)
 }
 
-function ownSigalg(tls: TlsServerWire, { client, server }: Request): string {
+function ownSigalg(tls: TlsServer, { client, server }: Request): string {
   const own = tls.reused ? undefined : tls.ownCertificate
   if (own === undefined || client.hello === undefined) return ''
   return ownSignature(own, client.hello.signatureAlgorithms, tls.protocol === 'TLSv1.3', server.ssl.ordered)
 }
 
-function clientSigalg(tls: TlsServerWire, { client }: Request): string {
+function clientSigalg(tls: TlsServer, { client }: Request): string {
   const { peer } = tls
   if (peer === undefined || tls.reused || client.hello === undefined) return ''
   const is13 = tls.protocol === 'TLSv1.3'

@@ -1,0 +1,293 @@
+/**
+ * TLS on an io_uring: OpenSSL's own engine between the ring and the owner of the wire (docs/adr/0030). It is a plain wire
+ * until `begin`. What differs from one:
+ *
+ *   reading   what one completion brings is decrypted at once, into the thread's one buffer; when the owner pauses in
+ *             between, the rest waits here as it came
+ *   writing   what an event writes becomes records, which leave together with what OpenSSL has to say by itself: tickets,
+ *             answers to key updates, the word that ends the connection
+ *   closing   the peer is told (close_notify), and nobody waits for its answer, as in nginx
+ *
+ *   RingTlsServerWire  from a client   (ring-tls-server-wire.ts)
+ *   RingTlsClientWire  to a back end   (ring-tls-client-wire.ts)
+ */
+import { NO_BYTES } from '../lib/bytes.ts'
+import { addressOf } from '../sys/openssl.ts'
+import { plainText, RECORD_SIZE, SSL_ENDED, SSL_WANTS_MORE, type Ssl } from '../sys/ssl.ts'
+import { cork } from './flush.ts'
+import { RingWire } from './ring-wire.ts'
+import { TLS_UNREAD_MAX } from './tls-unread.ts'
+import { type FilePiece, readBuffer } from './wire.ts'
+import type { WireFailure } from './wire-failure.ts'
+
+const READ_MAX = readBuffer.length - RECORD_SIZE
+const NOTHING_MADE: Buffer[] = []
+
+let readBufferAt = 0
+
+/** One TLS connection. */
+export abstract class RingTlsWire extends RingWire {
+  /** The engine; undefined before `begin`. */
+  protected ssl: Ssl | undefined
+  /** The handshake is over, and the peer has proved what it had to. */
+  protected open = false
+  /** Largest record that is sent, in bytes. */
+  protected recordSize = RECORD_SIZE
+  /** The peer sends nothing more. */
+  #ended = false
+  /** It has been told that we do not, either, or need not be. */
+  #shut = false
+  /** The wire is closed as soon as it is flushed. */
+  #closing = false
+  /** Came while reading was stopped. */
+  #held: Buffer = NO_BYTES
+  /** Records that have not been handed over. */
+  #made: Buffer[] = NOTHING_MADE
+  #madeBytes = 0
+  /** What OpenSSL said by itself since the kernel has last taken everything. */
+  #owed = 0
+
+  /** The engine is done with the handshake; whoever finds nothing wrong sets `open`. */
+  protected abstract onHandshakeDone(): void
+
+  /** From now on TLS is spoken. */
+  protected begin(ssl: Ssl): void {
+    if (readBufferAt === 0) readBufferAt = addressOf(readBuffer)
+    this.ssl = ssl
+  }
+
+  /** Closes because of what the peer did. */
+  protected refuse(problem: string): void {
+    this.fail({ kind: 'tls', problem })
+  }
+
+  // ---- input ---------------------------------------------------------------------------------
+
+  protected override receivedIn(buffer: Buffer, size: number): void {
+    const { ssl } = this
+    if (ssl === undefined) return super.receivedIn(buffer, size)
+    if (this.#ended || this.dead) return
+    if (this.#held.length > 0) this.#giveHeld(ssl)
+    if (size > 0) ssl.give(buffer, size)
+    this.work(ssl)
+  }
+
+  #giveHeld(ssl: Ssl): void {
+    ssl.give(this.#held, this.#held.length)
+    this.#held = NO_BYTES
+  }
+
+  /** Does what can be done with what came. */
+  protected work(ssl: Ssl): void {
+    if (this.open || this.#handshake(ssl)) this.#readAll(ssl)
+  }
+
+  /** Goes on with the handshake; true when it is over, and has been for nothing. */
+  #handshake(ssl: Ssl): boolean {
+    const result = ssl.handshake()
+    if (result < 0) this.#failed(ssl, 'SSL_do_handshake()')
+    else this.#collect(ssl)
+    if (result <= 0) return false
+    this.onHandshakeDone()
+    if (this.open && !this.dead) return true
+    ssl.forget()
+    return false
+  }
+
+  #readAll(ssl: Ssl): void {
+    let size = 0
+    let result = 1
+    while (this.reading) {
+      result = ssl.read(readBufferAt + size, readBuffer.length - size)
+      if (result <= 0) break
+      size += result
+      if (size <= READ_MAX) continue
+      super.receivedIn(readBuffer, size)
+      size = 0
+      if (this.dead || this.#ended) return ssl.forget()
+    }
+    if (result > 0) {
+      this.#held = ssl.takeBack()
+      return
+    }
+    this.#collectOwed(ssl)
+    if (size > 0) super.receivedIn(readBuffer, size)
+    if (result === SSL_WANTS_MORE) return
+    if (this.dead) ssl.forget()
+    else if (result === SSL_ENDED) this.#onCloseNotify(ssl)
+    else this.#failed(ssl, 'SSL_read()')
+  }
+
+  #onCloseNotify(ssl: Ssl): void {
+    ssl.forget()
+    this.pause()
+    this.ended()
+  }
+
+  protected override ended(): void {
+    if (this.#ended) return
+    this.#ended = true
+    super.ended()
+  }
+
+  /** The engine, or the peer by an alert, gave up. */
+  #failed(ssl: Ssl, doing: string): void {
+    const problem = ssl.problem()
+    // An alert of ours.
+    this.#collect(ssl)
+    this.refuse(`${doing} failed (SSL: ${problem})`)
+  }
+
+  override resume(): void {
+    super.resume()
+    // Not from within the call: whoever resumes is in the middle of something.
+    if (this.#held.length > 0 && this.reading) setImmediate(release, this)
+  }
+
+  /** Goes on with what came while reading was stopped. */
+  releaseHeld(): void {
+    const { ssl } = this
+    if (ssl === undefined || this.#held.length === 0 || !this.reading || this.dead) return
+    this.received(0)
+  }
+
+  override get intact(): boolean {
+    if (this.ssl === undefined) return super.intact
+    return super.intact && this.open && !this.#ended && !this.#shut && this.#held.length === 0
+  }
+
+  // ---- output --------------------------------------------------------------------------------
+
+  protected override send(text: string, pieces: readonly (string | Buffer)[] | undefined): void {
+    const { ssl } = this
+    if (ssl === undefined) return super.send(text, pieces)
+    const max = this.recordSize
+    let size = 0
+    const count = pieces === undefined ? 1 : pieces.length
+    for (let i = 0; i < count; i++) {
+      const piece = pieces === undefined ? text : pieces[i]!
+      for (let at = 0; at < piece.length; ) {
+        const part = Math.min(piece.length - at, max - size)
+        if (typeof piece === 'string') plainText.latin1Write(at === 0 ? piece : piece.slice(at), size, part)
+        else piece.copy(plainText, size, at, at + part)
+        at += part
+        size += part
+        if (size < max) continue
+        if (!ssl.writePlain(size)) return this.#failed(ssl, 'SSL_write()')
+        size = 0
+      }
+    }
+    if (size > 0 && !ssl.writePlain(size)) return this.#failed(ssl, 'SSL_write()')
+    this.#collect(ssl)
+  }
+
+  /** Takes what the engine has made: the next connection uses the same buffer. */
+  #collect(ssl: Ssl): void {
+    const size = ssl.pending
+    if (size === 0) return
+    if (this.#made.length === 0) {
+      this.#made = []
+      cork(this)
+    }
+    this.#made.push(ssl.take(size))
+    this.#madeBytes += size
+  }
+
+  /** The same of what it said by itself: a peer that makes it say things and takes none of them is not waited for. */
+  #collectOwed(ssl: Ssl): void {
+    if (this.kernelBytes === 0) this.#owed = 0
+    const before = this.#madeBytes
+    this.#collect(ssl)
+    this.#owed += this.#madeBytes - before
+    if (this.#owed > TLS_UNREAD_MAX) this.refuse('SSL_read() failed (SSL: too many key updates)')
+  }
+
+  override flush(): void {
+    super.flush()
+    if (this.ssl === undefined) return
+    if (this.#closing) this.#closeNotify(this.ssl)
+    this.#handOver()
+  }
+
+  #handOver(): void {
+    if (this.#made.length === 0) return
+    const made = this.#made
+    this.#made = NOTHING_MADE
+    this.#madeBytes = 0
+    if (!this.dead) super.send('', made)
+  }
+
+  protected override get kernelBytes(): number {
+    return super.kernelBytes + this.#madeBytes
+  }
+
+  /** Tells the peer that nothing more comes, if that can be told. */
+  #closeNotify(ssl: Ssl): void {
+    if (this.#shut || !this.open || this.dead) return
+    this.#shut = true
+    ssl.end()
+    this.#collect(ssl)
+  }
+
+  protected override sendEnd(): void {
+    if (this.ssl !== undefined) this.#closeNotify(this.ssl)
+    this.#handOver()
+    super.sendEnd()
+  }
+
+  override get takesFiles(): boolean {
+    return this.ssl === undefined && super.takesFiles
+  }
+
+  override writeFile(piece: FilePiece): void {
+    if (this.ssl === undefined) super.writeFile(piece)
+    else piece.done(0)
+  }
+
+  // ---- the end -------------------------------------------------------------------------------
+
+  override destroy(): void {
+    this.#closing = true
+    super.destroy()
+  }
+
+  override closeAfterFlush(timeoutMs: number): void {
+    this.#closing = true
+    super.closeAfterFlush(timeoutMs)
+  }
+
+  override fail(failure: WireFailure): void {
+    this.open = false
+    super.fail(failure)
+  }
+
+  protected override closeNow(): void {
+    if (this.dead) return
+    // Who has ended hears no more, and who does not read would not, either.
+    if (this.ssl !== undefined && !this.#ended && !this.isStuck) this.#closeNotify(this.ssl)
+    this.#handOver()
+    this.#held = NO_BYTES
+    super.closeNow()
+  }
+
+  /** `reset_timedout_connection`: the peer is not told in the way of TLS, but by the kernel. */
+  override reset(): void {
+    this.#shut = true
+    super.reset()
+  }
+
+  protected override lost(failure: WireFailure | undefined): void {
+    // Whoever hears of the end may still ask what was agreed on.
+    super.lost(failure)
+    if (this.ssl?.freed === false) this.ssl.free()
+  }
+
+  /** The engine can be asked. */
+  protected get alive(): boolean {
+    return this.ssl?.freed === false
+  }
+}
+
+function release(wire: RingTlsWire): void {
+  wire.releaseHeld()
+}
