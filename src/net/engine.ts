@@ -1,6 +1,6 @@
 /**
  * What drives the sockets of this thread: Node's handles, or a ring of its own (docs/adr/0020). The choice is made once,
- * before the first socket is opened. TLS is on handles in either case.
+ * before the first socket is opened. TLS is on handles, too, unless it is asked for on the ring.
  */
 import fs from 'node:fs'
 import os from 'node:os'
@@ -13,10 +13,21 @@ import { Estate } from './ring-estate.ts'
 
 let ring: Ring | undefined
 let tls = false
+let expectsTls = false
 
 /** The ring of this thread, if it has one. */
 export function threadRing(): Ring | undefined {
   return ring
+}
+
+/** Says what the configuration that is compiled next asks for. */
+export function expectRing(asked: boolean, withTls: boolean): void {
+  expectsTls = asked && withTls
+}
+
+/** TLS will be spoken on rings, as far as it shows here. */
+export function expectsTlsOnRing(): boolean {
+  return expectsTls && whyNoRingHere() === '' && whyNoSsl() === ''
 }
 
 /** TLS of this thread is spoken on its ring, by OpenSSL's own engine; else on handles, by Node's. */

@@ -60,6 +60,10 @@ export class RingTlsServerWire extends RingTlsWire implements TlsAgreement {
     return this.alive && this.ssl!.reused
   }
 
+  get early(): boolean {
+    return this.alive && this.ssl!.early
+  }
+
   get alpnProtocol(): string {
     return this.alive ? this.ssl!.alpnProtocol : ''
   }

@@ -13,7 +13,7 @@
  */
 import { NO_BYTES } from '../lib/bytes.ts'
 import { addressOf } from '../sys/openssl.ts'
-import { plainText, RECORD_SIZE, SSL_ENDED, SSL_WANTS_MORE, type Ssl } from '../sys/ssl.ts'
+import { plainText, RECORD_SIZE, SSL_ENDED, SSL_NOT_EARLY, SSL_WANTS_MORE, type Ssl } from '../sys/ssl.ts'
 import { cork } from './flush.ts'
 import { RingWire } from './ring-wire.ts'
 import { TLS_UNREAD_MAX } from './tls-unread.ts'
@@ -41,6 +41,8 @@ export abstract class RingTlsWire extends RingWire {
   #closing = false
   /** Came while reading was stopped. */
   #held: Buffer = NO_BYTES
+  /** The same, of what came before the end of the handshake: at most what clients are allowed. */
+  #early: Buffer = NO_BYTES
   /** Records that have not been handed over. */
   #made: Buffer[] = NOTHING_MADE
   #madeBytes = 0
@@ -67,9 +69,16 @@ export abstract class RingTlsWire extends RingWire {
     const { ssl } = this
     if (ssl === undefined) return super.receivedIn(buffer, size)
     if (this.#ended || this.dead) return
+    if (this.#early.length > 0) this.#releaseEarly()
     if (this.#held.length > 0) this.#giveHeld(ssl)
     if (size > 0) ssl.give(buffer, size)
     this.work(ssl)
+  }
+
+  #releaseEarly(): void {
+    const early = this.#early
+    this.#early = NO_BYTES
+    super.receivedIn(early, early.length)
   }
 
   #giveHeld(ssl: Ssl): void {
@@ -79,7 +88,32 @@ export abstract class RingTlsWire extends RingWire {
 
   /** Does what can be done with what came. */
   protected work(ssl: Ssl): void {
+    if (ssl.mayBeEarly && !this.#readEarly(ssl)) return
     if (this.open || this.#handshake(ssl)) this.#readAll(ssl)
+  }
+
+  /** Reads what comes before the end of the handshake; true when there is nothing more of that, and the wire goes on. */
+  #readEarly(ssl: Ssl): boolean {
+    // Nobody wants it before there is an owner for it, who comes with the first piece.
+    let size = 0
+    let result = 1
+    while (result > 0 && size <= READ_MAX) {
+      result = ssl.readEarly(readBufferAt + size, readBuffer.length - size)
+      if (result > 0) size += result
+    }
+    this.#collect(ssl)
+    if (size > 0) {
+      if (!this.open) this.onHandshakeDone()
+      if (this.open && !this.dead && !this.reading) this.#early = Buffer.from(readBuffer.subarray(0, size))
+      else if (this.open && !this.dead) super.receivedIn(readBuffer, size)
+    }
+    if (this.dead) {
+      ssl.forget()
+      return false
+    }
+    if (result === SSL_NOT_EARLY) return true
+    if (result < 0) this.#failed(ssl, 'SSL_read_early_data()')
+    return false
   }
 
   /** Goes on with the handshake; true when it is over, and has been for nothing. */
@@ -141,19 +175,21 @@ export abstract class RingTlsWire extends RingWire {
   override resume(): void {
     super.resume()
     // Not from within the call: whoever resumes is in the middle of something.
-    if (this.#held.length > 0 && this.reading) setImmediate(release, this)
+    if (this.#isHolding && this.reading) setImmediate(release, this)
   }
 
   /** Goes on with what came while reading was stopped. */
   releaseHeld(): void {
-    const { ssl } = this
-    if (ssl === undefined || this.#held.length === 0 || !this.reading || this.dead) return
-    this.received(0)
+    if (this.#isHolding && this.reading && !this.dead) this.received(0)
+  }
+
+  get #isHolding(): boolean {
+    return this.#held.length > 0 || this.#early.length > 0
   }
 
   override get intact(): boolean {
     if (this.ssl === undefined) return super.intact
-    return super.intact && this.open && !this.#ended && !this.#shut && this.#held.length === 0
+    return super.intact && this.open && !this.#ended && !this.#shut && !this.#isHolding
   }
 
   // ---- output --------------------------------------------------------------------------------
@@ -266,7 +302,7 @@ export abstract class RingTlsWire extends RingWire {
     // Who has ended hears no more, and who does not read would not, either.
     if (this.ssl !== undefined && !this.#ended && !this.isStuck) this.#closeNotify(this.ssl)
     this.#handOver()
-    this.#held = NO_BYTES
+    this.#held = this.#early = NO_BYTES
     super.closeNow()
   }
 

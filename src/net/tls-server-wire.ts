@@ -84,6 +84,11 @@ export class TlsServerWire extends TlsWire implements TlsAgreement {
     return this.alive && this.tls.isSessionReused()
   }
 
+  /** Node has nothing of the kind. */
+  get early(): boolean {
+    return false
+  }
+
   /** The protocol that ALPN chose, or empty. */
   get alpnProtocol(): string {
     return (this.alive && this.tls.getALPNNegotiatedProtocol()) || ''

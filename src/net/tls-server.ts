@@ -51,6 +51,8 @@ export interface TlsAgreement {
   readonly cipher: string
   /** A session goes on. */
   readonly reused: boolean
+  /** The request at hand came before the end of the handshake, which is not over. */
+  readonly early: boolean
   /** The protocol that ALPN chose, or empty. */
   readonly alpnProtocol: string
   /** The session in DER. */

@@ -85,7 +85,11 @@ export class WorkerSeat {
       workerId,
       files,
       facts,
-      openLog: (config) => openMainLog(config, errorLog, files),
+      openLog: (config) => {
+        const log = openMainLog(config, errorLog, files)
+        if (this.#runtime === undefined) this.#startEngine(config, log)
+        return log
+      },
     })
   }
 
@@ -96,7 +100,6 @@ export class WorkerSeat {
     this.#log = log
     const { id: workerId, wantSockets } = this.#options
     const connectionsMax = workerConnections(program.config)
-    if (this.#runtime === undefined) this.#startEngine(program.config)
     this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax, wantSockets })
     this.#bindThread(program.config)
     this.#runtime.install(program)
@@ -120,13 +123,13 @@ export class WorkerSeat {
     else for (const cpu of cpusIn(cpus)) this.#log.write(NOTICE, `sched_setaffinity(): using cpu #${cpu}`)
   }
 
-  /** What drives sockets is chosen before there is one. */
-  #startEngine(config: Config): void {
+  /** What drives sockets is chosen before there is one, and before contexts are made for its kind of TLS. */
+  #startEngine(config: Config, log: ErrorLog): void {
     if (eventMethod(config) === 'epoll') return
     const problem = startRing(this.#options.estate, ringSpeaksTls(config))
     // What shows at the start has been told by the master; what does not may be this worker's alone.
     if (problem === '' || whyNoRingHere() !== '') return
-    this.#log.write(NOTICE, `using the "epoll" event method, no io_uring: ${problem}`)
+    log.write(NOTICE, `using the "epoll" event method, no io_uring: ${problem}`)
   }
 
   /** Accepts on a descriptor from now on; it belongs to this worker. */

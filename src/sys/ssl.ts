@@ -18,7 +18,9 @@ export const SSL_WANTS_MORE = 0
 /** The peer has ended properly (close_notify). */
 export const SSL_ENDED = -1
 /** `problem` says why. */
-export const SSL_FAILED = -2
+const SSL_FAILED = -2
+/** No requests come before the end of the handshake, or no more of them: `handshake` and `read` go on. */
+export const SSL_NOT_EARLY = -3
 
 /** The largest record. */
 export const RECORD_SIZE = 16384
@@ -30,6 +32,8 @@ const STATUS_RESPONSE = 71
 const ERROR_WANT_READ = 2
 const ERROR_ZERO_RETURN = 6
 const VERIFY_PEER = 1
+const EARLY_DATA_SUCCESS = 1
+const EARLY_DATA_FINISH = 2
 const TLS_1_3 = 0x0304
 
 /** Where text is put together that is to be encrypted. */
@@ -64,6 +68,10 @@ export class Ssl {
   readonly #shared: Shared
   readonly #asked: SslAsked
   #address: number
+  /** Requests may come before the handshake is over: `readEarly` is asked first. */
+  mayBeEarly: boolean
+  /** Answers may be written before the handshake is over. */
+  #answersEarly: boolean
   /** The time of a session that goes on was looked at. */
   #timed = false
 
@@ -76,6 +84,7 @@ export class Ssl {
     const address = c.SSL_new(context.address)
     assert(address !== 0, 'there is memory for a connection')
     this.#address = address
+    this.mayBeEarly = this.#answersEarly = isServer && context.earlyData
     count++
     // Each connection counts as one who holds the buffers.
     c.BIO_up_ref(shared.input)
@@ -174,15 +183,38 @@ export class Ssl {
     return result > 0 ? result : this.#outcome(address, result)
   }
 
-  /** Encrypts what stands in `plainText`, for the output; false when that cannot be done any more. */
-  writePlain(size: number): boolean {
-    return this.#shared.thread.c.SSL_write(this.#enter(), this.#shared.plainTextAt, size) === size
+  /**
+   * The same of what a client says together with its hello, before it has proved anything (RFC 8446, section 2.3). After
+   * the first of it answers may be written; SSL_NOT_EARLY: there is nothing of the kind.
+   */
+  readEarly(at: number, size: number): number {
+    const { thread } = this.#shared
+    const address = this.#enter()
+    const result = thread.c.SSL_read_early_data(address, at, size, thread.cell(2))
+    if (!this.#timed) this.#keepTime(address)
+    if (result === EARLY_DATA_SUCCESS) return thread.getCell(2)
+    if (result !== EARLY_DATA_FINISH) return this.#outcome(address, 0)
+    this.mayBeEarly = false
+    return SSL_NOT_EARLY
   }
 
-  /** Says that nothing more will be sent. */
+  /** The handshake is not over: whoever repeats the client's first message makes it ask the same again. */
+  get early(): boolean {
+    return this.#answersEarly && this.#shared.thread.c.SSL_is_init_finished(this.#enter()) === 0
+  }
+
+  /** Encrypts what stands in `plainText`, for the output; false when that cannot be done any more. */
+  writePlain(size: number): boolean {
+    const { thread, plainTextAt } = this.#shared
+    const address = this.#enter()
+    if (!this.early) return thread.c.SSL_write(address, plainTextAt, size) === size
+    return thread.c.SSL_write_early_data(address, plainTextAt, size, thread.cell(2)) === 1
+  }
+
+  /** Says that nothing more will be sent, where that can be said. */
   end(): void {
     const { thread } = this.#shared
-    if (thread.c.SSL_shutdown(this.#enter()) < 0) thread.c.ERR_clear_error()
+    if (!this.early && thread.c.SSL_shutdown(this.#enter()) < 0) thread.c.ERR_clear_error()
   }
 
   #outcome(address: number, result: number): number {

@@ -3,6 +3,7 @@ import { constants, createHash, X509Certificate } from 'node:crypto'
 import { toBinary } from '../config/text.ts'
 import { errnoText } from '../lib/errno.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
+import { expectsTlsOnRing } from '../net/engine.ts'
 import type { KeyLog } from '../net/tls-server.ts'
 import {
   type ContextOptions,
@@ -124,7 +125,7 @@ class Compiler<Subject extends HasSlots> {
       sessionTimeoutS: conf.ssl_session_timeout,
       dhparam,
       compression: conf.ssl_certificate_compression,
-      earlyData: false,
+      earlyData: conf.ssl_early_data,
       tickets: tickets.source,
     }
     const options = { ...contextSettings(commanded, conf.ssl_ciphers), pairs, ...trust, server }
@@ -145,12 +146,11 @@ class Compiler<Subject extends HasSlots> {
     }
   }
 
-  /** What Node cannot do, and what contradicts itself. */
+  /** What contradicts itself. */
   #possible(): boolean {
     const { ssl_early_data, ssl_ech_file, ssl_stapling, ssl_certificate_compression, ssl_ocsp } = this.#conf
-    if (ssl_early_data) {
-      this.#at.fail('"ssl_early_data on" is not supported by Viaduct: Node.js has no early data in TLS')
-      return false
+    if (ssl_early_data && !expectsTlsOnRing()) {
+      this.#at.warn('"ssl_early_data" is not supported by Node.js, ignored: it needs "use io_uring" and "io_uring_tls"')
     }
     if (ssl_ech_file.length > 0) this.#at.warn('"ssl_ech_file" is not supported on this platform, ignored')
     if (ssl_stapling && ssl_certificate_compression) {

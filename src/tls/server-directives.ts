@@ -141,7 +141,10 @@ export const sslDirectives = {
     in: HS,
     args: flag,
     default: 'off',
-    doc: 'Requests within the handshake (0-RTT). `on` is refused: Node.js does not have it.',
+    doc:
+      'Takes requests that come with the first message of a handshake (0-RTT), where `use io_uring` and `io_uring_tls` have ' +
+      'OpenSSL speak TLS; Node.js cannot. Whoever has recorded such a message can repeat it: tell back ends by ' +
+      '`proxy_set_header Early-Data $ssl_early_data`.',
   }),
   ssl_conf_command: directives({
     in: HS,

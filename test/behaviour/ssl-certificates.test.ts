@@ -122,7 +122,6 @@ test('what is wrong is told when the configuration loads', async () => {
       `server { ${listen} ssl_certificate ${one.certFile}; ssl_certificate_key ${two.keyFile}; }`,
       /SSL_CTX_use_PrivateKey\(".*two\.example\.key"\) failed \(SSL: error:05800074:x509 certificate routines::key values mismatch\)/,
     ],
-    [`server { ${listen} ${pairOf(one)} ssl_early_data on; }`, /"ssl_early_data on" is not supported by Viaduct/],
     [
       `server { ${listen} ${pairOf(one)} ssl_ciphers NONE; }`,
       /SSL_CTX_set_cipher_list\("NONE"\) failed \(SSL: error:0A0000B9:SSL routines::no cipher match\)/,

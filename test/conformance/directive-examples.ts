@@ -517,7 +517,6 @@ export const REFUSED: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^(?:proxy|grpc|memcached|fastcgi|uwsgi|scgi)_bind .* transparent$/, 'Node.js cannot set IP_TRANSPARENT'],
   [/^(?:proxy|fastcgi|uwsgi|scgi)_cache (?!off)/, 'nobody declares the zone'],
   [/^ssl_engine /, 'the OpenSSL in Node.js has no engines'],
-  [/^ssl_early_data on/, 'Node.js has no call for it'],
   [/ sync$/, 'zones are not shared between machines yet'],
 ]
 

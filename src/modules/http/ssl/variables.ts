@@ -49,7 +49,7 @@ export const sslVariables: Variables<Request> = {
   ssl_sigalgs: ofHello((hello) => codesOf(hello.signatureAlgorithms).map(codeText).join(':')),
   ssl_session_id: ofSession(sessionId),
   ssl_session_reused: ofTls((tls) => (tls.reused ? 'r' : '.')),
-  ssl_early_data: () => undefined,
+  ssl_early_data: ofTls((tls) => (tls.early ? '1' : '')),
   ssl_server_name: ofHello((hello) => hello.serverName),
   ssl_alpn_protocol: ofTls((tls) => tls.alpnProtocol),
   ssl_ech_status: () => undefined,
