@@ -135,7 +135,13 @@ export abstract class RingTlsWire extends RingWire {
       result = ssl.read(readBufferAt + size, readBuffer.length - size)
       if (result <= 0) break
       size += result
+      // All of it was decrypted: asking once more would tell the same for more.
+      if (ssl.unused === 0) {
+        result = SSL_WANTS_MORE
+        break
+      }
       if (size <= READ_MAX) continue
+      this.#collectOwed(ssl)
       super.receivedIn(readBuffer, size)
       size = 0
       if (this.dead || this.#ended) return ssl.forget()
@@ -219,14 +225,14 @@ export abstract class RingTlsWire extends RingWire {
 
   /** Takes what the engine has made: the next connection uses the same buffer. */
   #collect(ssl: Ssl): void {
-    const size = ssl.pending
-    if (size === 0) return
-    if (this.#made.length === 0) {
-      this.#made = []
-      cork(this)
+    for (let piece = ssl.take(); piece !== undefined; piece = ssl.isEmptied ? undefined : ssl.take()) {
+      if (this.#made.length === 0) {
+        this.#made = []
+        cork(this)
+      }
+      this.#made.push(piece)
+      this.#madeBytes += piece.length
     }
-    this.#made.push(ssl.take(size))
-    this.#madeBytes += size
   }
 
   /** The same of what it said by itself: a peer that makes it say things and takes none of them is not waited for. */

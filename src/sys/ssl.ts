@@ -39,6 +39,15 @@ const TLS_1_3 = 0x0304
 /** Where text is put together that is to be encrypted. */
 export const plainText: Buffer = Buffer.allocUnsafeSlow(RECORD_SIZE)
 
+/** What is taken out is a piece of this, until the next one does not fit; whoever has pieces keeps it alive. */
+const SEALED_SIZE = 131072
+/** A record with all that surrounds it fits. */
+const SEALED_MIN = 20480
+let sealed: Buffer = Buffer.alloc(0)
+let sealedAt = 0
+let sealedEnd = 0
+let isEmptied = true
+
 /** The buffers of this thread, and what is known of them. */
 interface Shared {
   readonly thread: SslThread
@@ -247,18 +256,28 @@ export class Ssl {
     this.#shared.thread.c.BIO_ctrl(this.#shared.input, BIO_RESET, 0, 0)
   }
 
-  /** Bytes that are to be sent. */
-  get pending(): number {
-    return this.#shared.thread.c.BIO_ctrl_pending(this.#shared.output)
+  /**
+   * Takes what is to be sent, or a part of it: there is more when the piece is as large as the place that was left for it,
+   * so it is asked until nothing comes, or `isEmptied` says so.
+   */
+  take(): Buffer | undefined {
+    const { thread, output } = this.#shared
+    if (sealed.length - sealedEnd < SEALED_MIN) {
+      sealed = Buffer.allocUnsafeSlow(SEALED_SIZE)
+      sealedAt = addressOf(sealed)
+      sealedEnd = 0
+    }
+    const room = sealed.length - sealedEnd
+    const size = thread.c.BIO_read(output, sealedAt + sealedEnd, room)
+    isEmptied = size < room
+    if (size <= 0) return undefined
+    sealedEnd += size
+    return sealed.subarray(sealedEnd - size, sealedEnd)
   }
 
-  /** Takes what is to be sent: all of it, `pending` bytes. */
-  take(size: number): Buffer {
-    const { thread, output } = this.#shared
-    const bytes = Buffer.allocUnsafe(size)
-    const taken = thread.c.BIO_read(output, addressOf(bytes), size)
-    assert(taken === size, 'a memory BIO gives what it has')
-    return bytes
+  /** The last `take` has got all. */
+  get isEmptied(): boolean {
+    return isEmptied
   }
 
   /**
