@@ -1,13 +1,15 @@
 /**
  * What drives the sockets of this thread: Node's handles, or a ring of its own (docs/adr/0020). The choice is made once,
- * before the first socket is opened. TLS is on handles, too, unless it is asked for on the ring.
+ * before the first socket is opened. TLS is spoken on the ring by OpenSSL itself, where it can be had and is not switched off,
+ * and on handles by Node's engine.
  */
 import fs from 'node:fs'
 import os from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { errnoText } from '../lib/errno.ts'
 import { calls, whyNoCalls } from '../sys/calls.ts'
-import { whyNoSsl } from '../sys/ssl.ts'
+import { SslEstate, settleSsl } from '../sys/ssl-estate.ts'
+import { sslThread } from '../sys/ssl-thread.ts'
 import { ASKED, Ring } from './ring.ts'
 import { Estate } from './ring-estate.ts'
 
@@ -27,7 +29,7 @@ export function expectRing(asked: boolean, withTls: boolean): void {
 
 /** TLS will be spoken on rings, as far as it shows here. */
 export function expectsTlsOnRing(): boolean {
-  return expectsTls && whyNoRingHere() === '' && whyNoSsl() === ''
+  return expectsTls && whyNoRingHere() === '' && typeof sslThread() !== 'string'
 }
 
 /** TLS of this thread is spoken on its ring, by OpenSSL's own engine; else on handles, by Node's. */
@@ -43,21 +45,32 @@ export function startRing(estate: SharedArrayBuffer | undefined, withTls: boolea
   if (ring !== undefined) return ''
   const made = openRing()
   if (typeof made === 'string') return made
-  const started = made.start(estate === undefined ? undefined : new Estate(estate))
+  const notes = estate === undefined ? undefined : new Estate(estate)
+  const started = made.start(notes)
   if (started < 0) {
     made.close()
     return noRing(started)
   }
   ring = made
-  tls = withTls && whyNoSsl() === ''
+  if (withTls) startTls(made, notes)
   return ''
+}
+
+function startTls({ calls }: Ring, notes: Estate | undefined): void {
+  const thread = sslThread()
+  tls = typeof thread !== 'string'
+  if (typeof thread === 'string' || notes === undefined) return
+  thread.estate = SslEstate.make(calls)
+  if (thread.estate !== undefined) notes.setTls(thread.estate.address)
 }
 
 /** Closes what a thread that is gone had on its ring. */
 export function settleEstate(memory: SharedArrayBuffer): void {
   const estate = new Estate(memory)
   const system = estate.used ? calls() : ''
-  if (typeof system !== 'string') estate.settle(system, ASKED.ACCEPT)
+  if (typeof system === 'string') return
+  if (estate.tls !== 0) settleSsl(system, estate.tls)
+  estate.settle(system, ASKED.ACCEPT)
 }
 
 /** Says why a thread of this program can have no ring; empty when it can. */

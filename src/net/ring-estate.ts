@@ -5,6 +5,7 @@
  *
  *   words:  RING_AT  the ring's descriptor + 1    MAPS_AT  its memory, three times: address in two halves, size
  *           QUEUE_AT where the completion queue is in the first of these: head, tail, mask, entries, in words
+ *           TLS_AT   the address of a table of what is OpenSSL's (sys/ssl-estate.ts), in two halves
  *           BITS_AT  a bit for each descriptor
  */
 import type { Calls, Mapping } from '../sys/calls.ts'
@@ -16,6 +17,7 @@ const MAPS_AT = 1
 const MAP_WORDS = 3
 const MAPS = 3
 const QUEUE_AT = 10
+const TLS_AT = 14
 const BITS_AT = 16
 const HIGH = 2 ** 32
 
@@ -46,6 +48,16 @@ export class Estate {
     }
     this.#words.set([head, tail, mask, entries], QUEUE_AT)
     this.#words[RING_AT] = fd + 1
+  }
+
+  /** Notes where the table of what is OpenSSL's is. */
+  setTls(address: number): void {
+    this.#words.set([address % HIGH, Math.floor(address / HIGH)], TLS_AT)
+  }
+
+  /** The address of that table; 0: there is none. */
+  get tls(): number {
+    return this.#words[TLS_AT]! + this.#words[TLS_AT + 1]! * HIGH
   }
 
   /** There is a ring. */

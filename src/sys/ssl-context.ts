@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto'
 import { assert } from '../lib/assert.ts'
 import { addressOf } from './openssl.ts'
+import { SSL_CONTEXT } from './ssl-estate.ts'
 import { type SslThread, sslThread, type TicketKeys } from './ssl-thread.ts'
 
 /** Numbers of SSL_CTX_ctrl, and of its like for callbacks (openssl/ssl.h). */
@@ -63,10 +64,18 @@ export interface SslContextOptions {
 }
 
 /** Frees contexts that nobody can reach any more. */
-const unreachable = new FinalizationRegistry<number>((address) => {
-  const thread = sslThread()
-  if (typeof thread !== 'string') thread.c.SSL_CTX_free(address)
+const unreachable = new FinalizationRegistry<Held>(({ thread, address, place }) => {
+  thread.estate?.delete(place)
+  thread.c.SSL_CTX_free(address)
 })
+
+/** A context that is to be freed once. */
+interface Held {
+  readonly thread: SslThread
+  readonly address: number
+  /** Where it is noted. */
+  readonly place: number
+}
 
 /** One context. */
 export class SslContext {
@@ -84,7 +93,7 @@ export class SslContext {
     this.address = address
     this.tickets = server?.tickets
     this.earlyData = server?.earlyData === true
-    unreachable.register(this, address)
+    unreachable.register(this, { thread, address, place: thread.estate?.add(address, SSL_CONTEXT) ?? 0 })
   }
 
   /** Makes a context; a text says what OpenSSL has against it, as nginx logs it. */

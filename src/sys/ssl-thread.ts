@@ -4,6 +4,7 @@
  * what OpenSSL passes to a callback is valid while that runs.
  */
 import { addressOf, calledBy, type OpenSsl, openssl } from './openssl.ts'
+import type { SslEstate } from './ssl-estate.ts'
 
 /** Cells of 8 bytes at the beginning of the place, for what functions want to be pointed at. */
 const CELLS = 8
@@ -72,6 +73,8 @@ interface Callbacks {
 export class SslThread {
   readonly c: OpenSsl
   readonly callbacks: Callbacks
+  /** Notes what there is, for the case that the thread dies; set before there is anything. */
+  estate: SslEstate | undefined
   /** Whom the call under way is about. */
   asked: SslAsked | undefined
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_SIZE)

@@ -11,6 +11,7 @@
 import { assert } from '../lib/assert.ts'
 import { addressOf } from './openssl.ts'
 import type { SslContext } from './ssl-context.ts'
+import { SSL_BUFFER, SSL_CONNECTION } from './ssl-estate.ts'
 import { type SslAsked, type SslThread, sslThread } from './ssl-thread.ts'
 
 /** Outcomes below 0; sizes are above. */
@@ -69,6 +70,8 @@ function share(thread: SslThread): Shared {
   const { c } = thread
   const [input, output] = [c.BIO_new(c.BIO_s_mem()), c.BIO_new(c.BIO_s_mem())]
   assert(input !== 0 && output !== 0, 'there is memory for two BIOs')
+  thread.estate?.add(input, SSL_BUFFER)
+  thread.estate?.add(output, SSL_BUFFER)
   return { thread, input, output, plainTextAt: addressOf(plainText) }
 }
 
@@ -77,6 +80,8 @@ export class Ssl {
   readonly #shared: Shared
   readonly #asked: SslAsked
   #address: number
+  /** Where it is noted. */
+  readonly #place: number
   /** Requests may come before the handshake is over: `readEarly` is asked first. */
   mayBeEarly: boolean
   /** Answers may be written before the handshake is over. */
@@ -93,6 +98,7 @@ export class Ssl {
     const address = c.SSL_new(context.address)
     assert(address !== 0, 'there is memory for a connection')
     this.#address = address
+    this.#place = thread.estate?.add(address, SSL_CONNECTION) ?? 0
     this.mayBeEarly = this.#answersEarly = isServer && context.earlyData
     count++
     // Each connection counts as one who holds the buffers.
@@ -107,7 +113,9 @@ export class Ssl {
   /** Frees it. What it has in the shared output is to be taken before. */
   free(): void {
     assert(this.#address !== 0, 'a connection is freed once')
-    this.#shared.thread.c.SSL_free(this.#address)
+    const { thread } = this.#shared
+    thread.estate?.delete(this.#place)
+    thread.c.SSL_free(this.#address)
     this.#address = 0
     count--
   }

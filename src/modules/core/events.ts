@@ -39,15 +39,16 @@ export const eventsDirectives = {
     args: method,
     doc:
       'Names what drives sockets: `io_uring`, where the kernel and the package koffi have it, which is the default there, or ' +
-      'by any other name what Node uses. TLS is on the latter in either case. Workers keep what they began with over a reload.',
+      'by any other name what Node uses. Workers keep what they began with over a reload.',
   }),
   io_uring_tls: directive({
     in: ['events'],
     args: flag,
-    default: 'off',
+    default: 'on',
     doc:
-      'Has TLS spoken on the ring, too, by OpenSSL itself instead of Node.js, where `use io_uring` has made one. Workers ' +
-      'keep what they began with over a reload.',
+      'Has TLS spoken on the ring, too, where `use io_uring` has made one: by the OpenSSL within Node.js, which is called ' +
+      "directly. Without it, connections with TLS are on what Node.js uses, with Node's own engine. Workers keep what they " +
+      'began with over a reload.',
   }),
   multi_accept: directive({
     in: ['events'],
@@ -113,5 +114,5 @@ export function eventMethod(config: Config): EventMethod {
 /** TLS is spoken on the ring, where there is one. */
 export function ringSpeaksTls(config: Config): boolean {
   const [events] = config.main.resolve(eventsBlocks).events
-  return events?.scope.resolve(eventsDirectives).io_uring_tls ?? false
+  return events?.scope.resolve(eventsDirectives).io_uring_tls ?? true
 }
