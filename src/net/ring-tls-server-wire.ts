@@ -25,7 +25,7 @@ export class RingTlsServerWire extends RingTlsWire implements TlsAgreement {
     const ssl = new Ssl(context, true, new Asked(options, context.tickets))
     if (options.requestCert) ssl.requestCertificate()
     if (options.ocsp !== undefined) ssl.setStaple(options.ocsp)
-    this.recordSize = options.recordSize
+    this.recordSizes = options.records
     this.#owner = owner
     this.#context = context
     this.begin(ssl)

@@ -12,16 +12,19 @@
  *   RingTlsClientWire  to a back end   (ring-tls-client-wire.ts)
  */
 import { NO_BYTES } from '../lib/bytes.ts'
+import { clock } from '../lib/clock.ts'
 import { addressOf } from '../sys/openssl.ts'
 import { plainText, RECORD_SIZE, SSL_ENDED, SSL_NOT_EARLY, SSL_WANTS_MORE, type Ssl } from '../sys/ssl.ts'
 import { cork } from './flush.ts'
 import { RingWire } from './ring-wire.ts'
+import type { RecordSizes } from './tls-server.ts'
 import { TLS_UNREAD_MAX } from './tls-unread.ts'
 import { type FilePiece, readBuffer } from './wire.ts'
 import type { WireFailure } from './wire-failure.ts'
 
 const READ_MAX = readBuffer.length - RECORD_SIZE
 const NOTHING_MADE: Buffer[] = []
+const LARGE_RECORDS: RecordSizes = { largest: RECORD_SIZE, growing: undefined }
 
 let readBufferAt = 0
 
@@ -31,8 +34,11 @@ export abstract class RingTlsWire extends RingWire {
   protected ssl: Ssl | undefined
   /** The handshake is over, and the peer has proved what it had to. */
   protected open = false
-  /** Largest record that is sent, in bytes. */
-  protected recordSize = RECORD_SIZE
+  /** How large records are that are sent. */
+  protected recordSizes: RecordSizes = LARGE_RECORDS
+  /** Records since the connection was silent, and when the last one was made. */
+  #records = 0
+  #recordMs = 0
   /** The peer sends nothing more. */
   #ended = false
   /** It has been told that we do not, either, or need not be. */
@@ -203,8 +209,8 @@ export abstract class RingTlsWire extends RingWire {
   protected override send(text: string, pieces: readonly (string | Buffer)[] | undefined): void {
     const { ssl } = this
     if (ssl === undefined) return super.send(text, pieces)
-    const max = this.recordSize
     let size = 0
+    let max = this.#nextRecordSize()
     const count = pieces === undefined ? 1 : pieces.length
     for (let i = 0; i < count; i++) {
       const piece = pieces === undefined ? text : pieces[i]!
@@ -217,10 +223,23 @@ export abstract class RingTlsWire extends RingWire {
         if (size < max) continue
         if (!ssl.writePlain(size)) return this.#failed(ssl, 'SSL_write()')
         size = 0
+        max = this.#nextRecordSize()
       }
     }
     if (size > 0 && !ssl.writePlain(size)) return this.#failed(ssl, 'SSL_write()')
     this.#collect(ssl)
+  }
+
+  /** A connection that begins, or was silent, sends small records, which a client can use as soon as one packet is there. */
+  #nextRecordSize(): number {
+    const { largest, growing } = this.recordSizes
+    if (growing === undefined) return largest
+    const now = clock.monotonic
+    if (now - this.#recordMs > growing.timeoutMs) this.#records = 0
+    this.#recordMs = now
+    const sent = this.#records++
+    if (sent > 2 * growing.threshold) return largest
+    return sent > growing.threshold ? growing.high : growing.low
   }
 
   /** Takes what the engine has made: the next connection uses the same buffer. */

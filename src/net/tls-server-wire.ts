@@ -33,7 +33,8 @@ export class TlsServerWire extends TlsWire implements TlsAgreement {
     if (options.requestCert) tls.setVerifyMode(true, false)
     if (options.alpn !== undefined) tls.setALPNProtocols(options.alpn)
     if (options.ocsp !== undefined) tls.setOCSPResponse(options.ocsp)
-    if (options.recordSize < RECORD_SIZE_MAX) tls.setMaxSendFragment(Math.max(512, options.recordSize))
+    const { largest } = options.records
+    if (largest < RECORD_SIZE_MAX) tls.setMaxSendFragment(Math.max(512, largest))
     if (options.store !== undefined || options.session !== undefined) this.#enableSessions(tls, options.session)
   }
 

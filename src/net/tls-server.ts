@@ -17,9 +17,23 @@ export interface TlsAcceptOptions {
   readonly session: Buffer | undefined
   /** Gets new sessions; undefined: none are kept. */
   readonly store: SessionStore | undefined
-  /** Largest record that is sent, in bytes. */
-  readonly recordSize: number
+  readonly records: RecordSizes
   readonly keyLog: KeyLog | undefined
+}
+
+/** How large records are that are sent, in bytes of what is in them: 64 to 16384. */
+export interface RecordSizes {
+  readonly largest: number
+  /** Only OpenSSL's own engine can do that. */
+  readonly growing: GrowingRecords | undefined
+}
+
+/** Records that begin small: `threshold` of `low`, as many of `high`, then the largest; once more after a silence. */
+interface GrowingRecords {
+  readonly low: number
+  readonly high: number
+  readonly threshold: number
+  readonly timeoutMs: number
 }
 
 /** Takes lines with the secrets of connections. */

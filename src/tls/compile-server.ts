@@ -4,7 +4,7 @@ import { toBinary } from '../config/text.ts'
 import { errnoText } from '../lib/errno.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
 import { expectsTlsOnRing } from '../net/engine.ts'
-import type { KeyLog } from '../net/tls-server.ts'
+import type { KeyLog, RecordSizes } from '../net/tls-server.ts'
 import {
   type ContextOptions,
   cipherProblem,
@@ -47,6 +47,8 @@ const SESSION_TAG = 'ngx_http_ssl_module'
 const OCSP_TAG = 'ngx_http_ssl_module ocsp'
 const CHAIN_ZONE = 'viaduct:ssl_verify_depth'
 const TICKET_ZONE = 'viaduct:ssl_session_tickets'
+const RECORD_SIZE_MIN = 64
+const RECORD_SIZE_MAX = 16384
 const VERIFY = { off: VERIFY_OFF, on: VERIFY_ON, optional: VERIFY_OPTIONAL, optional_no_ca: VERIFY_OPTIONAL_NO_CA }
 const ALWAYS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
 
@@ -62,7 +64,7 @@ export function compileSslServer<Subject extends HasSlots>(
     depth: conf.ssl_verify_depth,
     ordered: conf.ssl_prefer_server_ciphers,
     rejects: conf.ssl_reject_handshake,
-    recordSize: conf.ssl_buffer_size,
+    records: recordSizes(conf),
     longChains: verify === VERIFY_OFF ? undefined : longChains(at),
     keyLog: keyLogOf(conf.ssl_key_log, at),
   }
@@ -75,6 +77,22 @@ export function compileSslServer<Subject extends HasSlots>(
   if (own.length === 0 && !server.rejects) return server
   const compiled = new Compiler(conf, at, verify, zone).compile()
   return compiled === undefined ? server : { ...server, context: compiled }
+}
+
+/** What OpenSSL can make, and what is large enough to be worth a record. */
+function recordSizes(conf: SslServerConf): RecordSizes {
+  const sized = (bytes: number): number => Math.min(Math.max(bytes, RECORD_SIZE_MIN), RECORD_SIZE_MAX)
+  const largest = sized(conf.ssl_buffer_size)
+  if (!conf.ssl_dyn_rec_enable) return { largest, growing: undefined }
+  return {
+    largest,
+    growing: {
+      low: Math.min(sized(conf.ssl_dyn_rec_size_lo), largest),
+      high: Math.min(sized(conf.ssl_dyn_rec_size_hi), largest),
+      threshold: conf.ssl_dyn_rec_threshold,
+      timeoutMs: conf.ssl_dyn_rec_timeout,
+    },
+  }
 }
 
 function keyLogOf(path: string | undefined, at: TreeServices): KeyLog | undefined {
@@ -148,10 +166,10 @@ class Compiler<Subject extends HasSlots> {
 
   /** What contradicts itself. */
   #possible(): boolean {
-    const { ssl_early_data, ssl_ech_file, ssl_stapling, ssl_certificate_compression, ssl_ocsp } = this.#conf
-    if (ssl_early_data && !expectsTlsOnRing()) {
-      this.#at.warn('"ssl_early_data" is not supported by Node.js, ignored: it needs "use io_uring" and "io_uring_tls"')
-    }
+    const { ssl_dyn_rec_enable, ssl_early_data, ssl_ech_file, ssl_stapling, ssl_certificate_compression, ssl_ocsp } =
+      this.#conf
+    if (ssl_early_data) this.#warnWithoutRing('ssl_early_data')
+    if (ssl_dyn_rec_enable) this.#warnWithoutRing('ssl_dyn_rec_enable')
     if (ssl_ech_file.length > 0) this.#at.warn('"ssl_ech_file" is not supported on this platform, ignored')
     if (ssl_stapling && ssl_certificate_compression) {
       this.#at.fail('"ssl_stapling" is incompatible with "ssl_certificate_compression"')
@@ -162,6 +180,11 @@ class Compiler<Subject extends HasSlots> {
       return false
     }
     return true
+  }
+
+  /** What Node's engine of TLS cannot do; it would serve as well without. */
+  #warnWithoutRing(name: string): void {
+    if (!expectsTlsOnRing()) this.#at.warn(`"${name}" is not supported by Node.js, ignored: it needs "use io_uring"`)
   }
 
   #commanded(): Commanded | undefined {

@@ -1,5 +1,5 @@
 /** The directives of ngx_http_ssl_module. */
-import { bits, flag, number, oneOf, prefixPath, seconds, size, text } from '../config/args.ts'
+import { bits, flag, milliseconds, number, oneOf, prefixPath, seconds, size, text } from '../config/args.ts'
 import { type ConfOf, type Context, directive, directives } from '../config/directive.ts'
 import { ocspCache, sessionCache } from './cache-options.ts'
 import { certificateCache, confCommand, namedFile, pemSource } from './sources.ts'
@@ -137,13 +137,40 @@ export const sslDirectives = {
     doc: 'Where to ask, instead of what the certificate says.',
   }),
   ssl_stapling_verify: directive({ in: HS, args: flag, default: 'off', doc: 'Verifies the answers to be stapled.' }),
+  ssl_dyn_rec_enable: directive({
+    in: HS,
+    args: flag,
+    default: 'off',
+    doc:
+      'Sends small records first, which a client can use as soon as one packet is there, and larger ones when more is on its ' +
+      "way (Cloudflare's patch of nginx). Only where `use io_uring` has OpenSSL speak TLS.",
+  }),
+  ssl_dyn_rec_timeout: directive({
+    in: HS,
+    args: milliseconds,
+    default: '1s',
+    doc: 'After a silence of this length records are small once more.',
+  }),
+  ssl_dyn_rec_size_lo: directive({ in: HS, args: size, default: '1369', doc: 'Size of the first records: a packet.' }),
+  ssl_dyn_rec_size_hi: directive({
+    in: HS,
+    args: size,
+    default: '4229',
+    doc: 'Size of those that follow: three packets.',
+  }),
+  ssl_dyn_rec_threshold: directive({
+    in: HS,
+    args: number(),
+    default: '40',
+    doc: 'How many records there are of the first size, and then of the second; `ssl_buffer_size` holds for the rest.',
+  }),
   ssl_early_data: directive({
     in: HS,
     args: flag,
     default: 'off',
     doc:
-      'Takes requests that come with the first message of a handshake (0-RTT), where `use io_uring` and `io_uring_tls` have ' +
-      'OpenSSL speak TLS; Node.js cannot. Whoever has recorded such a message can repeat it: tell back ends by ' +
+      'Takes requests that come with the first message of a handshake (0-RTT), where `use io_uring` has OpenSSL speak ' +
+      'TLS; Node.js cannot. Whoever has recorded such a message can repeat it: tell back ends by ' +
       '`proxy_set_header Early-Data $ssl_early_data`.',
   }),
   ssl_conf_command: directives({

@@ -4,7 +4,7 @@
  */
 
 import type { ClientHello } from '../net/client-hello.ts'
-import type { KeyLog, TlsAcceptOptions } from '../net/tls-server.ts'
+import type { KeyLog, RecordSizes, TlsAcceptOptions } from '../net/tls-server.ts'
 import type { SecureContextHandle } from '../net/tls-wire.ts'
 import type { StatusRecords } from '../shared/status-records.ts'
 import type { OcspOptions } from './ocsp-check.ts'
@@ -53,8 +53,8 @@ export interface SslState {
   readonly ordered: boolean
   /** `ssl_reject_handshake`. */
   readonly rejects: boolean
-  /** `ssl_buffer_size`. */
-  readonly recordSize: number
+  /** `ssl_buffer_size` and `ssl_dyn_rec_*`. */
+  readonly records: RecordSizes
   /** Certificates whose chains were too long: a session that is resumed does not show the chain any more. */
   readonly longChains: StatusRecords | undefined
   /** `ssl_key_log`: takes lines with secrets. */
@@ -68,7 +68,7 @@ export const NO_SSL: SslServer<unknown> = {
   depth: 1,
   ordered: false,
   rejects: false,
-  recordSize: 16384,
+  records: { largest: 16384, growing: undefined },
   longChains: undefined,
   keyLog: undefined,
 }
@@ -76,7 +76,7 @@ export const NO_SSL: SslServer<unknown> = {
 /** How the connection of a client is secured that said `hello`; `alpn` are our protocols. */
 export function acceptOptions(
   hello: ClientHello,
-  { recordSize, keyLog }: SslState,
+  { records, keyLog }: SslState,
   context: SslContext<never>,
   secure: SecureContextHandle,
   alpn: Buffer,
@@ -91,7 +91,7 @@ export function acceptOptions(
     ocsp: hello.statusRequest ? context.staple(hello, is13) : undefined,
     session: cache === undefined ? undefined : offered(hello, is13, context.tickets, cache),
     store: byTicket ? undefined : cache,
-    recordSize,
+    records,
     keyLog,
   }
 }

@@ -1,6 +1,7 @@
 /** TLS on the ring: what a worker leaves of it when it dies, and where Node's engine serves instead. */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
+import net from 'node:net'
 import { after, test } from 'node:test'
 import tls from 'node:tls'
 import { whyNoRing } from '../../src/net/engine.ts'
@@ -65,3 +66,54 @@ for (const [what, events] of [
     assert.equal((await askTls(server.port())).body, 'TLSv1.3 TLS_AES_256_GCM_SHA384')
   })
 }
+
+/** Sizes of the records of data that a server answers with, by TLS 1.2, where only data has this type. */
+async function recordsOf(port: number): Promise<number[]> {
+  const sizes: number[] = []
+  let rest = Buffer.alloc(0)
+  const note = (piece: Buffer): void => {
+    rest = Buffer.concat([rest, piece])
+    while (rest.length >= 5 && rest.length >= 5 + rest.readUInt16BE(3)) {
+      const size = rest.readUInt16BE(3)
+      if (rest[0] === 23) sizes.push(size)
+      rest = rest.subarray(5 + size)
+    }
+  }
+  const between = net.createServer((client) => {
+    const server = net.connect(port, '127.0.0.1')
+    client.pipe(server).on('data', note).pipe(client)
+    client.on('error', () => server.destroy())
+    server.on('error', () => client.destroy())
+  })
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve))
+  const { port: relayed } = between.address() as net.AddressInfo
+  await askTls(relayed, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })
+  between.close()
+  return sizes
+}
+
+test('ssl_buffer_size and ssl_dyn_rec_*: how large records are', options, async () => {
+  const body = 'x'.repeat(100_000)
+  await using server = await startViaduct(
+    `events { use io_uring; } http { ${own} root %%DIR%%;
+      server { listen 127.0.0.1:%%PORT_0%% ssl; ssl_buffer_size 4k; }
+      server { listen 127.0.0.1:%%PORT_1%% ssl; ssl_dyn_rec_enable on; ssl_dyn_rec_threshold 5; ssl_dyn_rec_timeout 1h; } }`,
+    { files: { 'index.html': body } },
+  )
+  // Data of a record with this cipher, and what surrounds it: 8 bytes before, 16 behind.
+  const data = async (n: number): Promise<number[]> => (await recordsOf(server.port(n))).map((size) => size - 24)
+  const even = await data(0)
+  assert.deepEqual(new Set(even.slice(0, -1)), new Set([4096]))
+  const growing = await data(1)
+  const expected = [...new Array(6).fill(1369), ...new Array(5).fill(4229), 16384, 16384]
+  assert.deepEqual(growing.slice(0, expected.length), expected)
+  const sum = (sizes: readonly number[]): number => sizes.reduce((all, size) => all + size, 0)
+  assert.equal(sum(even), sum(growing))
+})
+
+test('ssl_dyn_rec_enable on handles is ignored, with a warning', async () => {
+  await using server = await startViaduct(`events { use epoll; } http { ${own} ssl_dyn_rec_enable on;
+    server { listen 127.0.0.1:%%PORT_0%% ssl; return 200 ok; } }`)
+  assert.equal((await askTls(server.port())).body, 'ok')
+  await server.logged(/\[warn\] .*"ssl_dyn_rec_enable" is not supported by Node\.js, ignored/)
+})

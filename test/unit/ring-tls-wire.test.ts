@@ -89,7 +89,7 @@ class End implements WireOwner {
   }
   #secure(wire: RingTlsServerWire, early: Buffer): void {
     const none = { session: undefined, store: undefined, ocsp: undefined, alpn: undefined, keyLog: undefined }
-    wire.secure({ secure: own, requestCert: false, recordSize: 16384, ...none }, this)
+    wire.secure({ secure: own, requestCert: false, records: { largest: 16384, growing: undefined }, ...none }, this)
     wire.start(early)
   }
   onDrain(): void {
