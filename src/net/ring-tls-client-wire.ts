@@ -81,8 +81,8 @@ export class RingTlsClientWire extends RingTlsWire implements SslAsked {
 
   // ---- what the engine asks and tells ----------------------------------------------------------
 
-  /** Sessions of servers are not asked for. */
-  get session(): undefined {
+  /** Only servers are asked for sessions. */
+  takeSession(): undefined {
     return undefined
   }
 

@@ -103,16 +103,23 @@ export class RingTlsServerWire extends RingTlsWire implements TlsAgreement {
 class Asked implements SslAsked {
   readonly alpn: Buffer | undefined
   readonly tickets: TicketKeys | undefined
-  readonly session: Buffer | undefined
+  #session: Buffer | undefined
   readonly #store: SessionStore | undefined
   readonly #keyLog: KeyLog | undefined
 
   constructor({ alpn, session, store, keyLog }: TlsAcceptOptions, tickets: TicketKeys | undefined) {
     this.alpn = alpn
     this.tickets = tickets
-    this.session = session
+    this.#session = session
     this.#store = store
     this.#keyLog = keyLog
+  }
+
+  /** A client of TLS 1.3 may name several sessions, and this is the first. */
+  takeSession(): Buffer | undefined {
+    const session = this.#session
+    this.#session = undefined
+    return session
   }
 
   onSession(id: Buffer, session: Buffer): void {

@@ -52,6 +52,9 @@ export abstract class RingTlsWire extends RingWire {
   /** Records that have not been handed over. */
   #made: Buffer[] = NOTHING_MADE
   #madeBytes = 0
+  /** What cannot be encrypted yet. */
+  #waiting: Buffer[] = NOTHING_MADE
+  #waitingBytes = 0
   /** What OpenSSL said by itself since the kernel has last taken everything. */
   #owed = 0
 
@@ -157,6 +160,7 @@ export abstract class RingTlsWire extends RingWire {
       return
     }
     this.#collectOwed(ssl)
+    if (this.#waiting.length > 0 && !this.dead) this.#writeWaiting()
     if (size > 0) super.receivedIn(readBuffer, size)
     if (result === SSL_WANTS_MORE) return
     if (this.dead) ssl.forget()
@@ -221,13 +225,31 @@ export abstract class RingTlsWire extends RingWire {
         at += part
         size += part
         if (size < max) continue
-        if (!ssl.writePlain(size)) return this.#failed(ssl, 'SSL_write()')
+        this.#write(ssl, size)
         size = 0
         max = this.#nextRecordSize()
       }
     }
-    if (size > 0 && !ssl.writePlain(size)) return this.#failed(ssl, 'SSL_write()')
+    if (size > 0) this.#write(ssl, size)
     this.#collect(ssl)
+  }
+
+  /** Makes a record of what stands in `plainText`, or keeps it until the engine can. */
+  #write(ssl: Ssl, size: number): void {
+    const result = this.#waiting.length > 0 ? SSL_WANTS_MORE : ssl.writePlain(size)
+    if (result > 0) return
+    if (result !== SSL_WANTS_MORE) return this.#failed(ssl, 'SSL_write()')
+    if (this.#waiting.length === 0) this.#waiting = []
+    this.#waiting.push(Buffer.from(plainText.subarray(0, size)))
+    this.#waitingBytes += size
+  }
+
+  /** The peer has said more: what waits for the end of another handshake is tried again. */
+  #writeWaiting(): void {
+    const waiting = this.#waiting
+    this.#waiting = NOTHING_MADE
+    this.#waitingBytes = 0
+    this.send('', waiting)
   }
 
   /** A connection that begins, or was silent, sends small records, which a client can use as soon as one packet is there. */
@@ -279,7 +301,7 @@ export abstract class RingTlsWire extends RingWire {
   }
 
   protected override get kernelBytes(): number {
-    return super.kernelBytes + this.#madeBytes
+    return super.kernelBytes + this.#madeBytes + this.#waitingBytes
   }
 
   /** Tells the peer that nothing more comes, if that can be told. */

@@ -11,6 +11,7 @@ import { type SslThread, sslThread, type TicketKeys } from './ssl-thread.ts'
 /** Numbers of SSL_CTX_ctrl, and of its like for callbacks (openssl/ssl.h). */
 const MODE = 33
 const SESSION_CACHE_MODE = 44
+const SERVER_NAME_CALLBACK = 53
 const STATUS_CALLBACK = 63
 const TICKET_KEY_CALLBACK = 72
 const CHAIN_CERT = 89
@@ -173,7 +174,9 @@ class Maker {
     const compression = server?.compression === true ? 0 : OP_NO_CERTIFICATE_COMPRESSION
     // Bits above 32 are no matter of bit operations.
     c.SSL_CTX_set_options(this.#context, ((secureOptions | always) >>> 0) + compression)
-    if (server !== undefined) c.SSL_CTX_set_alpn_select_cb(this.#context, callbacks.alpn, 0)
+    if (server === undefined) return
+    c.SSL_CTX_set_alpn_select_cb(this.#context, callbacks.alpn, 0)
+    c.SSL_CTX_callback_ctrl(this.#context, SERVER_NAME_CALLBACK, callbacks.serverName)
   }
 
   #algorithms({ ciphers, curves, signatureAlgorithms }: SslContextOptions): boolean {

@@ -50,8 +50,8 @@ export interface SslAsked {
   /** Protocols of ours in order, each behind its length; undefined: none is chosen. */
   readonly alpn: Buffer | undefined
   readonly tickets: TicketKeys | undefined
-  /** The session that a client wants to resume, in DER, where sessions are kept here. */
-  readonly session: Buffer | undefined
+  /** Gives, once, the session in DER that the client wants to resume and that is kept here. */
+  takeSession(): Buffer | undefined
   /** A session was made, in DER. */
   onSession(id: Buffer, session: Buffer): void
   /** A line of secrets in NSS's format, with its end. */
@@ -62,6 +62,7 @@ export interface SslAsked {
 interface Callbacks {
   readonly alpn: number
   readonly ticketKey: number
+  readonly serverName: number
   readonly status: number
   readonly verify: number
   readonly newSession: number
@@ -94,6 +95,8 @@ export class SslThread {
         'llllil',
       ),
       ticketKey: calledBy((...args) => this.#ticketKey(args as TicketArguments), 'i', 'llllli'),
+      // The name was read before; the client is told that it was.
+      serverName: calledBy(() => ACKNOWLEDGED, 'i', 'lll'),
       status: calledBy(() => ACKNOWLEDGED, 'i', 'll'),
       // What is wrong with a certificate is kept by OpenSSL, and judged when the handshake is over.
       verify: calledBy(() => 1, 'i', 'il'),
@@ -219,7 +222,7 @@ export class SslThread {
   #getSession(copy: number): number {
     this.setCell(0, 0)
     this.c.memcpy(copy, this.cell(0), 4)
-    const der = this.asked?.session
+    const der = this.asked?.takeSession()
     return der === undefined ? 0 : this.sessionOf(der)
   }
 

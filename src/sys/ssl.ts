@@ -217,15 +217,22 @@ export class Ssl {
 
   /** The handshake is not over: whoever repeats the client's first message makes it ask the same again. */
   get early(): boolean {
-    return this.#answersEarly && this.#shared.thread.c.SSL_is_init_finished(this.#enter()) === 0
+    if (!this.#answersEarly) return false
+    this.#answersEarly = this.#shared.thread.c.SSL_is_init_finished(this.#enter()) === 0
+    return this.#answersEarly
   }
 
-  /** Encrypts what stands in `plainText`, for the output; false when that cannot be done any more. */
-  writePlain(size: number): boolean {
+  /**
+   * Encrypts what stands in `plainText`, for the output; returns a size or an outcome. More is wanted before when the peer
+   * has begun another handshake (TLS 1.2).
+   */
+  writePlain(size: number): number {
     const { thread, plainTextAt } = this.#shared
     const address = this.#enter()
-    if (!this.early) return thread.c.SSL_write(address, plainTextAt, size) === size
-    return thread.c.SSL_write_early_data(address, plainTextAt, size, thread.cell(2)) === 1
+    const result = this.early
+      ? thread.c.SSL_write_early_data(address, plainTextAt, size, thread.cell(2))
+      : thread.c.SSL_write(address, plainTextAt, size)
+    return result > 0 ? size : this.#outcome(address, result)
   }
 
   /** Says that nothing more will be sent, where that can be said. */

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type net from 'node:net'
 import { after, test } from 'node:test'
 import tls from 'node:tls'
 import { beginEvent, flushWires } from '../../src/net/flush.ts'
@@ -149,6 +150,13 @@ class Bench implements RingUser, AsyncDisposable {
 
   /** Both ends of a new connection on the ring. */
   async pair(): Promise<{ client: End; server: End }> {
+    const client = await this.connect(this.port)
+    await until(() => this.servers.at(-1)?.secured === true)
+    return { client, server: this.servers.at(-1)! }
+  }
+
+  /** A connection to a server of TLS. */
+  async connect(port: number): Promise<End> {
     const settings = { secure: secure({}), verify: false, depth: 1, sessions: undefined, keyLog: undefined }
     const target = { key: '', settings, serverName: 'one.example', name: '', alpn: '' }
     const fd = this.#calls.socket(2, 0x80801)
@@ -159,9 +167,9 @@ class Bench implements RingUser, AsyncDisposable {
       assert.equal(result, 0)
       wire.handshake(client)
     }
-    wire.connect(internetAddress('127.0.0.1', this.port)!, { onRingConnected })
-    await until(() => client.secured && this.servers.at(-1)?.secured === true)
-    return { client, server: this.servers.at(-1)! }
+    wire.connect(internetAddress('127.0.0.1', port)!, { onRingConnected })
+    await until(() => client.secured)
+    return client
   }
 
   /** A client of Node's, and our end. */
@@ -337,6 +345,37 @@ test('a wrong record is a failure, with what OpenSSL says', options, async () =>
     server.failure.problem,
     /^SSL_read\(\) failed \(SSL: error:0A000119:SSL routines::decryption failed or bad record mac/,
   )
+})
+
+test('a server that begins another handshake in the middle gets everything', options, async () => {
+  await using bench = new Bench()
+  const pieces: Buffer[] = []
+  let again = false
+  const server = tls.createServer({ cert: pair.cert, key: pair.key, maxVersion: 'TLSv1.2' }, (socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (piece: Buffer) => {
+      if (pieces.push(piece) > 1) return
+      socket.renegotiate({ requestCert: true, rejectUnauthorized: false }, (error) => {
+        again = error === null
+      })
+      socket.write('go on')
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const client = await bench.connect((server.address() as net.AddressInfo).port)
+  const bytes = pattern(500_000, 5)
+  inEvent(() => client.wire.writeBytes(bytes.subarray(0, 1000), true))
+  // What is written while the client's part of the handshake is on its way must wait.
+  await until(() => client.size > 0)
+  for (let at = 1000; at < bytes.length; at += 49_900) {
+    inEvent(() => writeMixed(client, bytes.subarray(at, at + 49_900)))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await until(() => pieces.reduce((sum, piece) => sum + piece.length, 0) === bytes.length)
+  assert.ok(Buffer.concat(pieces).equals(bytes))
+  assert.equal(again, true)
+  client.wire.destroy()
+  server.close()
 })
 
 test('connections that are closed at any moment leave nothing behind', options, async () => {
