@@ -184,7 +184,7 @@ class Compiler<Subject extends HasSlots> {
 
   /** What Node's engine of TLS cannot do; it would serve as well without. */
   #warnWithoutRing(name: string): void {
-    if (!expectsTlsOnRing()) this.#at.warn(`"${name}" is not supported by Node.js, ignored: it needs "use io_uring"`)
+    if (!expectsTlsOnRing()) this.#at.warn(`"${name}" is not supported by Node.js, ignored: it needs io_uring`)
   }
 
   #commanded(): Commanded | undefined {

@@ -143,7 +143,7 @@ export const sslDirectives = {
     default: 'off',
     doc:
       'Sends small records first, which a client can use as soon as one packet is there, and larger ones when more is on its ' +
-      "way (Cloudflare's patch of nginx). Only where `use io_uring` has OpenSSL speak TLS.",
+      "way (Cloudflare's patch of nginx). Only where TLS is on io_uring.",
   }),
   ssl_dyn_rec_timeout: directive({
     in: HS,
@@ -169,8 +169,8 @@ export const sslDirectives = {
     args: flag,
     default: 'off',
     doc:
-      'Takes requests that come with the first message of a handshake (0-RTT), where `use io_uring` has OpenSSL speak ' +
-      'TLS; Node.js cannot. Whoever has recorded such a message can repeat it: tell back ends by ' +
+      'Takes requests that come with the first message of a handshake (0-RTT), where TLS is on io_uring; Node.js ' +
+      'cannot. Whoever has recorded such a message can repeat it: tell back ends by ' +
       '`proxy_set_header Early-Data $ssl_early_data`.',
   }),
   ssl_conf_command: directives({

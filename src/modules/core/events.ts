@@ -46,7 +46,7 @@ export const eventsDirectives = {
     args: flag,
     default: 'on',
     doc:
-      'Has TLS spoken on the ring, too, where `use io_uring` has made one: by the OpenSSL within Node.js, which is called ' +
+      'Has TLS spoken on io_uring, too, where sockets are: by the OpenSSL within Node.js, which is called ' +
       "directly. Without it, connections with TLS are on what Node.js uses, with Node's own engine. Workers keep what they " +
       'began with over a reload.',
   }),
