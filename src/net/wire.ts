@@ -5,8 +5,9 @@
  * What is common stands here; the kinds differ in how Node's sockets are driven:
  *   StreamWire  clients and back ends                                   (stream-wire.ts)
  *     HandleWire  on Node's bare handle                                 (handle-wire.ts)
+ *       TlsWire     with Node's TLS engine laid over it                 (tls-wire.ts)
  *     RingWire    on an io_uring                                        (ring-wire.ts)
- *   TlsWire     on Node's TLS engine, laid over such a handle           (tls-wire.ts)
+ *       RingTlsWire  with OpenSSL itself                                (ring-tls-wire.ts)
  *   SocketWire  on a net.Socket: where speed does not matter            (socket-wire.ts)
  */
 import { clock } from '../lib/clock.ts'

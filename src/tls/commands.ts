@@ -70,6 +70,8 @@ export function forbidden(protocols: readonly string[]): number {
 const NO_EXTENDED_MASTER_SECRET = 1 << 0
 const DISABLE_CA_NAMES = 1 << 9
 const ENABLE_MIDDLEBOX_COMPAT = 1 << 20
+/** Early data that is repeated is not noticed, as in nginx. */
+export const NO_ANTI_REPLAY: number = 1 << 24
 
 /** Names of the command `Options`: the bit, and whether naming it sets or clears it. */
 const OPTIONS: Readonly<Record<string, readonly [bit: number, sets: boolean]>> = {
@@ -90,10 +92,10 @@ const OPTIONS: Readonly<Record<string, readonly [bit: number, sets: boolean]>> =
   extendedmastersecret: [NO_EXTENDED_MASTER_SECRET, false],
   middleboxcompat: [ENABLE_MIDDLEBOX_COMPAT, true],
   canames: [DISABLE_CA_NAMES, false],
-  // The engine has no socket that the kernel could encrypt for, and no early data that could be replayed.
+  // Node's OpenSSL is built without the kernel's TLS, and no engine has a socket of its own.
   ktls: [0, true],
   ktlstxzerocopysendfile: [0, true],
-  antireplay: [0, false],
+  antireplay: [NO_ANTI_REPLAY, false],
 }
 /** Set unless cleared; Node can only set. */
 const SET_BY_DEFAULT = ENABLE_MIDDLEBOX_COMPAT | constants.SSL_OP_NO_COMPRESSION

@@ -23,7 +23,7 @@ import { ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
 import type { BlockContext, TreeServices } from '../tree/context.ts'
 import { resolverOf } from '../tree/resolver.ts'
 import type { HasSlots } from '../value/variables.ts'
-import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from './commands.ts'
+import { type Commanded, carryOut, contextSettings, forbidden, NO_ANTI_REPLAY, notCommanded } from './commands.ts'
 import { plainDhparam } from './dhparam.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
 import { namedProblem, placeOf, SslLoader } from './loader.ts'
@@ -50,7 +50,7 @@ const TICKET_ZONE = 'viaduct:ssl_session_tickets'
 const RECORD_SIZE_MIN = 64
 const RECORD_SIZE_MAX = 16384
 const VERIFY = { off: VERIFY_OFF, on: VERIFY_ON, optional: VERIFY_OPTIONAL, optional_no_ca: VERIFY_OPTIONAL_NO_CA }
-const ALWAYS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION
+const ALWAYS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION | NO_ANTI_REPLAY
 
 /** Compiles a server's settings; problems are reported. */
 export function compileSslServer<Subject extends HasSlots>(
@@ -143,7 +143,7 @@ class Compiler<Subject extends HasSlots> {
       sessionTimeoutS: conf.ssl_session_timeout,
       dhparam,
       compression: conf.ssl_certificate_compression,
-      earlyData: conf.ssl_early_data,
+      earlyData: conf.ssl_early_data && this.#mayRepeat(commanded),
       tickets: tickets.source,
     }
     const options = { ...contextSettings(commanded, conf.ssl_ciphers), pairs, ...trust, server }
@@ -185,6 +185,13 @@ class Compiler<Subject extends HasSlots> {
   /** What Node's engine of TLS cannot do; it would serve as well without. */
   #warnWithoutRing(name: string): void {
     if (!expectsTlsOnRing()) this.#at.warn(`"${name}" is not supported by Node.js, ignored: it needs io_uring`)
+  }
+
+  /** OpenSSL notices repetitions only by sessions that it keeps itself, within one thread. */
+  #mayRepeat({ secureOptions }: Commanded): boolean {
+    if ((secureOptions & NO_ANTI_REPLAY) !== 0) return true
+    this.#at.warn('"ssl_early_data" is ignored: there is no protection against repetition ("Options AntiReplay")')
+    return false
   }
 
   #commanded(): Commanded | undefined {

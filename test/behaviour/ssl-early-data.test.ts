@@ -66,6 +66,14 @@ test('a request that comes early is answered early, and said to be so', options,
   assert.match(plain, /Max Early Data: 0\n/)
 })
 
+test('where repetitions are to be noticed there is none', options, async () => {
+  await using server =
+    await startViaduct(`${EVENTS} http { ${own} ssl_early_data on; ssl_conf_command Options AntiReplay;
+    server { listen 127.0.0.1:%%PORT_0%% ssl; return 200 "early <$ssl_early_data>"; } }`)
+  assert.match(await client(server.port(), [], request('/')), /Max Early Data: 0\n/)
+  await server.logged(/\[warn\] .*"ssl_early_data" is ignored: .*AntiReplay/)
+})
+
 test('without OpenSSL on the ring it is ignored, with a warning', async () => {
   await using server = await startViaduct(`events { use epoll; } http { ${own} ssl_early_data on;
     server { listen 127.0.0.1:%%PORT_0%% ssl; return 200 "early <$ssl_early_data>"; } }`)
