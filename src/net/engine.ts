@@ -22,6 +22,12 @@ export function threadRing(): Ring | undefined {
   return ring
 }
 
+/** Says why OpenSSL cannot be called here; empty when it can. */
+export function whyNoSsl(): string {
+  const thread = sslThread()
+  return typeof thread === 'string' ? thread : ''
+}
+
 /** Says what the configuration that is compiled next asks for. */
 export function expectRing(asked: boolean, withTls: boolean): void {
   expectsTls = asked && withTls
@@ -29,7 +35,7 @@ export function expectRing(asked: boolean, withTls: boolean): void {
 
 /** TLS will be spoken on rings, as far as it shows here. */
 export function expectsTlsOnRing(): boolean {
-  return expectsTls && whyNoRingHere() === '' && typeof sslThread() !== 'string'
+  return expectsTls && whyNoRingHere() === '' && whyNoSsl() === ''
 }
 
 /** TLS of this thread is spoken on its ring, by OpenSSL's own engine; else on handles, by Node's. */

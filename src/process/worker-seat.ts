@@ -13,7 +13,7 @@ import { ALERT, type ErrorLog, NOTICE, NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { eventMethod, ringSpeaksTls } from '../modules/core/events.ts'
 import { mainDirectives } from '../modules/core/main.ts'
-import { ringIsSending, startRing, whyNoRingHere } from '../net/engine.ts'
+import { ringIsSending, speaksTlsOnRing, startRing, whyNoRingHere, whyNoSsl } from '../net/engine.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { allowedCpus, bindThread, cpusIn, workerCpus } from './affinity.ts'
 import { type Loaded, loadProgram } from './load-program.ts'
@@ -127,6 +127,9 @@ export class WorkerSeat {
   #startEngine(config: Config, log: ErrorLog): void {
     if (eventMethod(config) === 'epoll') return
     const problem = startRing(this.#options.estate, ringSpeaksTls(config))
+    if (problem === '' && ringSpeaksTls(config) && !speaksTlsOnRing()) {
+      log.write(NOTICE, `TLS is spoken by Node.js and not on io_uring: ${whyNoSsl()}`)
+    }
     // What shows at the start has been told by the master; what does not may be this worker's alone.
     if (problem === '' || whyNoRingHere() !== '') return
     log.write(NOTICE, `using the "epoll" event method, no io_uring: ${problem}`)

@@ -36,7 +36,7 @@ interface Foreigner {
   address(bytes: Uint8Array): bigint
   /**
    * Makes a function that C may call, from within a call that this thread makes; what it throws C sees as 0. There is room
-   * for some thousands in a process, and a place is free again when the thread ends.
+   * for 8192 in a process, and those of threads that are gone count: then this throws.
    */
   callback(called: Called, result: string, args: readonly string[]): bigint
 }

@@ -166,6 +166,15 @@ export function addressOf(bytes: Uint8Array): number {
   return typeof c === 'string' ? 0 : Number(c.address(bytes))
 }
 
+/** The address of a function of C, for C; 0: there is none of the name. */
+export function functionAt(name: string): number {
+  const c = foreigner()
+  if (typeof c === 'string') return 0
+  const find = c.func('dlsym', 'int64_t', ['int64_t', 'int64_t'])
+  // Wherever it is: in this program or in its libraries.
+  return Number(find(0, addressOf(Buffer.from(`${name}\0`, 'latin1'))))
+}
+
 /** Makes what C may call: it takes `args` integers or addresses, and returns one of type `result`. */
 export function calledBy(called: Plain, result: 'i' | 'l', args: string): number {
   const c = foreigner()

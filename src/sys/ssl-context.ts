@@ -117,7 +117,7 @@ export class SslContext {
     if (this.#staples) return
     this.#staples = true
     const { c, callbacks } = this.thread
-    c.SSL_CTX_callback_ctrl(this.address, STATUS_CALLBACK, callbacks.status)
+    c.SSL_CTX_callback_ctrl(this.address, STATUS_CALLBACK, callbacks.acknowledge)
   }
 
   /** Sessions are told, and asked for. */
@@ -176,7 +176,7 @@ class Maker {
     c.SSL_CTX_set_options(this.#context, ((secureOptions | always) >>> 0) + compression)
     if (server === undefined) return
     c.SSL_CTX_set_alpn_select_cb(this.#context, callbacks.alpn, 0)
-    c.SSL_CTX_callback_ctrl(this.#context, SERVER_NAME_CALLBACK, callbacks.serverName)
+    c.SSL_CTX_callback_ctrl(this.#context, SERVER_NAME_CALLBACK, callbacks.acknowledge)
   }
 
   #algorithms({ ciphers, curves, signatureAlgorithms }: SslContextOptions): boolean {

@@ -3,7 +3,7 @@
  * call back. C calls into JavaScript only from within a call that the thread has made, and finds who is concerned in `asked`;
  * what OpenSSL passes to a callback is valid while that runs.
  */
-import { addressOf, calledBy, type OpenSsl, openssl } from './openssl.ts'
+import { addressOf, calledBy, functionAt, type OpenSsl, openssl } from './openssl.ts'
 import type { SslEstate } from './ssl-estate.ts'
 
 /** Cells of 8 bytes at the beginning of the place, for what functions want to be pointed at. */
@@ -58,13 +58,20 @@ export interface SslAsked {
   onKeyLog(line: string): void
 }
 
-/** Addresses of functions that OpenSSL may be given. */
+/**
+ * Addresses of functions that OpenSSL may be given. Two of the answers are always the same, and functions of C that have them
+ * stand for ours: a process has room for some thousands of ours, and each thread that ever was has taken its part.
+ */
 interface Callbacks {
+  /**
+   * Returns 0 for a connection, whatever else it is given: there is a staple if one was set, and the name that the client asks
+   * for was read before. No connection here is ended quietly.
+   */
+  readonly acknowledge: number
+  /** Returns 1 for 0 and 1: what is wrong with a certificate OpenSSL keeps, and it is judged after the handshake. */
+  readonly accept: number
   readonly alpn: number
   readonly ticketKey: number
-  readonly serverName: number
-  readonly status: number
-  readonly verify: number
   readonly newSession: number
   readonly getSession: number
   readonly keyLog: number
@@ -95,11 +102,8 @@ export class SslThread {
         'llllil',
       ),
       ticketKey: calledBy((...args) => this.#ticketKey(args as TicketArguments), 'i', 'llllli'),
-      // The name was read before; the client is told that it was.
-      serverName: calledBy(() => ACKNOWLEDGED, 'i', 'lll'),
-      status: calledBy(() => ACKNOWLEDGED, 'i', 'll'),
-      // What is wrong with a certificate is kept by OpenSSL, and judged when the handshake is over.
-      verify: calledBy(() => 1, 'i', 'il'),
+      acknowledge: functionAt('SSL_get_quiet_shutdown'),
+      accept: functionAt('isascii'),
       newSession: calledBy((_ssl, session) => this.#newSession(session), 'i', 'll'),
       getSession: calledBy((_ssl, _id, _size, copy) => this.#getSession(copy), 'l', 'llil'),
       keyLog: calledBy((_ssl, line) => this.#keyLog(line), 'i', 'll'),
@@ -252,9 +256,19 @@ let thread: SslThread | string | undefined
 
 /** The TLS of this thread, or a text that says why OpenSSL cannot be had. */
 export function sslThread(): SslThread | string {
-  if (thread === undefined) {
-    const c = openssl()
-    thread = typeof c === 'string' ? c : new SslThread(c)
-  }
+  thread ??= make()
   return thread
+}
+
+function make(): SslThread | string {
+  const c = openssl()
+  if (typeof c === 'string') return c
+  // Functions that C can call are limited in number, and those of threads that are gone are not given back.
+  try {
+    const made = new SslThread(c)
+    const { acknowledge, accept } = made.callbacks
+    return acknowledge === 0 || accept === 0 ? 'the C library has no isascii()' : made
+  } catch (error) {
+    return `OpenSSL: ${(error as Error).message}`
+  }
 }

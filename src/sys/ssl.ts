@@ -12,7 +12,7 @@ import { assert } from '../lib/assert.ts'
 import { addressOf } from './openssl.ts'
 import type { SslContext } from './ssl-context.ts'
 import { SSL_BUFFER, SSL_CONNECTION } from './ssl-estate.ts'
-import { type SslAsked, type SslThread, sslThread } from './ssl-thread.ts'
+import type { SslAsked, SslThread } from './ssl-thread.ts'
 
 /** Outcomes below 0; sizes are above. */
 export const SSL_WANTS_MORE = 0
@@ -136,7 +136,7 @@ export class Ssl {
   /** Asks the peer for its certificate; what comes is judged by `verifyResult`. */
   requestCertificate(): void {
     const { c, callbacks } = this.#shared.thread
-    c.SSL_set_verify(this.#enter(), VERIFY_PEER, callbacks.verify)
+    c.SSL_set_verify(this.#enter(), VERIFY_PEER, callbacks.accept)
   }
 
   /** The name that the peer is told (SNI). */
@@ -406,10 +406,4 @@ export class Ssl {
     if (stack === 0) return []
     return Array.from({ length: c.OPENSSL_sk_num(stack) }, (_, i) => this.#certificate(c.OPENSSL_sk_value(stack, i))!)
   }
-}
-
-/** A text that says why this thread cannot have such connections; empty when it can. */
-export function whyNoSsl(): string {
-  const thread = sslThread()
-  return typeof thread === 'string' ? thread : ''
 }
