@@ -6,6 +6,7 @@ import { diskReader } from '../config/include.ts'
 import { loadConfig } from '../config/load.ts'
 import { modules } from '../modules/index.ts'
 import { parsePlain } from './crossplane/parse.ts'
+import { readText } from './frame/files.ts'
 import { CANNOT_RUN, type Console, FINE, FOUND, ToolFailure, tool } from './frame/tool.ts'
 import { TARGET_OPTIONS, targetOf } from './target.ts'
 
@@ -60,9 +61,10 @@ type Target = Parameters<typeof targetOf>[0]
 function dumpText(values: Target, words: readonly string[], console: Console): number {
   const diagnostics = new Diagnostics()
   const target = targetOf(values, words, console)
+  // A file that is not there is no configuration with a mistake.
+  readText(target.path)
   const { files } = loadConfig({ ...target, modules, reader: diskReader, diagnostics })
   for (const found of diagnostics.all) console.error(`viaduct dump: [${found.level}] ${formatMessage(found)}\n`)
   for (const { path: name, text } of files) console.out(`# configuration file ${name}:\n${text}\n`)
-  if (files.length === 0) return CANNOT_RUN
   return diagnostics.failed ? FOUND : FINE
 }
