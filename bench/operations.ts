@@ -1,17 +1,20 @@
 /**
  * `npm run bench:operations`: what it costs a proxied request to be counted, shown and traced. One server for each way, all
  * on one core, one after the other under the same load; rounds alternate, and each is compared with the plain server of
- * the same round, so that what else the machine does hurts both: rounds are short and many. The median of those ratios counts.
+ * the same round, so that what else the machine does hurts both: rounds are short and many. A profile of each says how much
+ * of its worker's time goes into what it adds.
  *
  *     npm run bench:operations                          writes a section of docs/BENCHMARKS.md
  *     npm run bench:operations -- --seconds 3 --rounds 20 --print
  */
+import { once } from 'node:events'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { measure } from './measure.ts'
 import { stopProcess } from './process-tree.ts'
+import { profileOptions, shareOf } from './profile.ts'
 import { machine } from './report.ts'
 import { PASS, type Scenario } from './scenario.ts'
 import { writeSection } from './section.ts'
@@ -19,7 +22,8 @@ import { findNginx, type Running, startOrigin, startOurs, stopAll } from './serv
 
 const WARM_UP_SECONDS = 6
 const SCRAPE_MS = 1000
-/** Most that a way may cost beside the plain server, in percent. */
+const PROFILE_SECONDS = 20
+/** Most that may be spent on what a way adds, in percent. */
 const BOUND = 3
 
 /** One way to run the same proxy. */
@@ -29,6 +33,8 @@ interface Way {
   readonly http: string
   /** What Prometheus asks for once a second meanwhile. */
   readonly scraped?: string
+  /** The files of what this way adds. */
+  readonly files?: RegExp
 }
 
 const backend = (zone: string): string =>
@@ -49,11 +55,14 @@ const WAYS: readonly Way[] = [
     title: 'zones of server, location and group, histograms; metrics scraped each second',
     http: ZONED + server(`${COUNTED} location / { status_zone pages; ${PASS} } ${SHOWN}`),
     scraped: '/metrics',
+    files:
+      /\/(?:status-zone|zone-counts|peer-counts|group-gauges|label-slots|time-histogram|tally|lock|holdings)\.ts$|\/(?:http\/status|metrics)\//,
   },
   {
     name: 'traced',
     title: 'one in a hundred requests traced',
     http: `${backend('')}${TRACED}\n${server(`location / { ${PASS} }`)}`,
+    files: /\/otel\/|\/(?:otlp|split-clients|murmur|random|web-client)\.ts$/,
   },
 ]
 
@@ -72,7 +81,10 @@ const origin = await startOrigin(path.join(dir, 'origin'), nginx)
 const running = new Map<Way, Running>()
 /** CPU time of a request in microseconds, by way, a number for each round. */
 const costs = new Map<Way, number[]>(WAYS.map((way) => [way, []]))
+/** The share of what each way adds of all that its server does. */
+const shares = new Map<Way, number>()
 try {
+  for (const way of WAYS) if (way.files !== undefined) shares.set(way, await profile(way, way.files))
   for (const way of WAYS) {
     const scenario: Scenario = { name: way.name, title: way.title, http: way.http, target: '/small' }
     running.set(way, await startOurs(path.join(dir, way.name), scenario, origin.address))
@@ -92,8 +104,24 @@ try {
 }
 report()
 
-async function round(way: Way, length: number): Promise<number> {
-  const one = running.get(way)!
+/** Loads a server of its own, each thread of which leaves a profile. */
+async function profile(way: Way, files: RegExp): Promise<number> {
+  const folder = path.join(dir, `profile-${way.name}`)
+  process.env['NODE_OPTIONS'] = profileOptions(folder)
+  const scenario: Scenario = { name: way.name, title: way.title, http: way.http, target: '/small' }
+  const one = await startOurs(path.join(dir, `profiled-${way.name}`), scenario, origin.address)
+  delete process.env['NODE_OPTIONS']
+  await round(way, PROFILE_SECONDS, one)
+  // Threads write their profiles when they end in order.
+  const gone = once(one.child, 'exit')
+  one.child.kill('SIGQUIT')
+  await gone
+  const { share, samples } = shareOf(folder, files)
+  console.log(`${way.name}: ${(share * 100).toFixed(2)} % of ${samples} samples`)
+  return share
+}
+
+async function round(way: Way, length: number, one: Running = running.get(way)!): Promise<number> {
   const scraping = way.scraped === undefined ? undefined : scrape(new URL(way.scraped, one.url).href)
   const scenario: Scenario = { name: way.name, title: way.title, http: way.http, target: '/small' }
   const { cpuMicroseconds } = await measure(scenario, one, length, undefined)
@@ -127,20 +155,26 @@ function report(): void {
   const lines = WAYS.map((way) => {
     const own = costs.get(way)!
     const more = (middle(own.map((cost, n) => cost / base[n]!)) - 1) * 100
-    return { title: way.title, cost: middle(own), more, within: way === plain || more <= BOUND }
+    const share = shares.get(way)
+    return { title: way.title, cost: middle(own), more, share, within: (share ?? 0) * 100 <= BOUND }
   })
-  const rows = lines.map(({ title, cost, more }, n) => {
-    return `| ${title} | ${cost.toFixed(2)} | ${n === 0 ? '' : `${more >= 0 ? '+' : ''}${more.toFixed(1)} %`} |`
+  const percent = (value: number | undefined, sign = ''): string =>
+    value === undefined ? '' : `${value >= 0 ? sign : ''}${value.toFixed(1)} %`
+  const rows = lines.map(({ title, cost, more, share }, n) => {
+    const cells = [title, cost.toFixed(2), n === 0 ? '' : percent(more, '+'), percent(share && share * 100)]
+    return `| ${cells.join(' | ')} |`
   })
   const text = `## What it costs to be watched
 
 Measured by \`npm run bench:operations\` on ${new Date().toISOString().slice(0, 10)}: ${machine('the back end is nginx')}.
 A small response proxied over kept connections, one worker; ${rounds} alternating rounds of ${seconds} s; *more* is the median of the
 ratios to the plain server of the same round. What is configured nowhere adds no step to a request, so that the second line
-is what the measurement itself is worth.
+is what that measurement is worth. *Share* is how much of its worker's time (samples of V8's profiler, ${PROFILE_SECONDS} s without the first
+five) a server spends in what is added, the pages that are scraped included; it hardly depends on what else the machine does,
+and is what must not be above ${BOUND} %.
 
-| | CPU µs/request | more |
-|---|---:|---:|
+| | CPU µs/request | more | share |
+|---|---:|---:|---:|
 ${rows.join('\n')}`
   console.log(`\n${text}`)
   if (!values.print) writeSection('operations', text)
