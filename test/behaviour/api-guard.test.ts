@@ -194,6 +194,8 @@ const PIECES = [
   '99999999999',
   'keyvals',
   '*',
+  'many',
+  'history',
 ]
 const MORE = [
   '..',
@@ -241,12 +243,14 @@ test('nonsense in paths and bodies is answered, and nobody dies of it', async ()
   const pick = (list: readonly string[]): string => list[roll(list.length)]!
   for (let i = 0; i < 400; i++) {
     const parts = Array.from({ length: 1 + roll(6) }, () => pick(roll(3) === 0 ? MORE : PIECES))
-    const path = roll(2) === 0 ? `/api/${parts.join('/')}` : '/api/9/http/upstreams/u/servers/0'
+    const paths = [`/api/${parts.join('/')}`, '/api/9/http/upstreams/u/servers/0', '/api/viaduct/many']
+    const path = paths[roll(3)]!
     const fields = Array.from({ length: roll(4) }, () => `"${pick(NAMES)}":${pick(VALUES)}`)
     const text = `{${fields.join(',')}}`
     const body = roll(5) === 0 ? text.slice(0, roll(text.length + 1)) : text
     const method = pick(['GET', 'POST', 'PATCH', 'DELETE'])
-    const answer = await fetch(server.url(`${path}?fields=${pick(NAMES)}&key=${pick(MORE.slice(4))}`), {
+    const of = `of=${pick(PIECES)}/${pick(MORE)}&of=viaduct/${pick(PIECES)}?${pick(NAMES)}`
+    const answer = await fetch(server.url(`${path}?fields=${pick(NAMES)}&key=${pick(MORE.slice(4))}&${of}`), {
       method,
       ...(method === 'GET' ? {} : { body }),
     })
