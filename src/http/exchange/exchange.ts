@@ -523,11 +523,11 @@ export class Exchange
 
   /** The response cannot be completed: the client must notice. */
   #breakOff(): void {
-    const { r } = this
     this.#finishPeer(false)
-    r.producer = undefined
     this.caching?.settle()
-    r.breakOff()
+    if (this.pump.breakOff()) return
+    this.r.producer = undefined
+    this.r.breakOff()
   }
 
   #logHead(level: number, problem: string, hint = ''): void {

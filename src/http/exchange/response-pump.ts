@@ -61,6 +61,8 @@ export class ResponsePump implements Producer {
   stalled = false
   /** The peer has sent all. */
   #complete = false
+  /** It has not, and nothing follows. */
+  #broken = false
   /** `proxy_buffering`, or what the back end said instead. */
   buffering = true
   ignoresClientAbort = false
@@ -81,7 +83,7 @@ export class ResponsePump implements Producer {
     this.close()
     this.stalled = this.#deaf = false
     this.#received = this.#keptAt = this.#keptEnd = 0
-    this.#complete = false
+    this.#complete = this.#broken = false
     this.buffering = conf.transport.buffering
     this.ignoresClientAbort = conf.transport.ignore_client_abort || conf.store !== undefined
     this.#rate = 0
@@ -167,6 +169,19 @@ export class ResponsePump implements Producer {
     this.#r.body.write(NO_BYTES, LAST)
   }
 
+  /**
+   * Nothing follows, and the body is not whole. True: the client takes what has come before it is cut off, as in
+   * ngx_http_upstream_finalize_request; false: it has all of that.
+   */
+  breakOff(): boolean {
+    if (!this.stalled || this.#deaf) return false
+    this.#keeper = undefined
+    this.#store?.discard()
+    this.#store = undefined
+    this.#broken = true
+    return true
+  }
+
   #endCopies(): void {
     const store = this.#store
     const keeper = this.#keeper
@@ -231,7 +246,10 @@ export class ResponsePump implements Producer {
         return
       }
     }
-    if (this.#complete) this.end()
+    if (this.#broken) {
+      r.producer = undefined
+      r.breakOff()
+    } else if (this.#complete) this.end()
     else if (this.held.length === 0) this.#owner.resumePeer()
   }
 

@@ -404,12 +404,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   /** Ends the connection and the request without another byte. */
-  abortRequest(r: Request): void {
+  abortRequest(r: Request, behindOutput = false): void {
     r.keepAlive = false
     const { status } = r.out
     const told = status >= 400 && !r.headSent ? status : 499
     if (told === 444) this.#timeOut(told)
-    else this.#closeWith(told)
+    else this.#closeWith(told, behindOutput && r.headSent)
   }
 
   /** The response is out: log, then next request, lingering or close. */
@@ -575,12 +575,14 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#closeWith(0)
   }
 
-  #closeWith(status: number): void {
+  #closeWith(status: number, behindOutput = false): void {
     // Whoever asks twice does not wait for copies either.
     if (this.#state === CLOSED) return this.listener.closed(this)
     const state = this.#state
     this.#over()
-    this.wire.destroy()
+    // What was written before a response had to be broken off is the client's, however slow it is.
+    if (behindOutput) this.wire.closeAfterFlush(this.#request.location.core.send_timeout)
+    else this.wire.destroy()
     this.#tellRequest(state, status)
   }
 

@@ -27,8 +27,11 @@ export interface Carrier {
   requestEnded(r: Request): void
   /** The response is complete, and only copies of the request are under way: the carrier need not wait for `requestEnded`. */
   leaveBehind?(r: Request): void
-  /** Ends the connection (or the stream) without another byte: status 444, or a body that cannot be completed. */
-  abortRequest(r: Request): void
+  /**
+   * Ends the connection (or the stream) without another byte: status 444, or a body that cannot be completed. With
+   * `behindOutput` what was written is the client's yet, however slow it is.
+   */
+  abortRequest(r: Request, behindOutput?: boolean): void
   /** Answers a status in a way of its own; false: as usual. */
   answerStatus?(r: Request, status: number): boolean
   /** Turns the connection into a tunnel after 101 or an answer to CONNECT; undefined where the protocol has none. */

@@ -555,7 +555,7 @@ export class Request implements LogContext {
     if (this.ended) return
     this.keepAlive = false
     this.body.abort()
-    this.carrier.abortRequest(this)
+    this.carrier.abortRequest(this, true)
     this.end()
   }
 

@@ -196,6 +196,6 @@ class FileProducer implements Producer {
     if (error === 0) r.logError(ALERT, `pread() read only ${this.#at} of ${this.#entry.size} from "${path}"`)
     else r.logError(CRIT, `pread() "${path}" failed ${errnoText(error)}`)
     this.#release()
-    r.carrier.abortRequest(r)
+    r.carrier.abortRequest(r, true)
   }
 }
