@@ -11,11 +11,13 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import http from 'node:http'
+import https from 'node:https'
 import net from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { Certificates, type Pair } from '../harness/certificates.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 import { randomFrom } from './chaos-parts.ts'
 import { descriptorKinds, descriptors } from './process-facts.ts'
@@ -49,7 +51,7 @@ if (!isMainThread) setInterval(() => {
 }, 5).unref()
 `
 
-const conf = (ports: readonly number[]): string => `
+const conf = (ports: readonly number[], { certFile, keyFile }: Pair): string => `
   worker_processes 2; worker_rlimit_nofile ${DESCRIPTORS}; worker_shutdown_timeout 1s;
   error_log %%DIR%%/error.log notice;
   http {
@@ -60,7 +62,8 @@ const conf = (ports: readonly number[]): string => `
     upstream back { zone back 256k; ${ports.map((port) => `server 127.0.0.1:${port} max_fails=0;`).join(' ')}
       keepalive 8; keepalive_timeout 1s; }
     server {
-      listen 127.0.0.1:%%PORT_0%%; root %%DIR%%;
+      listen 127.0.0.1:%%PORT_0%%; listen 127.0.0.1:%%PORT_1%% ssl; root %%DIR%%;
+      ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
       location /kept { proxy_pass http://back; }
       location /small { proxy_pass http://back; proxy_buffers 4 16k; proxy_max_temp_file_size 128k; }
       location /unbuffered { proxy_pass http://back; proxy_buffering off; proxy_request_buffering off; }
@@ -76,16 +79,25 @@ type Result = 'good' | 'wrong' | 'late' | 'broken' | 'nothing' | 'left' | `${num
 const below = (limit: number): number => Math.floor(random() * limit)
 const happens = (percent: number): boolean => random() * 100 < percent
 
+/** How a user gets there: over a connection that is kept or not, with TLS or without. */
+interface Way {
+  readonly agent: http.Agent | false
+  readonly secure: boolean
+}
+
 /** Asks for something, in any way, and compares what comes. */
-async function ask(server: Server, agent: http.Agent | false): Promise<Result> {
+async function ask(server: Server, { agent, secure }: Way): Promise<Result> {
   const size = 1 + Math.floor(random() ** 3 * BODY_MAX)
   const one = below(8)
   const path = ['/kept', '/small', '/unbuffered', '/file', '/read'][below(5)]!
   const upload = path[1] !== 'f' && path[1] !== 'r' && happens(40)
   const leaves = happens(LEAVE_PERCENT)
   const chunked = happens(50)
-  const request = http.request(server.url(`${path}?seed=${one}&size=${size}`), {
+  const target = `${path}?seed=${one}&size=${size}`
+  const begin = secure ? https.request : http.request
+  const request = begin(secure ? `https://127.0.0.1:${server.port(1)}${target}` : server.url(target), {
     agent: leaves ? false : agent,
+    rejectUnauthorized: false,
     method: upload ? 'POST' : 'GET',
     timeout: ANSWER_MAX_MS,
     headers: upload && !chunked ? { 'Content-Length': size } : {},
@@ -94,7 +106,8 @@ async function ask(server: Server, agent: http.Agent | false): Promise<Result> {
     request.on('error', () => resolve(leaves ? 'left' : 'nothing'))
     request.on('timeout', () => resolve('late'))
   })
-  if (leaves) setTimeout(() => (happens(50) ? request.destroy() : request.socket?.resetAndDestroy()), random() * 150)
+  if (leaves)
+    setTimeout(() => (secure || happens(50) ? request.destroy() : request.socket?.resetAndDestroy()), random() * 150)
   const asked = path[1] === 'f' || path[1] === 'r' ? FILE : { seed: one, size }
   const result = await Promise.race([failed, answered(request, upload ? 'up' : 'down', asked)])
   request.destroy()
@@ -139,11 +152,12 @@ async function send(request: http.ClientRequest, one: number, size: number): Pro
   await pipeline(slowly, request).catch(() => {})
 }
 
-async function user(server: Server, until: number, kept: boolean): Promise<Result[]> {
-  const agent = kept ? new http.Agent({ keepAlive: true, maxSockets: 1 }) : false
+async function user(server: Server, until: number, kept: boolean, secure: boolean): Promise<Result[]> {
+  const { Agent } = secure ? https : http
+  const agent = kept ? new Agent({ keepAlive: true, maxSockets: 1 }) : false
   const results: Result[] = []
   while (performance.now() < until) {
-    const result = await ask(server, agent)
+    const result = await ask(server, { agent, secure })
     results.push(result)
     // Who finds nobody does not ask again and again at once.
     if (result === 'nothing') await delay(50)
@@ -216,16 +230,20 @@ test('upheaval', { timeout: (SECONDS + 100) * 1000 }, async (t) => {
     ports.push(((await once(back, 'message')) as [number])[0])
     backs.push(back)
   }
+  const certificates = new Certificates()
+  running.defer(() => certificates.remove())
   const files = { 'bomb.mjs': BOMB, file: bodyOf(FILE.seed, FILE.size) }
   const env = { NODE_OPTIONS: '--import=./bomb.mjs' }
   const prepare = (dir: string): void => fs.chmodSync(dir, 0o777)
-  const server = running.use(await startViaduct(conf(ports), { files, env, cwd: true, alerts: true, prepare }))
+  const server = running.use(
+    await startViaduct(conf(ports, certificates.make('localhost')), { files, env, cwd: true, alerts: true, prepare }),
+  )
   const before = descriptors(server.pid)
   const kinds = descriptorKinds(server.pid)
 
   const until = performance.now() + SECONDS * 1000
   const befell: Record<string, number> = {}
-  const users = Array.from({ length: USERS }, (_, n) => user(server, until, n % 2 === 0))
+  const users = Array.from({ length: USERS }, (_, n) => user(server, until, n % 2 === 0, n % 3 === 0))
   for (let turn = 0; performance.now() < until; turn++) {
     const what = FATE[turn % FATE.length]!
     await delay(BEFALLS_EVERY_MS * (0.5 + random()))
@@ -240,7 +258,9 @@ test('upheaval', { timeout: (SECONDS + 100) * 1000 }, async (t) => {
   assert.ok((counts['good'] ?? 0) > results.length / 4, 'most are served')
   await server.until('no request is left', async () => (await statusOf(server)) === '1 0 1 0')
   for (const back of backs) back.send('calm')
-  const last = await Promise.all(Array.from({ length: USERS }, () => ask(server, false)))
+  const last = await Promise.all(
+    Array.from({ length: USERS }, (_, n) => ask(server, { agent: false, secure: n % 3 === 0 })),
+  )
   assert.deepEqual(countsOf(last.filter((result) => result !== 'left')), {
     good: last.filter((r) => r !== 'left').length,
   })
