@@ -110,6 +110,7 @@ export abstract class RingTlsWire extends RingWire {
       result = ssl.readEarly(readBufferAt + size, readBuffer.length - size)
       if (result > 0) size += result
     }
+    const problem = result < 0 && result !== SSL_NOT_EARLY ? problemOf(ssl, result, 'SSL_read_early_data()') : ''
     this.#collect(ssl)
     if (size > 0) {
       if (!this.open) this.onHandshakeDone()
@@ -121,15 +122,16 @@ export abstract class RingTlsWire extends RingWire {
       return false
     }
     if (result === SSL_NOT_EARLY) return true
-    if (result < 0) this.#failed(ssl, 'SSL_read_early_data()')
+    if (result < 0) this.#over(problem)
     return false
   }
 
   /** Goes on with the handshake; true when it is over, and has been for nothing. */
   #handshake(ssl: Ssl): boolean {
     const result = ssl.handshake()
-    if (result < 0) this.#failed(ssl, 'SSL_do_handshake()')
-    else this.#collect(ssl)
+    const problem = result < 0 ? problemOf(ssl, result, 'SSL_do_handshake()') : ''
+    this.#collect(ssl)
+    if (result < 0) this.#over(problem)
     if (result <= 0) return false
     this.onHandshakeDone()
     if (this.open && !this.dead) return true
@@ -159,17 +161,17 @@ export abstract class RingTlsWire extends RingWire {
       this.#held = ssl.takeBack()
       return
     }
+    const problem = result === SSL_WANTS_MORE ? '' : problemOf(ssl, result, 'SSL_read()')
     this.#collectOwed(ssl)
     if (this.#waiting.length > 0 && !this.dead) this.#writeWaiting()
     if (size > 0) super.receivedIn(readBuffer, size)
-    if (result === SSL_WANTS_MORE) return
-    if (this.dead) ssl.forget()
-    else if (result === SSL_ENDED) this.#onCloseNotify(ssl)
-    else this.#failed(ssl, 'SSL_read()')
+    if (result !== SSL_WANTS_MORE) this.#over(problem)
   }
 
-  #onCloseNotify(ssl: Ssl): void {
-    ssl.forget()
+  /** Nothing more comes: the peer has ended properly, or something is wrong. */
+  #over(problem: string): void {
+    if (problem !== '') return this.refuse(problem)
+    if (this.dead) return
     this.pause()
     this.ended()
   }
@@ -178,14 +180,6 @@ export abstract class RingTlsWire extends RingWire {
     if (this.#ended) return
     this.#ended = true
     super.ended()
-  }
-
-  /** The engine, or the peer by an alert, gave up. */
-  #failed(ssl: Ssl, doing: string): void {
-    const problem = ssl.problem()
-    // An alert of ours.
-    this.#collect(ssl)
-    this.refuse(`${doing} failed (SSL: ${problem})`)
   }
 
   override resume(): void {
@@ -238,7 +232,7 @@ export abstract class RingTlsWire extends RingWire {
   #write(ssl: Ssl, size: number): void {
     const result = this.#waiting.length > 0 ? SSL_WANTS_MORE : ssl.writePlain(size)
     if (result > 0) return
-    if (result !== SSL_WANTS_MORE) return this.#failed(ssl, 'SSL_write()')
+    if (result !== SSL_WANTS_MORE) return this.refuse(problemOf(ssl, result, 'SSL_write()'))
     if (this.#waiting.length === 0) this.#waiting = []
     this.#waiting.push(Buffer.from(plainText.subarray(0, size)))
     this.#waitingBytes += size
@@ -369,6 +363,13 @@ export abstract class RingTlsWire extends RingWire {
   protected get alive(): boolean {
     return this.ssl?.freed === false
   }
+}
+
+/** Why nothing more comes, as nginx says it; empty when the peer has ended. What it has sent besides is forgotten. */
+function problemOf(ssl: Ssl, result: number, doing: string): string {
+  const problem = ssl.problem()
+  if (result === SSL_ENDED) return ''
+  return problem === '' ? `${doing} failed` : `${doing} failed (SSL: ${problem})`
 }
 
 function release(wire: RingTlsWire): void {
