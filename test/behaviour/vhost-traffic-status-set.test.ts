@@ -1,5 +1,6 @@
 /** nginx-module-vts: numbers in variables, statuses one by one, what is not counted, averages, groups of filters, control. */
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import { after, before, test } from 'node:test'
 import { Peer, reply } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
@@ -179,4 +180,37 @@ test('control of groups and of single rows', async () => {
   assert.equal(await count('cmd=reset&group=cache&zone=pages'), 1)
   assert.equal((await set('/set?of=x')).split(' ')[3], '0')
   assert.ok((await count('cmd=delete&group=*&zone=*')) > 5)
+})
+
+test('a file that has not what was counted is not read', async () => {
+  const row = (numbers: readonly unknown[]): object => ({ key: 'NO\x1fshop.example', numbers })
+  const file = (rows: unknown, zone = 'traffic'): string => JSON.stringify({ version: 1, zone, rows })
+  const broken = [null, row(['a']), { ...row([1]), codes: { other: 'x' } }]
+  const cases = ['{', ...broken.map((one) => file([row([1]), one])), file([row([7])], 'other')]
+  for (const text of cases) {
+    await using one = await startViaduct(
+      `http { vhost_traffic_status_zone shared:traffic:1m; vhost_traffic_status_dump %%DIR%%/kept/traffic.json;
+        server { listen 127.0.0.1:%%PORT_0%%; server_name shop.example; location / { vhost_traffic_status_display; } } }`,
+      {
+        prepare: (dir) => {
+          fs.mkdirSync(`${dir}/kept`)
+          fs.chmodSync(`${dir}/kept`, 0o777)
+          fs.writeFileSync(`${dir}/kept/traffic.json`, text)
+        },
+      },
+    )
+    assert.match(one.errorLog(), /\[warn\] .*"\S+traffic\.json" has not what zone "traffic" counted/, text)
+    const { serverZones } = (await (await fetch(one.url('/'))).json()) as Page
+    assert.deepEqual(Object.keys(serverZones), ['*'], text)
+  }
+})
+
+test('a folder that workers may not write to is an alert, and nothing else', async () => {
+  await using one = await startViaduct(
+    `http { vhost_traffic_status_zone; vhost_traffic_status_dump %%DIR%%/none/traffic.json 50ms;
+      server { listen 127.0.0.1:%%PORT_0%%; location / { return 200 ok; } } }`,
+    { alerts: true },
+  )
+  await one.logged(/\[alert\] .*open\(\) "\S+none\/traffic\.json" failed \(2: No such file or directory\)/)
+  assert.equal(await (await fetch(one.url('/'))).text(), 'ok')
 })

@@ -138,7 +138,9 @@ function parsed({ text }: KeptText): Kept | undefined {
   }
 }
 
-function isRow({ key, numbers }: KeptRow): boolean {
+function isRow(row: Partial<KeptRow> | null): boolean {
+  const { key, numbers, codes = {} } = row ?? {}
+  if (codes === null || !Object.values(codes).every((count) => Number.isFinite(count))) return false
   if (typeof key !== 'string' || !Array.isArray(numbers) || numbers.length > KEPT_FIELDS) return false
   return numbers.every((number) => Number.isFinite(number))
 }
