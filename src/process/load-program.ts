@@ -10,8 +10,7 @@ import type { Steps } from '../lib/steps.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import { NULL_LOG } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
-import { eventMethod, eventsBlocks, ringSpeaksTls } from '../modules/core/events.ts'
-import { expectRing } from '../net/engine.ts'
+import { eventsBlocks } from '../modules/core/events.ts'
 import { compileProgram, type Program } from '../runtime/program.ts'
 import type { CheckedFacts } from '../tree/builder.ts'
 import type { Role } from '../tree/context.ts'
@@ -61,7 +60,6 @@ export function* loadProgram(
   const hasEvents = config.main.resolve(eventsBlocks).events.length > 0
   if (!diagnostics.failed && !hasEvents) diagnostics.emerg('no "events" section in configuration')
   if (diagnostics.failed) return { config, diagnostics, program: undefined, log: NULL_LOG }
-  expectRing(eventMethod(config) !== 'epoll', ringSpeaksTls(config))
   const log = setting.openLog(config)
   const env = { diagnostics, modules, role, zones, log, files, workerId, facts }
   const program = yield* compileProgram(config, env)

@@ -5,6 +5,8 @@ import { knownHosts } from '../lib/resolve-host.ts'
 import type { Steps } from '../lib/steps.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import { eventMethod, ringSpeaksTls } from '../modules/core/events.ts'
+import { expectRing } from '../net/engine.ts'
 import type { CheckedFacts, ZoneRequest } from '../tree/builder.ts'
 import type { Role } from '../tree/context.ts'
 import type { ListenSpec } from './endpoints.ts'
@@ -37,6 +39,7 @@ export interface ProgramEnv {
 
 /** Compiles a configuration; problems go to the diagnostics, and then there is no program. */
 export function* compileProgram(config: Config, env: ProgramEnv): Steps<Program | undefined> {
+  expectRing(eventMethod(config) !== 'epoll', ringSpeaksTls(config))
   const http = yield* compileHttp(config, env.modules, { ...env, prefix: config.prefix, source: config.source })
   if (env.diagnostics.failed) return undefined
   const builder = http?.builder
