@@ -14,7 +14,17 @@
 import { NO_BYTES } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { addressOf } from '../sys/openssl.ts'
-import { plainText, RECORD_SIZE, SSL_ENDED, SSL_NOT_EARLY, SSL_WANTS_MORE, type Ssl } from '../sys/ssl.ts'
+import {
+  holdSealed,
+  lastingPiece,
+  plainText,
+  RECORD_SIZE,
+  releaseSealed,
+  SSL_ENDED,
+  SSL_NOT_EARLY,
+  SSL_WANTS_MORE,
+  type Ssl,
+} from '../sys/ssl.ts'
 import { cork } from './flush.ts'
 import { RingWire } from './ring-wire.ts'
 import type { RecordSizes } from './tls-server.ts'
@@ -52,6 +62,9 @@ export abstract class RingTlsWire extends RingWire {
   /** Records that have not been handed over. */
   #made: Buffer[] = NOTHING_MADE
   #madeBytes = 0
+  /** There are such, or they are with the ring. */
+  #holds = false
+  #isHandingOver = false
   /** What cannot be encrypted yet. */
   #waiting: Buffer[] = NOTHING_MADE
   #waitingBytes = 0
@@ -264,6 +277,8 @@ export abstract class RingTlsWire extends RingWire {
       if (this.#made.length === 0) {
         this.#made = []
         cork(this)
+        if (!this.#holds) holdSealed()
+        this.#holds = true
       }
       this.#made.push(piece)
       this.#madeBytes += piece.length
@@ -291,7 +306,27 @@ export abstract class RingTlsWire extends RingWire {
     const made = this.#made
     this.#made = NOTHING_MADE
     this.#madeBytes = 0
+    // What is with the ring already is settled by this, and these are not.
+    this.#isHandingOver = true
     if (!this.dead) super.send('', made)
+    this.#isHandingOver = false
+    if (!this.isQueued) this.#release()
+  }
+
+  /** Nobody needs the pieces any more that were made. */
+  #release(): void {
+    if (!this.#holds || this.#isHandingOver || this.#made.length > 0) return
+    this.#holds = false
+    releaseSealed()
+  }
+
+  override settled(): void {
+    super.settled()
+    this.#release()
+  }
+
+  protected override kept(piece: string | Buffer): string | Buffer {
+    return typeof piece === 'string' ? piece : lastingPiece(piece)
   }
 
   protected override get kernelBytes(): number {

@@ -240,7 +240,7 @@ export class RingWire extends StreamWire implements RingUser {
     if (this.#queued > 0) this.#ring.submit()
     if (this.#restBytes > 0) {
       if (pieces === undefined) this.#keep(text)
-      else for (let i = 0; i < pieces.length; i++) this.#keep(pieces[i]!)
+      else for (let i = 0; i < pieces.length; i++) this.#keep(this.kept(pieces[i]!))
     } else {
       const size = pieces === undefined ? text.length : sizeOf(pieces)
       if (size > this.#ring.sendMax) this.#sendMuch(pieces ?? [text], size)
@@ -254,7 +254,7 @@ export class RingWire extends StreamWire implements RingUser {
   }
 
   #sendMuch(pieces: readonly (string | Buffer)[], size: number): void {
-    this.#rest = [...pieces]
+    this.#rest = pieces.map((piece) => this.kept(piece))
     this.#restBytes = size
     this.#sendRest()
   }
@@ -328,7 +328,7 @@ export class RingWire extends StreamWire implements RingUser {
     }
     if (this.#dead) return
     const sending = typeof this.#sending === 'string' ? [this.#sending] : this.#sending
-    const left = behind(sending, Math.max(0, result))
+    const left = behind(sending, Math.max(0, result)).map((piece) => this.kept(piece))
     this.#rest = this.#restBytes > 0 ? [...left, ...this.#rest] : left
     this.#restBytes += this.#queued - Math.max(0, result)
     this.#queued = 0
@@ -493,6 +493,16 @@ export class RingWire extends StreamWire implements RingUser {
 
   protected get kernelBytes(): number {
     return this.#queued + this.#restBytes
+  }
+
+  /** What is kept of a piece that was not sent, longer than until it is settled. */
+  protected kept(piece: string | Buffer): string | Buffer {
+    return piece
+  }
+
+  /** What was sent last is not settled. */
+  protected get isQueued(): boolean {
+    return this.#queued > 0
   }
 
   /** The peer has not taken all that the kernel was given. */

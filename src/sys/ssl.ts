@@ -40,14 +40,35 @@ const TLS_1_3 = 0x0304
 /** Where text is put together that is to be encrypted. */
 export const plainText: Buffer = Buffer.allocUnsafeSlow(RECORD_SIZE)
 
-/** What is taken out is a piece of this, until the next one does not fit; whoever has pieces keeps it alive. */
-const SEALED_SIZE = 131072
+/**
+ * What is taken out is a piece of this. It begins anew when nobody holds pieces any more, which is mostly after each event; when
+ * they do not fit, another takes its place, and whoever has pieces keeps the old one alive. Making one for each would
+ * have V8 collect all the time, to which that is a lot of memory.
+ */
+const SEALED_SIZE = 1 << 21
 /** A record with all that surrounds it fits. */
 const SEALED_MIN = 20480
 let sealed: Buffer = Buffer.alloc(0)
 let sealedAt = 0
 let sealedEnd = 0
+let sealedHolders = 0
 let isEmptied = true
+
+/** Somebody has pieces of what was taken out. */
+export function holdSealed(): void {
+  sealedHolders++
+}
+
+/** He does not need them any more. */
+export function releaseSealed(): void {
+  assert(sealedHolders > 0, 'who holds pieces lets them go once')
+  if (--sealedHolders === 0) sealedEnd = 0
+}
+
+/** Makes a piece that lasts of one that may be overwritten once nobody holds any. */
+export function lastingPiece(piece: Buffer): Buffer {
+  return piece.buffer === sealed.buffer ? Buffer.from(piece) : piece
+}
 
 /** The buffers of this thread, and what is known of them. */
 interface Shared {
@@ -227,11 +248,16 @@ export class Ssl {
    * has begun another handshake (TLS 1.2).
    */
   writePlain(size: number): number {
-    const { thread, plainTextAt } = this.#shared
+    return this.write(this.#shared.plainTextAt, size)
+  }
+
+  /** The same of bytes at an address. */
+  write(at: number, size: number): number {
+    const { thread } = this.#shared
     const address = this.#enter()
     const result = this.early
-      ? thread.c.SSL_write_early_data(address, plainTextAt, size, thread.cell(2))
-      : thread.c.SSL_write(address, plainTextAt, size)
+      ? thread.c.SSL_write_early_data(address, at, size, thread.cell(2))
+      : thread.c.SSL_write(address, at, size)
     return result > 0 ? size : this.#outcome(address, result)
   }
 
