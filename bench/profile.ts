@@ -5,13 +5,14 @@
 import fs from 'node:fs'
 import path from 'node:path'
 
-/** What comes before is the start, and code that is not hot yet. */
-const SKIPPED_US = 5e6
+/** What comes before is the start: code that is not hot yet, and libraries that are loaded for the first traces. */
+const SKIPPED_US = 12e6
 
 interface Profile {
   readonly nodes: readonly {
     readonly id: number
     readonly callFrame: { readonly functionName: string; readonly url: string }
+    readonly children?: readonly number[]
   }[]
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
@@ -22,7 +23,7 @@ export function profileOptions(folder: string): string {
   return `--cpu-prof --cpu-prof-dir=${folder}`
 }
 
-/** The share, from 0 to 1, of the busiest thread's samples that lies in files whose path fits. */
+/** The share, from 0 to 1, of the busiest thread's samples in functions of files whose path fits, and in what they call. */
 export function shareOf(folder: string, files: RegExp): { readonly share: number; readonly samples: number } {
   const threads = fs.readdirSync(folder).map((name) => {
     return counted(JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8')) as Profile, files)
@@ -34,13 +35,18 @@ export function shareOf(folder: string, files: RegExp): { readonly share: number
 
 function counted({ nodes, samples, timeDeltas }: Profile, files: RegExp): { inside: number; samples: number } {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+  const fitting = new Set<number>()
+  // Callers stand before those that they call.
+  for (const { id, callFrame, children = [] } of nodes) {
+    if (files.test(callFrame.url)) fitting.add(id)
+    if (fitting.has(id)) for (const child of children) fitting.add(child)
+  }
   let [passed, inside, all] = [0, 0, 0]
   for (const [n, id] of samples.entries()) {
     passed += timeDeltas[n] ?? 0
-    const { functionName, url } = frames.get(id)!
-    if (passed < SKIPPED_US || functionName === '(idle)') continue
+    if (passed < SKIPPED_US || frames.get(id)!.functionName === '(idle)') continue
     all++
-    if (files.test(url)) inside++
+    if (fitting.has(id)) inside++
   }
   return { inside, samples: all }
 }
