@@ -261,8 +261,11 @@ class Engine implements SlotOwner {
       setTimeout(() => this.#send({ type: 'want', slot, keys: [key] }), WANT_AGAIN_MS)
       return
     }
+    const asker = this.#slots.get(slot)
+    // A thread that has died since it asked is followed by one that asks for itself.
+    if (asker?.given.has(key) !== true) return handle.close()
     this.#handles.push(handle)
-    this.#slots.get(slot)?.post({ type: 'listen', key, fd: handle.fd })
+    asker.post({ type: 'listen', key, fd: handle.fd })
   }
 
   #giveSockets(slot: WorkerSlot, keys: readonly string[]): void {

@@ -105,6 +105,7 @@ export class WorkerSlot {
 
   #exited(code: number): void {
     this.#running = false
+    this.given.clear()
     settleEstate(this.estate)
     if (this.stopping) {
       this.#owner.onExit(this, 0, undefined)

@@ -196,6 +196,10 @@ async function strike(server: Server, what: (typeof FATE)[number]): Promise<void
   else if (engine !== undefined) process.kill(engine, 'SIGKILL')
 }
 
+function startedWorkers(server: Server): number {
+  return server.errorLog().match(/start worker process /g)?.length ?? 0
+}
+
 async function statusOf(server: Server): Promise<string> {
   try {
     const text = await (
@@ -247,7 +251,11 @@ test('upheaval', { timeout: (SECONDS + 100) * 1000 }, async (t) => {
   for (let turn = 0; performance.now() < until; turn++) {
     const what = FATE[turn % FATE.length]!
     await delay(BEFALLS_EVERY_MS * (0.5 + random()))
+    const started = startedWorkers(server)
     await strike(server, what)
+    // Not faster than a busy machine starts what was killed, or nobody serves any more.
+    const killed = what === 'engine' ? 2 : what === 'worker' ? 1 : 0
+    await server.until('who was killed is replaced', () => startedWorkers(server) >= started + killed).catch(() => {})
     befell[what] = (befell[what] ?? 0) + 1
   }
   const results = (await Promise.all(users)).flat()
