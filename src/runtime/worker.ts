@@ -41,6 +41,8 @@ interface Seat {
 
 /** nginx's accept_mutex_delay: when to try again after there was no descriptor left. */
 const REST_MS = 500
+/** Longer than an answer takes on a busy machine: what comes twice is closed. */
+const ASK_AGAIN_MS = 2000
 /** How long those wait at the end who still have something to send. */
 const LEAVE_MS = 2000
 
@@ -59,6 +61,8 @@ export class WorkerRuntime {
   /** A new descriptor of this number or more is one of the last. */
   #descriptorsMax = Number.POSITIVE_INFINITY
   #rest: NodeJS.Timeout | undefined
+  /** Sockets have been asked for, and have not come yet. */
+  #asking: NodeJS.Timeout | undefined
 
   constructor(env: WorkerEnv) {
     this.#env = env
@@ -133,11 +137,19 @@ export class WorkerRuntime {
   }
 
   #tryAccepting(): void {
+    clearTimeout(this.#rest)
+    clearTimeout(this.#asking)
     this.#rest = undefined
+    const resting = [...this.#seats.keys()].filter((key) => this.isResting(key))
+    if (resting.length === 0) return
     this.#descriptorsMax = descriptorsMax()
-    if (nextDescriptor() < this.#descriptorsMax)
-      this.#env.wantSockets?.([...this.#seats.keys()].filter((key) => this.isResting(key)))
-    else this.#rest = setTimeout(() => this.#tryAccepting(), REST_MS)
+    const again = (): void => this.#tryAccepting()
+    if (nextDescriptor() >= this.#descriptorsMax) this.#rest = setTimeout(again, REST_MS)
+    else {
+      this.#env.wantSockets?.(resting)
+      // What is sent to a process without descriptors may be lost on the way: asked for until it has come.
+      this.#asking = setTimeout(again, ASK_AGAIN_MS)
+    }
   }
 
   #httpListener({ spec, servers, byAddress }: EndpointPlan): HttpListener {
@@ -197,6 +209,7 @@ export class WorkerRuntime {
   /** Accepts no more; calls `done` once when the last connection is gone. Without `graceful` connections close now. */
   stop(graceful: boolean, done: () => void): void {
     clearTimeout(this.#rest)
+    clearTimeout(this.#asking)
     if (!graceful) return this.#leave(false, done)
     for (const { listener } of this.#seats.values()) listener.closing = true
     // Who waits in the queue of a socket that is closed is thrown out of it: let them in first, in one turn of the loop.
