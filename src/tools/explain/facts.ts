@@ -4,6 +4,8 @@ import { decodeSent } from './sent.ts'
 
 /** Fields that differ from one answer to the next. */
 const PASSING: ReadonlySet<string> = new Set(['date', 'content-length', 'last-modified', 'etag'])
+/** Of log lines; looked for before a target, which may be no more than a slash. */
+const TIME = /\[\d\d\/\w{3}\/\d{4}:[^\]]*\]|\d{4}-\d\d-\d\dT[\d:+-]+/g
 const IDENTIFIER = /\b[0-9a-f]{32}\b/g
 
 /** Returns them. */
@@ -23,10 +25,9 @@ export function factsOf(answered: Answered): ReadonlyMap<string, string> {
   const withoutNames = (text: string): string =>
     told
       .flatMap(({ asked }) => (asked === undefined ? [] : [asked]))
-      .reduce((line, { peer, group }) => line.replaceAll(peer, group), text.replace(/^log: /, ''))
+      .reduce((line, { peer, group }) => line.replaceAll(peer, group), text.replace(/^log: /, '').replace(TIME, 'TIME'))
       .replaceAll(question.target, 'TARGET')
       .replaceAll(` ${status} `, ' STATUS ')
-      .replace(/\[\d\d\/\w{3}\/\d{4}:[^\]]*\]|\d{4}-\d\d-\d\dT[\d:+-]+/g, 'TIME')
       .replace(IDENTIFIER, 'ID')
   for (const { kind, text, depth, asked } of told) {
     if (depth > 0 && kind !== 'back end') continue
