@@ -116,6 +116,8 @@ export class Keeper {
     yield* this.#files.load()
     const megabytes = (this.#upkeep.size / 1048576).toFixed(3)
     this.#log(NOTICE, `http file cache: ${path} ${megabytes}M, bsize: ${this.#room.blockSize}`)
+    // Purges that an end has interrupted go on now that all files are known.
+    if (this.#upkeep.ruleCount > 0) this.#manager.startIn(0)
   }
 
   *#manage(): Steps<void> {
