@@ -6,7 +6,7 @@ import { createPrivateKey, hash, X509Certificate } from 'node:crypto'
 import type { SecureContext, SecureContextOptions } from 'node:tls'
 import { assert } from '../lib/assert.ts'
 import { Lru } from '../lib/lru.ts'
-import { SslContext } from '../sys/ssl-context.ts'
+import { SslContext, type SslContextOptions } from '../sys/ssl-context.ts'
 import type { TicketKeys } from '../sys/ssl-thread.ts'
 import { speaksTlsOnRing } from './engine.ts'
 import type { SecureContextHandle } from './tls-wire.ts'
@@ -23,20 +23,8 @@ const COMPRESSIONS = ['brotli', 'zstd', 'zlib'] as const
 /** What Node says when no cipher of a list is known, as OpenSSL says it. */
 const NO_CIPHER = 'error:0A0000B9:SSL routines::no cipher match'
 
-/** What a context is made of. Two equal ones make the same context. */
-export interface ContextOptions {
-  readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
-  readonly maxVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
-  /** SSL_OP_* bits. */
-  readonly secureOptions: number
-  readonly ciphers: string
-  readonly curves: string
-  readonly signatureAlgorithms: string
-  /** PEM texts; empty: none. Peers that are asked for a certificate are told whom we trust. */
-  readonly trusted: string
-  /** More of those, which peers are not told. */
-  readonly alsoTrusted?: string
-  readonly crl: string
+/** What a context of either engine is made of. Two equal ones make the same context. */
+export interface ContextOptions extends SslContextOptions {
   /** Certificates of ours, of different kinds. */
   readonly pairs: readonly Pair[]
   /** What only a server has. */

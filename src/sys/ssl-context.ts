@@ -49,8 +49,9 @@ export interface SslContextOptions {
   readonly ciphers: string
   readonly curves: string
   readonly signatureAlgorithms: string
-  /** Peers that are asked for a certificate are told of these. */
+  /** Peers that are asked for a certificate are told whom we trust. */
   readonly trusted: string
+  /** More of those, which peers are not told. */
   readonly alsoTrusted?: string
   readonly crl: string
   readonly pairs: readonly { readonly certificate: string; readonly key: string }[]
