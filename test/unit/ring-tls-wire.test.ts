@@ -9,18 +9,17 @@ import { after, test } from 'node:test'
 import tls from 'node:tls'
 import { whyNoSsl } from '../../src/net/engine.ts'
 import { beginEvent, flushWires } from '../../src/net/flush.ts'
-import { ASKED, Ring, type RingUser } from '../../src/net/ring.ts'
+import { Ring } from '../../src/net/ring.ts'
 import { RingTlsClientWire } from '../../src/net/ring-tls-client-wire.ts'
 import { RingTlsServerWire } from '../../src/net/ring-tls-server-wire.ts'
 import type { RingTlsWire } from '../../src/net/ring-tls-wire.ts'
 import type { SecureContextHandle } from '../../src/net/tls-wire.ts'
 import { type ContextOptions, contextOf } from '../../src/net/tls-wire-context.ts'
-import type { WireOwner } from '../../src/net/wire.ts'
-import type { WireFailure } from '../../src/net/wire-failure.ts'
 import { type Calls, calls } from '../../src/sys/calls.ts'
-import { internetAddress, portIn } from '../../src/sys/socket-address.ts'
+import { internetAddress } from '../../src/sys/socket-address.ts'
 import { sslCount } from '../../src/sys/ssl.ts'
 import { Certificates } from '../harness/certificates.ts'
+import { Listener, NORMAL_RING, pattern, RingAcceptor, turnUntil } from '../harness/ring-acceptor.ts'
 
 const system = calls()
 const why = typeof system === 'string' ? system : typeof Ring.open(system) === 'number' ? 'no io_uring' : whyNoSsl()
@@ -29,7 +28,6 @@ const options = why === '' ? { timeout: 60_000 } : { skip: why }
 const certificates = new Certificates()
 after(() => certificates.remove())
 const pair = certificates.make('one.example')
-const NORMAL = { entries: 64, completions: 256, inputs: 32, output: 1 << 18 }
 const SETTINGS: ContextOptions = {
   minVersion: 'TLSv1.2',
   maxVersion: 'TLSv1.3',
@@ -61,98 +59,46 @@ const own = secure({
 })
 
 /** One end of a connection, with all that it has received. */
-class End implements WireOwner {
-  readonly wire: RingTlsWire
-  received: Buffer[] = []
-  size = 0
+class End extends Listener<RingTlsWire> {
   secured = false
-  ended = false
-  closed = false
-  failure: WireFailure | undefined
-  onPiece: (end: End) => void = () => {}
-  drained: () => void = () => {}
-
-  constructor(wire: RingTlsWire) {
-    this.wire = wire
-    wire.owner = this
-  }
 
   onHandshake(): void {
     this.secured = true
   }
   onHandshakeFailed(): void {}
-  onBytes(buffer: Buffer, size: number): void {
+  override onBytes(buffer: Buffer, size: number): void {
     // The first that comes to a server is the beginning of TLS.
     if (!this.secured && this.wire instanceof RingTlsServerWire)
       return this.#secure(this.wire, buffer.subarray(0, size))
-    this.received.push(Buffer.from(buffer.subarray(0, size)))
-    this.size += size
-    this.onPiece(this)
+    super.onBytes(buffer, size)
   }
   #secure(wire: RingTlsServerWire, early: Buffer): void {
     const none = { session: undefined, store: undefined, ocsp: undefined, alpn: undefined, keyLog: undefined }
     wire.secure({ secure: own, requestCert: false, records: { largest: 16384, growing: undefined }, ...none }, this)
     wire.start(early)
   }
-  onDrain(): void {
-    this.drained()
-  }
-  onEnd(): void {
-    this.ended = true
-  }
-  onClose(failure: WireFailure | undefined): void {
-    this.closed = true
-    this.failure = failure
-  }
-  get bytes(): Buffer {
-    return Buffer.concat(this.received)
-  }
 }
 
 /** A ring that accepts on a port of its own. */
-class Bench implements RingUser, AsyncDisposable {
-  readonly ring: Ring
+class Bench extends RingAcceptor implements AsyncDisposable {
   readonly servers: End[] = []
   readonly clients: End[] = []
-  readonly port: number
-  readonly #fd: number
-  readonly #slot: number
-  readonly #calls = system as Calls
   readonly #sockets: tls.TLSSocket[] = []
-  #accepting = true
 
-  constructor(sizes: Parameters<typeof Ring.open>[1] = NORMAL) {
-    const ring = Ring.open(this.#calls, sizes)
-    assert.ok(typeof ring !== 'number')
-    this.ring = ring
-    ring.start(undefined)
-    this.#fd = this.#calls.socket(2, 0x80001)
-    assert.equal(this.#calls.bind(this.#fd, internetAddress('127.0.0.1', 0)!), 0)
-    assert.equal(this.#calls.listen(this.#fd, 511), 0)
-    const name = Buffer.alloc(16)
-    this.#calls.socketName(this.#fd, name, Buffer.from([16, 0, 0, 0]))
-    this.port = portIn(name)
-    this.#slot = ring.enter(this)
-    ring.accept(this.#slot, this.#fd)
+  constructor(sizes?: ConstructorParameters<typeof RingAcceptor>[1]) {
+    super(system as Calls, sizes)
   }
 
-  completed(_operation: number, result: number, flags: number): void {
-    if (result >= 0) {
-      const server = new End(new RingTlsServerWire(this.ring, result, true))
-      this.servers.push(server)
-      server.wire.resume()
-    }
-    if ((flags & 2) !== 0) return
-    this.#accepting = result !== -125
-    if (this.#accepting) this.ring.accept(this.#slot, this.#fd)
+  protected take(fd: number): void {
+    const server = new End(new RingTlsServerWire(this.ring, fd, true))
+    this.servers.push(server)
+    server.wire.resume()
   }
-  settled(): void {}
-  attend(): void {}
 
   /** Both ends of a new connection on the ring. */
   async pair(): Promise<{ client: End; server: End }> {
     const client = await this.connect(this.port)
-    await until(() => this.servers.at(-1)?.secured === true)
+    await turnUntil(() => this.servers.at(-1)?.secured === true)
     return { client, server: this.servers.at(-1)! }
   }
 
@@ -160,7 +106,7 @@ class Bench implements RingUser, AsyncDisposable {
   async connect(port: number): Promise<End> {
     const settings = { secure: secure({}), verify: false, depth: 1, sessions: undefined, keyLog: undefined }
     const target = { key: '', settings, serverName: 'one.example', name: '', alpn: '' }
-    const fd = this.#calls.socket(2, 0x80801)
+    const fd = this.calls.socket(2, 0x80801)
     const wire = new RingTlsClientWire(this.ring, fd, true, { target, peer: 'test' })
     const client = new End(wire)
     this.clients.push(client)
@@ -169,7 +115,7 @@ class Bench implements RingUser, AsyncDisposable {
       wire.handshake(client)
     }
     wire.connect(internetAddress('127.0.0.1', port)!, { onRingConnected })
-    await until(() => client.secured)
+    await turnUntil(() => client.secured)
     return client
   }
 
@@ -179,40 +125,16 @@ class Bench implements RingUser, AsyncDisposable {
     socket.on('error', () => {})
     this.#sockets.push(socket)
     await once(socket, 'secureConnect')
-    await until(() => this.servers.at(-1)?.secured === true)
+    await turnUntil(() => this.servers.at(-1)?.secured === true)
     return { socket, server: this.servers.at(-1)! }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { wire } of [...this.servers, ...this.clients]) wire.destroy()
     for (const socket of this.#sockets) socket.destroy()
-    this.ring.cancel(this.#slot, ASKED.ACCEPT)
-    await until(() => !this.#accepting && [...this.servers, ...this.clients].every(({ wire }) => wire.closed))
-    this.ring.leave(this.#slot)
-    await until(() => this.ring.userCount === 0)
-    this.#calls.close(this.#fd)
-    this.ring.close()
+    await this.end(() => [...this.servers, ...this.clients].every(({ wire }) => wire.closed))
     assert.equal(sslCount(), 0, 'every connection is freed')
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`timeout: ${condition.toString()}`)
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-}
-
-/** Bytes that are nowhere the same. */
-function pattern(size: number, seed: number): Buffer {
-  const words = new Uint32Array(Math.ceil(size / 4))
-  let x = seed * 2654435761 + 12345
-  for (let i = 0; i < words.length; i++) {
-    x = (Math.imul(x, 1664525) + 1013904223) | 0
-    words[i] = x
-  }
-  return Buffer.from(words.buffer, 0, size)
 }
 
 /** Writes as the data plane does: in an event. */
@@ -234,8 +156,8 @@ function writeMixed(end: End, bytes: Buffer): void {
 }
 
 for (const [what, sizes] of [
-  ['room for all', NORMAL],
-  ['few buffers for input', { ...NORMAL, inputs: 2 }],
+  ['room for all', NORMAL_RING],
+  ['few buffers for input', { ...NORMAL_RING, inputs: 2 }],
   ['hardly room for anything', { entries: 2, completions: 4, inputs: 2, output: 4096 }],
 ] as const) {
   test(`many connections whose ends are in one thread, with ${what}`, options, async () => {
@@ -246,7 +168,7 @@ for (const [what, sizes] of [
       inEvent(() => writeMixed(client, pattern(200_000 + i, i)))
       inEvent(() => writeMixed(server, pattern(400_000 + i, i + 100)))
     }
-    await until(() =>
+    await turnUntil(() =>
       pairs.every(({ client, server }, i) => server.size === 200_000 + i && client.size === 400_000 + i),
     )
     for (const [i, { client, server }] of pairs.entries()) {
@@ -254,12 +176,12 @@ for (const [what, sizes] of [
       assert.ok(client.bytes.equals(pattern(400_000 + i, i + 100)), `to client ${i}`)
     }
     for (const { client } of pairs) inEvent(() => client.wire.end())
-    await until(() => pairs.every(({ server }) => server.ended))
+    await turnUntil(() => pairs.every(({ server }) => server.ended))
   })
 }
 
 test('an owner that pauses at every piece gets all of them', options, async () => {
-  await using bench = new Bench({ ...NORMAL, inputs: 4 })
+  await using bench = new Bench({ ...NORMAL_RING, inputs: 4 })
   const { client, server } = await bench.pair()
   let pieces = 0
   server.onPiece = ({ wire }) => {
@@ -272,7 +194,7 @@ test('an owner that pauses at every piece gets all of them', options, async () =
     writeMixed(client, bytes)
     client.wire.end()
   })
-  await until(() => server.ended)
+  await turnUntil(() => server.ended)
   assert.ok(server.bytes.equals(bytes))
 })
 
@@ -282,10 +204,10 @@ test('what comes with the end of the handshake waits for an owner that pauses th
   server.wire.pause()
   const bytes = pattern(100_000, 7)
   socket.write(bytes)
-  await until(() => !server.wire.intact)
+  await turnUntil(() => !server.wire.intact)
   assert.equal(server.size, 0)
   server.wire.resume()
-  await until(() => server.size === bytes.length)
+  await turnUntil(() => server.size === bytes.length)
   assert.ok(server.bytes.equals(bytes))
 })
 
@@ -328,7 +250,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     assert.equal(text, 'the last words')
     const second = await bench.socket(only)
     second.socket.end('bye')
-    await until(() => second.server.ended)
+    await turnUntil(() => second.server.ended)
     assert.equal(second.server.bytes.latin1Slice(), 'bye')
     assert.equal(second.server.failure, undefined)
   })
@@ -340,7 +262,7 @@ test('a wrong record is a failure, with what OpenSSL says', options, async () =>
   const raw = (socket as unknown as { _handle: { _parent: { writeLatin1String(r: object, t: string): number } } })
     ._handle
   raw._parent.writeLatin1String({ oncomplete() {} }, `\x17\x03\x03\x00\x20${'x'.repeat(32)}`)
-  await until(() => server.closed)
+  await turnUntil(() => server.closed)
   assert.ok(server.failure?.kind === 'tls')
   assert.match(
     server.failure.problem,
@@ -367,12 +289,12 @@ test('a server that begins another handshake in the middle gets everything', opt
   const bytes = pattern(500_000, 5)
   inEvent(() => client.wire.writeBytes(bytes.subarray(0, 1000), true))
   // What is written while the client's part of the handshake is on its way must wait.
-  await until(() => client.size > 0)
+  await turnUntil(() => client.size > 0)
   for (let at = 1000; at < bytes.length; at += 49_900) {
     inEvent(() => writeMixed(client, bytes.subarray(at, at + 49_900)))
     await new Promise((resolve) => setImmediate(resolve))
   }
-  await until(() => pieces.reduce((sum, piece) => sum + piece.length, 0) === bytes.length)
+  await turnUntil(() => pieces.reduce((sum, piece) => sum + piece.length, 0) === bytes.length)
   assert.ok(Buffer.concat(pieces).equals(bytes))
   assert.equal(again, true)
   client.wire.destroy()
@@ -385,10 +307,10 @@ test('connections that are closed at any moment leave nothing behind', options, 
     const { client, server } = await bench.pair()
     inEvent(() => writeMixed(client, pattern(50_000, round)))
     inEvent(() => writeMixed(server, pattern(50_000, round)))
-    if (round % 3 === 0) await until(() => server.size > 0)
+    if (round % 3 === 0) await turnUntil(() => server.size > 0)
     const one = round % 2 === 0 ? client : server
     if (round % 5 === 0) one.wire.reset()
     else one.wire.destroy()
-    await until(() => one.closed)
+    await turnUntil(() => one.closed)
   }
 })

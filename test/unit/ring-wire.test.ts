@@ -8,95 +8,32 @@ import fs from 'node:fs'
 import net from 'node:net'
 import { test } from 'node:test'
 import { beginEvent, flushWires } from '../../src/net/flush.ts'
-import { ASKED, Ring, type RingUser } from '../../src/net/ring.ts'
+import { Ring } from '../../src/net/ring.ts'
 import { RingWire } from '../../src/net/ring-wire.ts'
-import type { WireOwner } from '../../src/net/wire.ts'
-import type { WireFailure } from '../../src/net/wire-failure.ts'
 import { type Calls, calls } from '../../src/sys/calls.ts'
-import { internetAddress, portIn } from '../../src/sys/socket-address.ts'
+import { Listener, NORMAL_RING, pattern, RingAcceptor, turnUntil } from '../harness/ring-acceptor.ts'
 
 const system = calls()
 const skip = typeof system === 'string' ? system : typeof Ring.open(system) === 'number' ? 'no io_uring' : ''
 const options = skip === '' ? { timeout: 30_000 } : { skip }
 
-const NORMAL = { entries: 64, completions: 256, inputs: 32, output: 1 << 18 }
-
-/** An accepted connection with everything that came on it. */
-class Accepted implements WireOwner {
-  readonly wire: RingWire
-  readonly received: Buffer[] = []
-  size = 0
-  ended = false
-  failure: WireFailure | undefined
-  closed = false
-  /** Called on each piece, and when the kernel has taken everything. */
-  onPiece: (accepted: Accepted) => void = () => {}
-  drained: () => void = () => {}
-
-  constructor(wire: RingWire) {
-    this.wire = wire
-    wire.owner = this
-  }
-
-  onBytes(buffer: Buffer, size: number): void {
-    this.received.push(Buffer.from(buffer.subarray(0, size)))
-    this.size += size
-    this.onPiece(this)
-  }
-  onDrain(): void {
-    this.drained()
-  }
-  onEnd(): void {
-    this.ended = true
-  }
-  onClose(failure: WireFailure | undefined): void {
-    this.closed = true
-    this.failure = failure
-  }
-  get bytes(): Buffer {
-    return Buffer.concat(this.received)
-  }
-}
+type Accepted = Listener<RingWire>
 
 /** A ring that accepts on a port of its own. */
-class Bench implements RingUser, AsyncDisposable {
-  readonly ring: Ring
+class Bench extends RingAcceptor implements AsyncDisposable {
   readonly accepted: Accepted[] = []
-  readonly port: number
-  readonly #fd: number
-  readonly #slot: number
-  readonly #calls = system as Calls
   readonly #peers: net.Socket[] = []
   onAccept: (accepted: Accepted) => void = (accepted) => accepted.wire.resume()
-  #accepting = true
 
-  constructor(sizes: Parameters<typeof Ring.open>[1] = NORMAL) {
-    const ring = Ring.open(this.#calls, sizes)
-    assert.ok(typeof ring !== 'number', `io_uring_setup: ${ring as number}`)
-    this.ring = ring
-    ring.start(undefined)
-    this.#fd = this.#calls.socket(2, 0x80001)
-    assert.equal(this.#calls.bind(this.#fd, internetAddress('127.0.0.1', 0)!), 0)
-    assert.equal(this.#calls.listen(this.#fd, 511), 0)
-    const name = Buffer.alloc(16)
-    this.#calls.socketName(this.#fd, name, Buffer.from([16, 0, 0, 0]))
-    this.port = portIn(name)
-    this.#slot = ring.enter(this)
-    ring.accept(this.#slot, this.#fd)
+  constructor(sizes?: ConstructorParameters<typeof RingAcceptor>[1]) {
+    super(system as Calls, sizes)
   }
 
-  completed(_operation: number, result: number, flags: number): void {
-    if (result >= 0) {
-      const one = new Accepted(new RingWire(this.ring, result, true))
-      this.accepted.push(one)
-      this.onAccept(one)
-    }
-    if ((flags & 2) !== 0) return
-    this.#accepting = result !== -125
-    if (this.#accepting) this.ring.accept(this.#slot, this.#fd)
+  protected take(fd: number): void {
+    const one = new Listener(new RingWire(this.ring, fd, true))
+    this.accepted.push(one)
+    this.onAccept(one)
   }
-  settled(): void {}
-  attend(): void {}
 
   async connect(): Promise<net.Socket> {
     const socket = net.connect({ port: this.port, host: '127.0.0.1', allowHalfOpen: true })
@@ -110,39 +47,15 @@ class Bench implements RingUser, AsyncDisposable {
   async pair(): Promise<{ socket: net.Socket; one: Accepted }> {
     const socket = await this.connect()
     const port = socket.localPort
-    await until(() => this.accepted.some((one) => one.wire.remotePort === port))
+    await turnUntil(() => this.accepted.some((one) => one.wire.remotePort === port))
     return { socket, one: this.accepted.find((one) => one.wire.remotePort === port)! }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { wire } of this.accepted) wire.destroy()
     for (const socket of this.#peers) socket.destroy()
-    this.ring.cancel(this.#slot, ASKED.ACCEPT)
-    await until(() => !this.#accepting && this.accepted.every(({ wire }) => wire.closed))
-    this.ring.leave(this.#slot)
-    await until(() => this.ring.userCount === 0)
-    this.#calls.close(this.#fd)
-    this.ring.close()
+    await this.end(() => this.accepted.every(({ wire }) => wire.closed))
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 15_000
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`timeout: ${condition.toString()}`)
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-}
-
-/** Bytes that are nowhere the same. */
-function pattern(size: number, seed: number): Buffer {
-  const words = new Uint32Array(Math.ceil(size / 4))
-  let x = seed * 2654435761 + 12345
-  for (let i = 0; i < words.length; i++) {
-    x = (Math.imul(x, 1664525) + 1013904223) | 0
-    words[i] = x
-  }
-  return Buffer.from(words.buffer, 0, size)
 }
 
 async function readAll(socket: net.Socket): Promise<Buffer> {
@@ -182,7 +95,7 @@ test('a peer that reads late gets every byte in order, whatever the kernel took 
   one.drained = () => drained++
   inEvent(() => one.wire.end())
   assert.ok((await readAll(socket)).equals(bytes))
-  await until(() => drained === 1 && one.wire.pendingBytes === 0)
+  await turnUntil(() => drained === 1 && one.wire.pendingBytes === 0)
 })
 
 test('closing behind output sends all of it; closing at once does not wait', options, async () => {
@@ -207,7 +120,7 @@ test('closing behind output sends all of it; closing at once does not wait', opt
     writeMixed(third.one, bytes)
     third.one.wire.destroy()
   })
-  await until(() => third.one.closed)
+  await turnUntil(() => third.one.closed)
   const got = await readAll(third.socket)
   assert.ok(got.length < bytes.length && got.equals(bytes.subarray(0, got.length)))
 })
@@ -220,7 +133,7 @@ test('closing behind output gives up on a peer that does not read', options, asy
     writeMixed(one, pattern(9_000_000, 3))
     one.wire.closeAfterFlush(30)
   })
-  await until(() => one.wire.closed)
+  await turnUntil(() => one.wire.closed)
   assert.equal(bench.ring.blocked, 0)
 })
 
@@ -232,7 +145,7 @@ test('a wire that is paused takes in what has come, and no more', options, async
   one.wire.resume()
   const bytes = pattern(20_000_000, 4)
   socket.end(bytes)
-  await until(() => one.size > 0)
+  await turnUntil(() => one.size > 0)
   // Turns in which a wire that goes on reading would take in everything.
   const before = socket.writableLength
   for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -240,26 +153,26 @@ test('a wire that is paused takes in what has come, and no more', options, async
   assert.ok(one.size <= 16384)
   one.onPiece = () => {}
   one.wire.resume()
-  await until(() => one.ended)
+  await turnUntil(() => one.ended)
   assert.ok(one.bytes.equals(bytes))
 })
 
 test('what has come on a paused wire is bounded, though its peer says little before', options, async () => {
-  await using bench = new Bench({ ...NORMAL, inputs: 512 })
+  await using bench = new Bench({ ...NORMAL_RING, inputs: 512 })
   const { socket, one } = await bench.pair()
   for (let i = 1; i <= 3; i++) {
     socket.write('chat')
-    await until(() => one.size === 4 * i)
+    await turnUntil(() => one.size === 4 * i)
   }
   one.wire.pause()
   const bytes = pattern(4_000_000, 6)
   socket.end(bytes)
-  await until(() => !one.wire.intact)
+  await turnUntil(() => !one.wire.intact)
   for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
   const sizes: number[] = []
   one.onPiece = ({ received }) => sizes.push(received.at(-1)!.length)
   one.wire.resume()
-  await until(() => one.ended)
+  await turnUntil(() => one.ended)
   assert.ok(one.bytes.subarray(12).equals(bytes))
   // What was kept is told first, in the pieces in which it came: the kernel receives one, and tries 32 times for more.
   const kept = sizes.findIndex((size) => size > 4096)
@@ -267,7 +180,7 @@ test('what has come on a paused wire is bounded, though its peer says little bef
 })
 
 test('who says little has its turn among many who have much to say', options, async () => {
-  await using bench = new Bench({ ...NORMAL, inputs: 512 })
+  await using bench = new Bench({ ...NORMAL_RING, inputs: 512 })
   const quiet = await bench.pair()
   let waited = 0
   let waiting = false
@@ -282,18 +195,18 @@ test('who says little has its turn among many who have much to say', options, as
     }
   }
   const many = await Promise.all(Array.from({ length: 150 }, () => bench.connect()))
-  await until(() => bench.accepted.length === 151)
+  await turnUntil(() => bench.accepted.length === 151)
   for (const socket of many) socket.end(pattern(400_000, 7))
   quiet.one.onPiece = () => {
     waiting = false
   }
   for (const { wire } of bench.accepted) wire.resume()
-  await until(() => quiet.one.size === 1)
+  await turnUntil(() => quiet.one.size === 1)
   assert.ok(waited > 0 && waited < 3_000_000, `${waited} bytes came first`)
 })
 
 test('pausing and going on at every piece loses nothing', options, async () => {
-  await using bench = new Bench({ ...NORMAL, inputs: 4 })
+  await using bench = new Bench({ ...NORMAL_RING, inputs: 4 })
   const bytes = pattern(3_000_000, 5)
   const { socket, one } = await bench.pair()
   let pieces = 0
@@ -303,7 +216,7 @@ test('pausing and going on at every piece loses nothing', options, async () => {
     else setImmediate(() => wire.resume())
   }
   socket.end(bytes)
-  await until(() => one.ended)
+  await turnUntil(() => one.ended)
   assert.ok(one.bytes.equals(bytes))
 })
 
@@ -312,19 +225,19 @@ test('an end that comes while a wire is paused is told when it goes on', options
   const { socket, one } = await bench.pair()
   one.wire.pause()
   socket.end('bye')
-  await until(() => !one.wire.intact)
+  await turnUntil(() => !one.wire.intact)
   assert.deepEqual([one.size, one.ended], [0, false])
   assert.equal(one.wire.fresh, false)
   one.wire.resume()
-  await until(() => one.ended)
+  await turnUntil(() => one.ended)
   assert.equal(one.bytes.latin1Slice(), 'bye')
 })
 
 for (const [what, sizes] of [
-  ['buffers for input', { ...NORMAL, inputs: 2 }],
-  ['room for completions', { ...NORMAL, entries: 4, completions: 8 }],
-  ['room for what is asked for', { ...NORMAL, entries: 2, completions: 64 }],
-  ['room for output', { ...NORMAL, output: 8192 }],
+  ['buffers for input', { ...NORMAL_RING, inputs: 2 }],
+  ['room for completions', { ...NORMAL_RING, entries: 4, completions: 8 }],
+  ['room for what is asked for', { ...NORMAL_RING, entries: 2, completions: 64 }],
+  ['room for output', { ...NORMAL_RING, output: 8192 }],
   ['anything', { entries: 2, completions: 4, inputs: 2, output: 4096 }],
 ] as const) {
   test(`many that send and receive at once, without enough ${what}`, options, async () => {
@@ -358,7 +271,7 @@ test('nothing of a connection reaches the one that has its number next', options
     const { socket, one } = await bench.pair()
     socket.write(pattern(100_000, round))
     inEvent(() => one.wire.write(`old ${round}`))
-    if (round % 3 === 0) await until(() => one.size > 0)
+    if (round % 3 === 0) await turnUntil(() => one.size > 0)
     if (round % 2 === 0) one.wire.destroy()
     else one.wire.reset()
     const next = await bench.pair()
@@ -367,7 +280,7 @@ test('nothing of a connection reaches the one that has its number next', options
     inEvent(() => next.one.wire.write(`answer ${round}`))
     const [data] = (await once(next.socket, 'data')) as [Buffer]
     assert.equal(data.latin1Slice(), `answer ${round}`)
-    await until(() => next.one.size > 0)
+    await turnUntil(() => next.one.size > 0)
     assert.equal(next.one.bytes.latin1Slice(), 'new')
     next.one.wire.destroy()
     socket.destroy()
@@ -381,7 +294,7 @@ test('a reset is a failure, for who reads and for who writes', options, async ()
   await using bench = new Bench()
   const reading = await bench.pair()
   reading.socket.resetAndDestroy()
-  await until(() => reading.one.closed)
+  await turnUntil(() => reading.one.closed)
   assert.deepEqual(reading.one.failure, { kind: 'system', call: 'recv', errno: 'ECONNRESET', on: '' })
   const writing = await bench.pair()
   writing.one.wire.pause()
