@@ -21,8 +21,8 @@ export function testConfiguration(options: Options): number {
   }
   say(`the configuration file ${origin.path} syntax is ok`)
   configuration.warnOfLimits(loaded)
-  // Where it is not asked for it is missed by nobody; without the package it is somebody's choice, and not the machine's.
-  const forbidden = loaded.settings.eventMethod === 'io_uring' && whyNoCalls() === '' ? whyNoRingHere() : ''
+  // Without the package it is somebody's choice, and not the machine's.
+  const forbidden = loaded.settings.eventMethod !== 'epoll' && whyNoCalls() === '' ? whyNoRingHere() : ''
   if (forbidden !== '') say(`[notice] no io_uring: ${forbidden}; sockets are driven by epoll`)
   if (!tryResources(loaded, configuration.report)) {
     process.stderr.write(`viaduct: configuration file ${origin.path} test failed\n`)

@@ -83,13 +83,15 @@ test('keepalive_timeout closes an idle connection, and is told', async () => {
 
 test('keepalive_time', async () => {
   await using server = await startViaduct(conf('keepalive_time 50ms;'))
-  using client = await server.connect()
+  // Before the connection is there: it may be accepted long before this test hears of it.
   const start = performance.now()
+  using client = await server.connect()
   for (let i = 1; !client.received.includes('Connection: close'); i++) {
     client.write(get(`/${i}`))
     await client.until(new RegExp(`\\[/${i}\\]$`))
   }
-  assert.ok(performance.now() - start >= 50)
+  // The server counts whole milliseconds of its clock.
+  assert.ok(performance.now() - start > 49)
   assert.match(await client.rest(), /Connection: close\r\n\r\n\[\/\d+\]$/)
 })
 

@@ -63,11 +63,19 @@ for (const { what, preload, why, machine } of [
     assert.ok(notices[0].endsWith(why), notices[0])
     const { stderr } = await runViaduct(['-V'], { NODE_OPTIONS: `--import=${server.prefix.path('preload.mjs')}` })
     assert.ok(stderr.includes(`\nevent methods: epoll (no io_uring: ${why})\n`), stderr)
-    const checked = await runViaduct(['-t', '-c', server.prefix.path('nginx.conf')], {
-      NODE_OPTIONS: `--import=${server.prefix.path('preload.mjs')}`,
-    })
     const told = `viaduct: [notice] no io_uring: ${why}; sockets are driven by epoll\n`
-    assert.equal(checked.stderr.includes(told), machine, checked.stderr)
+    for (const [use, tells] of [
+      ['use io_uring;', machine],
+      ['', machine],
+      ['use epoll;', false],
+    ] as const) {
+      server.prefix.write('checked.conf', `events { ${use} } http { }`)
+      const checked = await runViaduct(['-t', '-c', server.prefix.path('checked.conf')], {
+        NODE_OPTIONS: `--import=${server.prefix.path('preload.mjs')}`,
+      })
+      assert.match(checked.stderr, / test is successful\n$/)
+      assert.equal(checked.stderr.includes(told), tells, `${use}: ${checked.stderr}`)
+    }
     await server.reload()
     assert.match(await server.raw('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /ok$/)
   })
