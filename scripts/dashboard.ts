@@ -1,7 +1,7 @@
 /**
  * `npm run build:dashboard`: makes `dashboard/` one HTML file with its script and its style inside, `dist/dashboard.html`, by Vite.
  * Nothing is done when the file is newer than all it is made of. `npm ci` runs it too (`--if-tools`), so that a clone has
- * the page; where development's packages are left out, it does nothing.
+ * the page; where development's packages are left out, or what they need of optional ones, it says so or does nothing.
  */
 import fs from 'node:fs'
 import path from 'node:path'
@@ -16,8 +16,20 @@ const FILE = `${ROOT}dist/${DASHBOARD}`
 const LIBRARIES = ['preact', 'uplot']
 
 if (process.argv[1] !== undefined && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const tools = fs.existsSync(`${ROOT}node_modules/vite/package.json`)
-  if (tools || !process.argv.includes('--if-tools')) await buildDashboard()
+  if (!process.argv.includes('--if-tools') || (await hasTools())) await buildDashboard()
+}
+
+/** Vite's bundler is a program for each system, in optional packages. */
+async function hasTools(): Promise<boolean> {
+  if (!fs.existsSync(`${ROOT}node_modules/vite/package.json`)) return false
+  try {
+    await import('vite')
+    return true
+  } catch (error) {
+    const [reason] = String((error as Error).message).split('. ')
+    console.warn(`the dashboard is not built, since Vite cannot be loaded (${reason}); all else works`)
+    return false
+  }
 }
 
 /** Builds the page unless it is up to date. */
