@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import { test } from 'node:test'
-import { Peer } from '../harness/peer.ts'
+import { Peer, reply } from '../harness/peer.ts'
 import { startViaduct } from '../harness/server.ts'
 import { standstill } from '../harness/wait.ts'
 
@@ -46,8 +46,9 @@ test('bodies of every kind arrive', async (t) => {
       await t.test(`${name}, chunked, to ${target}`, async () => {
         const request = await sent(post(target, 'Transfer-Encoding: chunked', chunks('-', body)))
         assert.ok(request.body === `-${body}`)
-        // What is read before it is sent has a length; what is streamed has not.
-        const length = target === '/' ? String(body.length + 1) : undefined
+        // What is read before it is sent has a length, and what came whole with its head; what is streamed has not.
+        const streamed = target !== '/' && body === LARGE
+        const length = streamed ? undefined : String(body.length + 1)
         assert.equal(request.field('content-length'), length)
         assert.equal(request.field('transfer-encoding'), length === undefined ? 'chunked' : undefined)
       })
@@ -85,6 +86,29 @@ test('a streamed body reaches the back end before it is complete, a buffered one
     peer.requests.map(({ body }) => body),
     ['first-last', 'first-last'],
   )
+})
+
+test('a streamed body that came whole is one that was read: with a length, judged before a back end is asked, sent again', async () => {
+  let refused = 1
+  await using peer = await Peer.start(({ body }) => (refused-- > 0 ? reply('no', [], '500 Error') : reply(body)))
+  await using server =
+    await startViaduct(`http { upstream two { server 127.0.0.1:${peer.port}; server 127.0.0.1:${peer.port}; }
+    proxy_request_buffering off; proxy_next_upstream http_500;
+    server { listen 127.0.0.1:%%PORT_0%%; client_body_buffer_size 100; location / { proxy_pass http://two; } } }`)
+  assert.match(await server.raw(post('/', 'Transfer-Encoding: chunked', 'x\r\n')), /^HTTP\/1\.1 400 /)
+  assert.equal(peer.sockets.length, 0)
+  const request = post('/', 'Transfer-Encoding: chunked', chunks('abc', 'def')).replace('POST', 'PUT')
+  assert.match(await server.raw(request), /^HTTP\/1\.1 200 [\s\S]*abcdef$/)
+  assert.deepEqual(
+    peer.requests.map((one) => `${one.field('content-length')} ${one.body}`),
+    ['6 abcdef', '6 abcdef'],
+  )
+  // Of one that has begun, the first bytes go first, in a chunk of their own.
+  using late = await server.connect()
+  late.write(post('/', 'Transfer-Encoding: chunked', '3\r\nabc\r\n3'))
+  await peer.until(() => peer.received.some((text) => text.endsWith('\r\n\r\n3\r\nabc\r\n')))
+  late.write('\r\ndef\r\n0\r\n\r\n')
+  assert.match(await late.rest(), /^HTTP\/1\.1 200 [\s\S]*abcdef$/)
 })
 
 test('a back end that does not read makes the client wait', async () => {

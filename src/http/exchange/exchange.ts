@@ -183,7 +183,7 @@ export class Exchange
     }
     // One that is not passed on is read first too: what is wrong with it is the client's fault, and no back end is asked.
     const streamed = conf.passBody && !conf.transport.request_buffering && (!r.chunked || conf.chunkedAllowed)
-    return streamed ? this.bodyRead() : r.readBody(onBodyRead)
+    return streamed ? r.ensureBody().takeFirst() || this.bodyRead() : r.readBody(onBodyRead)
   }
 
   /** The request body is there, or will be streamed: asks the cache, then the first peer. */

@@ -263,15 +263,16 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#resumeInput()
   }
 
-  discardBody(r: Request): number {
+  takeBody(r: Request, all: boolean): number {
     if (this.body.done) return 0
     assert(this.#state === BUSY || this.#state === BODY, 'a request is under way')
-    this.body.wanted = true
+    this.body.wanted = all
     this.#state = BUSY
     const begins = this.#input !== NO_BYTES
     const buffer = begins ? this.#input : this.#rest
     const end = begins ? this.#inputEnd : buffer.length
     const at = begins ? this.#inputAt : 0
+    if (!all && end - at > r.location.core.client_body_buffer_size) return 0
     const stop = at === end ? at : this.body.read(buffer, at, end)
     const after = stop === BAD_BODY ? end : stop
     if (begins) this.#inputAt = after

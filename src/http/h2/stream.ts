@@ -525,11 +525,12 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     this.resumeBody()
   }
 
-  discardBody(): number {
+  takeBody(r: Request, all: boolean): number {
+    const { intake } = this
     if (this.#bodyBroken) return 400
     cancelTimer(this.#bodyTimer)
-    this.intake.discarding = true
-    this.intake.open()
+    intake.discarding = all
+    if (all || (intake.ended && intake.received <= r.location.core.client_body_buffer_size)) intake.open()
     return 0
   }
 

@@ -17,10 +17,10 @@ export interface Carrier {
   /** Body bytes may now be delivered to `r.requestBody`. */
   startBody(r: Request): void
   /**
-   * Nobody wants the body: what has come of it goes to `r.requestBody` now, and what still comes at once. Returns 0, or
-   * the status that answers a body that is not what it claims to be.
+   * What has come of the body goes to `r.requestBody` now and, when nobody wants the body (`all`), what still comes at
+   * once. Returns 0, or the status that answers a body that is not what it claims to be.
    */
-  discardBody(r: Request): number
+  takeBody(r: Request, all: boolean): number
   pauseBody(): void
   resumeBody(): void
   /** The response is complete (or given up): log it, then serve what comes next. */

@@ -19,7 +19,7 @@ export class NoCarrier implements Carrier {
   sendHead(): void {}
   sendInterim(): void {}
   startBody(): void {}
-  discardBody(): number {
+  takeBody(): number {
     return 0
   }
   pauseBody(): void {}

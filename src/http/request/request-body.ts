@@ -95,10 +95,24 @@ export class RequestBody {
     return ready ? then(this.#r) : 500
   }
 
+  /** Takes what has come of a body that is to be streamed: one that is complete need not be. Returns 0 or a refusal. */
+  takeFirst(): number {
+    if (this.complete || this.#mode !== BUFFERED) return 0
+    this.#starting = true
+    const status = this.#r.carrier.takeBody(this.#r, false)
+    this.#starting = false
+    if (this.received > 0) this.#r.noBody()
+    return status === 0 ? this.#refusal : status
+  }
+
   /** Hands the body on as it comes. */
   stream(consumer: BodyConsumer): void {
     this.#mode = STREAMED
     this.#consumer = consumer
+    if (this.#used > 0) {
+      consumer.onBodyBytes(this.memory, 0, this.#used)
+      consumer.onBodyPause()
+    }
     this.#r.carrier.startBody(this.#r)
   }
 
@@ -114,7 +128,7 @@ export class RequestBody {
     this.discard()
     this.#limited = limited
     this.#starting = true
-    const status = this.#r.carrier.discardBody(this.#r)
+    const status = this.#r.carrier.takeBody(this.#r, true)
     this.#starting = false
     return status === 0 ? this.#refusal : status
   }

@@ -178,7 +178,7 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
   sendInterim(): void {}
   // The body of a subrequest is its main request's, or there is none.
   startBody(): void {}
-  discardBody(): number {
+  takeBody(): number {
     return 0
   }
   pauseBody(): void {}

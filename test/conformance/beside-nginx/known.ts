@@ -140,17 +140,12 @@ export const KNOWN: readonly Known[] = [
     why: 'the length of a body that came in chunks and is not passed on is not told, for the back end would wait for it',
     of: /proxy: requests: POST chunked \/nobody/,
   },
-  { why: 'open: a body that came whole goes on in chunks as it came', of: /(?:chunked|short|chunked bad) \/stream/ },
   { why: 'the second of two fields is logged', of: /redirect twice/, aspects: ['errors'] },
   { why: 'dates are written anew', of: /redirect to a file/ },
   { why: 'newer nginx takes no space from a cookie', of: /cookie a=1 ; Path/, aspects: ['access'] },
   { why: 'newer nginx refuses a bare LF behind a chunk', of: /chunk LF$/ },
   { why: 'a limit on bodies holds for those that nobody wants', of: /connections: .*chunk large$/ },
   { why: 'who is answered at once need not be told to go on', of: /connections: .* expect(?: none)?$/ },
-  {
-    why: 'open: a streamed body that came whole goes on in chunks, and what is wrong with it is seen after the back end was asked',
-    of: /connections: (?:behind passed chunks$|\/proxy1\/)/,
-  },
   {
     why: 'open: $content_length of a chunked body that nobody wants, or that is broken',
     of: /connections: /,
