@@ -525,12 +525,13 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     this.resumeBody()
   }
 
-  takeBody(r: Request, all: boolean): number {
-    const { intake } = this
+  takeBody(_: Request, all: boolean): number {
     if (this.#bodyBroken) return 400
+    // To nginx a body comes after its head, even if both are in one packet.
+    if (!all) return 0
     cancelTimer(this.#bodyTimer)
-    intake.discarding = all
-    if (all || (intake.ended && intake.received <= r.location.core.client_body_buffer_size)) intake.open()
+    this.intake.discarding = true
+    this.intake.open()
     return 0
   }
 
