@@ -237,7 +237,9 @@ export class Selection {
     const disabled = this.#settle(peer, outcome, attempt)
     lock?.leave()
     this.group.queue?.wake()
-    if (disabled) log.write(WARN, 'upstream server temporarily disabled', context)
+    if (!disabled) return
+    const at = attempt.connectMs < 0 ? 'connecting to upstream' : 'reading response header from upstream'
+    log.write(WARN, `upstream server temporarily disabled while ${at}`, context)
   }
 
   /** Returns true when the peer is not to be used for a while. */

@@ -65,6 +65,8 @@ export function peerCountsSize(zoneSize: number): number {
 /** What an attempt with a server came to; times are -1 when the moment never came. */
 export interface AttemptNumbers {
   readonly status: number
+  /** Negative: there was no connection. */
+  readonly connectMs: number
   readonly headerMs: number
   readonly responseMs: number
   readonly bytesSent: number

@@ -62,7 +62,7 @@ test('max_fails failures take a server out for fail_timeout', async () => {
   await using server = await startViaduct(conf([at(a, 'max_fails=2 fail_timeout=1s'), at(b)]))
   assert.equal(await ask(server, 8), 'bbbbbbbb')
   assert.equal(a.requests.length, 2)
-  await server.logged(/upstream server temporarily disabled/)
+  await server.logged(/upstream server temporarily disabled while reading response header from upstream, client: /)
   broken = false
   await server.until('it is asked again', async () => (await ask(server)) === 'a')
 })

@@ -62,7 +62,7 @@ function pass(ms: number): void {
 
 /** An attempt that took so long. */
 function took(headerMs: number, responseMs: number): AttemptNumbers {
-  return { status: 200, headerMs, responseMs, bytesSent: 0, bytesReceived: 0 }
+  return { status: 200, connectMs: 0, headerMs, responseMs, bytesSent: 0, bytesReceived: 0 }
 }
 
 /** Servers `a`, `b` ... with these options; those after `primaries` are backups. */

@@ -12,7 +12,7 @@ import { HEALTHY, type PeerOptions, UNHEALTHY } from '../../src/upstream/peer-ro
 import { PEER_DEFAULTS, peerAddress } from '../../src/upstream/registry.ts'
 
 let nowMs = 1_000_000
-const attempt = { status: 200, headerMs: 1, responseMs: 1, bytesSent: 0, bytesReceived: 0 }
+const attempt = { status: 200, connectMs: 0, headerMs: 1, responseMs: 1, bytesSent: 0, bytesReceived: 0 }
 const context = { connection: 0, debugConnection: false, describe: () => '' }
 
 before(() => clock.setSource({ wall: () => nowMs, monotonic: () => nowMs, offsetMinutes: () => 0 }))
