@@ -69,8 +69,8 @@ class Work implements TreeOutcome {
     const stats = await lstat(systemPath(from)).catch(refusalCode)
     if (typeof stats === 'string') return this.note('open()', from, stats)
     const copied = await copyFile(systemPath(from), systemPath(to)).then(() => '', refusalCode)
-    // Which side it was, Node does not tell; what can be opened can mostly be read.
-    if (!this.note('open()', copied === 'ENOENT' ? from : to, copied)) return false
+    // Which side it was, Node does not tell; the source has just been there.
+    if (!this.note('open()', to, copied)) return false
     return this.#done('utimes()', to, utimes(systemPath(to), stats.mtime, stats.mtime))
   }
 

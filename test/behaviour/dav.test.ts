@@ -197,6 +197,7 @@ test('COPY and MOVE of files', async () => {
     assert.equal(fs.statSync(on(server, name)).mtimeMs, 1e12)
   }
   assert.ok(!fs.existsSync(on(server, 'two')))
+  assert.match(server.errorLog(), /\[crit\] .* open\(\) "[^"]+\/not\/there" failed \(2: No such file or directory\)/)
 })
 
 test('COPY and MOVE of folders', async () => {

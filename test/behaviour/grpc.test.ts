@@ -102,6 +102,22 @@ test('a client of HTTP/1.1 gets trailers in chunks', async () => {
   assert.equal(peer.streams[0]!.fields.get('te'), 'trailers')
 })
 
+test('a chunked call that came whole has a length, one that goes on has none', async () => {
+  await using peer = await H2Peer.start((stream) => answer(stream, stream.body))
+  await using server = await start(peer.port)
+  const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n'
+  assert.match(await server.raw(`${head}4\r\ncall\r\n0\r\n\r\n`), /\r\ncall\r\n0\r\n/)
+  using late = await server.connect()
+  late.write(`${head}4\r\ncall\r\n`)
+  await peer.until(() => peer.streams[1]?.body === 'call')
+  late.write('0\r\n\r\n')
+  assert.match(await late.rest(), /\r\ncall\r\n0\r\n/)
+  assert.deepEqual(
+    peer.streams.map(({ fields }) => fields.get('content-length')),
+    ['4', undefined],
+  )
+})
+
 test('te goes on only if the client says that it takes trailers', async () => {
   await using peer = await H2Peer.start((stream) => answer(stream))
   await using server = await start(peer.port)

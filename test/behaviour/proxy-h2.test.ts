@@ -369,6 +369,17 @@ test('continued, padded and prioritised heads, early hints, padded data, trailer
   assert.match(answer, /\r\n5\r\nhello\r\n0\r\nx-sum: 5\r\n\r\n$/)
 })
 
+test('trailers are variables, also where they are not passed on', async () => {
+  await using peer = await H2Peer.start((stream) => {
+    stream.head()
+    stream.data('body')
+    stream.trailers([['x-sum', '7']])
+  })
+  await using server = await start(peer, 'add_trailer X-All "$upstream_trailer_x_sum";')
+  const answer = await server.raw('GET / HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: close\r\n\r\n')
+  assert.match(answer, /\r\n4\r\nbody\r\n0\r\nX-All: 7\r\n\r\n$/)
+})
+
 test('what comes while nobody asks: a PING is answered, a GOAWAY is obeyed', async () => {
   await using peer = await H2Peer.start()
   await using server = await start(peer)

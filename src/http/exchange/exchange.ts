@@ -462,7 +462,7 @@ export class Exchange
   }
 
   onTrailerText(text: string): void {
-    if (this.conf.passTrailers) this.trailers.received = text
+    this.trailers.received = text
   }
 
   #extraData(chunked: boolean): void {

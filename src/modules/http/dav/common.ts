@@ -69,15 +69,15 @@ function statusOf(error: string, notFound: number): number {
 }
 
 /** Logs all that was refused and gives the status of the last; 0 when nothing was. */
-export function treeError(r: Request, { refusals }: TreeOutcome): number {
+export function treeError(r: Request, { refusals }: TreeOutcome, notFound = 404): number {
   let status = 0
-  for (const refusal of refusals) status = davError(r, refusal, 404)
+  for (const refusal of refusals) status = davError(r, refusal, notFound)
   return status
 }
 
 /** The same where nginx tells apart only a disk that is full. */
 export function copyError(r: Request, outcome: TreeOutcome): number {
-  const status = treeError(r, outcome)
+  const status = treeError(r, outcome, 500)
   return status === 0 || status === 507 ? status : 500
 }
 

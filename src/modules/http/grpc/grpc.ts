@@ -113,8 +113,7 @@ export const grpcModule = httpModule({
   doc: 'Passes requests to gRPC servers.',
   directives: allDirectives,
   variables: {
-    // Not $content_length, which in a subrequest is that of a body which does not go along.
-    grpc_internal_length: (r) => (r.contentLength >= 0 ? String(r.contentLength) : undefined),
+    grpc_internal_length: lengthOf,
     grpc_internal_trailers: (r) =>
       r.headers.valueOf(TE, 'te')?.toLowerCase().includes('trailers') === true ? 'trailers' : undefined,
   },
@@ -122,6 +121,12 @@ export const grpcModule = httpModule({
     if (conf.grpc_pass !== undefined) attachGrpc(conf, plan, at)
   },
 })
+
+/** Not $content_length, which in a subrequest is that of a body which does not go along. */
+function lengthOf({ contentLength, chunked, requestBody }: Request): string | undefined {
+  if (contentLength >= 0) return String(contentLength)
+  return chunked && requestBody?.complete === true ? String(requestBody.received) : undefined
+}
 
 function attachGrpc(conf: Conf, plan: Plan, at: AttachContext): void {
   const { location } = at
