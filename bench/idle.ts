@@ -9,7 +9,7 @@ import path from 'node:path'
 import tls from 'node:tls'
 import { descendants } from './process-tree.ts'
 import { CERTIFICATE, type Scenario } from './scenario.ts'
-import { type Running, startBoth, stopAll } from './servers.ts'
+import { type Compared, type Engine, type Running, startAll, stopAll } from './servers.ts'
 
 const COUNT = 3000
 /** So many are opened first, and are not counted: what there is one of is there then. */
@@ -58,12 +58,11 @@ function openH2(port: number): Promise<http2.ClientHttp2Session> {
 /** Kilobytes per connection. */
 export interface IdleRow {
   readonly name: string
-  readonly nginx: number
-  readonly viaduct: number
+  readonly kilobytes: ReadonlyMap<'nginx' | Engine, number>
 }
 
-/** Measures all kinds with both servers. */
-export async function measureIdle(dir: string, nginx: string): Promise<IdleRow[]> {
+/** Measures all kinds with all servers. */
+export async function measureIdle(dir: string, compared: Compared): Promise<IdleRow[]> {
   const rows: IdleRow[] = []
   for (const kind of KINDS) {
     const scenario: Scenario = {
@@ -74,12 +73,13 @@ export async function measureIdle(dir: string, nginx: string): Promise<IdleRow[]
       target: '/',
       tls: true,
     }
-    const servers = await startBoth(path.join(dir, kind.listen.replaceAll(' ', '-')), scenario, nginx, '')
-    const row = { name: kind.name, nginx: 0, viaduct: 0 }
-    for (const server of servers) row[server.name] = await perConnection(kind, server)
+    const servers = await startAll(path.join(dir, kind.listen.replaceAll(' ', '-')), scenario, compared, '')
+    const kilobytes = new Map<'nginx' | Engine, number>()
+    for (const server of servers) kilobytes.set(server.name, await perConnection(kind, server))
     await stopAll(servers)
-    console.log(`${kind.name}: ${row.nginx.toFixed(1)} and ${row.viaduct.toFixed(1)} KB per idle connection`)
-    rows.push(row)
+    const figures = [...kilobytes].map(([name, figure]) => `${name} ${figure.toFixed(1)}`)
+    console.log(`${kind.name}, KB per idle connection: ${figures.join(', ')}`)
+    rows.push({ name: kind.name, kilobytes })
   }
   return rows
 }
@@ -109,6 +109,9 @@ function residentKilobytes(root: number): number {
 
 /** The figures as a Markdown table. */
 export function idleTable(rows: readonly IdleRow[]): string {
-  const lines = rows.map(({ name, nginx, viaduct }) => `| ${name} | ${nginx.toFixed(1)} | ${viaduct.toFixed(1)} |`)
-  return ['| idle connection | KB: nginx | viaduct |', '|---|---:|---:|', ...lines].join('\n')
+  const names = [...rows[0]!.kilobytes.keys()]
+  const lines = rows.map(({ name, kilobytes }) => {
+    return `| ${name} | ${names.map((server) => kilobytes.get(server)!.toFixed(1)).join(' | ')} |`
+  })
+  return [`| idle connection | KB: ${names.join(' | ')} |`, `|---|${'---:|'.repeat(names.length)}`, ...lines].join('\n')
 }

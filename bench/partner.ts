@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { FromPartner, Measured, Task } from './partners/partner.ts'
+import type { FromPartner, Task, Timed } from './partners/partner.ts'
 import { LOAD_CORE } from './servers.ts'
 
 /** A running partner. */
@@ -25,9 +25,15 @@ export class Partner {
     return new Partner(child, `127.0.0.1:${message.port}`)
   }
 
-  async measure(task: Task): Promise<Measured> {
+  async measure(task: Task): Promise<Timed> {
     this.child.send(task)
-    const [message] = (await Promise.race([once(this.child, 'message'), once(this.child, 'exit')])) as [FromPartner]
+    const either = new AbortController()
+    const { signal } = either
+    const [message] = (await Promise.race([
+      once(this.child, 'message', { signal }),
+      once(this.child, 'exit', { signal }),
+    ])) as [FromPartner]
+    either.abort()
     if (typeof message !== 'object' || !('measured' in message)) throw new Error(JSON.stringify(message))
     return message.measured
   }

@@ -2,12 +2,13 @@
 import os from 'node:os'
 import type { Result } from './measure.ts'
 import type { Scenario } from './scenario.ts'
+import type { Engine } from './servers.ts'
 
 /** The figures of one scenario. */
 export interface Row {
   readonly scenario: Scenario
   readonly nginx: Result
-  readonly viaduct: Result
+  readonly viaduct: ReadonlyMap<Engine, Result>
 }
 
 const COLUMNS = [
@@ -25,14 +26,18 @@ const COLUMNS = [
 ]
 
 /** Requests per CPU second, as a multiple of nginx's. */
-export function cpuRatio({ nginx, viaduct }: Row): number {
-  return nginx.cpuMicroseconds / viaduct.cpuMicroseconds
+export function cpuRatio({ nginx, viaduct }: Row, engine: Engine): number {
+  return nginx.cpuMicroseconds / viaduct.get(engine)!.cpuMicroseconds
 }
 
-/** One line per scenario, as a Markdown table with columns of even width. */
-export function table(rows: readonly Row[]): string {
-  const lines = [COLUMNS, ...rows.map(cells)]
-  const widths = COLUMNS.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)))
+/** One line per scenario with what Viaduct did on one engine, as a Markdown table. */
+export function table(rows: readonly Row[], engine: Engine): string {
+  return aligned([COLUMNS, ...rows.map((row) => cells(row, engine))])
+}
+
+/** A Markdown table with columns of even width, of which the first one is text. */
+export function aligned(lines: readonly (readonly string[])[]): string {
+  const widths = lines[0]!.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)))
   const text = lines.map((line) => `| ${line.map((cell, i) => pad(cell, widths[i]!, i)).join(' | ')} |`)
   text.splice(
     1,
@@ -42,8 +47,9 @@ export function table(rows: readonly Row[]): string {
   return text.join('\n')
 }
 
-function cells(row: Row): string[] {
-  const { scenario, nginx, viaduct } = row
+function cells(row: Row, engine: Engine): string[] {
+  const { scenario, nginx } = row
+  const viaduct = row.viaduct.get(engine)!
   return [
     scenario.title,
     nginx.requestsPerSecond.toFixed(0),
@@ -51,8 +57,8 @@ function cells(row: Row): string[] {
     ratio(viaduct.requestsPerSecond / nginx.requestsPerSecond),
     nginx.cpuMicroseconds.toFixed(1),
     viaduct.cpuMicroseconds.toFixed(1),
-    ratio(cpuRatio(row)),
-    scenario.expected === undefined ? '' : ratio(scenario.expected),
+    ratio(cpuRatio(row, engine)),
+    scenario.expected === undefined || engine !== 'io_uring' ? '' : ratio(scenario.expected),
     ...(Number.isNaN(nginx.p99Ms)
       ? ['', '', '']
       : [nginx.p99Ms.toFixed(2), viaduct.p99Ms.toFixed(2), ratio(viaduct.p99Ms / nginx.p99Ms)]),

@@ -5,10 +5,12 @@
  *     npm run bench                          all scenarios; writes docs/BENCHMARKS.md
  *     npm run bench -- fixed static-1kb      only these
  *     npm run bench -- --seconds 10 --rounds 5
+ *     npm run bench -- --engine io_uring     without Viaduct's other engine (`epoll`)
  *     npm run bench -- --idle                only memory per idle connection
+ *     npm run bench -- --steady              only what requests take at a fixed rate
  *
  * Needs a Debian machine's `apt-get install nginx-light wrk nghttp2-client nghttp2-server util-linux php-fpm`; NGINX=/path
- * measures another nginx; VIADUCT_TEST_ENGINE=io_uring (or epoll) has Viaduct use that for its sockets.
+ * measures another nginx.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -35,7 +37,17 @@ import { secure } from './scenarios/secure.ts'
 import { staticFiles } from './scenarios/static.ts'
 import { streams } from './scenarios/streams.ts'
 import { keptSection, PAGE } from './section.ts'
-import { findNginx, startBoth, startGrpcOrigin, startOrigin, stopAll } from './servers.ts'
+import {
+  type Compared,
+  ENGINES,
+  type Engine,
+  findNginx,
+  startAll,
+  startGrpcOrigin,
+  startOrigin,
+  stopAll,
+} from './servers.ts'
+import { measureSteady, type SteadyRow, steadyTable } from './steady.ts'
 
 const SCENARIOS: readonly Scenario[] = [
   fixed,
@@ -55,13 +67,21 @@ const PACKAGES = 'nginx-light wrk nghttp2-client nghttp2-server util-linux php-f
 /** The compiler of hot code needs some thousand requests before its figures settle. */
 const WARM_UP_SECONDS = 2
 
-interface Plan {
+interface Plan extends Compared {
   readonly scenarios: readonly Scenario[]
   readonly seconds: number
   readonly rounds: number
   /** Memory per idle connection too. */
   readonly idle: boolean
-  readonly nginx: string
+  /** Latency at fixed rates too. */
+  readonly steady: boolean
+}
+
+/** What a run has found. */
+interface Findings {
+  readonly rows: readonly Row[]
+  readonly steady: readonly SteadyRow[]
+  readonly idle: readonly IdleRow[]
 }
 
 process.exitCode = await main(process.argv.slice(2))
@@ -76,17 +96,22 @@ async function main(args: readonly string[]): Promise<number> {
   const origin = await startOrigin(path.join(dir, 'origin'), plan.nginx)
   const rows: Row[] = []
   let idle: IdleRow[] = []
+  let steady: SteadyRow[] = []
   try {
     for (const scenario of plan.scenarios)
       rows.push(await compare(path.join(dir, scenario.name), scenario, plan, origin.address))
-    if (plan.idle) idle = await measureIdle(path.join(dir, 'idle'), plan.nginx)
+    if (plan.steady) steady = await measureSteady(path.join(dir, 'steady'), plan)
+    if (plan.idle) idle = await measureIdle(path.join(dir, 'idle'), plan)
   } finally {
     await stopProcess(origin.child)
     fs.rmSync(dir, { recursive: true, force: true })
   }
-  if (rows.length > 0) console.log(`\n${table(rows)}`)
+  if (rows.length > 0) for (const engine of plan.engines) console.log(`\n${engine}\n${table(rows, engine)}`)
+  if (steady.length > 0) console.log(`\n${steadyTable(steady)}`)
   if (idle.length > 0) console.log(`\n${idleTable(idle)}`)
-  if (plan.scenarios.length === SCENARIOS.length) writePage(rows, idle, plan)
+  if (rows.length === SCENARIOS.length && plan.engines.length === ENGINES.length) {
+    writePage({ rows, steady, idle }, plan)
+  }
   return 0
 }
 
@@ -95,7 +120,9 @@ function readPlan(args: readonly string[]): Plan | string {
   const options = {
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
+    engine: { type: 'string', default: 'both' },
     idle: { type: 'boolean', default: false },
+    steady: { type: 'boolean', default: false },
   } as const
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
   const nginx = findNginx()
@@ -110,11 +137,18 @@ function readPlan(args: readonly string[]): Plan | string {
   const unknown = positionals.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name))
   const names = SCENARIOS.map(({ name }) => name).join(' ')
   if (unknown.length > 0) return `bench: no scenario ${unknown.join(', ')}; there are: ${names}`
-  const scenarios = SCENARIOS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  const onlyIdle = values.idle && positionals.length === 0
-  const idle = values.idle || positionals.length === 0
-  const { seconds, rounds } = values
-  return { scenarios: onlyIdle ? [] : scenarios, seconds: Number(seconds), rounds: Number(rounds), idle, nginx }
+  const engines = ENGINES.filter((engine) => values.engine === 'both' || values.engine === engine)
+  if (engines.length === 0) return `bench: no engine ${values.engine}; there are: both ${ENGINES.join(' ')}`
+  const all = positionals.length === 0 && !values.idle && !values.steady
+  return {
+    scenarios: SCENARIOS.filter(({ name }) => all || positionals.includes(name)),
+    seconds: Number(values.seconds),
+    rounds: Number(values.rounds),
+    idle: values.idle || all,
+    steady: values.steady || all,
+    nginx,
+    engines,
+  }
 }
 
 async function compare(dir: string, scenario: Scenario, plan: Plan, origin: string): Promise<Row> {
@@ -122,8 +156,8 @@ async function compare(dir: string, scenario: Scenario, plan: Plan, origin: stri
   const grpc = scenario.grpc === true ? await startGrpcOrigin() : undefined
   const php = scenario.php === true ? await startPhp(`${dir}/php`) : undefined
   const address = partner?.address ?? grpc?.address ?? php?.address ?? origin
-  const servers = await startBoth(dir, scenario, plan.nginx, address)
-  const results: Record<'nginx' | 'viaduct', Result[]> = { nginx: [], viaduct: [] }
+  const servers = await startAll(dir, scenario, plan, address)
+  const results: Record<'nginx' | Engine, Result[]> = { nginx: [], io_uring: [], epoll: [] }
   try {
     if (partner === undefined && grpc === undefined) await checkAlike(scenario, servers)
     for (const server of servers) await measure(scenario, server, WARM_UP_SECONDS, partner)
@@ -134,13 +168,16 @@ async function compare(dir: string, scenario: Scenario, plan: Plan, origin: stri
     await stopAll(servers)
     for (const beside of [partner, grpc, php]) if (beside !== undefined) await stopProcess(beside.child)
   }
-  const row = { scenario, nginx: median(results.nginx), viaduct: median(results.viaduct) }
-  const cost = `${row.nginx.cpuMicroseconds.toFixed(1)} and ${row.viaduct.cpuMicroseconds.toFixed(1)} µs per request`
-  console.log(`${scenario.name}: ${cost}, ${cpuRatio(row).toFixed(2)}x`)
+  const viaduct = new Map(plan.engines.map((engine) => [engine, median(results[engine])]))
+  const row = { scenario, nginx: median(results.nginx), viaduct }
+  const ours = plan.engines.map((engine) => {
+    return `${engine} ${viaduct.get(engine)!.cpuMicroseconds.toFixed(1)} (${cpuRatio(row, engine).toFixed(2)}x)`
+  })
+  console.log(`${scenario.name}, µs per request: nginx ${row.nginx.cpuMicroseconds.toFixed(1)}, ${ours.join(', ')}`)
   return row
 }
 
-function writePage(rows: readonly Row[], idle: readonly IdleRow[], { seconds, rounds, nginx }: Plan): void {
+function writePage({ rows, steady, idle }: Findings, { seconds, rounds, nginx }: Plan): void {
   const version = spawnSync(nginx, ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '')
   const text = `# Benchmarks
 
@@ -148,34 +185,38 @@ Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}.
 
 ${machine(version)}
 
-One worker each with the same configuration text (\`bench/scenarios/\`), both on one core; \`wrk\` with 64 connections and the
+One worker each with the same configuration text (\`bench/scenarios/\`), all on one core; \`wrk\` with 64 connections and the
 back end on another. The median of ${rounds} alternating rounds of ${seconds} s. CPU time is that of the whole process tree. Trust
 the ratios, not the digits: *requests per CPU second* above 1 means that Viaduct needs less CPU time for a request than nginx,
 *expected* is the ratio that this stage of the project has to reach. HTTP/2 and gRPC are asked by \`h2load\`; what goes to and
 fro (WebSockets, events, handshakes) is measured by processes that are client and back end in one, and a "request" is then a
-message, an event or a handshake.
+message, an event or a handshake. How many handshakes a second there are is up to that process, which does as much for
+each of them as the server: what counts there is the CPU time.
 
-${table(rows)}
+On io_uring, which is what Viaduct uses where it is allowed to:
 
-What a connection costs that has made a request and keeps quiet:
+${table(rows, 'io_uring')}
+
+The same run on Node's handles (\`use epoll;\`):
+
+${table(rows, 'epoll')}
+
+## At a fixed rate
+
+How long requests take when so many of them come each second, whatever the server makes of it (\`bench/partners/steady.ts\`): 64
+connections, a request due every so often, its time counted from when it was due. Who falls behind is thus charged for
+all that had to wait meanwhile, which a load that only asks once it was answered leaves out (coordinated omission). The rates
+are quarters of what the slowest of the servers answers when that process asks as fast as it can. Pauses of the process itself
+and of the machine are in all columns alike. Medians of the rounds, in milliseconds.
+
+${steadyTable(steady)}
+
+## What an idle connection costs
+
+In memory, when it has made a request and keeps quiet:
 
 ${idleTable(idle)}
-
-## What bounds the figures
-
-- A small response costs nginx and Viaduct the same system calls (one read and one write per connection involved, and an
-  epoll_wait for many): three quarters of the time of a fixed response and two thirds of a proxied one are spent in the
-  kernel by both. Of the rest about half is Node's way from libuv into JavaScript and back, half is our own code.
-- A connection per request costs more than in nginx: each accepted socket is an object for libuv, for V8 and for us.
-- A file of 1 MB is read and written piece by piece: Node offers no sendfile. Files up to 256 KB are kept in memory
-  (\`open_file_cache\`), short ones leave in one piece with their head.
-- TLS: two thirds of a proxied request are the same system calls, a fifth is OpenSSL and Node's way to it. An idle TLS
-  connection keeps buffers for both directions in Node's engine; nginx gives them back.
-- Over HTTP/2 the answers of one event leave in one system call for all streams of a connection.
-- The compressed form of a static file is remembered, so a page is compressed once and not for every client.
-- Each choice of round robin adds up two numbers of every server of the group; while nothing is known against any of
-  them, nothing else is looked at.
-${keptSection('operations')}`
+${keptSection('bounds')}${keptSection('operations')}`
   fs.writeFileSync(PAGE, text)
   console.log('written: docs/BENCHMARKS.md')
 }

@@ -10,8 +10,8 @@ export interface Scenario {
   readonly target: string
   readonly connections?: number
   readonly headers?: readonly string[]
-  /** `https://`; a certificate is made as `%%DIR%%/cert.pem` with `key.pem`. */
-  readonly tls?: boolean
+  /** `https://`; a certificate is made as `%%DIR%%/cert.pem` with `key.pem`: of ECDSA over P-256, or of RSA with 2048 bits. */
+  readonly tls?: boolean | 'rsa'
   /** `h2load` asks instead of `wrk`. */
   readonly h2?: H2Load
   /** The back end of gRPC, which sends back what it gets; else the ordinary one. */
@@ -22,7 +22,7 @@ export interface Scenario {
   readonly partner?: string
   /** Files below `%%DIR%%/html`. */
   readonly files?: Readonly<Record<string, string>>
-  /** Requests per CPU second, as a multiple of nginx's, that is expected at least. */
+  /** Requests per CPU second, as a multiple of nginx's, that is expected at least on io_uring. */
   readonly expected?: number
 }
 

@@ -15,9 +15,10 @@ export const LOAD_CORE = 1
 
 const GRPC_ORIGIN = fileURLToPath(new URL('grpc-origin.ts', import.meta.url))
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
-/** Which engine of ours is measured: by VIADUCT_TEST_ENGINE=io_uring or epoll, else the default one. */
-const ENGINE = process.env['VIADUCT_TEST_ENGINE']
-const USE = ENGINE === undefined ? '' : `use ${ENGINE};`
+/** The ways of Viaduct to its sockets, by the words of `use`. */
+export const ENGINES = ['io_uring', 'epoll'] as const
+/** One of them. */
+export type Engine = (typeof ENGINES)[number]
 const NGINX_PATHS = [process.env['NGINX'] ?? '', '/usr/sbin/nginx', '/usr/local/nginx/sbin/nginx']
 
 /** Where nginx is, or undefined. */
@@ -27,7 +28,7 @@ export function findNginx(): string | undefined {
 
 /** A running server of a scenario. */
 export interface Running {
-  readonly name: 'nginx' | 'viaduct'
+  readonly name: 'nginx' | Engine
   readonly child: ChildProcess
   readonly url: string
   /** Its folder. */
@@ -48,25 +49,32 @@ const ORIGIN_HTTP = `access_log off; keepalive_requests 100000000; keepalive_tim
 export async function startOrigin(dir: string, nginx: string): Promise<{ child: ChildProcess; address: string }> {
   const files = { '1k': 'o'.repeat(1024), '100k': 'o'.repeat(102_400), page: page(51_200) }
   const origin: Scenario = { name: 'origin', title: 'origin', http: ORIGIN_HTTP, target: '/', files }
-  const { child, port } = await start(dir, origin, [nginx], LOAD_CORE, nginxOnly(dir), '')
+  const program = { command: [nginx], core: LOAD_CORE, http: nginxOnly(dir) }
+  const { child, port } = await start(dir, origin, program, '')
   return { child, address: `127.0.0.1:${port}` }
 }
 
-/** Starts both servers with one configuration. */
-export async function startBoth(dir: string, scenario: Scenario, nginx: string, origin: string): Promise<Running[]> {
+/** What is compared: nginx, and Viaduct on some of its engines. */
+export interface Compared {
+  readonly nginx: string
+  readonly engines: readonly Engine[]
+}
+
+/** Starts nginx, and Viaduct on each engine, with one configuration. */
+export async function startAll(
+  dir: string,
+  scenario: Scenario,
+  { nginx, engines }: Compared,
+  origin: string,
+): Promise<Running[]> {
   const running: Running[] = []
-  for (const name of ['nginx', 'viaduct'] as const) {
+  for (const name of ['nginx', ...engines] as const) {
     const own = path.join(dir, name)
-    const command = name === 'nginx' ? [nginx] : [VIADUCT]
-    const { child, port } = await start(
-      own,
-      scenario,
-      command,
-      SERVER_CORE,
-      name === 'nginx' ? nginxOnly(own) : '',
-      origin,
-    )
-    const scheme = scenario.tls === true ? 'https' : 'http'
+    const { child, port } =
+      name === 'nginx'
+        ? await start(own, scenario, { command: [nginx], core: SERVER_CORE, http: nginxOnly(own) }, origin)
+        : await start(own, scenario, { command: [VIADUCT], core: SERVER_CORE, events: `use ${name};` }, origin)
+    const scheme = scenario.tls ? 'https' : 'http'
     running.push({ name, child, url: `${scheme}://127.0.0.1:${port}${scenario.target}`, dir: own })
   }
   return running
@@ -74,8 +82,9 @@ export async function startBoth(dir: string, scenario: Scenario, nginx: string, 
 
 /** Starts ours alone with a configuration. */
 export async function startOurs(dir: string, scenario: Scenario, origin: string): Promise<Running> {
-  const { child, port } = await start(dir, scenario, [VIADUCT], SERVER_CORE, '', origin)
-  return { name: 'viaduct', child, url: `http://127.0.0.1:${port}${scenario.target}`, dir }
+  const program = { command: [VIADUCT], core: SERVER_CORE, events: 'use io_uring;' }
+  const { child, port } = await start(dir, scenario, program, origin)
+  return { name: 'io_uring', child, url: `http://127.0.0.1:${port}${scenario.target}`, dir }
 }
 
 /** Starts a back end that sends back what it gets, with the trailers of gRPC; resolves with its process and address. */
@@ -86,9 +95,10 @@ export async function startGrpcOrigin(): Promise<{ child: ChildProcess; address:
   return { child, address: `127.0.0.1:${port}` }
 }
 
-function makeCertificate(dir: string): void {
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${dir}/key.pem`]
-  const words = ['req', '-x509', ...key, '-out', `${dir}/cert.pem`, '-days', '30', '-subj', '/CN=localhost']
+function makeCertificate(dir: string, kind: true | 'rsa'): void {
+  const key = kind === 'rsa' ? ['rsa:2048'] : ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
+  const files = ['-nodes', '-keyout', `${dir}/key.pem`, '-out', `${dir}/cert.pem`]
+  const words = ['req', '-x509', '-newkey', ...key, ...files, '-days', '30', '-subj', '/CN=localhost']
   execFileSync('openssl', words, { stdio: 'ignore' })
 }
 
@@ -102,27 +112,34 @@ function nginxOnly(dir: string): string {
   return ['fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join(' ')
 }
 
+/** A server as it is started, with what its configuration has besides the scenario's. */
+interface Program {
+  readonly command: readonly string[]
+  readonly core: number
+  readonly events?: string
+  readonly http?: string
+}
+
 async function start(
   dir: string,
   scenario: Scenario,
-  command: readonly string[],
-  core: number,
-  extra: string,
+  program: Program,
   origin: string,
 ): Promise<{ child: ChildProcess; port: number }> {
+  const { command, core } = program
   const [port] = await freePorts(1)
   fs.mkdirSync(`${dir}/html`, { recursive: true })
   for (const [name, text] of Object.entries(scenario.files ?? {})) fs.writeFileSync(`${dir}/html/${name}`, text)
-  if (scenario.tls === true) makeCertificate(dir)
+  if (scenario.tls) makeCertificate(dir, scenario.tls)
   const http = scenario.http
     .replaceAll('%%PORT%%', String(port))
     .replaceAll('%%ORIGIN%%', origin)
     .replaceAll('%%PHP%%', path.join(dir, '../php'))
   const user = process.getuid?.() === 0 ? 'user root root;' : ''
   const conf = `${user} daemon off; worker_processes 1; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log warn;
-events { worker_connections 4096; ${command[0] === VIADUCT ? USE : ''} }
+events { worker_connections 4096; ${program.events ?? ''} }
 http {
-client_body_temp_path %%DIR%%/body; proxy_temp_path %%DIR%%/proxy; ${extra}
+client_body_temp_path %%DIR%%/body; proxy_temp_path %%DIR%%/proxy; ${program.http ?? ''}
 ${http}
 }
 `

@@ -1,8 +1,8 @@
 /** Handshakes of TLS, one connection after the other on each of several lanes; `?resumed`: with the session of the first. */
 import tls from 'node:tls'
-import { type Link, partner, type Tally, type Task } from './partner.ts'
+import { each, type Link, partner, type Tally, type Task } from './partner.ts'
 
-partner((socket) => socket.destroy(), open)
+partner((socket) => socket.destroy(), each(open))
 
 function open(task: Task, _n: number, tally: Tally): Link {
   const { hostname, port, search } = new URL(task.url)

@@ -1,6 +1,6 @@
 /** Server-sent events: each stream gets the next event when its client has seen the one before. */
 import type net from 'node:net'
-import { connectTo, type Link, partner, type Tally, type Task } from './partner.ts'
+import { connectTo, each, type Link, partner, type Tally, type Task } from './partner.ts'
 
 const HEAD =
   'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n'
@@ -12,7 +12,7 @@ const END = '\n\n\r\n'
 /** The back end's side of each stream, by the client's number. */
 const streams = new Map<string, net.Socket>()
 
-partner(serve, open)
+partner(serve, each(open))
 
 function serve(socket: net.Socket): void {
   socket.once('data', (head) => {

@@ -1,6 +1,6 @@
 /** Messages of 64 bytes over WebSockets: each is echoed, and the next follows when it is back. */
 import type net from 'node:net'
-import { connectTo, type Link, partner, type Tally, type Task } from './partner.ts'
+import { connectTo, each, type Link, partner, type Tally, type Task } from './partner.ts'
 
 const REQUEST =
   'GET /ws HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
@@ -11,7 +11,7 @@ const ANSWER =
 /** A masked text frame; the back end sends it back as it is, which for who relays it makes no difference. */
 const FRAME = Buffer.concat([Buffer.from([0x81, 0x80 | 64, 0, 0, 0, 0]), Buffer.alloc(64, 'message ')])
 
-partner(echo, open)
+partner(echo, each(open))
 
 function echo(socket: net.Socket): void {
   socket.once('data', () => {

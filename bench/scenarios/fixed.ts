@@ -6,5 +6,5 @@ export const fixed: Scenario = {
   title: 'fixed response',
   http: serverBlock('location / { default_type text/plain; return 200 "Hello, world!\\n"; }'),
   target: '/',
-  expected: 0.85,
+  expected: 1.15,
 }

@@ -7,4 +7,5 @@ export const noKeepalive: Scenario = {
   http: serverBlock('location / { default_type text/plain; return 200 "Hello, world!\\n"; }'),
   target: '/',
   headers: ['Connection: close'],
+  expected: 1,
 }

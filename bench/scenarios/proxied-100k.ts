@@ -6,4 +6,5 @@ export const proxied100k: Scenario = {
   title: 'proxied, 100 KB',
   http: BACKEND + serverBlock(`location / { ${PASS} }`),
   target: '/100k',
+  expected: 1.1,
 }

@@ -6,5 +6,5 @@ export const proxied: Scenario = {
   title: 'proxied, keep-alive',
   http: BACKEND + serverBlock(`location / { ${PASS} }`),
   target: '/small',
-  expected: 0.75,
+  expected: 1.15,
 }

@@ -17,6 +17,7 @@ export const streams: readonly Scenario[] = [
       }`),
     target: '/ws',
     partner: 'websocket',
+    expected: 1.3,
   },
   {
     name: 'sse',
