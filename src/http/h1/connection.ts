@@ -22,15 +22,14 @@ import type { Client } from '../request/client.ts'
 import { debugEnd } from '../request/debug-log.ts'
 import type { ServerConf } from '../request/location.ts'
 import { logRequest } from '../request/log-request.ts'
-import { Request } from '../request/request.ts'
+import type { Request } from '../request/request.ts'
 import { type ClientConnection, CUT_OFF } from '../server/client-connection.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
 import { type Reusable, reusableConnections } from '../server/reusable.ts'
-import { BAD_BODY, BodyReader } from './body-reader.ts'
+import { BAD_BODY } from './body-reader.ts'
 import { type OpenHost, openRequest, takeBroken } from './open-request.ts'
-import { RequestParser } from './request-parser.ts'
-import { ResponseWriter, type WriterOwner } from './response-writer.ts'
+import { BenchHolder, type Workbench } from './workbench.ts'
 
 const HEAD = 0
 const BODY = 1
@@ -55,12 +54,10 @@ const LEFT_BEHIND_MAX = 16
 
 const TIMED_OUT = 'client timed out (110: Connection timed out)'
 
-export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner, OpenHost, ClientConnection {
+export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, Carrier, OpenHost, ClientConnection {
   readonly client: Client
   readonly wire: Wire
   readonly listener: HttpListener
-  #parser: RequestParser
-  #request: Request
   readonly #timer = new Timer(this)
   /** A graceful stop leaves the waiting connection alone until then (`keepalive_min_timeout`). */
   #keptUntilMs = 0
@@ -78,8 +75,6 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #paused = false
   /** True while `#consume` runs: a request that ends inside it must not start another round. */
   #consuming = false
-  body: BodyReader
-  #writer: ResponseWriter
   #lingerUntil = 0
   /** Where the request at hand ends cannot be told: nothing behind it is served. */
   #framingLost = false
@@ -90,18 +85,17 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #tunnel: Tunnel | undefined
 
   constructor(wire: Wire, listener: HttpListener, client: Client) {
+    super()
     this.wire = wire
     this.listener = listener
     this.client = client
-    this.#parser = new RequestParser(listener.limitsFor(client))
-    this.#request = new Request(this)
-    this.#request.headers = this.#parser.headers
-    this.#request.facts = this.#parser.facts
-    this.body = new BodyReader(this.#request)
-    this.#writer = new ResponseWriter(this.#request, wire, this)
     wire.owner = this
     listener.opened(this)
     this.#count(WAITING)
+  }
+
+  protected serveBench(bench: Workbench): void {
+    bench.serve(this, this.listener.limitsFor(this.client))
   }
 
   #count(as: number): void {
@@ -131,12 +125,14 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     if (this.#rest.length === 0) {
       const at = this.#consume(buffer, 0, size)
       if (at < size) this.#keep(buffer.subarray(at, size))
+      if (this.idle) this.leaveBench()
       return
     }
     const joined = Buffer.concat([this.#rest, buffer.subarray(0, size)])
     this.#rest = NO_BYTES
     const at = this.#consume(joined, 0, joined.length)
     if (at < joined.length) this.#keep(at === 0 ? joined : joined.subarray(at), at === 0)
+    if (this.idle) this.leaveBench()
   }
 
   /** Keeps what could not be used yet. `owned`: the bytes are ours already. */
@@ -186,10 +182,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     if (this.#consuming) return
     this.#unpause()
     const rest = this.#rest
-    if (rest.length === 0) return
-    this.#rest = NO_BYTES
-    const at = this.#consume(rest, 0, rest.length)
-    if (at < rest.length) this.#keep(at === 0 ? rest : rest.subarray(at), true)
+    if (rest.length > 0) {
+      this.#rest = NO_BYTES
+      const at = this.#consume(rest, 0, rest.length)
+      if (at < rest.length) this.#keep(at === 0 ? rest : rest.subarray(at), true)
+    }
+    if (this.idle) this.leaveBench()
   }
 
   /**
@@ -201,17 +199,17 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #leaveDoubtful(end: number): number {
-    const r = this.#request
+    const r = this.request
     r.logError(INFO, 'client sent bytes behind a request for an upgrade before the answer')
     this.#startLinger(r)
     return end
   }
 
   #head(buffer: Buffer, at: number, end: number): number {
-    const parser = this.#parser
+    const { parser, request } = this.bench
     if (this.#timer.purpose === KEEPALIVE_TIMEOUT) {
-      this.#request.startMs = clock.now
-      this.#request.startMonotonic = clock.monotonic
+      request.startMs = clock.now
+      request.startMonotonic = clock.monotonic
       this.#arm(HEADER_TIMEOUT, this.#server.connection.client_header_timeout)
     }
     const code = parser.parse(buffer, at, end)
@@ -235,15 +233,16 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     connectionCounters.request()
     this.#count(WRITING)
     this.#state = BUSY
-    this.#writer.begin()
+    const { bench } = this
+    bench.begin()
     this.#timer.purpose = 0
     this.#framingLost = false
-    openRequest(this.#request, this.#parser, code, this)
+    openRequest(bench.request, bench.parser, code, this)
   }
 
   loseFraming(): void {
     this.#framingLost = true
-    this.#request.keepAlive = false
+    this.request.keepAlive = false
   }
 
   // ---- the request body ----------------------------------------------------------------------
@@ -293,13 +292,13 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   resumeBody(): void {
     this.body.wanted = true
-    this.#arm(BODY_TIMEOUT, this.#request.location.core.client_body_timeout)
+    this.#arm(BODY_TIMEOUT, this.request.location.core.client_body_timeout)
     this.#resumeInput()
   }
 
   #readBody(buffer: Buffer, at: number, end: number): number {
     if (!this.body.wanted) return at
-    const r = this.#request
+    const r = this.request
     const stop = this.body.read(buffer, at, end)
     // Who got the bytes may have refused them: the answer is out by now, or on its way without the body.
     if (this.#state === LINGERING || this.#state === CLOSED) return end
@@ -318,7 +317,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #bodyDone(): void {
-    const r = this.#request
+    const r = this.request
     if (this.#state === DRAINING) {
       this.#next()
       return
@@ -330,7 +329,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #badBody(end: number): number {
-    const r = this.#request
+    const r = this.request
     const status = this.#brokenBody(r)
     if (this.#state === DRAINING) this.#startLinger(r)
     else if (this.#state === BUSY) r.discardedBodyFailed(status)
@@ -366,12 +365,13 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   sendHead(r: Request): void {
     if (!this.#staysAlive(r)) r.keepAlive = false
-    r.body = this.#writer
-    this.#writer.sendHead()
+    const { writer } = this.bench
+    r.body = writer
+    writer.sendHead()
   }
 
   passHead(size: number): void {
-    this.#writer.passHead(size)
+    this.bench.writer.passHead(size)
   }
 
   #staysAlive(r: Request): boolean {
@@ -392,7 +392,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   onResponseStalled(): void {
-    this.#arm(SEND_TIMEOUT, this.#request.location.core.send_timeout)
+    this.#arm(SEND_TIMEOUT, this.request.location.core.send_timeout)
   }
 
   onResponseMoving(): void {
@@ -401,7 +401,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   onDrain(): void {
     if (this.#state === TUNNEL) this.#tunnel!.onClientDrain()
-    else if (this.#state !== CLOSED) this.#writer.onDrain()
+    else if (this.#state !== CLOSED) this.bench.writer.onDrain()
   }
 
   /** Ends the connection and the request without another byte. */
@@ -415,7 +415,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   /** The response is out: log, then next request, lingering or close. */
   requestEnded(r: Request): void {
-    if (r !== this.#request) return this.#copiesEnded(r)
+    if (r !== this.benchTaken?.request) return this.#copiesEnded(r)
     debugEnd(r)
     logRequest(r)
     r.cleanUp()
@@ -428,17 +428,11 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     debugEnd(r)
     logRequest(r)
     this.#leftBehind++
-    const parser = new RequestParser(this.#parser.limits)
-    const next = new Request(this)
-    next.headers = parser.headers
-    next.facts = parser.facts
+    this.loseBench()
+    const next = this.request
     next.server = r.server
     next.location = r.location
     next.keepAlive = r.keepAlive
-    this.#parser = parser
-    this.#request = next
-    this.body = new BodyReader(next)
-    this.#writer = new ResponseWriter(next, this.wire, this)
     this.#goOn(next)
   }
 
@@ -451,7 +445,8 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   /** The response is out: what comes next? */
   #goOn(r: Request): void {
-    if (this.#state === CLOSED || this.#state === TUNNEL) return
+    if (this.#state === CLOSED) return this.clearBench()
+    if (this.#state === TUNNEL) return
     if (r.aborted) return this.close()
     if (!this.body.done) return this.#bodyLeft(r)
     if (r.keepAlive) return this.#next()
@@ -497,7 +492,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #armLinger(): void {
-    const { core } = this.#request.location
+    const { core } = this.request.location
     const left = this.#lingerUntil - clock.monotonic
     if (left <= 0) return this.close()
     this.#arm(LINGERING_TIMEOUT, Math.min(left, core.lingering_timeout))
@@ -505,11 +500,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   #endOutput(): void {
     this.#over()
-    this.wire.closeAfterFlush(this.#request.location.core.send_timeout)
+    this.wire.closeAfterFlush(this.request.location.core.send_timeout)
+    this.clearBench()
   }
 
   #next(): void {
-    const r = this.#request
+    const r = this.request
     assert(!this.#framingLost, 'a request follows only where the last one is known to end')
     const { core } = r.location
     const timeout = core.keepalive_timeout.timeoutMs || core.keepalive_min_timeout
@@ -517,11 +513,11 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     this.#state = HEAD
     this.#keptUntilMs = core.keepalive_min_timeout === 0 ? 0 : clock.monotonic + core.keepalive_min_timeout
     this.body.wanted = false
-    this.#upgradeAsked = this.#parser.facts.upgradeIndex >= 0
-    this.#parser.reset()
-    this.#parser.limits = this.listener.limitsFor(this.client)
+    const { bench } = this
+    this.#upgradeAsked = bench.parser.facts.upgradeIndex >= 0
+    bench.parser.limits = this.listener.limitsFor(this.client)
     this.client.pipelined = this.#rest.length > 0
-    r.reset()
+    bench.reset()
     this.#count(WAITING)
     if (this.client.requests === 1 && core.tcp_nodelay) this.wire.setNoDelay()
     this.#arm(KEEPALIVE_TIMEOUT, timeout)
@@ -571,7 +567,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
 
   cutOff(): void {
     const state = this.#state
-    if (state === BUSY || state === BODY || state === TUNNEL) this.#request.logError(WARN, CUT_OFF)
+    if (state === BUSY || state === BODY || state === TUNNEL) this.request.logError(WARN, CUT_OFF)
     // As in nginx such a request has no status unless it was answered.
     this.#closeWith(0)
   }
@@ -582,9 +578,10 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     const state = this.#state
     this.#over()
     // What was written before a response had to be broken off is the client's, however slow it is.
-    if (behindOutput) this.wire.closeAfterFlush(this.#request.location.core.send_timeout)
+    if (behindOutput) this.wire.closeAfterFlush(this.request.location.core.send_timeout)
     else this.wire.destroy()
     this.#tellRequest(state, status)
+    this.clearBench()
   }
 
   /** Nothing is expected of this connection any more. */
@@ -601,7 +598,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       this.#tunnel!.onClientClose()
       return
     }
-    if (state === BUSY || state === BODY) this.#request.abort(status)
+    if (state === BUSY || state === BODY) this.request.abort(status)
   }
 
   onEnd(): void {
@@ -615,10 +612,10 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
         return
       case BUSY:
         // What is complete reaches a client that only closed its own side.
-        if (!this.#writer.draining) this.#request.clientEnded()
+        if (!this.bench.writer.draining) this.request.clientEnded()
         return
       case BODY:
-        this.#request.logError(INFO, 'client prematurely closed connection')
+        this.request.logError(INFO, 'client prematurely closed connection')
         this.#closeWith(400)
         return
       default:
@@ -627,13 +624,13 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   #logBroken(error: string): void {
-    if (this.#state !== HEAD) this.#request.logError(INFO, error)
+    if (this.#state !== HEAD) this.request.logError(INFO, error)
     else this.#logEarly(INFO, `${error} while ${this.client.requests > 0 ? 'keepalive' : 'waiting for request'}`)
   }
 
   /** Logs before there is a request. */
   #logEarly(level: number, message: string): void {
-    const r = this.#request
+    const r = this.request
     r.server = this.#server
     r.location = r.server.base
     r.logError(level, message)
@@ -643,10 +640,11 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
     if (this.#state === CLOSED) return
     const state = this.#state
     if (failure?.kind === 'tls') this.#logBroken(failure.problem)
-    else if (failure !== undefined && state === BODY) this.#request.logError(INFO, wireFailureText(failure))
+    else if (failure !== undefined && state === BODY) this.request.logError(INFO, wireFailureText(failure))
     this.#over()
     // As nginx has it, 499 is for those who leave while somebody works for them.
     this.#tellRequest(state, state === BODY ? 400 : 499)
+    this.clearBench()
   }
 
   #arm(purpose: number, ms: number): void {
@@ -655,7 +653,7 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   }
 
   onTimeout(timer: Timer): void {
-    const r = this.#request
+    const r = this.request
     switch (timer.purpose) {
       case KEEPALIVE_TIMEOUT:
       case LINGERING_TIMEOUT:
@@ -677,10 +675,12 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
       this.close()
       return
     }
-    const r = this.#request
-    this.#parser.giveUp(this.#rest)
-    takeBroken(r, this.#parser, this)
-    const reading = this.#parser.lineUnderstood ? 'headers' : 'line'
+    const { bench } = this
+    const { parser, request: r } = bench
+    bench.begin()
+    parser.giveUp(this.#rest)
+    takeBroken(r, parser, this)
+    const reading = parser.lineUnderstood ? 'headers' : 'line'
     r.logError(INFO, `${TIMED_OUT} while reading client request ${reading}`)
     r.begin(clock.now, clock.monotonic)
     this.#state = BUSY
@@ -691,10 +691,11 @@ export class H1Connection implements WireOwner, TimerOwner, Carrier, WriterOwner
   #timeOut(status: number): void {
     if (this.#state === CLOSED) return
     const state = this.#state
-    const { core } = this.#request.location
+    const { core } = this.request.location
     this.#over()
     if (core.reset_timedout_connection) this.wire.reset()
     else this.wire.destroy()
     this.#tellRequest(state, status)
+    this.clearBench()
   }
 }

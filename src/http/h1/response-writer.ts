@@ -22,8 +22,8 @@ export interface WriterOwner {
 
 export class ResponseWriter extends BodySink {
   readonly #r: Request
-  readonly #wire: Wire
-  readonly #owner: WriterOwner
+  #wire!: Wire
+  #owner!: WriterOwner
   #chunked = false
   /** What is left of a head that is sent little by little. */
   #head = ''
@@ -33,9 +33,14 @@ export class ResponseWriter extends BodySink {
   #awaitingDrain = false
   #ended = false
 
-  constructor(r: Request, wire: Wire, owner: WriterOwner) {
+  /** `serve` follows. */
+  constructor(r: Request) {
     super()
     this.#r = r
+  }
+
+  /** Writes to another connection from now on. */
+  serve(wire: Wire, owner: WriterOwner): void {
     this.#wire = wire
     this.#owner = owner
   }

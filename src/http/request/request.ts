@@ -44,7 +44,7 @@ export interface Held {
 
 /** One request; the same object serves the next one of its connection after `reset`. */
 export class Request implements LogContext {
-  readonly carrier: Carrier
+  carrier: Carrier
   /** The carrier's, unless `realip` found another address behind it. */
   client: Client
   /** Fields of the request; the carrier's own table. */
