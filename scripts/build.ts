@@ -10,7 +10,7 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { rolldown } from 'rolldown'
+import { type ChunkingContext as Graph, rolldown } from 'rolldown'
 import { modules } from '../src/modules/index.ts'
 import { libraryTypes } from '../src/tools/typed/library.ts'
 import { buildDashboard, DASHBOARD } from './dashboard.ts'
@@ -20,6 +20,14 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const ENTRIES: readonly string[] = ['main', 'process/worker-thread', 'tools/typed/evaluate']
 /** The folder of a package, of a file in it. */
 const PACKAGE = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//
+
+/** What is loaded together lies together, in the order in which it is needed: each file takes a thread some time to find. */
+const CHUNKS: readonly (readonly [name: string, ...files: string[]])[] = [
+  ['start', 'src/cli/nginx.ts', 'src/process/worker-slot.ts', 'src/lib/quick-imports.ts'],
+  ['engine', 'src/process/engine.ts'],
+  ['server', 'src/process/worker-seat.ts', 'src/modules/index.ts', 'src/cli/serve.ts'],
+]
+const chunks = new Map<string, string>()
 
 process.exitCode = process.argv[2] === undefined ? await build() : await bundle(process.argv[2])
 
@@ -45,12 +53,16 @@ async function bundle(folder: string): Promise<number> {
     platform: 'node',
     external: /^node:/,
     treeshake: false,
+    preserveEntrySignatures: false,
   })
   const { output } = await made.write({
     dir: out,
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'shared/[name].js',
+    codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf, debugName: 'chunks' }] },
+    comments: false,
+    plugins: [{ name: 'quick', renderChunk: (code) => ascii(quickBuiltins(code)) }],
   })
   await made.close()
   fs.writeFileSync(
@@ -63,6 +75,35 @@ async function bundle(folder: string): Promise<number> {
   fs.copyFileSync(`${ROOT}bin/published.js`, `${out}/bin/viaduct.js`)
   fs.chmodSync(`${out}/bin/viaduct.js`, 0o755)
   return 0
+}
+
+function chunkOf(file: string, graph: Graph): string | null {
+  if (chunks.size === 0) {
+    for (const [name, ...files] of CHUNKS) for (const one of files) fill(name, ROOT + one, graph)
+  }
+  return chunks.get(file) ?? null
+}
+
+/** Puts a file and what it imports into a chunk, but for what is in one before. */
+function fill(name: string, file: string, graph: Graph): void {
+  if (chunks.has(file)) return
+  const info = graph.getModuleInfo(file)
+  if (info === null) throw new Error(`build: there is no ${file}`)
+  chunks.set(file, name)
+  for (const one of info.importedIds) if (!one.startsWith('node:')) fill(name, one, graph)
+}
+
+/** Asks Node for its own modules directly: for an import it looks at each of their names, and loads what is behind. */
+function quickBuiltins(code: string): string {
+  return code.replaceAll(/^import (?:(\w+),? )?(?:(\{[^}]*\}) )?from "(node:[\w/]+)";$/gm, (_, whole, names, from) => {
+    const parts = [whole, (names as string | undefined)?.replaceAll(' as ', ': ')].filter((one) => one !== undefined)
+    return parts.map((one) => `const ${one} = process.getBuiltinModule("${from}");`).join(' ')
+  })
+}
+
+/** V8 keeps a text that has other characters in twice the room, in each thread. */
+function ascii(code: string): string {
+  return code.replaceAll(/[^\0-\x7f]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** The notices that the licences of what was put in ask for. */

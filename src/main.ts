@@ -9,8 +9,11 @@ async function run(): Promise<number> {
   if (role?.startsWith('engine ')) {
     // Not for what the engine starts, nor for what reads its environment.
     delete process.env['VIADUCT_ROLE']
+    // A thread takes longer to start than all that its engine does before it is needed.
+    const { WorkerSlot } = await import('./process/worker-slot.ts')
+    const ahead = Array.from({ length: Number(role.slice('engine '.length)) }, (_, index) => new WorkerSlot(index))
     const { runEngine } = await import('./process/engine.ts')
-    await runEngine(Number(role.slice('engine '.length)))
+    await runEngine(ahead)
     return 0
   }
   const words = process.argv.slice(2)

@@ -1,5 +1,6 @@
 /** nginx's command: reads the options and does what they ask. Resolves with the exit status. */
 import { type Options, parseOptions } from './options.ts'
+import { start } from './start.ts'
 
 /** Runs `viaduct OPTIONS`. */
 export async function runNginx(words: readonly string[]): Promise<number> {
@@ -25,6 +26,5 @@ async function run(options: Options): Promise<number> {
     const { sendSignal } = await import('./signal.ts')
     return sendSignal(options, options.signal)
   }
-  const { start } = await import('./start.ts')
   return start(options)
 }

@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers'
 import { errnoText } from '../lib/errno.ts'
 import { LogFiles } from '../log/log-files.ts'
+import { settleEstate } from '../net/engine.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import { releaseThread } from '../shared/dead-thread.ts'
 import { CacheKeepers } from './cache-keepers.ts'
@@ -34,16 +35,15 @@ const DEATHS_MAX = 3
 type Configure = Extract<ToEngine, { type: 'configure' }>
 
 /**
- * Runs the engine until it is told to stop or its master is gone; resolves when the process may end. It begins with so many
- * worker threads, a guess.
+ * Runs the engine until it is told to stop or its master is gone; resolves when the process may end. Threads have been
+ * started ahead of it and of the configuration, as many as was guessed that there will be.
  */
-export function runEngine(workers: number): Promise<void> {
+export function runEngine(ahead: readonly WorkerSlot[]): Promise<void> {
   return new Promise((resolve) => {
     const engine = new Engine((message) => {
       if (process.connected) process.send!(message)
     }, resolve)
-    // Started ahead of the configuration, while the master reads it.
-    for (let index = 0; index < workers; index++) engine.open(index)
+    for (const slot of ahead) engine.take(slot)
     process.on('message', (message: ToEngine, handle: unknown) =>
       engine.receive(message, handle as BoundSocket | undefined),
     )
@@ -105,9 +105,10 @@ class Engine implements SlotOwner {
   }
 
   onStarted(slot: WorkerSlot): void {
-    this.#log('notice', `start worker process ${slot.tid}`)
+    // The thread works while the rest is done.
     if (this.#current !== undefined) this.#install(slot, this.#current)
     else this.#applyFirst()
+    this.#log('notice', `start worker process ${slot.tid}`)
   }
 
   onMessage(slot: WorkerSlot, message: FromWorker): void {
@@ -134,6 +135,7 @@ class Engine implements SlotOwner {
   }
 
   onExit(slot: WorkerSlot, code: number, error: string | undefined): void {
+    settleEstate(slot.estate)
     releaseThread(this.#zones.buffers.values(), slot)
     if (error === undefined) this.#log('notice', `worker process ${slot.tid} exited with code ${code}`)
     else {
@@ -196,7 +198,7 @@ class Engine implements SlotOwner {
     const { workers } = message.settings
     for (let index = 0; index < workers; index++) {
       const slot = this.#slots.get(index)
-      if (slot === undefined || slot.stopping) this.open(index)
+      if (slot === undefined || slot.stopping) this.take(new WorkerSlot(index))
     }
     if (this.#current !== undefined) this.#apply(message)
     else {
@@ -236,11 +238,11 @@ class Engine implements SlotOwner {
     }
   }
 
-  /** Starts the thread of a place. */
-  open(index: number): void {
-    const slot = new WorkerSlot(index, this)
-    this.#slots.set(index, slot)
+  /** Has a thread from now on. */
+  take(slot: WorkerSlot): void {
+    this.#slots.set(slot.index, slot)
     this.#alive.add(slot)
+    slot.attach(this)
   }
 
   #install(slot: WorkerSlot, { generation, source, settings }: Configure): void {

@@ -9,6 +9,7 @@ import { systemThreadId } from '../lib/thread-number.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { modules } from '../modules/index.ts'
 import { noteHoldingsIn } from '../shared/holdings.ts'
+import { calls, whyNoCalls } from '../sys/calls.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { WorkerSeat } from './worker-seat.ts'
 
@@ -54,5 +55,7 @@ port.on('message', (message: ToWorker) => {
 })
 
 send({ type: 'started', tid: systemThreadId() })
+// Until the configuration is here, what nearly all of them need is loaded.
+if (whyNoCalls() === '') calls()
 // Written now, because at the end the process may have no right to.
 flushCompileCache()

@@ -1,8 +1,10 @@
-/** One worker place in the engine: the thread in it, what that thread has been given, and its replacement when it dies. */
+/**
+ * One worker place in the engine: the thread in it, what that thread has been given, and its replacement when it dies. It
+ * needs little, since threads are started before the code of the engine is loaded.
+ */
 import { setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { entryOf } from '../lib/entry.ts'
-import { settleEstate } from '../net/engine.ts'
 import { ESTATE_SIZE } from '../net/ring-estate.ts'
 import { HOLDINGS_SIZE } from '../shared/holdings.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
@@ -46,7 +48,9 @@ export class WorkerSlot {
   /** Times that it was told to open its logs anew and has not done so yet. */
   reopens = 0
   stopping = false
-  readonly #owner: SlotOwner
+  #owner: SlotOwner | undefined
+  /** What happened before there was an owner. */
+  readonly #kept: ((owner: SlotOwner) => void)[] = []
   #worker: Worker
   #startedAt = 0
   #delayMs = 0
@@ -54,16 +58,27 @@ export class WorkerSlot {
   /** False between two threads. */
   #running = true
 
-  constructor(index: number, owner: SlotOwner) {
+  /** Starts the thread. */
+  constructor(index: number) {
     this.index = index
-    this.#owner = owner
     this.#worker = this.#start()
+  }
+
+  /** Tells this owner from now on, and what has happened so far. Called once. */
+  attach(owner: SlotOwner): void {
+    this.#owner = owner
+    for (const tell of this.#kept.splice(0)) tell(owner)
+  }
+
+  #tell(event: (owner: SlotOwner) => void): void {
+    if (this.#owner === undefined) this.#kept.push(event)
+    else event(this.#owner)
   }
 
   post(message: ToWorker): void {
     if (message.type === 'stop') this.stopping = true
     if (this.#running) this.#worker.postMessage(message)
-    else if (message.type === 'stop') this.#owner.onExit(this, 0, undefined)
+    else if (message.type === 'stop') this.#tell((owner) => owner.onExit(this, 0, undefined))
   }
 
   /** Ends a thread that has stopped, or that will not. */
@@ -97,23 +112,23 @@ export class WorkerSlot {
   #receive(message: FromWorker): void {
     if (message.type === 'started') {
       this.tid = message.tid
-      this.#owner.onStarted(this)
+      this.#tell((owner) => owner.onStarted(this))
     } else if (message.type === 'installed') this.installed = message.generation
     else if (message.type === 'listening') this.listening.add(message.key)
-    this.#owner.onMessage(this, message)
+    this.#tell((owner) => owner.onMessage(this, message))
   }
 
   #exited(code: number): void {
     this.#running = false
     this.given.clear()
-    settleEstate(this.estate)
     if (this.stopping) {
-      this.#owner.onExit(this, 0, undefined)
+      this.#tell((owner) => owner.onExit(this, 0, undefined))
       return
     }
     const lived = performance.now() - this.#startedAt
     this.#delayMs = lived > STABLE_MS ? 0 : Math.min(Math.max(this.#delayMs * 2, DELAY_MIN_MS), DELAY_MAX_MS)
-    this.#owner.onExit(this, code, this.#error ?? 'the thread ended')
+    const error = this.#error ?? 'the thread ended'
+    this.#tell((owner) => owner.onExit(this, code, error))
     setTimeout(() => {
       if (!this.stopping) this.#worker = this.#start()
     }, this.#delayMs)

@@ -14,6 +14,8 @@ const END = 256
 
 /** Code and length by symbol. */
 const CODES = new Uint32Array(END + 1)
+/** Symbols by their codes, with a one before the code that says how long it is. */
+const SYMBOLS = new Map<number, number>()
 const BITS = Uint8Array.from(LENGTHS, (digit) => Number.parseInt(digit, 36))
 
 /**
@@ -92,7 +94,11 @@ function assignCodes(): void {
   let code = 0
   for (let length = 1; length <= 30; length++) {
     code *= 2
-    for (let symbol = 0; symbol <= END; symbol++) if (BITS[symbol] === length) CODES[symbol] = code++
+    for (let symbol = 0; symbol <= END; symbol++) {
+      if (BITS[symbol] !== length) continue
+      SYMBOLS.set(2 ** length + code, symbol)
+      CODES[symbol] = code++
+    }
   }
 }
 
@@ -118,16 +124,10 @@ function makeNode(nodes: Node[], prefix: number, depth: number): Node {
   const node: Node = { index: nodes.length, padding: depth <= PADDING_MAX && bits === 2 ** depth - 1, next: [-1, -1] }
   nodes.push(node)
   for (const bit of [0, 1] as const) {
-    const code = bits * 2 + bit
-    const symbol = symbolOf(code, depth + 1)
-    node.next[bit] = symbol >= 0 ? symbol : makeNode(nodes, prefix * 2 + bit, depth + 1)
+    const path = prefix * 2 + bit
+    node.next[bit] = SYMBOLS.get(path) ?? makeNode(nodes, path, depth + 1)
   }
   return node
-}
-
-function symbolOf(code: number, length: number): number {
-  for (let symbol = 0; symbol <= END; symbol++) if (BITS[symbol] === length && CODES[symbol] === code) return symbol
-  return -1
 }
 
 function stepOf(root: Node, from: Node, half: number): number {
