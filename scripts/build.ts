@@ -10,7 +10,7 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type ChunkingContext as Graph, rolldown } from 'rolldown'
+import { type ChunkingContext as Graph, type OutputAsset, type OutputChunk, rolldown } from 'rolldown'
 import { modules } from '../src/modules/index.ts'
 import { libraryTypes } from '../src/tools/typed/library.ts'
 import { buildDashboard, DASHBOARD } from './dashboard.ts'
@@ -62,7 +62,7 @@ async function bundle(folder: string): Promise<number> {
     chunkFileNames: 'shared/[name].js',
     codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: chunkOf, debugName: 'chunks' }] },
     comments: false,
-    plugins: [{ name: 'quick', renderChunk: (code) => ascii(quickBuiltins(code)) }],
+    plugins: [{ name: 'quick', generateBundle: (_, files) => Object.values(files).forEach(quicken) }],
   })
   await made.close()
   fs.writeFileSync(
@@ -91,6 +91,11 @@ function fill(name: string, file: string, graph: Graph): void {
   if (info === null) throw new Error(`build: there is no ${file}`)
   chunks.set(file, name)
   for (const one of info.importedIds) if (!one.startsWith('node:')) fill(name, one, graph)
+}
+
+/** In the last step: rolldown writes escapes as the characters that they mean. */
+function quicken(file: OutputAsset | OutputChunk): void {
+  if (file.type === 'chunk') file.code = ascii(quickBuiltins(file.code))
 }
 
 /** Asks Node for its own modules directly: for an import it looks at each of their names, and loads what is behind. */

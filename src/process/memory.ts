@@ -1,17 +1,22 @@
 /**
  * Gives memory back after a configuration was read. Reading one makes garbage of many times the size of what stays, and V8
- * would keep the room for the next time, in each thread.
+ * would keep the room for the next time, in each thread, and so would the C library for what compiles JavaScript.
  */
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { trimAllocator } from '../sys/allocator.ts'
 
-/** Less than this is not worth the pause. */
+/** Less than this is not worth the pause: of a thread that serves, and of others. */
 const WORTH = 16 * 1024 * 1024
+const WORTH_ALONE = 4 * 1024 * 1024
 /** How often a thread looks whether it has nothing to do, and what counts as nothing. */
 const REST_MS = 1000
 const TRIES = 60
 const BUSY = 0.005
+
+/** Who has run no longer than this since it was started has learnt nothing. */
+const LEARNS_MS = 100
 
 /** More than this is not left lying, even for a moment. */
 const MUCH = 128 * 1024 * 1024
@@ -34,9 +39,11 @@ export function giveBack(): void {
 function giveBackNow(): void {
   const { total_physical_size, used_heap_size } = getHeapStatistics()
   const garbage = Math.max(used_heap_size - usedBefore, 0)
-  if (total_physical_size - used_heap_size + garbage < WORTH) return
-  collector()({ type: 'major', flavor: 'last-resort' })
-  usedBefore = getHeapStatistics().used_heap_size
+  if (total_physical_size - used_heap_size + garbage >= WORTH_ALONE) {
+    collector()({ type: 'major', flavor: 'last-resort' })
+    usedBefore = getHeapStatistics().used_heap_size
+  }
+  trimAllocator()
 }
 
 /**
@@ -45,6 +52,22 @@ function giveBackNow(): void {
  */
 export function giveBackWhenIdle(): void {
   setImmediate(collectShortly)
+  whenIdle(() => {
+    collectShortly()
+    trimAllocator()
+  })
+}
+
+/** For a thread that has taken its first configuration: when it has nothing to do, and all that it can while it is new. */
+export function giveBackAfterStart(): void {
+  const begin = performance.eventLoopUtilization()
+  whenIdle(() => {
+    if (performance.eventLoopUtilization(begin).active < LEARNS_MS) giveBackNow()
+    else trimAllocator()
+  })
+}
+
+function whenIdle(work: () => void): void {
   let before = performance.eventLoopUtilization()
   let tries = 0
   // Of several reloads in a row the last one counts.
@@ -54,7 +77,7 @@ export function giveBackWhenIdle(): void {
     before = performance.eventLoopUtilization()
     if (busy && ++tries < TRIES) return
     clearInterval(timer)
-    if (!busy) collectShortly()
+    if (!busy) work()
   }, REST_MS).unref()
   rest = timer
 }

@@ -18,7 +18,7 @@ import { WorkerRuntime } from '../runtime/worker.ts'
 import { allowedCpus, bindThread, cpusIn, workerCpus } from './affinity.ts'
 import { type Loaded, loadProgram } from './load-program.ts'
 import { openMainLog } from './main-log.ts'
-import { giveBackWhenIdle } from './memory.ts'
+import { giveBackAfterStart, giveBackWhenIdle } from './memory.ts'
 import type { ConfigSource } from './messages.ts'
 import { workerConnections } from './settings.ts'
 
@@ -64,8 +64,9 @@ export class WorkerSeat {
     done: (errors: readonly string[]) => void,
   ): void {
     if (this.#listening.size === 0) {
-      // Nothing is replaced: a collection would only make V8 forget how much room the work to come needs.
+      // Nothing is replaced: a collection at once would only make V8 forget how much room the work to come needs.
       done(this.installNow(source, zones))
+      giveBackAfterStart()
       return
     }
     const loading = ++this.#loading
