@@ -125,13 +125,12 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     if (this.#rest.length === 0) {
       const at = this.#consume(buffer, 0, size)
       if (at < size) this.#keep(buffer.subarray(at, size))
-      if (this.idle) this.leaveBench()
-      return
+    } else {
+      const joined = Buffer.concat([this.#rest, buffer.subarray(0, size)])
+      this.#rest = NO_BYTES
+      const at = this.#consume(joined, 0, joined.length)
+      if (at < joined.length) this.#keep(at === 0 ? joined : joined.subarray(at), at === 0)
     }
-    const joined = Buffer.concat([this.#rest, buffer.subarray(0, size)])
-    this.#rest = NO_BYTES
-    const at = this.#consume(joined, 0, joined.length)
-    if (at < joined.length) this.#keep(at === 0 ? joined : joined.subarray(at), at === 0)
     if (this.idle) this.leaveBench()
   }
 
