@@ -7,6 +7,7 @@
  * What it sends is built here byte by byte, and not by the code under test.
  */
 import dgram from 'node:dgram'
+import { once } from 'node:events'
 import net from 'node:net'
 import { parseIp } from '../../src/lib/ip.ts'
 import { freePorts } from './ports.ts'
@@ -81,7 +82,8 @@ export class DnsServer {
   static async start(port?: number): Promise<DnsServer> {
     const server = new DnsServer(port ?? (await freePorts(1))[0]!)
     await new Promise<void>((resolve) => server.#udp.bind(server.port, '127.0.0.1', resolve))
-    await new Promise<void>((resolve) => server.#tcp.listen(server.port, '127.0.0.1', resolve))
+    // A port that somebody else has taken is an error, and nothing to wait for.
+    await once(server.#tcp.listen(server.port, '127.0.0.1'), 'listening')
     return server
   }
 

@@ -1,4 +1,5 @@
 /** A real OpenID provider (npm `oidc-provider`) on a port of its own, and a browser with cookies that logs in there. */
+import { once } from 'node:events'
 import type http from 'node:http'
 import { createServer } from 'node:http'
 import https from 'node:https'
@@ -54,7 +55,8 @@ export async function startOidc(
     listener(request, response)
   }
   const server = pair === undefined ? createServer(onRequest) : https.createServer(pair, onRequest)
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  // A port that somebody else has taken is an error, and nothing to wait for.
+  await once(server.listen(port, '127.0.0.1'), 'listening')
   return {
     issuer,
     asked,

@@ -1,4 +1,5 @@
 /** A collector of traces: OTLP by gRPC (grpc-js) and by HTTP, and a decoder of its messages. */
+import { once } from 'node:events'
 import http from 'node:http'
 import grpc from '@grpc/grpc-js'
 
@@ -188,7 +189,8 @@ export class Collector implements AsyncDisposable {
       })
     })
     this.#http = server
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    // A port that somebody else has taken is an error, and nothing to wait for.
+    await once(server.listen(port, '127.0.0.1'), 'listening')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
