@@ -29,6 +29,15 @@ const WAIT_TIMEOUT_MS = 10000
 /** How much of an error log a failure shows. */
 const LOG_SHOWN_MAX = 3000
 
+// When a test fails and its server then does not stop well either, Node's runner tells of neither: both are causes here.
+Object.defineProperty(SuppressedError.prototype, 'cause', {
+  get(this: SuppressedError) {
+    const { suppressed, error } = this
+    if (suppressed instanceof Error) suppressed.cause ??= error
+    return suppressed
+  },
+})
+
 /** How a test wants its server. */
 export interface StartOptions {
   /** Files to create in the folder before the start; placeholders are replaced in them too. */
