@@ -73,13 +73,54 @@ test('those who are connected are answered when there is no descriptor for what 
   assert.doesNotMatch(server.errorLog(), /exited with code/)
 })
 
+/** The master sends each socket twice, as it does when it was slow and has been asked again. */
+const TWICE = `
+import childProcess from 'node:child_process'
+import { syncBuiltinESMExports } from 'node:module'
+const { spawn } = childProcess
+childProcess.spawn = (...words) => {
+  const child = spawn(...words)
+  const send = child.send?.bind(child)
+  child.send = (message, handle, ...rest) => {
+    if (message.type === 'socket') send(message, handle, {}, () => {})
+    return send(message, handle, ...rest)
+  }
+  return child
+}
+syncBuiltinESMExports()
+`
+
+test('a socket that comes twice is had once, and not kept when its address goes', async () => {
+  const options = { files: { 'twice.mjs': TWICE }, env: { NODE_OPTIONS: '--import=./twice.mjs' }, cwd: true }
+  await using server = await startViaduct(CONF, options)
+  assert.match(await server.raw('GET /ok HTTP/1.0\r\n\r\n'), /fine\|/)
+  // Each worker accepts on one descriptor, and the engine keeps none of its own.
+  await server.until('one for each worker', () => listeningDescriptors(engineOf(server), server.port()) === 2)
+  await server.reload(CONF.replace('%%PORT_0%%', '%%PORT_1%%'))
+  await server.until('the address is gone', async () => !(await server.listens()))
+})
+
+/** How many descriptors of a process are the sockets that listen on a port. */
+function listeningDescriptors(pid: string, port: number): number {
+  const rows = fs
+    .readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/))
+  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const inodes = rows.filter((row) => row[3] === '0A' && row[1]!.endsWith(end)).map((row) => `socket:[${row[9]}]`)
+  const links = fs.readdirSync(`/proc/${pid}/fd`).map((fd) => fs.readlinkSync(`/proc/${pid}/fd/${fd}`))
+  return links.filter((link) => inodes.includes(link)).length
+}
+
 /** A limit below what is in use: whatever is opened from now on fails. */
 function limitDescriptors(server: Server, soft: number): void {
-  const children = fs.readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'latin1')
-  const engine = children.trim().split(' ').at(-1)!
-  execFileSync('prlimit', ['--pid', engine, `--nofile=${soft}:`])
+  execFileSync('prlimit', ['--pid', engineOf(server), `--nofile=${soft}:`])
 }
 
 function isAnswered(client: Client): boolean {
   return client.received !== ''
+}
+
+function engineOf({ pid }: Server): string {
+  return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').at(-1)!
 }
