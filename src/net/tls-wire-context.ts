@@ -22,6 +22,8 @@ const NO_KEY = 'error:05800074:x509 certificate routines::key values mismatch'
 const COMPRESSIONS = ['brotli', 'zstd', 'zlib'] as const
 /** What Node says when no cipher of a list is known, as OpenSSL says it. */
 const NO_CIPHER = 'error:0A0000B9:SSL routines::no cipher match'
+/** A list of ciphers with which certificates may be as weak as they like. */
+const ANY_STRENGTH = 'DEFAULT:@SECLEVEL=0'
 
 /** What a context of either engine is made of. Two equal ones make the same context. */
 export interface ContextOptions extends SslContextOptions {
@@ -190,12 +192,14 @@ function once(question: string, answer: () => string): string {
   return known
 }
 
-/** Checks a certificate with its chain. */
-export function certificateProblem(pem: string): string {
-  if (!pem.includes('-----BEGIN'))
-    return 'PEM_read_bio_X509_AUX() failed (SSL: error:0480006C:PEM routines::no start line)'
-  const text = problemOf(attempt({ ca: [], cert: pem }))
-  return text === '' ? '' : `PEM_read_bio_X509_AUX() failed (SSL: ${text})`
+/** Checks the certificate of this name with its chain; `ciphers` may name the security level that it must do for. */
+export function certificateProblem(name: string, pem: string, ciphers: string): string {
+  const where = `cannot load certificate "${name}": PEM_read_bio_X509_AUX() failed (SSL:`
+  if (!pem.includes('-----BEGIN')) return `${where} error:0480006C:PEM routines::no start line)`
+  const problem = problemOf(attempt({ ca: [], cert: pem, ciphers }))
+  if (problem === '') return ''
+  const isWeak = problemOf(attempt({ ca: [], cert: pem, ciphers: ANY_STRENGTH })) === ''
+  return isWeak ? `SSL_CTX_use_certificate("${name}") failed (SSL: ${problem})` : `${where} ${problem})`
 }
 
 /** Checks a list of trusted certificates. */
@@ -228,9 +232,9 @@ export function openKey(pem: string, passwords: readonly string[]): Made<string>
   return { problem: `PEM_read_bio_PrivateKey() failed (SSL: ${problem})` }
 }
 
-/** Whether OpenSSL takes the Diffie-Hellman parameters. */
-export function dhparamProblem(dhparam: string): string {
-  return problemOf(attempt({ ca: [], dhparam }))
+/** Whether OpenSSL takes the Diffie-Hellman parameters; the security level that `ciphers` may name decides which. */
+export function dhparamProblem(dhparam: string, ciphers: string): string {
+  return problemOf(attempt({ ca: [], dhparam, ciphers }))
 }
 
 /** Whether each certificate has its key among the keys; OpenSSL says nothing when the kinds of both differ. */

@@ -125,7 +125,7 @@ class Compiler<Subject extends HasSlots> {
     this.#at = at
     this.#verify = verify
     this.#zone = zone
-    this.#files = new SslLoader(at)
+    this.#files = new SslLoader(at, conf.ssl_ciphers)
   }
 
   compile(): SslContext<Subject> | undefined {
@@ -262,7 +262,7 @@ class Compiler<Subject extends HasSlots> {
     const { text, errno } = this.#at.readRenewable(file.path)
     if (errno !== '') return this.#files.fail(namedProblem(file.path, errno))
     const plain = plainDhparam(text)
-    const problem = dhparamProblem(plain)
+    const problem = dhparamProblem(plain, this.#conf.ssl_ciphers)
     return problem === ''
       ? plain
       : this.#files.fail(`SSL_CTX_set0_tmp_dh_pkey("${file.path}") failed (SSL: ${problem})`)

@@ -31,10 +31,13 @@ export type Place = string
 /** Loads for one block; what goes wrong is reported to the tree. */
 export class SslLoader {
   readonly #at: TreeServices
+  readonly #ciphers: string
   #passwords: readonly string[] = []
 
-  constructor(at: TreeServices) {
+  /** `ciphers` may name the security level that decides which certificates are good enough. */
+  constructor(at: TreeServices, ciphers: string) {
     this.#at = at
+    this.#ciphers = ciphers
   }
 
   /** Takes the passwords of a file; false when it cannot be read. */
@@ -61,8 +64,9 @@ export class SslLoader {
 
   /** The same of texts that were read already; nothing is reported. */
   pairOf(certificate: Place, chain: Pem, key: Place, keyText: Pem): Made<Pair> {
-    const problem = chain.problem === '' ? certificateProblem(chain.text) : chain.problem
-    if (problem !== '') return { problem: `cannot load certificate "${certificate}": ${problem}` }
+    if (chain.problem !== '') return { problem: `cannot load certificate "${certificate}": ${chain.problem}` }
+    const problem = certificateProblem(certificate, chain.text, this.#ciphers)
+    if (problem !== '') return { problem }
     const opened = this.#openKey(key, keyText)
     return 'problem' in opened ? opened : { made: { certificate: chain.text, key: opened.made } }
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { after, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
-import { startViaduct } from '../harness/server.ts'
+import { Prefix, startViaduct } from '../harness/server.ts'
 import { askTls } from '../harness/tls-client.ts'
 
 const certificates = new Certificates()
@@ -72,6 +72,26 @@ test('what the client offered is told', async () => {
   assert.equal(body, `${ciphers}|X25519:prime256v1:secp384r1|0x0403:0x0806`)
 })
 
+test('the security level that ssl_ciphers names decides which certificates and parameters will do', async () => {
+  const { certFile, keyFile } = certificates.make('weak', { rsa: 1024 })
+  const parameters = certificates.path('dh1024.pem')
+  execFileSync('openssl', ['dhparam', '-dsaparam', '-out', parameters, '1024'], { stdio: 'ignore' })
+  const conf = (ciphers: string, more: string) => `http { server { listen 127.0.0.1:%%PORT_0%% ssl; ${ciphers}
+    ssl_certificate ${certFile}; ssl_certificate_key ${keyFile}; ${more} return 200 $ssl_protocol; } }`
+  await using server = await startViaduct(conf('ssl_ciphers DEFAULT:@SECLEVEL=0;', `ssl_dhparam ${parameters};`))
+  const weak = {
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.2',
+    ciphers: 'DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0',
+  } as const
+  assert.equal((await askTls(server.port(), weak)).body, 'TLSv1.2')
+  await using prefix = await Prefix.create(`events {} ${conf('', '')}`)
+  assert.match(
+    (await prefix.run(['-t'])).stderr,
+    /\[emerg\] SSL_CTX_use_certificate\("[^"]+weak\.crt"\) failed \(SSL: error:0A00018F:SSL routines::ee key too small\)/,
+  )
+})
+
 test('plain HTTP is told that TLS is spoken here, or sent there by error_page', async () => {
   await using server = await startViaduct(`http {
     error_log error.log info;
@@ -85,6 +105,18 @@ test('plain HTTP is told that TLS is spoken here, or sent there by error_page', 
   )
   const moved = await server.raw('GET /x?y HTTP/1.1\r\nHost: a\r\n\r\n', 1)
   assert.match(moved, /^HTTP\/1\.1 301 [\s\S]*\r\nLocation: https:\/\/a:443\/x\?y\r\n/)
+})
+
+test('a page of ours for plain HTTP has status 400; HTTP/0.9 is refused, too', async () => {
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%% ssl; ${own}
+    error_page 497 /page; location /page { return 200 "page $status"; } location / { return 200 secret; } }
+    server { listen 127.0.0.1:%%PORT_1%% ssl; ${own} return 200 secret; } }`)
+  assert.match(
+    await server.raw('GET / HTTP/1.1\r\nHost: a\r\n\r\n', 0),
+    /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*\npage 400$/,
+  )
+  assert.equal(await server.raw('GET /\r\n', 0), 'page 400')
+  assert.match(await server.raw('GET /\r\n', 1), /^<html>[\s\S]*400 The plain HTTP request was sent to HTTPS port/)
 })
 
 test('TLS and plain HTTP on two ports of one server', async () => {

@@ -25,8 +25,8 @@ export interface PairOptions {
   readonly names?: readonly string[]
   /** Ended yesterday. */
   readonly expired?: boolean
-  /** An RSA key instead of one on P-256. */
-  readonly rsa?: boolean
+  /** An RSA key of 2048 bits, or of as many, instead of one on P-256. */
+  readonly rsa?: boolean | number
   /** Where its status is told (OCSP). */
   readonly responder?: string
 }
@@ -44,7 +44,7 @@ export class Certificates {
     const { issuer, authority = false, names = [], expired = false, rsa = false, responder } = options
     const certFile = this.path(`${name}.crt`)
     const keyFile = this.path(`${name}.key`)
-    if (rsa) openssl('genrsa', '-out', keyFile, '2048')
+    if (rsa !== false) openssl('genrsa', '-out', keyFile, rsa === true ? '2048' : String(rsa))
     else openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', keyFile)
     // Workers of a server started by root run as nobody.
     fs.chmodSync(keyFile, 0o644)

@@ -140,7 +140,9 @@ function refusePlain(r: Request): void {
 function open09(r: Request, host: OpenHost): void {
   r.version = 9
   chooseServer(r, host)
-  if (!takeTarget(r, true)) return r.finish(400)
+  const sound = takeTarget(r, true)
+  if (host.client.plainOnTls) return refusePlain(r)
+  if (!sound) return r.finish(400)
   r.start(r.server)
 }
 

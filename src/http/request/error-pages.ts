@@ -77,6 +77,7 @@ function serveErrorPage(r: Request, { conf: page, guarded }: CompiledErrorPage, 
   }
   r.out.clearBody()
   if (page.replace >= 0) r.errorStatus = page.replace
+  else if (SENT_AS_400.has(r.errorStatus)) r.errorStatus = 400
   let verdict: number
   if (target.startsWith('/')) {
     if (r.methodBit !== HEAD) {

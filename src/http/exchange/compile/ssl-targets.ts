@@ -116,7 +116,7 @@ class Loader {
     this.#family = family
     this.#conf = conf
     this.#at = at
-    this.#files = new SslLoader(at)
+    this.#files = new SslLoader(at, conf.ssl_ciphers)
   }
 
   /** Everything but certificates that variables name; undefined when something is wrong. */
