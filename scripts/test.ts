@@ -45,6 +45,11 @@ process.exitCode = main(process.argv.slice(2))
 
 function main(args: readonly string[]): number {
   const only = args[0] === '--only' ? args.slice(1) : undefined
+  // Without a file Node would run whatever it takes for a test.
+  if (only !== undefined && filesFor(only, false).length === 0) {
+    console.error(`no test file has ${only.join(' or ')} in its path`)
+    return 1
+  }
   const rest = args[0] === '--rest'
   const basic = args[0] === '--basic'
   const steps = only === undefined && !rest && !basic ? checks() : []
