@@ -93,6 +93,11 @@ export class Lookup implements ChannelOwner, TimerOwner {
     this.#next()
   }
 
+  /** Asks the next server now; what an earlier one still says counts, too. */
+  again(): void {
+    this.#next()
+  }
+
   #next(): void {
     this.#server = (this.#server + 1) % this.#servers.length
     this.#send()

@@ -211,10 +211,13 @@ export class Resolver {
       this.#settle(waiting, entry)
       return
     }
+    const isDeserted = entry.waiting.length === 0
     waiting.entry = entry
     entry.waiting.push(waiting)
     if (!waiting.timer.active && this.#timeoutMs > 0) setTimer(waiting.timer, this.#timeoutMs)
     if (entry.lookup === undefined) this.#begin(entry)
+    // All who asked before have given up: the query, or its answer, is lost.
+    else if (isDeserted) entry.lookup.again()
   }
 
   #entryOf(name: string, isService: boolean): Entry | undefined {

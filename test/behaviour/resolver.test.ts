@@ -64,6 +64,16 @@ test('failures are 502, and logged in the words of nginx', async () => {
   assert.match(server.errorLog(), /silent\.test could not be resolved \(110: Operation timed out\)/)
 })
 
+test('who comes after all others have given up has the name asked for again at once', async () => {
+  await using dns = await DnsServer.start()
+  await using server = await startViaduct(conf(dns))
+  dns.set('a.test', { silent: true })
+  assert.match(await ask(server, 'a.test'), /^502 /)
+  dns.set('a.test', { A: ['127.0.0.1'] })
+  assert.equal(await ask(server, 'a.test'), '200 127.0.0.1')
+  assert.equal(dns.asked.length, 2)
+})
+
 test('a request that waits for a name is served over a reload', async () => {
   await using dns = await DnsServer.start()
   await using server = await startViaduct(conf(dns).replace('resolver_timeout 1s', 'resolver_timeout 30s'))
