@@ -132,6 +132,14 @@ test('parts in pages, and behind other modules', async () => {
   const page = Buffer.concat([movie, Buffer.from(' and '), flv, Buffer.from('.')])
   assert.deepEqual((await get(server, '/page.html')).bytes, page)
   assert.deepEqual((await get(server, '/gated/a.mp4?start=1')).bytes, movie)
+  for (const file of ['/a.mp4', '/a.flv']) {
+    const sizes = ['', '?start=1', '?start=2'].map(async (query) => {
+      const { bytes, fields } = await get(server, file + query)
+      assert.ok(fields.get('etag')!.endsWith(`-${bytes.length.toString(16)}"`), 'a part has a tag of its own')
+      return bytes.length
+    })
+    assert.equal(new Set(await Promise.all(sizes)).size, 3)
+  }
   const tag = { 'if-none-match': (await get(server, '/a.mp4?start=1')).fields.get('etag')! }
   assert.equal((await get(server, '/a.mp4?start=1', { headers: tag })).status, 304)
 })

@@ -193,6 +193,7 @@ export class FileEntry {
   }
 }
 
-function etagOf(mtime: number, size: number): string {
+/** The tag of a file's content: its time in seconds, and how many bytes (ngx_http_set_etag). */
+export function etagOf(mtime: number, size: number): string {
   return '"' + mtime.toString(16) + '-' + size.toString(16) + '"'
 }

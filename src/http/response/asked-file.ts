@@ -1,5 +1,5 @@
 /** The file that a location serves part by part: what comes before it is read is the same for all kinds. */
-import type { FileEntry } from '../files/file-entry.ts'
+import { etagOf, type FileEntry } from '../files/file-entry.ts'
 import { GET, HEAD } from '../message/method.ts'
 import type { Request } from '../request/request.ts'
 import { NEXT, type Verdict } from '../request/verdict.ts'
@@ -22,12 +22,13 @@ export function openAsked(r: Request): FileEntry | Verdict {
   return NEXT
 }
 
-/** Fills the head of a response made of `entry`: all but the length. */
-export function describeFile(r: Request, entry: FileEntry): void {
+/** Fills the head of a response made of `entry`, `length` bytes long: its tag is not that of the whole file. */
+export function describeFile(r: Request, entry: FileEntry, length: number): void {
   const { out } = r
   out.status = 200
+  out.contentLength = length
   out.lastModified = entry.mtime
-  if (r.location.core.etag) out.etag = entry.etag
+  if (r.location.core.etag) out.etag = etagOf(entry.mtime, length)
   setContentType(r)
   out.allowRanges = true
 }

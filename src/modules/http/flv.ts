@@ -36,8 +36,7 @@ function serve(r: Request): Verdict {
   const asked = argument(r.args, 'start') ?? ''
   const offset = DIGITS.test(asked) ? (parseOffset(asked) ?? 0) : 0
   const start = offset >= entry.size ? 0 : offset
-  describeFile(r, entry)
-  r.out.contentLength = start === 0 ? entry.size : HEADER.length + entry.size - start
+  describeFile(r, entry, start === 0 ? entry.size : HEADER.length + entry.size - start)
   if (start === 0) sendFile(r, entry)
   else sendPartOfFile(r, entry, HEADER, { text: '', start, end: entry.size })
   return DONE

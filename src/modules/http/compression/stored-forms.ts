@@ -121,10 +121,8 @@ function send(r: Request, form: StoredForm, entry: FileEntry): Verdict {
     entry.release()
     return broken
   }
-  const { out } = r
-  describeFile(r, entry)
-  out.contentLength = entry.size
-  out.contentEncoding = form.name
+  describeFile(r, entry, entry.size)
+  r.out.contentEncoding = form.name
   sendFile(r, entry)
   return DONE
 }

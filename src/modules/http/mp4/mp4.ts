@@ -127,16 +127,14 @@ function seconds(text: string | undefined): number {
 }
 
 function sendMovie(r: Request, entry: FileEntry, cut: CutMovie | typeof WHOLE): void {
-  const { out } = r
-  describeFile(r, entry)
   if (cut === WHOLE) {
-    out.contentLength = entry.size
+    describeFile(r, entry, entry.size)
     sendFile(r, entry)
     return
   }
   const { head, start, end } = cut
-  out.singleRange = true
-  out.contentLength = head.length + end - start
+  describeFile(r, entry, head.length + end - start)
+  r.out.singleRange = true
   sendPartOfFile(r, entry, head, { text: '', start, end })
 }
 
