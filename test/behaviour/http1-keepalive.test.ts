@@ -7,7 +7,7 @@ const conf = (
   http: string,
 ) => `http { access_log %%DIR%%/access.log all; log_format all '$connection_requests $uri $pipe';
   ${http} server { listen 127.0.0.1:%%PORT_0%%; location / { return 200 "[$uri]"; }
-  location /close { keepalive_timeout 0; return 200 "[$uri]"; } } }`
+  location /close { keepalive_timeout 0; keepalive_min_timeout 1m; return 200 "[$uri]"; } } }`
 
 /** What says whether a connection stays, and whether it does. */
 const CASES: readonly (readonly [string, boolean])[] = [

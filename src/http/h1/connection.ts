@@ -378,7 +378,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     const { core, keepAliveDisabled } = r.location
     if (this.client.requests >= core.keepalive_requests) return false
     if (keepAliveDisabled !== 0 && mustNotKeepAlive(r, keepAliveDisabled)) return false
-    if (core.keepalive_timeout.timeoutMs === 0 && core.keepalive_min_timeout === 0) return false
+    if (core.keepalive_timeout.timeoutMs === 0) return false
     return clock.monotonic - this.#startedMs < core.keepalive_time && !this.listener.closing
   }
 
@@ -507,7 +507,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     const r = this.request
     assert(!this.#framingLost, 'a request follows only where the last one is known to end')
     const { core } = r.location
-    const timeout = core.keepalive_timeout.timeoutMs || core.keepalive_min_timeout
+    const timeout = core.keepalive_timeout.timeoutMs
     if (this.listener.closing && this.#rest.length === 0) return this.#endOutput()
     this.#state = HEAD
     this.#keptUntilMs = core.keepalive_min_timeout === 0 ? 0 : clock.monotonic + core.keepalive_min_timeout

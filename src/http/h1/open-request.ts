@@ -147,7 +147,5 @@ function open09(r: Request, host: OpenHost): void {
 }
 
 function mayKeepAlive(r: Request, { listener }: OpenHost): boolean {
-  if (listener.closing) return false
-  const { core } = r.location
-  return core.keepalive_timeout.timeoutMs > 0 || core.keepalive_min_timeout > 0
+  return !listener.closing && r.location.core.keepalive_timeout.timeoutMs > 0
 }
