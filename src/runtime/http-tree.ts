@@ -7,8 +7,8 @@ import type { Scope } from '../config/scope.ts'
 import type { VariableUses } from '../config/variable-uses.ts'
 import { findLocation } from '../http/compile/find-location.ts'
 import { type AttachContext, type HttpModule, isHttpModule } from '../http/compile/module.ts'
+import { noValue } from '../http/compile/no-value.ts'
 import { accessSteps, afterRewrite, contentMissing, handlerStranded } from '../http/compile/phases.ts'
-import { uninitialized } from '../http/compile/uninitialized.ts'
 import { LocationConf, LocationTree, ServerConf } from '../http/request/location.ts'
 import { Plan, type Step } from '../http/request/plan.ts'
 import type { Request } from '../http/request/request.ts'
@@ -63,7 +63,7 @@ class HttpCompiler {
     this.#attaching = modules
       .filter((module) => module.attach !== undefined)
       .map((module) => ({ module, attached: new Set() }))
-    this.#builder = new TreeBuilder<Request>(env, uninitialized, uses.of('http'))
+    this.#builder = new TreeBuilder<Request>(env, noValue, uses.of('http'))
     this.#facts = env.facts
   }
 

@@ -13,6 +13,7 @@ import {
   type Getter,
   type HasSlots,
   type MadeVariable,
+  type NoValue,
   type Setter,
   type Text,
   VariableTable,
@@ -78,14 +79,9 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   /** Unknown variables that were told of. */
   readonly #reported = new Set<string>()
 
-  /** `uninitialized` is what a variable is worth that `set` makes and nothing was written to. */
-  constructor(
-    env: TreeEnv,
-    uninitialized: (subject: Subject, name: string) => string,
-    uses: ReadonlyMap<string, Position> = new Map(),
-  ) {
+  constructor(env: TreeEnv, noValue: NoValue<Subject>, uses: ReadonlyMap<string, Position> = new Map()) {
     this.uses = uses
-    this.variables = new VariableTable(uninitialized)
+    this.variables = new VariableTable(noValue)
     this.#env = env
     this.role = env.role
     this.workerId = env.workerId

@@ -4,6 +4,7 @@
  *
  * Names have no case, as in nginx. Generic in what a getter reads from (`R`), since http requests and stream sessions have a table each.
  */
+import { bounded, isUnwinding } from './cycles.ts'
 import type { Template } from './template.ts'
 
 /** A variable's value; undefined is nginx's "not found". */
@@ -14,6 +15,14 @@ export type Text<R> = (r: R) => string
 
 /** What `set` and named captures write to. */
 export type Setter<R> = (r: R, value: string) => void
+
+/** What variables are worth that have no value. */
+export interface NoValue<R> {
+  /** `set` makes it somewhere, and nothing was written to it. */
+  uninitialized(r: R, name: string): string
+  /** It is made of itself, and empty. */
+  cyclic(r: R, name: string): void
+}
 
 /** A built-in variable that `set` may change. */
 export interface Variable<R> {
@@ -56,12 +65,11 @@ export class VariableTable<R extends HasSlots> {
   readonly #names = new Map<string, Definition<R>>()
   readonly #prefixes: { readonly prefix: string; readonly make: (rest: string) => Getter<R> }[] = []
   readonly #made = new Map<string, MadeVariable>()
-  readonly #uninitialized: (r: R, name: string) => string
+  readonly #noValue: NoValue<R>
   #slots = 0
 
-  /** `uninitialized` is what a variable is worth that `set` makes and nothing was written to. */
-  constructor(uninitialized: (r: R, name: string) => string = () => '') {
-    this.#uninitialized = uninitialized
+  constructor(noValue: NoValue<R> = { uninitialized: () => '', cyclic: () => {} }) {
+    this.#noValue = noValue
   }
 
   /** The variables that the configuration makes, in the order in which they were first named. */
@@ -100,7 +108,7 @@ export class VariableTable<R extends HasSlots> {
     if (known !== undefined && known.slot >= 0) return slotSetter(known.slot)
     const slot = this.#slots++
     this.#made.set(name, { name, warns })
-    const unset = warns ? (r: R) => this.#uninitialized(r, text) : undefined
+    const unset = warns ? (r: R) => this.#noValue.uninitialized(r, text) : undefined
     // `set` may hide a built-in getter only where nginx allows it; until the slot is written the old value shows.
     const before = known?.get ?? this.#family(name) ?? unset
     const get: Getter<R> = before === undefined ? (r) => r.vars[slot] : (r) => r.vars[slot] ?? before(r)
@@ -118,8 +126,9 @@ export class VariableTable<R extends HasSlots> {
   }
 
   /** Makes a variable that is computed once per request, when first asked for (`map`, `geo`); `volatile`: every time. */
-  computed(text: string, compute: Getter<R>, volatile: boolean): void {
+  computed(text: string, made: Getter<R>, volatile: boolean): void {
     const name = text.toLowerCase()
+    const compute = bounded(made, (r) => this.#noValue.cyclic(r, text))
     if (volatile) {
       this.#names.set(name, { get: compute, set: undefined, slot: -1 })
       return
@@ -130,7 +139,7 @@ export class VariableTable<R extends HasSlots> {
       const value = r.vars[slot]
       if (value !== undefined) return value
       const fresh = compute(r)
-      r.vars[slot] = fresh
+      if (!isUnwinding()) r.vars[slot] = fresh
       return fresh
     }
     this.#names.set(name, { get, set: undefined, slot })

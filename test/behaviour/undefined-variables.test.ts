@@ -58,6 +58,17 @@ test('what makes a variable stands anywhere', async () => {
   assert.deepEqual(found, [])
 })
 
+test('a folder is not made of itself', async () => {
+  const found = await wrong(`server { listen 127.0.0.1:9; root /srv/$realpath_root;
+    location / { root $document_root; }
+    location /a { alias "\${document_root}x"; } }`)
+  assert.deepEqual(found, [
+    'the $realpath_root variable cannot be used in the "root" directive in DIR/nginx.conf:2',
+    'the $document_root variable cannot be used in the "root" directive in DIR/nginx.conf:3',
+    'the $document_root variable cannot be used in the "alias" directive in DIR/nginx.conf:4',
+  ])
+})
+
 test('a group has servers', async () => {
   const place = 'in DIR/nginx.conf:2'
   for (const inside of ['', 'keepalive 2;', 'zone a 64k;', 'ip_hash;']) {

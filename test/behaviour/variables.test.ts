@@ -131,3 +131,31 @@ test('$uri of a target that is none is empty, without a line there is none', asy
     '[][-] GET /../x HTTP/1.1\n[][-] GET /%zz HTTP/1.1\n[-][-] GET /x HTP\n[/x][/x?y] GET /x?y HTTP/1.1\n',
   )
 })
+
+test('what is made of itself is empty, told once, and harms nobody', async (t) => {
+  await using server = await startViaduct(`http {
+    map $uri $one { default "<$two$two>"; } map $uri $two { default "($one$one)"; }
+    map $uri $three { volatile; default "$four$four"; } map $uri $four { volatile; default "$three$three"; }
+    map $uri $folder { default $document_root; /file %%DIR%%; }
+    server { listen 127.0.0.1:%%PORT_0%%;
+      location / { root $folder; }
+      location /map { return 200 "[$one]"; }
+      location /volatile { return 200 "[$three]"; }
+      location /link { secure_link $secure_link; secure_link_md5 "$secure_link$uri"; return 200 "[$secure_link]"; } } }`)
+  for (const [path, variable, status, body] of [
+    ['/map', 'one', 200, /^\[[<>()]+\]$/],
+    ['/volatile', 'three', 200, /^\[\]$/],
+    ['/link', 'secure_link', 200, /^\[\]$/],
+    ['/else', 'document_root', 404, /404/],
+  ] as const) {
+    await t.test(path, async () => {
+      const before = server.errorLog().length
+      const response = await fetch(server.url(path))
+      assert.equal(response.status, status)
+      assert.match(await response.text(), body)
+      const lines = server.errorLog().slice(before).split('\n')
+      assert.equal(lines.filter((line) => line.includes(`cycle while evaluating variable "${variable}"`)).length, 1)
+    })
+  }
+  assert.equal((await fetch(server.url('/file'))).status, 404)
+})

@@ -7,12 +7,14 @@ import { text } from '../../config/args.ts'
 import { directive } from '../../config/directive.ts'
 import { parseSeconds } from '../../config/units.ts'
 import { httpModule } from '../../http/compile/module.ts'
+import { noValue } from '../../http/compile/no-value.ts'
 import type { LocationConf } from '../../http/request/location.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { defineSlot } from '../../http/request/slots.ts'
 import { toBinary } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
+import { bounded } from '../../value/cycles.ts'
 import { template } from '../../value/template.ts'
 
 const PLACES = ['http', 'server', 'location'] as const
@@ -51,7 +53,7 @@ export const secureLinkModule = httpModule({
   doc: 'Links that expire and cannot be made up.',
   directives,
   variables: {
-    secure_link: secureLink,
+    secure_link: bounded(secureLink, (r) => noValue.cyclic(r, 'secure_link')),
     secure_link_expires: (r) => r.get(expiresOf),
   },
   attach(conf, _plan, at) {

@@ -3,12 +3,14 @@
  * pages, where its errors go. The directives that the engine obeys are declared in http/core-directives.ts.
  */
 
-import type { BlockValue, ConfOf } from '../../../config/directive.ts'
+import { mapped } from '../../../config/combine.ts'
+import type { Args, BlockValue, ConfOf } from '../../../config/directive.ts'
 import { directive } from '../../../config/directive.ts'
 import { fullName } from '../../../config/include.ts'
 import type { Scope } from '../../../config/scope.ts'
 import type { Word } from '../../../config/source.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { noValue } from '../../../http/compile/no-value.ts'
 import { EARLY_HINTS_WANTED } from '../../../http/exchange/interim.ts'
 import { GET, HEAD, methodBit, UNKNOWN } from '../../../http/message/method.ts'
 import { mayBeUnsafe } from '../../../http/message/unsafe-uri.ts'
@@ -20,19 +22,34 @@ import { core, structure } from '../../../http/settings/core-directives.ts'
 import { NGINX_VERSION, VERSION } from '../../../lib/version.ts'
 import { resolverDirectives } from '../../../tree/resolver.ts'
 import { resolverCounts } from '../../../tree/resolver-counts.ts'
+import { bounded } from '../../../value/cycles.ts'
 import { literal, type Template, template } from '../../../value/template.ts'
 import { type ErrorLogSpec, errorLogDirectives, errorLogPaths, openErrorLog } from '../../core/error-log.ts'
 import { corePrefixes, coreVariables } from './variables.ts'
 
+/** Variables that are made of the folder themselves. */
+const OF_FOLDER: ReadonlySet<string> = new Set(['document_root', 'realpath_root'])
+
+/** Reads the folder of a location. */
+function folder(name: string): Args<Template> {
+  return mapped(template('path'), (value, _, at) => {
+    for (const part of value.parts) {
+      if (typeof part === 'string' || !('variable' in part) || !OF_FOLDER.has(part.variable)) continue
+      at.fail(`the $${part.variable} variable cannot be used in the "${name}" directive`)
+    }
+    return value
+  })
+}
+
 const files = {
   root: directive({
     in: ['http', 'server', 'location', 'if'],
-    args: template('path'),
+    args: folder('root'),
     doc: 'The folder that URIs are looked up in: the file is the path with the URI behind it.',
   }),
   alias: directive({
     in: ['location'],
-    args: template('path'),
+    args: folder('alias'),
     doc: 'What replaces the name of the location in a URI to make a file name.',
   }),
 }
@@ -124,7 +141,7 @@ function pathText(value: Template, at: AttachContext): Text {
     const path = fullName(value.constant, prefix)
     return () => path
   }
-  const compiled = at.text(value)
+  const compiled = bounded(at.text(value), (r) => noValue.cyclic(r, 'document_root'))
   return (r) => {
     const path = compiled(r)
     return path.startsWith('/') ? path : prefix + path
