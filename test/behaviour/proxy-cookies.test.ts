@@ -10,7 +10,7 @@ test('an empty pattern is for every cookie', async () => {
   )
   await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
     location / { proxy_pass http://127.0.0.1:${peer.port}; proxy_cookie_flags ~ secure httponly samesite=lax; }
-    location /kept { proxy_pass http://127.0.0.1:${peer.port}; proxy_cookie_flags a httponly; proxy_cookie_flags ~ nosecure; } } }`)
+    location /kept { proxy_pass http://127.0.0.1:${peer.port}; proxy_cookie_flags a httponly; proxy_cookie_flags ~ nosecure unheard ""; } } }`)
   const cookies = async (path: string) => (await fetch(server.url(path))).headers.getSetCookie()
   assert.deepEqual(await cookies('/'), [
     'a=1; Path=/x; Domain=app; Secure; HttpOnly; SameSite=Lax',

@@ -54,13 +54,16 @@ const FLAGS: ReadonlySet<string> = new Set([
   'nosamesite',
 ])
 
-const flagRule = mapped(raw('off | cookie [flag ...]', { min: 1 }), ([cookie, ...flags], _, at): FlagRule => {
+const flagRule = mapped(raw('off | cookie [flag ...]', { min: 1, max: 4 }), ([cookie, ...flags], _, at): FlagRule => {
   if (flags.length === 0 && cookie!.text === 'off') return { kind: 'off' }
   if (flags.length === 0) return at.fail(`invalid parameter "${cookie!.text}"`, cookie)
   const templates = flags.map((word) => {
     const flag = readTemplate(word, at)
-    const known = flag.constant === undefined || FLAGS.has(flag.constant.toLowerCase())
-    return known ? flag : at.fail(`invalid parameter "${word.text}"`, word)
+    const { constant = '' } = flag
+    // nginx finds out when there is a cookie, and says so in debug lines alone.
+    if (constant !== '' && !FLAGS.has(constant.toLowerCase()))
+      at.warn(`the unknown flag "${constant}" is ignored`, word)
+    return flag
   })
   if (!cookie!.text.startsWith('~')) return { kind: 'rule', cookie: readTemplate(cookie!, at), flags: templates }
   const source = cookie!.text.slice(1)
