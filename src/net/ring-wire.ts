@@ -23,9 +23,6 @@ const BACKED_UP_BYTES = 65536
 /** What is kept is joined to pieces of this size when it is sent. */
 const JOINED_MAX = 262144
 
-/** Most of a file that one call sends. */
-const FILE_BYTES_MAX = 262144
-
 /** A peer that says no more than this at a time is one that says little. */
 const FEW_BYTES = 4096
 
@@ -279,12 +276,13 @@ export class RingWire extends StreamWire implements RingUser {
     if (this.#queued === 0 && !this.#blocked) this.#attendLater()
   }
 
-  /** Has the kernel send as much of a file as the socket takes, and no more than others can wait for. */
+  /** Has the kernel send as much of a file as the socket takes. */
   #sendFile(part: FilePart): void {
-    const size = Math.min(part.length, FILE_BYTES_MAX)
-    const result = this.#ring.calls.sendFile(this.#fd, part.piece.fd, part.at, size)
+    const result = this.#ring.calls.sendFile(this.#fd, part.piece.fd, part.at, part.length)
     if (result === EAGAIN || result === EINTR) return this.#waitUntilWritable()
     if (result < 0) return this.#failLater('sendfile', result)
+    this.#ring.moved += result
+    this.noteTaken()
     part.at += result
     part.length -= result
     this.#restBytes -= result
@@ -327,6 +325,7 @@ export class RingWire extends StreamWire implements RingUser {
       return
     }
     if (this.#dead) return
+    if (result > 0) this.noteTaken()
     const sending = typeof this.#sending === 'string' ? [this.#sending] : this.#sending
     const left = behind(sending, Math.max(0, result)).map((piece) => this.kept(piece))
     this.#rest = this.#restBytes > 0 ? [...left, ...this.#rest] : left
@@ -364,6 +363,7 @@ export class RingWire extends StreamWire implements RingUser {
     this.#queued = 0
     if (this.#dead) return this.#leaveIfDone()
     if (this.#blocked) return
+    if (this.#restBytes > 0) this.noteTaken()
     if (this.#restBytes > 0 || this.#ending || this.#closeWhenFlushed || this.drainAsked) this.#attendLater()
   }
 

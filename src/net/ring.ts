@@ -87,6 +87,8 @@ const BATCH = 128
 const BATCH_BYTES = 65536
 /** So many users are attended to, each of whom may draw and send 64 KB, before those have their turn who were quick. */
 const ATTENDED_MAX = 16
+/** The same in bytes that the kernel was told to move from files: 4 MB take it a millisecond or less. */
+const MOVED_MAX = 4194304
 /** The kernel may be short of memory for a moment. */
 const SUBMIT_TRIES = 1000
 
@@ -121,6 +123,8 @@ export class Ring {
   moreFollows = false
   /** Wires whose peers do not take what is sent. */
   blocked = 0
+  /** Bytes that came from files in this turn. */
+  moved = 0
   readonly #memory: Mapping
   readonly #maps: Mapping[]
   /** Words of the rings and of the submission entries. */
@@ -563,14 +567,17 @@ export class Ring {
 
   /** Attends to some of those who asked for it, oldest first. */
   #attendSome(): void {
-    let users = this.#attending
+    const users = this.#attending
     if (users.length === 0) return
-    if (users.length > ATTENDED_MAX) users = users.splice(0, ATTENDED_MAX)
-    else this.#attending = []
-    for (let i = 0; i < users.length; i++) {
-      users[i]!.attend()
+    this.#attending = []
+    this.moved = 0
+    const end = Math.min(users.length, ATTENDED_MAX)
+    let i = 0
+    while (i < end && this.moved < MOVED_MAX) {
+      users[i++]!.attend()
       runPostponed()
     }
+    if (i < users.length) this.#attending = users.slice(i).concat(this.#attending)
   }
 
   /** Lets the kernel have a buffer of input again. */

@@ -67,6 +67,8 @@ export abstract class Wire implements Corked, TimerOwner {
   /** Somebody was told that the wire is full, or asked to hear when it is empty. */
   #drainWanted = false
   #closeTimer: Timer | undefined
+  /** When the kernel has last taken a part of what it did not take at once (`clock.monotonic`); 0 where that is not known. */
+  #takenMs = 0
 
   // ---- what the kinds do ---------------------------------------------------------------------
 
@@ -163,6 +165,18 @@ export abstract class Wire implements Corked, TimerOwner {
     return this.#drainWanted
   }
 
+  /** The kernel has taken a part of what it did not take at once. In whole milliseconds, which are kept without a box. */
+  protected noteTaken(): void {
+    this.#takenMs = Math.floor(clock.monotonic)
+  }
+
+  /** The peer takes output, if slowly: `timer`, which has fired, is armed for what is left of its time since then. */
+  stillTakes(timer: Timer, timeoutMs: number): boolean {
+    const left = this.#takenMs + timeoutMs - clock.monotonic
+    if (left > 0) setTimer(timer, left)
+    return left > 0
+  }
+
   /** Whoever asked for `onDrain` does not wait for it any more. */
   protected forgetDrain(): void {
     this.#drainWanted = false
@@ -252,13 +266,14 @@ export abstract class Wire implements Corked, TimerOwner {
     this.closeNow()
   }
 
-  /** Closes when the kernel has taken all output, or after `timeoutMs`; what the peer still sends is not read. */
+  /** Closes when the kernel has taken all output, or none for `timeoutMs`; what the peer still sends is not read. */
   closeAfterFlush(timeoutMs: number): void {
     this.owner = NOBODY
     if (this.#corked) this.flush()
     if (this.kernelBytes === 0 || this.dead) return this.closeNow()
     // A peer that never reads must not keep the descriptor.
     this.#closeTimer = new Timer(this)
+    this.#closeTimer.purpose = timeoutMs
     setTimer(this.#closeTimer, timeoutMs)
     this.closeWhenFlushed()
   }
@@ -266,7 +281,7 @@ export abstract class Wire implements Corked, TimerOwner {
   /** Closes once `kernelBytes` is 0. */
   protected abstract closeWhenFlushed(): void
 
-  onTimeout(): void {
-    this.closeNow()
+  onTimeout(timer: Timer): void {
+    if (!this.stillTakes(timer, timer.purpose)) this.closeNow()
   }
 }

@@ -659,10 +659,10 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
         this.close()
         return
       case HEADER_TIMEOUT:
-        this.#headerTimedOut()
-        return
+        return this.#headerTimedOut()
       case BODY_TIMEOUT:
       case SEND_TIMEOUT:
+        if (timer.purpose === SEND_TIMEOUT && this.wire.stillTakes(timer, r.location.core.send_timeout)) return
         r.logError(INFO, TIMED_OUT)
         this.#timeOut(408)
         return

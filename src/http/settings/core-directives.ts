@@ -362,7 +362,7 @@ const withoutEffect = {
     in: HSL,
     args: size,
     default: '2m',
-    doc: 'Most bytes of one sendfile call; there are never more than 128 KB.',
+    doc: 'Most bytes of one sendfile call; there are never more than 2 MB.',
   }),
   output_buffers: directive({ in: HSL, args: sizeList, default: '2 32k', doc: 'Buffers for reading files.', ...AIO }),
   postpone_output: directive({
