@@ -6,6 +6,7 @@ import {
   type ConnectTarget,
   connectFailure,
   type LocalAddress,
+  makeTransparent,
   nameOf,
   openHandle,
 } from './connect.ts'
@@ -91,8 +92,10 @@ function wayOnRing(ring: Ring, to: ConnectTarget, { from, sndbuf = 0, rcvbuf = 0
 
 function begin(wire: RingWire, way: Way, owner: ConnectOwner): void {
   const { ring, fd, to, from, address, local } = way
-  const unbound = local === undefined ? 0 : bindTo(ring, fd, local, from!)
-  if (unbound < 0) setImmediate(tell, owner, connectFailure('bind', getSystemErrorName(unbound), from!.name))
+  const opaque = from?.transparent === true && to.path === '' ? makeTransparent(ring.calls, fd, to.host) : undefined
+  const unbound = local === undefined || opaque !== undefined ? 0 : bindTo(ring, fd, local, from!)
+  if (opaque !== undefined) setImmediate(tell, owner, opaque)
+  else if (unbound < 0) setImmediate(tell, owner, connectFailure('bind', getSystemErrorName(unbound), from!.name))
   // A connect() to a socket file does not wait, but for room in its queue.
   else if (to.path !== '') setImmediate(told, new Connecting(way, owner), ring.calls.connect(fd, address))
   else wire.connect(address, new Connecting(way, owner))

@@ -3,11 +3,11 @@ import { errnoText } from '../lib/errno.ts'
 import { ALERT, CRIT, ERROR } from '../log/error-log.ts'
 
 /** The system call that failed. */
-export type SystemCall = 'socket' | 'bind' | 'connect' | 'recv' | 'writev' | 'sendfile'
+export type SystemCall = 'socket' | 'setsockopt' | 'bind' | 'connect' | 'recv' | 'writev' | 'sendfile'
 
 /** What went wrong with a wire. */
 export type WireFailure =
-  /** The system refused something; `on`: the address that it was asked for where that has to be told, or empty. */
+  /** The system refused something; `on`: the address, or option, that it was asked for where that has to be told, or empty. */
   | { readonly kind: 'system'; readonly call: SystemCall; readonly errno: string; readonly on: string }
   /** TLS, ours or the other side's, gave up; `problem` says why. */
   | { readonly kind: 'tls'; readonly problem: string }
@@ -35,11 +35,15 @@ const USUAL_AT_ONCE: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
 ])
 
+/** What this machine does before the other side is asked. */
+const OURS: ReadonlySet<SystemCall> = new Set(['socket', 'setsockopt', 'bind'])
+
 /** Says it as nginx does: `recv() failed (104: ...)`, `connect() to ADDRESS failed (...)`, `bind(ADDRESS) failed (...)`. */
 export function wireFailureText(failure: WireFailure): string {
   if (failure.kind === 'tls') return failure.problem
   const { call, errno, on } = failure
-  const what = call === 'bind' ? `bind(${on})` : on === '' ? `${call}()` : `${call}() to ${on}`
+  const within = call === 'bind' || call === 'setsockopt'
+  const what = within ? `${call}(${on})` : on === '' ? `${call}()` : `${call}() to ${on}`
   return `${what} failed ${errnoText(errno)}`
 }
 
@@ -47,7 +51,7 @@ export function wireFailureText(failure: WireFailure): string {
 export function wireFailureLevel(failure: WireFailure): number {
   if (failure.kind === 'tls') return ERROR
   const { call, errno, on } = failure
-  if (call === 'socket') return ALERT
+  if (call === 'socket' || call === 'setsockopt') return ALERT
   if (call === 'bind') return CRIT
   if (on !== '') return USUAL_AT_ONCE.has(errno) ? ERROR : CRIT
   return USUAL.has(errno) ? ERROR : ALERT
@@ -55,5 +59,5 @@ export function wireFailureLevel(failure: WireFailure): number {
 
 /** True for what this machine lacks: the other side has not been asked. */
 export function isOurs(failure: WireFailure): boolean {
-  return failure.kind === 'system' && (failure.call === 'socket' || failure.call === 'bind')
+  return failure.kind === 'system' && OURS.has(failure.call)
 }

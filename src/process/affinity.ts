@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import { getSystemErrorName } from 'node:util'
 import { errnoText } from '../lib/errno.ts'
 import type { Affinity } from '../modules/core/main.ts'
-import { calls } from '../sys/calls.ts'
+import { processCalls } from '../sys/process-calls.ts'
 
 const FAILED = 'sched_setaffinity() failed'
 
@@ -37,7 +37,7 @@ export function allowedCpus(): bigint {
 
 /** Binds this thread, or returns nginx's error text; undefined also where it cannot be bound by itself. */
 export function bindThread(cpus: bigint): string | undefined {
-  const system = calls()
+  const system = processCalls()
   if (typeof system === 'string') return undefined
   const result = system.setAffinity(0, bytesOf(cpus))
   return result < 0 ? `${FAILED} ${errnoText(getSystemErrorName(result))}` : undefined
@@ -45,7 +45,7 @@ export function bindThread(cpus: bigint): string | undefined {
 
 /** Binds all threads of a process, or returns what went wrong. */
 export function bindProcess(pid: number, cpus: bigint): string | undefined {
-  const system = calls()
+  const system = processCalls()
   if (typeof system !== 'string') {
     const mask = bytesOf(cpus)
     const result = threadsOf(pid).reduce((worst, thread) => Math.min(worst, system.setAffinity(thread, mask)), 0)

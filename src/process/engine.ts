@@ -11,9 +11,9 @@ import { releaseThread } from '../shared/dead-thread.ts'
 import { CacheKeepers } from './cache-keepers.ts'
 import { History } from './history.ts'
 import { giveBack } from './memory.ts'
-import type { EngineSettings, FromEngine, FromWorker, LogLevel, ToEngine } from './messages.ts'
+import type { EngineSettings, FromEngine, FromWorker, Identity, LogLevel, ToEngine } from './messages.ts'
 import { nameProcess } from './process-name.ts'
-import { becomeUser, setPriority } from './rights.ts'
+import { becomeUser, becomeUserWithNetRaw, setPriority } from './rights.ts'
 import { type SlotOwner, WorkerSlot } from './worker-slot.ts'
 import { ZoneStore } from './zone-store.ts'
 
@@ -214,6 +214,8 @@ class Engine implements SlotOwner {
     this.#first = undefined
     this.#openLogs(message.settings.logFiles)
     this.#settleProcess(message.settings)
+    // Capabilities are a thread's own, and a new one has those of the thread that starts it.
+    if (message.settings.keepsNetRaw) for (const slot of this.#slots.values()) slot.startAnew()
     this.#apply(message)
   }
 
@@ -308,13 +310,18 @@ class Engine implements SlotOwner {
     for (const { name, value } of settings.env) if (value !== undefined) process.env[name] = value
     const error = settings.priority === 0 ? undefined : setPriority(settings.priority)
     if (error !== undefined) this.#log('alert', error)
-    if (settings.user !== undefined) becomeUser(settings.user)
+    if (settings.user !== undefined) this.#becomeUser(settings.user, settings.keepsNetRaw)
     if (settings.workingDirectory === undefined) return
     try {
       process.chdir(settings.workingDirectory)
     } catch (error) {
       this.#log('alert', `chdir("${settings.workingDirectory}") failed ${errnoText(error)}`)
     }
+  }
+
+  #becomeUser(user: Identity, keepsNetRaw: boolean): void {
+    const error = keepsNetRaw ? becomeUserWithNetRaw(user) : becomeUser(user)
+    if (error !== undefined) this.#log('alert', error)
   }
 
   #log(level: LogLevel, message: string): void {

@@ -220,7 +220,7 @@ export class Master implements EngineOwner {
     }
     this.#log(NOTICE, 'reconfiguring')
     this.#notify(RELOADING)
-    const before = this.#applied.settings
+    const { settings: before, engine: engineBefore } = this.#applied
     const applied = await this.#configuration.reload(this.#sockets)
     if (this.#stopping) return
     // The old configuration serves on.
@@ -229,12 +229,14 @@ export class Master implements EngineOwner {
       return this.#notify(READY)
     }
     this.#generation++
-    const { settings } = this.#applied
+    const { settings, engine } = this.#applied
     const sameUser = before.identity?.uid === settings.identity?.uid && before.identity?.gid === settings.identity?.gid
+    // What was given up does not come back.
+    const sameRights = sameUser && engineBefore.keepsNetRaw === engine.keepsNetRaw
     if (before.pidPath !== settings.pidPath && writePidFile(settings.pidPath) === undefined)
       removePidFile(before.pidPath)
     if (this.#engine === undefined || this.#noAccepting) this.#resume()
-    else if (sameUser) this.onEngineStarted(this.#engine)
+    else if (sameRights) this.onEngineStarted(this.#engine)
     else this.#replaceEngine(this.#engine)
   }
 
@@ -248,7 +250,7 @@ export class Master implements EngineOwner {
     })
   }
 
-  /** Starts an engine under another account; the old one goes on until the new one is ready. */
+  /** Starts an engine under another account, or with other rights; the old one goes on until the new one is ready. */
   #replaceEngine(old: EngineLink): void {
     this.#retiring?.send({ type: 'stop', graceful: true })
     this.#retiring = old

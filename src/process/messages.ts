@@ -37,6 +37,8 @@ export interface EngineSettings {
   /** Opened before rights are dropped, and then by descriptor in every thread. */
   readonly logFiles: readonly string[]
   readonly user: Identity | undefined
+  /** With that account it keeps the right to use addresses that are not this machine's (CAP_NET_RAW). */
+  readonly keepsNetRaw: boolean
   readonly workingDirectory: string | undefined
   readonly priority: number
   readonly shutdownTimeoutMs: number

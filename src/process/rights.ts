@@ -4,8 +4,11 @@ import fs from 'node:fs'
 import os from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { errnoText } from '../lib/errno.ts'
-import { calls } from '../sys/calls.ts'
+import { processCalls } from '../sys/process-calls.ts'
 import type { Identity } from './messages.ts'
+
+/** The capability to use raw sockets, and addresses that are not this machine's. */
+const CAP_NET_RAW = 13
 
 /** Gives up root for good. Every thread of the process follows. Throws when the system refuses. */
 export function becomeUser(identity: Identity): void {
@@ -13,6 +16,23 @@ export function becomeUser(identity: Identity): void {
   ;(process as { initgroups?: (user: string, group: number) => void }).initgroups!(identity.user, identity.gid)
   process.setgid!(identity.gid)
   process.setuid!(identity.uid)
+}
+
+/**
+ * The same, but this thread, and those that it starts from now on, keep CAP_NET_RAW, as nginx's workers do for `proxy_bind ...
+ * transparent`. Returns nginx's error text when that is not possible; root is given up all the same.
+ */
+export function becomeUserWithNetRaw(identity: Identity): string | undefined {
+  const system = processCalls()
+  if (typeof system === 'string') {
+    becomeUser(identity)
+    return `prctl(PR_SET_KEEPCAPS, 1) failed (${system})`
+  }
+  const kept = system.keepCapabilities(true)
+  becomeUser(identity)
+  if (kept < 0) return `prctl(PR_SET_KEEPCAPS, 1) failed ${errnoText(getSystemErrorName(kept))}`
+  const set = system.setCapabilities(1 << CAP_NET_RAW)
+  return set < 0 ? `capset() failed ${errnoText(getSystemErrorName(set))}` : undefined
 }
 
 /** Sets the scheduling priority; returns nginx's error text when the system refuses. */
@@ -39,7 +59,7 @@ export function setLimit(pid: number, limit: keyof typeof LIMITS, value: number)
   // Who may not change it is not troubled where there is nothing to change.
   if (new RegExp(`^${name} +${value} +${value} `, 'm').test(limitsOf(pid))) return undefined
   const failed = `setrlimit(RLIMIT_${limit.toUpperCase()}, ${value}) failed`
-  const system = calls()
+  const system = processCalls()
   if (typeof system !== 'string') {
     const result = system.setLimit(pid, resource, value)
     return result === 0 ? undefined : `${failed} ${errnoText(getSystemErrorName(result))}`

@@ -81,6 +81,13 @@ export class WorkerSlot {
     else if (message.type === 'stop') this.#tell((owner) => owner.onExit(this, 0, undefined))
   }
 
+  /** Puts another thread in the place of one that has been given nothing yet. */
+  startAnew(): void {
+    this.#worker.removeAllListeners()
+    void this.#worker.terminate()
+    this.#worker = this.#start()
+  }
+
   /** Ends a thread that has stopped, or that will not. */
   terminate(): void {
     this.stopping = true

@@ -21,6 +21,8 @@ export interface Program {
   readonly tempPaths: readonly string[]
   /** Files that the configuration was read from beside its own, and that may be replaced at any time. */
   readonly renewable: readonly string[]
+  /** Workers keep CAP_NET_RAW. */
+  readonly keepsNetRaw: boolean
   readonly http: HttpTree | undefined
   readonly facts: CheckedFacts
 }
@@ -50,6 +52,7 @@ export function* compileProgram(config: Config, env: ProgramEnv): Steps<Program 
     logFiles: [...(builder?.logPaths ?? [])],
     tempPaths: [...(builder?.tempPaths ?? [])],
     renewable: [...(builder?.renewable ?? [])],
+    keepsNetRaw: builder?.keepsNetRaw ?? false,
     http,
     facts: {
       variables: builder?.variables.made ?? [],

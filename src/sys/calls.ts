@@ -47,10 +47,6 @@ export interface Calls {
   /** Fill `address`; the first four bytes of `size` are its size before and after. */
   peerName(fd: number, address: Uint8Array, size: Uint8Array): number
   socketName(fd: number, address: Uint8Array, size: Uint8Array): number
-  /** Sets a limit (RLIMIT_*) of a process, its soft and its hard value. */
-  setLimit(pid: number, resource: number, value: number): number
-  /** Binds a thread (0: this one) to CPUs: bit n of `mask`, least significant byte first, is CPU n. */
-  setAffinity(thread: number, mask: Uint8Array): number
   /** Maps a part of a ring's descriptor, or with -1 fresh memory; a number is a negative errno. */
   map(size: number, fd: number, offset: number): Mapping | number
   /** Makes nothing of a mapping: nobody may have a view of it any more. */
@@ -107,8 +103,6 @@ function make(): Calls | string {
   const getpeername = c.func('getpeername', INT, [INT, POINTER, POINTER])
   const getsockname = c.func('getsockname', INT, [INT, POINTER, POINTER])
   const recv = c.func('recv', LONG, [INT, POINTER, LONG, INT])
-  const prlimit = c.func('prlimit', INT, [INT, INT, POINTER, POINTER])
-  const setaffinity = c.func('sched_setaffinity', INT, [INT, LONG, POINTER])
   const sendfile = c.func('sendfile', LONG, [INT, INT, POINTER, LONG])
   const offset = new BigInt64Array(1)
   const offsetBytes = new Uint8Array(offset.buffer)
@@ -132,11 +126,6 @@ function make(): Calls | string {
     },
     peerName: (fd, address, size) => result(getpeername(fd, address, size)),
     socketName: (fd, address, size) => result(getsockname(fd, address, size)),
-    setLimit(pid, resource, value) {
-      const both = new BigUint64Array(2).fill(BigInt(value))
-      return result(prlimit(pid, resource, new Uint8Array(both.buffer), null))
-    },
-    setAffinity: (thread, mask) => result(setaffinity(thread, mask.length, mask)),
     map(size, fd, offset) {
       const address = mmap(
         null,

@@ -65,6 +65,8 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   readonly logPaths = new Set<string>()
   readonly tempPaths = new Set<string>()
   readonly renewable = new Set<string>()
+  /** `keepNetRaw` was called. */
+  keepsNetRaw = false
   readonly startHooks: (() => void)[] = []
   readonly reopenHooks: (() => void)[] = []
   readonly exitHooks: (() => void)[] = []
@@ -158,6 +160,10 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
 
   watchFile(path: string): void {
     this.renewable.add(path)
+  }
+
+  keepNetRaw(): void {
+    this.keepsNetRaw = true
   }
 
   logFile(path: string): void {
@@ -260,6 +266,7 @@ const BOUND = [
   'readFile',
   'readRenewable',
   'watchFile',
+  'keepNetRaw',
   'logFile',
   'tempPath',
   'zone',

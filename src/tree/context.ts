@@ -53,6 +53,8 @@ export interface TreeServices {
   logFile(path: string): void
   /** Names a folder for temporary files, to be created by the master. */
   tempPath(path: string): void
+  /** Has workers keep the right to use addresses that are not this machine's (CAP_NET_RAW) when they give up root. */
+  keepNetRaw(): void
   /**
    * Asks for a shared zone; in a worker (and the engine) its buffer is there when modules attach. Size 0 refers to a zone
    * that another directive, before or after, gives its size. What a zone is bound to may not change while it lives.

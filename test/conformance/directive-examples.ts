@@ -514,7 +514,6 @@ export function frame(context: string, name: string, line: string, isBlock: bool
 
 /** Documented forms that are refused, with the reason that the published list gives. */
 export const REFUSED: readonly (readonly [pattern: RegExp, why: string])[] = [
-  [/^(?:proxy|grpc|memcached|fastcgi|uwsgi|scgi)_bind .* transparent$/, 'Node.js cannot set IP_TRANSPARENT'],
   [/^(?:proxy|fastcgi|uwsgi|scgi)_cache (?!off)/, 'nobody declares the zone'],
   [/^ssl_engine /, 'the OpenSSL in Node.js has no engines'],
   [/ sync$/, 'zones are not shared between machines yet'],

@@ -9,7 +9,7 @@ import type { Request } from '../../request/request.ts'
 import { defineSlot } from '../../request/slots.ts'
 import type { Verdict } from '../../request/verdict.ts'
 import type { ExchangeConf } from '../conf.ts'
-import type { Template, TransportConf } from '../directives/transport.ts'
+import type { Bind, TransportConf } from '../directives/transport.ts'
 import { exchangeOf, takeExchange } from '../exchange.ts'
 import type { SslTargets } from './ssl-targets.ts'
 
@@ -54,11 +54,12 @@ export function compileConnect(
 type Local = (r: Request) => LocalAddress | undefined
 
 /** A value that is no address is logged, and the system chooses, as in ngx_http_upstream_set_local. */
-function compileLocal(bind: Template, at: AttachContext): Local {
-  const name = bind.constant
+function compileLocal(bind: Bind, at: AttachContext): Local {
+  const { transparent, constant: name } = bind
+  if (transparent) at.keepNetRaw()
   if (name !== undefined) {
     // The directive has refused what is none.
-    const constant: LocalAddress = { name, ...parseLocalAddress(name)! }
+    const constant: LocalAddress = { name, ...parseLocalAddress(name)!, transparent }
     return () => constant
   }
   const text = at.text(bind)
@@ -66,7 +67,7 @@ function compileLocal(bind: Template, at: AttachContext): Local {
     const found = text(r)
     if (found === '') return undefined
     const local = parseLocalAddress(found)
-    if (local !== undefined) return { name: found, host: local.host, port: local.port }
+    if (local !== undefined) return { name: found, host: local.host, port: local.port, transparent }
     r.logError(ERROR, `invalid local address "${found}" while connecting to upstream`)
     return undefined
   }

@@ -5,6 +5,7 @@
 import { bits, flag, milliseconds, number, offset, size, sizeList, text } from '../../../config/args.ts'
 import { type Args, type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
 import { parseLocalAddress } from '../../../lib/address.ts'
+import { whyNotTransparent } from '../../../net/connect.ts'
 import { readTemplate, type Template, templates } from '../../../value/template.ts'
 import { prefixPathLevels } from '../../settings/core-directives.ts'
 import { sizeTemplate } from '../../settings/size-reader.ts'
@@ -180,8 +181,14 @@ export const connecting = {
   next_upstream_timeout: transport.next_upstream_timeout,
 }
 
+/** Where connections come from, as `proxy_bind` has it. */
+export interface Bind extends Template {
+  /** It need not be an address of this machine. */
+  readonly transparent: boolean
+}
+
 /** `proxy_bind address`: undefined for `off`. */
-function bindAddress(): Args<Template | undefined> {
+function bindAddress(): Args<Bind | undefined> {
   return {
     syntax: 'address [transparent] | off',
     min: 1,
@@ -189,7 +196,8 @@ function bindAddress(): Args<Template | undefined> {
     read([address, transparent], at) {
       if (transparent !== undefined) {
         if (transparent.text !== 'transparent') at.fail(`invalid parameter "${transparent.text}"`, transparent)
-        at.fail('transparent proxying is not possible: Node.js cannot set IP_TRANSPARENT on a socket', transparent)
+        const why = whyNotTransparent()
+        if (why !== '') at.fail(`transparent proxying is not possible: ${why}`, transparent)
       }
       if (address!.text === 'off') return undefined
       const template = readTemplate(address!, at)
@@ -197,7 +205,7 @@ function bindAddress(): Args<Template | undefined> {
       if (constant !== undefined && parseLocalAddress(constant) === undefined) {
         at.fail(`invalid address "${constant}"`, address)
       }
-      return template
+      return { ...template, transparent: transparent !== undefined }
     },
   }
 }
