@@ -226,6 +226,12 @@ export abstract class RingTlsWire extends RingWire {
     for (let i = 0; i < count; i++) {
       const piece = pieces === undefined ? text : pieces[i]!
       for (let at = 0; at < piece.length; ) {
+        if (size === 0 && typeof piece !== 'string' && piece.length - at >= RECORD_SIZE && this.#isPlain) {
+          const whole = piece.length - at - ((piece.length - at) % RECORD_SIZE)
+          this.#writeWhole(ssl, piece, at, whole)
+          at += whole
+          continue
+        }
         const part = Math.min(piece.length - at, max - size)
         if (typeof piece === 'string') plainText.latin1Write(at === 0 ? piece : piece.slice(at), size, part)
         else piece.copy(plainText, size, at, at + part)
@@ -241,13 +247,28 @@ export abstract class RingTlsWire extends RingWire {
     this.#collect(ssl)
   }
 
+  /** All records are as large as can be: OpenSSL may cut a piece to them by itself. */
+  get #isPlain(): boolean {
+    return this.recordSizes.largest === RECORD_SIZE && this.recordSizes.growing === undefined
+  }
+
   /** Makes a record of what stands in `plainText`, or keeps it until the engine can. */
   #write(ssl: Ssl, size: number): void {
     const result = this.#waiting.length > 0 ? SSL_WANTS_MORE : ssl.writePlain(size)
-    if (result > 0) return
+    if (result <= 0) this.#written(ssl, result, plainText, 0, size)
+  }
+
+  /** Makes records of a part of a piece where it lies, with one call for all. */
+  #writeWhole(ssl: Ssl, piece: Buffer, at: number, size: number): void {
+    const result = this.#waiting.length > 0 ? SSL_WANTS_MORE : ssl.write(addressOf(piece) + at, size)
+    if (result <= 0) this.#written(ssl, result, piece, at, size)
+  }
+
+  /** Nothing was written: something is wrong, or it has to wait. */
+  #written(ssl: Ssl, result: number, bytes: Buffer, at: number, size: number): void {
     if (result !== SSL_WANTS_MORE) return this.refuse(problemOf(ssl, result, 'SSL_write()'))
     if (this.#waiting.length === 0) this.#waiting = []
-    this.#waiting.push(Buffer.from(plainText.subarray(0, size)))
+    this.#waiting.push(Buffer.from(bytes.subarray(at, at + size)))
     this.#waitingBytes += size
   }
 

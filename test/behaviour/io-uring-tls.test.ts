@@ -96,7 +96,9 @@ test('ssl_buffer_size and ssl_dyn_rec_*: how large records are', options, async 
   await using server = await startViaduct(
     `events { use io_uring; } http { ${own} root %%DIR%%;
       server { listen 127.0.0.1:%%PORT_0%% ssl; ssl_buffer_size 4k; }
-      server { listen 127.0.0.1:%%PORT_1%% ssl; ssl_dyn_rec_enable on; ssl_dyn_rec_threshold 5; ssl_dyn_rec_timeout 1h; } }`,
+      server { listen 127.0.0.1:%%PORT_1%% ssl; ssl_dyn_rec_enable on; ssl_dyn_rec_threshold 5; ssl_dyn_rec_timeout 1h; }
+      # What the kernel does not encrypt here changes nothing.
+      server { listen 127.0.0.1:%%PORT_2%% ssl; sendfile on; ssl_conf_command Options KTLS; } }`,
     { files: { 'index.html': body } },
   )
   // Data of a record with this cipher, and what surrounds it: 8 bytes before, 16 behind.
@@ -108,6 +110,9 @@ test('ssl_buffer_size and ssl_dyn_rec_*: how large records are', options, async 
   assert.deepEqual(growing.slice(0, expected.length), expected)
   const sum = (sizes: readonly number[]): number => sizes.reduce((all, size) => all + size, 0)
   assert.equal(sum(even), sum(growing))
+  const large = await data(2)
+  assert.deepEqual(new Set(large.slice(0, -1)), new Set([16384]))
+  assert.equal(sum(large), sum(even))
 })
 
 test('ssl_dyn_rec_enable on handles is ignored, with a warning', async () => {
