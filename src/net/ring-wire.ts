@@ -8,7 +8,8 @@
  *             once, in turn with those of other wires, until they are few again. What has come in the meantime is kept here.
  *   writing   a send is done or has failed when it has been submitted; what the kernel did not take is kept here, and sent
  *             when the socket is writable. One send at a time is under way, or they would overtake each other.
- *   closing   what is under way is cancelled, and the slot is given back when all of it has completed
+ *   closing   behind the last bytes together with them, if the kernel takes all; what is under way is cancelled, and the slot is
+ *             given back when all of it has completed
  */
 import { getSystemErrorName } from 'node:util'
 import { hostIn, portIn, SOCKADDR_SIZE_MAX } from '../sys/socket-address.ts'
@@ -79,6 +80,8 @@ export class RingWire extends StreamWire implements RingUser {
   #reading = false
   #receiving = false
   #stopping = false
+  /** Something has come: whoever has said one thing may say more. */
+  #hasReceived = false
   /** Bytes are drawn by calls. */
   #drawing = false
   /** The ring looks whether there is something to be drawn. */
@@ -102,6 +105,10 @@ export class RingWire extends StreamWire implements RingUser {
   #ending = false
   #ended = false
   #closeWhenFlushed = false
+  /** What is sent from now on is the last; how many milliseconds a peer has that does not take it. Else -1. */
+  #lastMs = -1
+  /** The last bytes are with the ring, and closing behind them. */
+  #leaving = false
   #attending = false
   /** The slot is given back. */
   #left = false
@@ -152,6 +159,7 @@ export class RingWire extends StreamWire implements RingUser {
       this.#stopping = false
     }
     if (this.#dead) return
+    this.#hasReceived = true
     if (result > 0) {
       if (!this.#reading || this.#held.length > 0) this.#hold(input!, result)
       else {
@@ -183,7 +191,8 @@ export class RingWire extends StreamWire implements RingUser {
   #receive(): void {
     this.#receiving = true
     this.#operations++
-    this.#ring.receive(this.#slot, this.#fd)
+    if (this.#hasReceived) this.#ring.receive(this.#slot, this.#fd)
+    else this.#ring.receiveOnce(this.#slot, this.#fd)
   }
 
   #beginDrawing(): void {
@@ -244,10 +253,39 @@ export class RingWire extends StreamWire implements RingUser {
       else {
         this.#queued = size
         this.#sending = pieces ?? text
-        if (pieces === undefined) this.#ring.sendText(this, this.#slot, this.#fd, text)
-        else this.#ring.sendPieces(this, this.#slot, this.#fd, pieces, size)
+        const ring = this.#ring
+        if (this.#lastMs >= 0) this.#leave()
+        if (pieces === undefined) ring.sendText(this, this.#slot, this.#fd, text)
+        else ring.sendPieces(this, this.#slot, this.#fd, pieces, size)
+        ring.closeFollows = false
       }
     }
+  }
+
+  override closeAfterFlush(timeoutMs: number): void {
+    this.#lastMs = timeoutMs
+    super.closeAfterFlush(timeoutMs)
+  }
+
+  protected override closeWithin(timeoutMs: number): void {
+    if (!this.#leaving) super.closeWithin(timeoutMs)
+  }
+
+  /** What is sent next is the last, and the descriptor is closed with it. */
+  #leave(): void {
+    this.#leaving = true
+    this.#reading = false
+    this.#cancelInput()
+    this.#ring.disown(this.#fd)
+    this.#ring.closeFollows = true
+  }
+
+  /** The kernel did not take all, and has not closed the descriptor. */
+  #stay(): void {
+    this.#leaving = false
+    if (this.#dead) return this.#ring.closeDescriptor(this.#fd)
+    this.#ring.own(this.#fd)
+    super.closeWithin(this.#lastMs)
   }
 
   #sendMuch(pieces: readonly (string | Buffer)[], size: number): void {
@@ -320,6 +358,7 @@ export class RingWire extends StreamWire implements RingUser {
 
   /** The kernel took a part of the send, or nothing. */
   #sendFailed(result: number): void {
+    if (this.#leaving) this.#stay()
     if (result < 0 && result !== EAGAIN && result !== EINTR) {
       if (!this.#dead) this.#failLater('writev', result)
       return
@@ -361,6 +400,8 @@ export class RingWire extends StreamWire implements RingUser {
   settled(): void {
     this.#sending = ''
     this.#queued = 0
+    if (this.#leaving && !this.#dead) this.#die()
+    this.#leaving = false
     if (this.#dead) return this.#leaveIfDone()
     if (this.#blocked) return
     if (this.#restBytes > 0) this.noteTaken()
@@ -458,6 +499,24 @@ export class RingWire extends StreamWire implements RingUser {
 
   protected closeNow(): void {
     if (this.#dead) return
+    if (!this.#leaving) {
+      this.#cancelInput()
+      if (this.#polling) this.#ring.cancel(this.#slot, ASKED.WRITABLE)
+      if (this.#connectOwner !== undefined) this.#ring.cancel(this.#slot, ASKED.CONNECT)
+      this.#ring.disown(this.#fd)
+      this.#ring.closeDescriptor(this.#fd)
+    }
+    this.#die()
+  }
+
+  #cancelInput(): void {
+    if (this.#receiving && !this.#stopping) this.#ring.cancel(this.#slot, ASKED.RECEIVE)
+    if (this.#awaiting) this.#ring.cancel(this.#slot, ASKED.READABLE)
+    this.#stopping = true
+  }
+
+  /** The descriptor is not used any more. */
+  #die(): void {
     this.#dead = true
     this.#reading = false
     this.#held = NOTHING
@@ -468,13 +527,6 @@ export class RingWire extends StreamWire implements RingUser {
       const piece = rest[i]!
       if (piece instanceof FilePart) piece.piece.done(0)
     }
-    const ring = this.#ring
-    if (this.#receiving && !this.#stopping) ring.cancel(this.#slot, ASKED.RECEIVE)
-    if (this.#awaiting) ring.cancel(this.#slot, ASKED.READABLE)
-    if (this.#polling) ring.cancel(this.#slot, ASKED.WRITABLE)
-    if (this.#connectOwner !== undefined) ring.cancel(this.#slot, ASKED.CONNECT)
-    ring.disown(this.#fd)
-    ring.closeDescriptor(this.#fd)
     this.#attendLater()
   }
 

@@ -43,6 +43,8 @@ const OP_RECV = 27
 const SQE_BUFFER_SELECT = 32 << 8
 /** Success is not worth a completion. */
 const SQE_SKIP_SUCCESS = 64 << 8
+/** What follows is done when this is, and not at all when it fails. */
+const SQE_LINK = 4 << 8
 const ACCEPT_MULTISHOT = 1 << 16
 const RECV_MULTISHOT = 2 << 16
 /** Nothing that is asked of a ring waits in the call; what is called by itself must not, either. */
@@ -121,6 +123,8 @@ export class Ring {
   readonly sendMax: number
   /** What is sent is the beginning of a packet. */
   moreFollows = false
+  /** What is sent is the end: the descriptor is closed behind it, unless sending fails. */
+  closeFollows = false
   /** Wires whose peers do not take what is sent. */
   blocked = 0
   /** Bytes that came from files in this turn. */
@@ -330,6 +334,11 @@ export class Ring {
     this.#ask(OP_RECV | SQE_BUFFER_SELECT | RECV_MULTISHOT, ASKED.RECEIVE, slot, fd, 0, 0, 0)
   }
 
+  /** The same once: who may say no more than that is not to be cancelled. */
+  receiveOnce(slot: number, fd: number): void {
+    this.#ask(OP_RECV | SQE_BUFFER_SELECT, ASKED.RECEIVE, slot, fd, 0, 0, 0)
+  }
+
   /** Completes once when there is something to receive, or nothing any more. */
   whenReadable(slot: number, fd: number): void {
     this.#ask(OP_POLL_ADD, ASKED.READABLE, slot, fd, 0, 0, POLLIN)
@@ -379,22 +388,29 @@ export class Ring {
   }
 
   #send(op: number, user: RingUser, slot: number, fd: number, at: number, size: number): void {
-    const flags = this.moreFollows ? SEND_FLAGS | SEND_MORE : SEND_FLAGS
-    this.#ask(op | SQE_SKIP_SUCCESS, ASKED.SEND, slot, fd, at, size, flags)
+    // The end of the stream goes with the last bytes then, in one packet.
+    const flags = this.moreFollows || this.closeFollows ? SEND_FLAGS | SEND_MORE : SEND_FLAGS
+    const link = this.closeFollows ? SQE_LINK : 0
+    this.#ask(op | SQE_SKIP_SUCCESS | link, ASKED.SEND, slot, fd, at, size, flags)
+    if (this.closeFollows) this.closeDescriptor(fd)
     this.#sent[this.#sentCount++] = user
   }
 
-  /** Output that is not submitted yet must not be written over: there is room for it, and for who asks that it is sent. */
+  /**
+   * Output that is not submitted yet must not be written over: there is room for it, and for who asks that it is sent. What
+   * is linked must be submitted together.
+   */
   #makeRoom(size: number): void {
-    if (!this.#output.hasRoom(size) || this.#isFull) this.submit()
+    if (!this.#output.hasRoom(size) || this.#room < 2) this.submit()
   }
 
-  get #isFull(): boolean {
-    return (this.#tail - this.#submitted) >>> 0 >= this.#entries
+  /** How much more can be asked for before the next submission. */
+  get #room(): number {
+    return this.#entries - ((this.#tail - this.#submitted) >>> 0)
   }
 
   #ask(word: number, operation: number, slot: number, fd: number, at: number, size: number, flags: number): number {
-    if (this.#isFull) this.submit()
+    if (this.#room === 0) this.submit()
     const sqes = this.#sqes
     const i = (this.#tail & this.#sqMask) * SQE_WORDS
     sqes[i] = word

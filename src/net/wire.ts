@@ -270,7 +270,12 @@ export abstract class Wire implements Corked, TimerOwner {
   closeAfterFlush(timeoutMs: number): void {
     this.owner = NOBODY
     if (this.#corked) this.flush()
-    if (this.kernelBytes === 0 || this.dead) return this.closeNow()
+    if (this.kernelBytes === 0 || this.dead) this.closeNow()
+    else this.closeWithin(timeoutMs)
+  }
+
+  /** Closes once the kernel has taken everything, or when the time is over. */
+  protected closeWithin(timeoutMs: number): void {
     // A peer that never reads must not keep the descriptor.
     this.#closeTimer = new Timer(this)
     this.#closeTimer.purpose = timeoutMs

@@ -24,12 +24,15 @@ class Bench extends RingAcceptor implements AsyncDisposable {
   readonly accepted: Accepted[] = []
   readonly #peers: net.Socket[] = []
   onAccept: (accepted: Accepted) => void = (accepted) => accepted.wire.resume()
+  /** SO_SNDBUF of connections that are accepted; 0: the system's. */
+  sendBuffer = 0
 
   constructor(sizes?: ConstructorParameters<typeof RingAcceptor>[1]) {
     super(system as Calls, sizes)
   }
 
   protected take(fd: number): void {
+    if (this.sendBuffer > 0) this.calls.setOption(fd, 1, 7, new Uint8Array(Int32Array.of(this.sendBuffer).buffer))
     const one = new Listener(new RingWire(this.ring, fd, true))
     this.accepted.push(one)
     this.onAccept(one)
@@ -123,6 +126,30 @@ test('closing behind output sends all of it; closing at once does not wait', opt
   await turnUntil(() => third.one.closed)
   const got = await readAll(third.socket)
   assert.ok(got.length < bytes.length && got.equals(bytes.subarray(0, got.length)))
+})
+
+test('closing leaves with the last bytes, and waits for them when they do not fit', options, async () => {
+  await using bench = new Bench()
+  const descriptors = fs.readdirSync('/proc/self/fd').length
+  // Those that do not fit are closed once as they should be, and once at once.
+  for (const [size, isHasty] of [[1], [3000], [100_000], [100_000, true]] as const) {
+    bench.sendBuffer = 4608
+    const { socket, one } = await bench.pair()
+    const bytes = pattern(size, size)
+    socket.pause()
+    inEvent(() => {
+      one.wire.write(bytes.latin1Slice())
+      one.wire.closeAfterFlush(20_000)
+      if (isHasty) one.wire.destroy()
+    })
+    // What fits has gone without another turn.
+    assert.equal(one.wire.pendingBytes > 0, size === 100_000 && !isHasty, `${size} bytes`)
+    const got = await readAll(socket)
+    assert.ok(got.equals(isHasty ? bytes.subarray(0, got.length) : bytes))
+    await turnUntil(() => one.wire.closed)
+    socket.destroy()
+  }
+  await turnUntil(() => fs.readdirSync('/proc/self/fd').length <= descriptors)
 })
 
 test('closing behind output gives up on a peer that does not read', options, async () => {
