@@ -52,6 +52,7 @@ const FUNCTIONS = {
   PEM_read_bio_PrivateKey: 'lllll',
   PEM_read_bio_Parameters: 'lll',
   EVP_PKEY_free: 'il',
+  EVP_PKEY_set_type: 'ili',
   X509_free: 'il',
   X509_CRL_free: 'il',
   X509_STORE_add_cert: 'ill',

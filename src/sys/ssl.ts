@@ -30,6 +30,9 @@ export const RECORD_SIZE = 16384
 const BIO_RESET = 1
 const SERVER_NAME = 55
 const STATUS_RESPONSE = 71
+const PEER_TEMPORARY_KEY = 109
+/** A type of keys (NID_rsaEncryption). */
+const RSA = 6
 const ERROR_WANT_READ = 2
 const ERROR_ZERO_RETURN = 6
 const VERIFY_PEER = 1
@@ -207,7 +210,23 @@ export class Ssl {
     const address = this.#enter()
     const result = c.SSL_do_handshake(address)
     if (!this.#timed) this.#keepTime(address)
-    return result === 1 ? 1 : this.#outcome(address, result)
+    if (result !== 1) return this.#outcome(address, result)
+    this.#forgetKey(address)
+    return 1
+  }
+
+  /**
+   * OpenSSL keeps what the peer gave for the common secret as long as the connection, which is more than 6 KB for a key of
+   * ML-KEM, a quarter of all that it needs. Nobody asks for it once the handshake is over: a key that gets another
+   * type loses what it was.
+   */
+  #forgetKey(address: number): void {
+    const { thread } = this.#shared
+    const { c } = thread
+    if (c.SSL_ctrl(address, PEER_TEMPORARY_KEY, 0, thread.cell(2)) !== 1) return
+    const key = thread.getCell(2)
+    c.EVP_PKEY_set_type(key, RSA)
+    c.EVP_PKEY_free(key)
   }
 
   /**
