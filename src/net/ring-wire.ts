@@ -12,7 +12,7 @@
  *             given back when all of it has completed
  */
 import { getSystemErrorName } from 'node:util'
-import { hostIn, portIn, SOCKADDR_SIZE_MAX } from '../sys/socket-address.ts'
+import { hostIn, portIn } from '../sys/socket-address.ts'
 import type { StreamHandle } from './handle-wire.ts'
 import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
 import { StreamWire } from './stream-wire.ts'
@@ -61,9 +61,6 @@ type Piece = string | Buffer | FilePart
 /** Most wires never keep anything. */
 const NOTHING: Buffer[] = []
 const NO_PIECES: Piece[] = []
-
-const addressBytes = Buffer.alloc(SOCKADDR_SIZE_MAX)
-const addressSize = Buffer.alloc(4)
 
 /** Hears how connecting went: 0 or a negative errno. */
 interface RingConnectOwner {
@@ -602,16 +599,16 @@ export class RingWire extends StreamWire implements RingUser {
   #askPeer(): void {
     this.#peerHost = ''
     if (this.#dead || !this.#isInternet) return
-    addressSize.writeUInt32LE(SOCKADDR_SIZE_MAX)
-    if (this.#ring.calls.peerName(this.#fd, addressBytes, addressSize) !== 0) return
-    this.#peerHost = hostIn(addressBytes)
-    this.#peerPort = portIn(addressBytes)
+    const { calls } = this.#ring
+    if (calls.peerName(this.#fd) !== 0) return
+    this.#peerHost = hostIn(calls.name)
+    this.#peerPort = portIn(calls.name)
   }
 
   get localAddress(): string {
     if (this.#dead || !this.#isInternet) return ''
-    addressSize.writeUInt32LE(SOCKADDR_SIZE_MAX)
-    return this.#ring.calls.socketName(this.#fd, addressBytes, addressSize) === 0 ? hostIn(addressBytes) : ''
+    const { calls } = this.#ring
+    return calls.socketName(this.#fd) === 0 ? hostIn(calls.name) : ''
   }
 }
 

@@ -3,7 +3,8 @@
  * An address that is kept by the kernel beyond the call must be one of `map`: such memory never moves and is never
  * collected. All else is a Buffer that is only looked at during the call.
  */
-import { foreigner, isInstalled, MISSING } from './foreign.ts'
+import { type Foreigner, foreigner, isInstalled, MISSING } from './foreign.ts'
+import { SOCKADDR_SIZE_MAX } from './socket-address.ts'
 
 /** Numbers that x64 and arm64 have in common. */
 const IO_URING_SETUP = 425
@@ -13,6 +14,8 @@ const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001
 const MAP_PRIVATE_ANONYMOUS = 0x22
 const MSG_DONTWAIT = 0x40
+/** For an address of a socket and, behind it, its size. */
+const NAME_SPACE = 128
 
 /** `int` and pointers as they are declared. */
 const INT = 'int32_t'
@@ -44,9 +47,10 @@ export interface Calls {
   receive(fd: number, into: Uint8Array): number
   /** Sends a part of a file, of which not all may be taken. */
   sendFile(to: number, from: number, at: number, size: number): number
-  /** Fill `address`; the first four bytes of `size` are its size before and after. */
-  peerName(fd: number, address: Uint8Array, size: Uint8Array): number
-  socketName(fd: number, address: Uint8Array, size: Uint8Array): number
+  /** Fill `name`, which is the same for all. */
+  peerName(fd: number): number
+  socketName(fd: number): number
+  readonly name: Buffer
   /** Maps a part of a ring's descriptor, or with -1 fresh memory; a number is a negative errno. */
   map(size: number, fd: number, offset: number): Mapping | number
   /** Makes nothing of a mapping: nobody may have a view of it any more. */
@@ -100,8 +104,6 @@ function make(): Calls | string {
   const shutdown = c.func('shutdown', INT, [INT, INT])
   const close = c.func('close', INT, [INT])
   const setsockopt = c.func('setsockopt', INT, [INT, INT, INT, POINTER, UINT])
-  const getpeername = c.func('getpeername', INT, [INT, POINTER, POINTER])
-  const getsockname = c.func('getsockname', INT, [INT, POINTER, POINTER])
   const recv = c.func('recv', LONG, [INT, POINTER, LONG, INT])
   const sendfile = c.func('sendfile', LONG, [INT, INT, POINTER, LONG])
   const offset = new BigInt64Array(1)
@@ -124,8 +126,7 @@ function make(): Calls | string {
       offset[0] = BigInt(at)
       return Number(result(sendfile(to, from, offsetBytes, size)))
     },
-    peerName: (fd, address, size) => result(getpeername(fd, address, size)),
-    socketName: (fd, address, size) => result(getsockname(fd, address, size)),
+    ...makeNames(c, result),
     map(size, fd, offset) {
       const address = mmap(
         null,
@@ -142,5 +143,29 @@ function make(): Calls | string {
     unmap: (address, size) => result(munmap(BigInt(address), size)),
     addressOf: (bytes) => Number(c.address(bytes)),
     view: (address, size) => c.view(BigInt(address), size),
+  }
+}
+
+/** What is asked for each connection: numbers are passed faster than Buffers. */
+function makeNames(
+  c: Foreigner,
+  result: (value: number | bigint) => number,
+): Pick<Calls, 'peerName' | 'socketName' | 'name'> {
+  const getpeername = c.func('getpeername', INT, [INT, LONG, LONG])
+  const getsockname = c.func('getsockname', INT, [INT, LONG, LONG])
+  const name = Buffer.allocUnsafeSlow(NAME_SPACE)
+  const size = new Uint32Array(name.buffer, SOCKADDR_SIZE_MAX + 2, 1)
+  const at = Number(c.address(name))
+  const sizeAt = at + size.byteOffset
+  return {
+    peerName(fd) {
+      size[0] = SOCKADDR_SIZE_MAX
+      return result(getpeername(fd, at, sizeAt))
+    },
+    socketName(fd) {
+      size[0] = SOCKADDR_SIZE_MAX
+      return result(getsockname(fd, at, sizeAt))
+    },
+    name,
   }
 }

@@ -27,7 +27,7 @@ interface Koffi {
 }
 
 /** How functions of the C library are had. */
-interface Foreigner {
+export interface Foreigner {
   /** Declares one; types are those of C. */
   func(name: string, result: string, args: readonly string[]): Foreign
   /** Makes memory at an address visible; it must outlive what is returned. */

@@ -7,6 +7,9 @@ const AF_INET6 = 10
 /** The largest one, of a unix socket. */
 export const SOCKADDR_SIZE_MAX = 110
 
+/** A power of two, at most 256. */
+const KNOWN = 256
+
 const IN_SIZE = 16
 const IN6_SIZE = 28
 const PATH_AT = 2
@@ -42,8 +45,22 @@ export function familyIn(bytes: Buffer): number {
 /** The host in such an address, or empty when it is none of the internet. */
 export function hostIn(bytes: Buffer): string {
   const family = familyIn(bytes)
-  if (family === AF_INET) return `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`
+  if (family === AF_INET) return ipv4In(bytes)
   return family === AF_INET6 ? formatIp(bytes.latin1Slice(8, 24)) : ''
+}
+
+/** The texts of some addresses that were asked for, at the places of their numbers: many connections come from few clients. */
+const knownNumbers = new Uint32Array(KNOWN)
+const knownTexts: string[] = new Array(KNOWN).fill('0.0.0.0')
+
+function ipv4In(bytes: Buffer): string {
+  const number = bytes.readUInt32LE(4)
+  const at = (number ^ (number >>> 8) ^ (number >>> 16) ^ (number >>> 24)) & (KNOWN - 1)
+  if (knownNumbers[at] !== number) {
+    knownNumbers[at] = number
+    knownTexts[at] = `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`
+  }
+  return knownTexts[at]!
 }
 
 /** The port in such an address. */

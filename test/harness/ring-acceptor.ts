@@ -65,9 +65,8 @@ export abstract class RingAcceptor implements RingUser {
     this.#fd = calls.socket(2, 0x80001)
     assert.equal(calls.bind(this.#fd, internetAddress('127.0.0.1', 0)!), 0)
     assert.equal(calls.listen(this.#fd, 511), 0)
-    const name = Buffer.alloc(16)
-    calls.socketName(this.#fd, name, Buffer.from([16, 0, 0, 0]))
-    this.port = portIn(name)
+    calls.socketName(this.#fd)
+    this.port = portIn(calls.name)
     this.#slot = ring.enter(this)
     ring.accept(this.#slot, this.#fd)
   }
