@@ -14,6 +14,7 @@ import { eventsBlocks } from '../modules/core/events.ts'
 import { compileProgram, type Program } from '../runtime/program.ts'
 import type { CheckedFacts } from '../tree/builder.ts'
 import type { Role } from '../tree/context.ts'
+import { limitBacktracks } from '../value/regex.ts'
 
 /** What the command line says about the configuration. */
 export interface ConfigOrigin {
@@ -53,6 +54,7 @@ export function* loadProgram(
   setting: ProgramSetting,
 ): Steps<Loaded> {
   const { role, zones, workerId, files, facts } = setting
+  limitBacktracks()
   forgetHosts(facts?.hosts)
   const diagnostics = new Diagnostics()
   const checked = facts !== undefined

@@ -93,6 +93,8 @@ function collector(): Collect {
   if (collect === undefined) {
     setFlagsFromString('--expose-gc')
     collect = runInNewContext('gc') as Collect
+    // Threads to come load their code from caches, which are for these flags alone.
+    setFlagsFromString('--no-expose-gc')
   }
   return collect
 }

@@ -3,20 +3,30 @@
  * same bytes (subjects are binary strings).
  *
  * A pattern that backtracks without end would hold its whole thread. V8 can give up after 50,000 backtracks and start
- * over in its linear engine, which takes everything but lookarounds, back references, large counts and flags: hence the
- * flag below, and hence translated patterns carry none. It must be set before the first pattern runs. What that engine
- * does not take is bounded in another way (bounded.ts).
+ * over in its linear engine, which takes everything but lookarounds, back references, large counts and flags: hence
+ * `limitBacktracks`, and hence translated patterns carry no flags. What that engine does not take is bounded in another way
+ * (bounded.ts).
  */
 import { setFlagsFromString } from 'node:v8'
 import { fromBinary, toBinary } from '../lib/bytes.ts'
 import { BoundedPattern } from './bounded.ts'
 import { type Translation, translatePattern } from './pcre-translate.ts'
 
-setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')
-// Only so that it can be asked what it takes.
-setFlagsFromString('--enable-experimental-regexp-engine')
-
 const NO_CAPTURES: readonly (string | undefined)[] = ['']
+
+let limited = false
+
+/**
+ * Has V8 bound what the patterns cost that run for the first time from now on: before a configuration is read, and not
+ * before threads have started and loaded their code, since V8 takes none from a cache that was made under other flags.
+ */
+export function limitBacktracks(): void {
+  if (limited) return
+  limited = true
+  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')
+  // Only so that it can be asked what it takes.
+  setFlagsFromString('--enable-experimental-regexp-engine')
+}
 
 /** How nginx asks for a pattern: `~*` is caseless. */
 interface PatternOptions {
@@ -112,6 +122,7 @@ export class Pattern {
 
 /** Compiles a pattern of the configuration, or reports nginx's message through `fail`. Called at load only. */
 export function compilePattern(text: string, options: PatternOptions, fail: (message: string) => never): Pattern {
+  limitBacktracks()
   const binary = toBinary(text)
   const translation = translatePattern(binary, options)
   const { failure } = translation
