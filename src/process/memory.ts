@@ -19,7 +19,7 @@ const BUSY = 0.005
 const LEARNS_MS = 100
 
 /** More than this is not left lying, even for a moment. */
-const MUCH = 128 * 1024 * 1024
+const MUCH = 64 * 1024 * 1024
 /** Who stops at once, or is reloaded again, need not have collected. */
 const LATER_MS = 2000
 
@@ -47,18 +47,15 @@ function giveBackNow(): void {
 }
 
 /**
- * For a thread that serves: a collection now, and one when it has nothing to do. Not one of the last resort, which lets
- * go of what V8 has learnt about the code: each request then cost half as much again.
+ * For a thread that serves: a collection now, and one when it has nothing to do. Only that may be one of the last resort,
+ * which returns the room but lets go of what V8 has learnt about the code: for a second each request costs twice as much.
  */
 export function giveBackWhenIdle(): void {
   setImmediate(collectShortly)
-  whenIdle(() => {
-    collectShortly()
-    trimAllocator()
-  })
+  whenIdle(giveBackNow)
 }
 
-/** For a thread that has taken its first configuration: when it has nothing to do, and all that it can while it is new. */
+/** For a thread that has taken its first configuration: when it has nothing to do, and only as long as it has learnt nothing. */
 export function giveBackAfterStart(): void {
   const begin = performance.eventLoopUtilization()
   whenIdle(() => {
@@ -77,7 +74,8 @@ function whenIdle(work: () => void): void {
     before = performance.eventLoopUtilization()
     if (busy && ++tries < TRIES) return
     clearInterval(timer)
-    if (!busy) work()
+    if (busy) trimAllocator()
+    else work()
   }, REST_MS).unref()
   rest = timer
 }

@@ -54,6 +54,19 @@ test('holds the program and nothing of the workshop', () => {
   assert.deepEqual(fs.readdirSync(`${folder}/node_modules`), ['.bin', '.package-lock.json', 'viaduct'])
 })
 
+test('threads find few files, in little memory, and nothing of Node that they do not need', () => {
+  const dist = `${folder}/node_modules/viaduct/dist`
+  const text = fs.readFileSync(`${dist}/shared/server.js`, 'utf8')
+  // As lists: nobody wants to see a text of two megabytes that does not match.
+  const found = (pattern: RegExp): readonly string[] => text.match(pattern)?.slice(0, 3) ?? []
+  assert.deepEqual(found(/^const net = process\.getBuiltinModule\("node:net"\);$/m).length, 1)
+  assert.deepEqual(found(/^import .*"node:/gm), [])
+  // V8 keeps a text in twice the room when one of its characters is none of ASCII's.
+  assert.deepEqual(found(/[^\0-\x7f]/g), [])
+  const imported = [...text.matchAll(/^import .*"\.\/([\w-]+)\.js";$/gm)].map((one) => one[1])
+  assert.deepEqual(imported, ['rolldown-runtime', 'start', 'engine'])
+})
+
 test('-V and -t', async () => {
   const version = run('-V')
   assert.equal(version.status, 0)
