@@ -14,6 +14,7 @@ import { type ChunkingContext as Graph, type OutputAsset, type OutputChunk, roll
 import { modules } from '../src/modules/index.ts'
 import { libraryTypes } from '../src/tools/typed/library.ts'
 import { buildDashboard, DASHBOARD } from './dashboard.ts'
+import { splitForCode, storeCode } from './stored-code.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Files that processes and threads are started with. */
@@ -21,11 +22,13 @@ const ENTRIES: readonly string[] = ['main', 'process/worker-thread', 'tools/type
 /** The folder of a package, of a file in it. */
 const PACKAGE = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//
 
+/** The chunk that has nearly all. */
+const SERVER = 'server'
 /** What is loaded together lies together, in the order in which it is needed: each file takes a thread some time to find. */
 const CHUNKS: readonly (readonly [name: string, ...files: string[]])[] = [
   ['start', 'src/cli/nginx.ts', 'src/process/worker-slot.ts', 'src/lib/quick-imports.ts'],
   ['engine', 'src/process/engine.ts'],
-  ['server', 'src/process/worker-seat.ts', 'src/modules/index.ts', 'src/cli/serve.ts'],
+  [SERVER, 'src/process/worker-seat.ts', 'src/modules/index.ts', 'src/cli/serve.ts'],
 ]
 const chunks = new Map<string, string>()
 
@@ -65,12 +68,17 @@ async function bundle(folder: string): Promise<number> {
     plugins: [{ name: 'quick', generateBundle: (_, files) => Object.values(files).forEach(quicken) }],
   })
   await made.close()
+  const [server] = output.filter(({ fileName }) => fileName === `shared/${SERVER}.js`)
+  if (server === undefined || !('code' in server)) throw new Error('build: nothing serves')
+  for (const [file, text] of splitForCode({ name: SERVER, code: server.code }))
+    fs.writeFileSync(`${out}/shared/${file}`, text)
   fs.writeFileSync(
     `${out}/THIRD-PARTY.txt`,
     notices(output.flatMap((one) => ('moduleIds' in one ? one.moduleIds : []))),
   )
   fs.writeFileSync(`${out}/config.d.ts`, libraryTypes(modules))
   await buildDashboard()
+  await storeCode(out, SERVER)
   fs.mkdirSync(`${out}/bin`)
   fs.copyFileSync(`${ROOT}bin/published.js`, `${out}/bin/viaduct.js`)
   fs.chmodSync(`${out}/bin/viaduct.js`, 0o755)

@@ -56,7 +56,7 @@ test('holds the program and nothing of the workshop', () => {
 
 test('threads find few files, in little memory, and nothing of Node that they do not need', () => {
   const dist = `${folder}/node_modules/viaduct/dist`
-  const text = fs.readFileSync(`${dist}/shared/server.js`, 'utf8')
+  const text = fs.readFileSync(`${dist}/shared/server.plain.js`, 'utf8')
   // As lists: nobody wants to see a text of two megabytes that does not match.
   const found = (pattern: RegExp): readonly string[] => text.match(pattern)?.slice(0, 3) ?? []
   assert.deepEqual(found(/^const net = process\.getBuiltinModule\("node:net"\);$/m).length, 1)
@@ -65,6 +65,21 @@ test('threads find few files, in little memory, and nothing of Node that they do
   assert.deepEqual(found(/[^\0-\x7f]/g), [])
   const imported = [...text.matchAll(/^import .*"\.\/([\w-]+)\.js";$/gm)].map((one) => one[1])
   assert.deepEqual(imported, ['rolldown-runtime', 'start', 'engine'])
+  // The same with the code that V8 had compiled, which this Node accepts; another one goes on without.
+  const says = (node: string): string => {
+    const script = `import { Script } from 'node:vm'
+      import fs from 'node:fs'
+      const cachedData = fs.readFileSync('${dist}/shared/server-${process.version}-${process.arch}.code')
+      const script = new Script(fs.readFileSync('${dist}/shared/server.text.js', 'latin1'), { cachedData })
+      console.log(script.cachedDataRejected)`
+    return spawnSync(process.execPath, [...node.split(' '), '--input-type=module', '-e', script], {
+      env,
+      encoding: 'utf8',
+    }).stdout
+  }
+  assert.equal(says('--no-warnings'), 'false\n')
+  assert.equal(says('--no-warnings --no-opt'), 'true\n')
+  assert.equal(spawnSync(process.execPath, ['--no-opt', `${dist}/main.js`, '-v'], { env }).status, 0)
 })
 
 test('-V and -t', async () => {
