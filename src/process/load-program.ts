@@ -26,7 +26,7 @@ export interface ConfigOrigin {
 }
 
 /** Who compiles, and with what. */
-export interface ProgramSetting {
+interface ProgramSetting {
   readonly role: Role
   readonly zones: ReadonlyMap<string, SharedArrayBuffer>
   readonly workerId: number

@@ -28,7 +28,7 @@ export interface Program {
 }
 
 /** What compiling may use. */
-export interface ProgramEnv {
+interface ProgramEnv {
   readonly diagnostics: Diagnostics
   readonly modules: readonly ConfigModule[]
   readonly role: Role

@@ -101,7 +101,7 @@ interface StateSeen {
 }
 
 /** What is known of a server's last states and health checks, the newest last; true is a check that passed. */
-export interface PeerStory {
+interface PeerStory {
   readonly states: readonly StateSeen[]
   readonly checks: readonly boolean[]
 }
