@@ -307,9 +307,9 @@ export class Server {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const late = await this.#stopQuickly()
-    const alert = /^.*\[alert\].*$/m.exec(this.errorLog())?.[0]
+    const alerts = this.errorLog().match(/^.*\[alert\].*$/gm)
     if (process.env['KEEP_TEST_DIRS'] === undefined) this.prefix.remove()
-    if (alert !== undefined && !this.#options.alerts) throw new Error(`the server logged: ${alert}`)
+    if (alerts !== null && !this.#options.alerts) throw new Error(`the server logged: ${alerts.join('\n')}`)
     if (late !== undefined) throw new Error(late)
   }
 }
