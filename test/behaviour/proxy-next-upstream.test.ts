@@ -133,7 +133,14 @@ test('a body that is streamed is not sent twice', async () => {
   await using second = await Peer.start(() => reply('good'))
   const servers = [`127.0.0.1:${first.port}`, `127.0.0.1:${second.port} backup`]
   await using server = await startViaduct(group(servers, 'proxy_request_buffering off;'))
-  const head = 'PUT /close HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody'
-  assert.match(await server.raw(head), /^HTTP\/1\.1 502 /)
+  const head = 'PUT /close HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\n'
+  using client = await server.connect()
+  client.write(head)
+  await first.until(() => first.received[0]?.endsWith('\r\n\r\n') === true)
+  client.write('body')
+  assert.match(await client.rest(), /^HTTP\/1\.1 502 /)
   assert.equal(second.requests.length, 0)
+  // What came with its head is no stream.
+  assert.match(await server.raw(`${head}body`), /^HTTP\/1\.1 200 /)
+  assert.equal(second.requests[0]!.body, 'body')
 })
