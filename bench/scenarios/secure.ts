@@ -14,14 +14,17 @@ function secured(name: string, title: string, inner: string, more: Partial<Scena
 
 const proxied = (listen: string): string => BACKEND + serverBlock(`${SECURE} location / { ${PASS} }`, listen)
 
-/** Handshakes of one version with one kind of certificate; resumed ones do not depend on that. */
+/**
+ * Handshakes of one version with one kind of certificate; resumed ones do not depend on that. Both do the same: left alone,
+ * a newer OpenSSL would agree on a group that is safe from quantum computers and dearer, and an older one does not know it.
+ */
 function handshakes(version: '1.2' | '1.3', kind: 'ECDSA' | 'RSA' | 'resumed'): Scenario {
   const name = `tls${version.replace('.', '')}-${kind.toLowerCase()}`
   const title = `TLS ${version} handshakes, ${kind === 'resumed' ? kind : `full, ${kind}`}`
   return {
     name,
     title,
-    http: serverBlock(`${BASE} ssl_protocols TLSv${version}; ${FIXED}`, 'ssl'),
+    http: serverBlock(`${BASE} ssl_protocols TLSv${version}; ssl_ecdh_curve X25519; ${FIXED}`, 'ssl'),
     target: kind === 'resumed' ? '/?resumed' : '/',
     tls: kind === 'RSA' ? 'rsa' : true,
     partner: 'handshake',
