@@ -384,6 +384,14 @@ export abstract class RingTlsWire extends RingWire {
     super.destroy()
   }
 
+  /**
+   * Clients that ask once say with their request, and a little behind it, that they will ask no more. Who closes before that
+   * has been received has the kernel reset the connection, and with it what the client has not read.
+   */
+  protected override get leavesAtOnce(): boolean {
+    return false
+  }
+
   override closeAfterFlush(timeoutMs: number): void {
     this.#closing = true
     super.closeAfterFlush(timeoutMs)

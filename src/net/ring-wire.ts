@@ -260,7 +260,7 @@ export class RingWire extends StreamWire implements RingUser {
   }
 
   override closeAfterFlush(timeoutMs: number): void {
-    this.#lastMs = timeoutMs
+    if (this.leavesAtOnce) this.#lastMs = timeoutMs
     super.closeAfterFlush(timeoutMs)
   }
 
@@ -547,6 +547,11 @@ export class RingWire extends StreamWire implements RingUser {
   /** What is kept of a piece that was not sent, longer than until it is settled. */
   protected kept(piece: string | Buffer): string | Buffer {
     return piece
+  }
+
+  /** Closing may go with the last bytes: the peer has said all that it had to say. */
+  protected get leavesAtOnce(): boolean {
+    return true
   }
 
   /** What was sent last is not settled. */

@@ -1,7 +1,9 @@
 /** `listen ... ssl`: what is agreed on, what variables tell of it, and plain HTTP that comes by mistake. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { after, test } from 'node:test'
+import tls from 'node:tls'
 import { Certificates } from '../harness/certificates.ts'
 import { Prefix, startViaduct } from '../harness/server.ts'
 import { askTls } from '../harness/tls-client.ts'
@@ -145,4 +147,22 @@ test('large bodies in both directions, in records of the size that is set', asyn
   const { status, body } = await askTls(server.port(), { path: '/big' })
   assert.equal(status, 200)
   assert.equal(body.length, size)
+})
+
+test('a client that ends its side right behind its request has the answer and a clean end', async () => {
+  await using server = await startViaduct(
+    `http { ${own} server { listen 127.0.0.1:%%PORT_0%% ssl; return 200 whole; } }`,
+  )
+  for (let n = 0; n < 20; n++) {
+    const socket = tls.connect({ port: server.port(), rejectUnauthorized: false })
+    let answer = ''
+    socket.on('data', (bytes: Buffer) => {
+      answer += bytes.latin1Slice()
+    })
+    await once(socket, 'secureConnect')
+    socket.end('GET / HTTP/1.0\r\n\r\n')
+    // A connection that is reset is an error here.
+    await once(socket, 'close')
+    assert.match(answer, /^HTTP\/1\.1 200 .*whole$/s)
+  }
 })
