@@ -12,7 +12,7 @@ const WORTH = 16 * 1024 * 1024
 const WORTH_ALONE = 4 * 1024 * 1024
 /** How often a thread looks whether it has nothing to do, and what counts as nothing. */
 const REST_MS = 1000
-const TRIES = 60
+const LOOKS = 60
 const BUSY = 0.005
 
 /** Who has run no longer than this since it was started has learnt nothing. */
@@ -22,6 +22,9 @@ const LEARNS_MS = 100
 const MUCH = 64 * 1024 * 1024
 /** Who stops at once, or is reloaded again, need not have collected. */
 const LATER_MS = 2000
+
+/** So often another thread may get in between. */
+const TRIES = 10
 
 type Collect = (options: { readonly type: 'major'; readonly flavor?: 'last-resort' }) => void
 let collect: Collect | undefined
@@ -40,7 +43,7 @@ function giveBackNow(): void {
   const { total_physical_size, used_heap_size } = getHeapStatistics()
   const garbage = Math.max(used_heap_size - usedBefore, 0)
   if (total_physical_size - used_heap_size + garbage >= WORTH_ALONE) {
-    collector()({ type: 'major', flavor: 'last-resort' })
+    collector()?.({ type: 'major', flavor: 'last-resort' })
     usedBefore = getHeapStatistics().used_heap_size
   }
   trimAllocator()
@@ -66,13 +69,13 @@ export function giveBackAfterStart(): void {
 
 function whenIdle(work: () => void): void {
   let before = performance.eventLoopUtilization()
-  let tries = 0
+  let looks = 0
   // Of several reloads in a row the last one counts.
   clearInterval(rest)
   const timer = setInterval(() => {
     const busy = performance.eventLoopUtilization(before).utilization > BUSY
     before = performance.eventLoopUtilization()
-    if (busy && ++tries < TRIES) return
+    if (busy && ++looks < LOOKS) return
     clearInterval(timer)
     if (busy) trimAllocator()
     else work()
@@ -82,15 +85,16 @@ function whenIdle(work: () => void): void {
 
 function collectShortly(): void {
   if (getHeapStatistics().used_heap_size - usedBefore < WORTH) return
-  collector()({ type: 'major' })
+  collector()?.({ type: 'major' })
   usedBefore = getHeapStatistics().used_heap_size
 }
 
-/** V8 shows its collector to contexts that are made after it was told to. */
-function collector(): Collect {
-  if (collect === undefined) {
+/** V8 shows its collector to contexts that are made after it was told to; undefined when it could not be had. */
+function collector(): Collect | undefined {
+  // The flags are those of all threads, another of which may take this one back at any time.
+  for (let tries = 0; collect === undefined && tries < TRIES; tries++) {
     setFlagsFromString('--expose-gc')
-    collect = runInNewContext('gc') as Collect
+    collect = runInNewContext('globalThis.gc') as Collect | undefined
     // Threads to come load their code from caches, which are for these flags alone.
     setFlagsFromString('--no-expose-gc')
   }
