@@ -54,9 +54,13 @@ for (const { where, waits } of [
       if (waits) await server.until('the back end has ended', () => ended() === count + 1)
       let size = 0
       let tail = ''
+      // The head may be a piece of its own.
+      let head = ''
       for await (const piece of client as AsyncIterable<Buffer>) {
-        if (size === 0) size -= piece.indexOf('\r\n\r\n') + 4
-        size += piece.length
+        if (!head.includes('\r\n\r\n')) {
+          head += piece.latin1Slice()
+          size = head.length - (head.indexOf('\r\n\r\n') + 4)
+        } else size += piece.length
         tail = (tail + piece.subarray(-20).toString('latin1')).slice(-20)
       }
       assert.ok(path === '/length' ? size === SENT : size > SENT, `${size} bytes`)
