@@ -4,8 +4,8 @@
  *
  * The request walks the steps of its plan (`run`) until one of them answers, waits or sends it elsewhere.
  */
-
 import { assert } from '../../lib/assert.ts'
+import { blank } from '../../lib/blank.ts'
 import { ALERT, ERROR, INFO, type LogContext } from '../../log/error-log.ts'
 import type { CapturePattern } from '../../tree/context.ts'
 import type { Pattern } from '../../value/regex.ts'
@@ -172,8 +172,8 @@ export class Request implements LogContext {
   reset(): void {
     this.out.reset()
     this.client = this.carrier.client
-    if (this.vars.length !== 0) this.vars.length = 0
-    if (this.#slots.length !== 0) this.#slots.length = 0
+    blank(this.vars)
+    blank(this.#slots)
     this.#marks = 0
     this.held = undefined
     this.main = this
@@ -410,7 +410,7 @@ export class Request implements LogContext {
 
   /** Another location answers. */
   #forgetContent(): void {
-    this.#slots.length = 0
+    blank(this.#slots)
     this.requestBody?.leave()
   }
 
