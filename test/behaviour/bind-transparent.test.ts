@@ -11,6 +11,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { whyNoRing } from '../../src/net/engine.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
+import { unlessGone } from '../robustness/process-facts.ts'
 
 const NETWORK = `ip link set lo up && ip rule add to 192.0.2.0/24 lookup 100 pref 10 &&
   ip route add local 192.0.2.0/24 dev lo table 100 &&
@@ -87,10 +88,11 @@ async function textOf(server: Server, target: string): Promise<string> {
 function rightsOf(server: Server): { name: string; effective: string; permitted: string }[] {
   const children = fs.readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'latin1').trim().split(' ')
   return children.flatMap((pid) =>
-    fs.readdirSync(`/proc/${pid}/task`).map((tid) => {
-      const status = fs.readFileSync(`/proc/${pid}/task/${tid}/status`, 'latin1')
+    unlessGone(() => fs.readdirSync(`/proc/${pid}/task`), []).flatMap((tid) => {
+      const status = unlessGone(() => fs.readFileSync(`/proc/${pid}/task/${tid}/status`, 'latin1'), '')
+      if (status === '') return []
       const field = (name: string): string => new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)![1]!
-      return { name: field('Name'), effective: field('CapEff'), permitted: field('CapPrm') }
+      return [{ name: field('Name'), effective: field('CapEff'), permitted: field('CapPrm') }]
     }),
   )
 }

@@ -27,7 +27,7 @@ export function descriptorKinds(root: number): string {
 }
 
 /** A process may end after it was listed: then it has nothing any more. */
-function unlessGone<T>(read: () => T, nothing: T): T {
+export function unlessGone<T>(read: () => T, nothing: T): T {
   try {
     return read()
   } catch (error) {
