@@ -66,12 +66,12 @@ const pipe = binding('pipe_wrap') as PipeBinding
 
 const AF_INET = 2
 const AF_INET6 = 10
-const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
+/** The kind of all sockets that back ends are reached by. */
+export const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
 const SOL_IP = 0
 const IP_TRANSPARENT = 19
 const SOL_IPV6 = 41
 const IPV6_TRANSPARENT = 75
-const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
 
 /** No descriptor, or no memory for one: the handle makes its socket when it is bound or connected. */
 const NO_SOCKET: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
@@ -137,7 +137,7 @@ function openTransparent(handle: ConnectingHandle, { host, path }: ConnectTarget
 /** Lets a socket that will be connected to `host` be bound to any address (ngx_event_connect_set_transparent). */
 export function makeTransparent(system: Calls, fd: number, host: string): WireFailure | undefined {
   const six = host.includes(':')
-  const result = system.setOption(fd, six ? SOL_IPV6 : SOL_IP, six ? IPV6_TRANSPARENT : IP_TRANSPARENT, ON)
+  const result = system.turnOn(fd, six ? SOL_IPV6 : SOL_IP, six ? IPV6_TRANSPARENT : IP_TRANSPARENT)
   return result === 0 ? undefined : connectFailure('setsockopt', getSystemErrorName(result), optionFor(host))
 }
 

@@ -9,6 +9,7 @@ import {
   makeTransparent,
   nameOf,
   openHandle,
+  SOCK_STREAM_CLOEXEC_NONBLOCK,
 } from './connect.ts'
 import { speaksTlsOnRing, threadRing } from './engine.ts'
 import { HandleWire } from './handle-wire.ts'
@@ -19,14 +20,12 @@ import type { StreamWire } from './stream-wire.ts'
 import type { TlsClient, TlsTarget } from './tls-client.ts'
 import { TlsClientWire } from './tls-client-wire.ts'
 
-const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const SO_SNDBUF = 7
 const SO_RCVBUF = 8
 const SOL_IP = 0
 const IP_BIND_ADDRESS_NO_PORT = 24
-const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
 
 /** What connect() says later than it is called; all else it says at once. */
 const LATER: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN'])
@@ -108,8 +107,8 @@ function int(value: number): Uint8Array {
 /** Returns 0 or a negative errno. */
 function bindTo({ calls }: Ring, fd: number, local: Buffer, from: LocalAddress): number {
   // Connections to different addresses may share a port; one that is named may be somebody's who allows that, too.
-  if (from.port === 0) calls.setOption(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, ON)
-  else calls.setOption(fd, SOL_SOCKET, SO_REUSEADDR, ON)
+  if (from.port === 0) calls.turnOn(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT)
+  else calls.turnOn(fd, SOL_SOCKET, SO_REUSEADDR)
   return calls.bind(fd, local)
 }
 

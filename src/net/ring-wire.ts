@@ -39,7 +39,6 @@ const SO_LINGER = 13
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
 const TCP_KEEPIDLE = 4
-const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
 /** On, and no time to linger. */
 const LINGER_NOT: Uint8Array = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)
 
@@ -581,13 +580,13 @@ export class RingWire extends StreamWire implements RingUser {
   // ---- the socket ----------------------------------------------------------------------------
 
   setNoDelay(): void {
-    if (!this.#dead && this.#isInternet) this.#ring.calls.setOption(this.#fd, IPPROTO_TCP, TCP_NODELAY, ON)
+    if (!this.#dead && this.#isInternet) this.#ring.calls.turnOn(this.#fd, IPPROTO_TCP, TCP_NODELAY)
   }
 
   setKeepAlive(idleSeconds: number): void {
     const { calls } = this.#ring
     if (this.#dead || !this.#isInternet) return
-    calls.setOption(this.#fd, SOL_SOCKET, SO_KEEPALIVE, ON)
+    calls.turnOn(this.#fd, SOL_SOCKET, SO_KEEPALIVE)
     if (idleSeconds > 0) calls.setOption(this.#fd, IPPROTO_TCP, TCP_KEEPIDLE, int(idleSeconds))
   }
 

@@ -17,6 +17,9 @@ const MSG_DONTWAIT = 0x40
 /** For an address of a socket and, behind it, its size. */
 const NAME_SPACE = 128
 
+/** An `int` of 1. */
+const ON: Uint8Array = Uint8Array.of(1, 0, 0, 0)
+
 /** `int` and pointers as they are declared. */
 const INT = 'int32_t'
 const UINT = 'uint32_t'
@@ -43,6 +46,8 @@ export interface Calls {
   shutdown(fd: number, how: number): number
   close(fd: number): number
   setOption(fd: number, level: number, name: number, value: Uint8Array): number
+  /** Sets an option that is on or off to on. */
+  turnOn(fd: number, level: number, name: number): number
   /** Receives what is there, and does not wait for it. */
   receive(fd: number, into: Uint8Array): number
   /** Sends a part of a file, of which not all may be taken. */
@@ -121,6 +126,7 @@ function make(): Calls | string {
     shutdown: (fd, how) => result(shutdown(fd, how)),
     close: (fd) => result(close(fd)),
     setOption: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.length)),
+    turnOn: (fd, level, name) => result(setsockopt(fd, level, name, ON, ON.length)),
     receive: (fd, into) => Number(result(recv(fd, into, into.length, MSG_DONTWAIT))),
     sendFile(to, from, at, size) {
       offset[0] = BigInt(at)
