@@ -12,6 +12,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { testArguments } from './test-files.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TEST_TIMEOUT_MS = 120_000
@@ -64,8 +65,7 @@ async function main(words: readonly string[]): Promise<number> {
 /** Runs files one after the other: a browser and a dev server fill a small machine. */
 async function runTests(files: readonly string[]): Promise<boolean> {
   if (files.length === 0) return true
-  const options = [`--test-timeout=${TEST_TIMEOUT_MS}`, '--test-concurrency=1']
-  const args = ['--disable-warning=ExperimentalWarning', '--test', ...options, ...files.toSorted()]
+  const args = testArguments({ files, timeoutMs: TEST_TIMEOUT_MS, concurrency: 1 })
   const [code] = await once(spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' }), 'exit')
   return code === 0
 }

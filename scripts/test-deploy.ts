@@ -11,6 +11,7 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { testArguments } from './test-files.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TEST_TIMEOUT_MS = 400_000
@@ -21,6 +22,5 @@ const files = fs
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
 const built = spawnSync(process.execPath, ['scripts/build.ts'], { cwd: ROOT, stdio: 'inherit' })
 if (built.status !== 0) process.exit(1)
-const options = [`--test-timeout=${TEST_TIMEOUT_MS}`, '--test-concurrency=1']
-const command = ['--disable-warning=ExperimentalWarning', '--test', ...options, ...files.sort()]
+const command = testArguments({ files, timeoutMs: TEST_TIMEOUT_MS, concurrency: 1 })
 process.exitCode = spawnSync(process.execPath, command, { cwd: ROOT, stdio: 'inherit' }).status === 0 ? 0 : 1

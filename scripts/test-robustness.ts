@@ -12,6 +12,7 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { testArguments } from './test-files.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Who wants chaos for longer gets the time for it. */
@@ -22,6 +23,5 @@ const files = fs
   .globSync('test/robustness/*.load.ts', { cwd: ROOT })
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
 // One after the other: each measures time or memory.
-const options = [`--test-timeout=${TEST_TIMEOUT_MS}`, '--test-concurrency=1', '--test-force-exit']
-const command = ['--disable-warning=ExperimentalWarning', '--test', ...options, ...files.sort()]
+const command = testArguments({ files, timeoutMs: TEST_TIMEOUT_MS, concurrency: 1 })
 process.exitCode = spawnSync(process.execPath, command, { cwd: ROOT, stdio: 'inherit' }).status === 0 ? 0 : 1

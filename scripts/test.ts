@@ -16,10 +16,10 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { testArguments } from './test-files.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BIN = `${ROOT}node_modules/.bin/`
-/** A test that waits for something that never happens must not stop the run. */
 const TEST_TIMEOUT_MS = 60_000
 /** Where the server that tests start is built; see bin/viaduct. */
 const BUILT = '.build'
@@ -90,11 +90,8 @@ function filesFor(only: readonly string[] | undefined, rest: boolean): string[] 
 }
 
 function tests(files: readonly string[]): Step {
-  const options = [`--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${availableParallelism()}`]
-  return {
-    name: 'tests',
-    command: [process.execPath, '--disable-warning=ExperimentalWarning', '--test', ...options, ...files.toSorted()],
-  }
+  const args = testArguments({ files, timeoutMs: TEST_TIMEOUT_MS, concurrency: availableParallelism() })
+  return { name: 'tests', command: [process.execPath, ...args] }
 }
 
 function run({ name, command }: Step): boolean {

@@ -1,8 +1,15 @@
 /** Entry of every process: an engine when a master started it as one, otherwise what the command line says. */
 import { quickenImports } from './lib/quick-imports.ts'
 
+/** What holds the process for longer than this does so by mistake. */
+const HELD_MS = 200
+
 quickenImports()
-process.exit(await run())
+process.exitCode = await run()
+// Nothing is left that would hold the process, and so it ends by itself. `process.exit` would wait for the threads that
+// compile, one of which may be waiting for this one to collect: https://github.com/nodejs/node/issues/54918
+if (process.connected) process.disconnect()
+setTimeout(() => process.exit(), HELD_MS).unref()
 
 async function run(): Promise<number> {
   const role = process.env['VIADUCT_ROLE']

@@ -110,6 +110,11 @@ function read(file: string): string {
   }
 }
 
+/** Lets the process end, whose only thread is this one. */
+export function releaseRing(): void {
+  ring?.unref()
+}
+
 /** Some output of this thread waits for its peers. */
 export function ringIsSending(): boolean {
   return ring?.sending ?? false

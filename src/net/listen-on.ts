@@ -10,6 +10,7 @@ import type { StreamWire } from './stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
 
 const ECANCELED = -125
+const ECONNABORTED = -103
 /** Accepting that has failed is tried again after this (ngx_event_accept has accept_mutex_delay for it). */
 const AGAIN_MS = 500
 
@@ -120,10 +121,24 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
     this.#ring.drain()
     if (this.#closed) return
     this.#closed = true
-    if (this.#accepting) this.#ring.cancel(this.#slot, ASKED.ACCEPT)
+    if (this.#accepting) this.#stopAccepting()
     else this.#leave()
     this.#ring.disown(this.#target.fd)
     this.#ring.closeDescriptor(this.#target.fd)
+  }
+
+  /**
+   * The kernel tells of a connection one only of those that accept on a socket. Whom it has told, and who is cancelled before
+   * it came to that, must look again: nobody else knows of it until the next one comes.
+   */
+  #stopAccepting(): void {
+    this.#ring.cancel(this.#slot, ASKED.ACCEPT)
+    this.#ring.submit()
+    for (let i = 0; i < this.#target.backlog; i++) {
+      const fd = this.#ring.calls.accept(this.#target.fd)
+      if (fd >= 0) this.#accepted(fd)
+      else if (fd !== ECONNABORTED) break
+    }
   }
 
   #leave(): void {

@@ -18,6 +18,7 @@ interface BellHandle {
   open(fd: number): number
   useUserBuffer(buffer: Buffer): void
   readStart(): number
+  unref(): void
   close(): void
 }
 
@@ -50,6 +51,11 @@ export class RingBell {
     handle.onread = ring
     handle.readStart()
     return new RingBell(fd, handle)
+  }
+
+  /** It no longer holds the process. */
+  unref(): void {
+    this.#handle.unref()
   }
 
   /** Takes it down, and closes the descriptor. */

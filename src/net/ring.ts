@@ -281,6 +281,11 @@ export class Ring {
     for (const { address, bytes } of [...this.#maps, this.#memory]) this.calls.unmap(address, bytes.byteLength)
   }
 
+  /** The ring no longer holds the process; what is on it stays as it is. */
+  unref(): void {
+    this.#bell?.unref()
+  }
+
   // ---- users ---------------------------------------------------------------------------------
 
   /** Gives a slot, under which things are asked for. */

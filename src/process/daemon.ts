@@ -30,7 +30,11 @@ export function startInBackground(stderrPath: string | undefined): Promise<numbe
   return new Promise((resolve) => {
     child.on('message', (message: BackgroundMessage) => {
       if (message.type === 'line') process.stderr.write(`viaduct: ${message.line}\n`)
-      else resolve(0)
+      else {
+        // It lives on, and this process need not.
+        child.unref()
+        resolve(0)
+      }
     })
     child.on('error', (error) => {
       process.stderr.write(`viaduct: [emerg] cannot start "${file}": ${error.message}\n`)

@@ -1,7 +1,7 @@
 /** The master's end of its engine: starts the process, talks to it, and starts another when it dies. */
 import { type ChildProcess, type SendHandle, spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { setTimeout } from 'node:timers'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { clock } from '../lib/clock.ts'
 import { entryOf } from '../lib/entry.ts'
@@ -41,6 +41,8 @@ export class EngineLink {
   #startedAt = 0
   #delayMs = 0
   #ending = false
+  /** Starts another one. */
+  #starter: NodeJS.Timeout | undefined
 
   /** An engine of so many worker threads, as far as is known. */
   constructor(workers: number) {
@@ -81,6 +83,7 @@ export class EngineLink {
   /** Ends the engine without asking; no other one follows. */
   kill(): void {
     this.#ending = true
+    clearTimeout(this.#starter)
     this.#child.kill('SIGKILL')
   }
 
@@ -112,7 +115,7 @@ export class EngineLink {
     if (this.#ending) return
     const lived = performance.now() - this.#startedAt
     this.#delayMs = lived > STABLE_MS ? 0 : Math.min(Math.max(this.#delayMs * 2, DELAY_MIN_MS), DELAY_MAX_MS)
-    setTimeout(() => {
+    this.#starter = setTimeout(() => {
       if (this.#ending) return
       this.#child = this.#start()
       this.#owner?.onEngineStarted(this)

@@ -262,7 +262,7 @@ class Engine implements SlotOwner {
   /** Without a free descriptor the message comes alone. */
   #giveSocket(slot: number, key: string, handle: BoundSocket | undefined): void {
     if (handle === undefined) {
-      setTimeout(() => this.#send({ type: 'want', slot, keys: [key] }), WANT_AGAIN_MS)
+      setTimeout(() => this.#send({ type: 'want', slot, keys: [key] }), WANT_AGAIN_MS).unref()
       return
     }
     const asker = this.#slots.get(slot)

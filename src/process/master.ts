@@ -209,7 +209,7 @@ export class Master implements EngineOwner {
     engine.send({ type: 'stop', graceful })
     this.#retiring?.send({ type: 'stop', graceful })
     if (graceful) this.#sockets.closeAll(this.#configuration.report, this.#ownsSocketFiles())
-    else setTimeout(() => engine.kill(), KILL_AFTER_MS)
+    else setTimeout(() => engine.kill(), KILL_AFTER_MS).unref()
   }
 
   async #reload(): Promise<void> {
@@ -336,6 +336,8 @@ export class Master implements EngineOwner {
   }
 
   #finish(code: number): void {
+    // It lives on, and this process need not.
+    this.#newBinary?.unref()
     const { pidPath } = this.#applied.settings
     const error = this.#started
       ? removePidFile(this.#newBinary === undefined ? pidPath : pidPath + OLD_PID_SUFFIX)

@@ -1,6 +1,7 @@
 /** `master_process off`: one process that holds the sockets and serves, as developers and debuggers want it. */
 import { NOTICE } from '../log/error-log.ts'
 import { LogFiles } from '../log/log-files.ts'
+import { releaseRing } from '../net/engine.ts'
 import { CacheKeepers } from './cache-keepers.ts'
 import type { Configuration } from './configuration.ts'
 import { FileWatch } from './file-watch.ts'
@@ -126,6 +127,7 @@ export class SingleProcess {
       removePidFile(settings.pidPath)
       sockets.removeFiles(configuration.report)
       log.write(NOTICE, 'exit')
+      releaseRing()
       this.#exit(0)
     })
   }

@@ -168,7 +168,7 @@ export class WorkerSeat {
       return
     }
     this.#runtime.stop(graceful, closed)
-    if (graceful && timeoutMs > 0) setTimeout(() => this.#runtime?.cutOff(), timeoutMs)
+    if (graceful && timeoutMs > 0) setTimeout(() => this.#runtime?.cutOff(), timeoutMs).unref()
   }
 
   #end(done: () => void): void {

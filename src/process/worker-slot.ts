@@ -2,7 +2,7 @@
  * One worker place in the engine: the thread in it, what that thread has been given, and its replacement when it dies. It
  * needs little, since threads are started before the code of the engine is loaded.
  */
-import { setTimeout } from 'node:timers'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { entryOf } from '../lib/entry.ts'
 import { ESTATE_SIZE } from '../net/ring-estate.ts'
@@ -55,6 +55,8 @@ export class WorkerSlot {
   #startedAt = 0
   #delayMs = 0
   #error: string | undefined
+  /** Starts another one. */
+  #starter: NodeJS.Timeout | undefined
   /** False between two threads. */
   #running = true
 
@@ -76,7 +78,10 @@ export class WorkerSlot {
   }
 
   post(message: ToWorker): void {
-    if (message.type === 'stop') this.stopping = true
+    if (message.type === 'stop') {
+      this.stopping = true
+      clearTimeout(this.#starter)
+    }
     if (this.#running) this.#worker.postMessage(message)
     else if (message.type === 'stop') this.#tell((owner) => owner.onExit(this, 0, undefined))
   }
@@ -136,7 +141,7 @@ export class WorkerSlot {
     this.#delayMs = lived > STABLE_MS ? 0 : Math.min(Math.max(this.#delayMs * 2, DELAY_MIN_MS), DELAY_MAX_MS)
     const error = this.#error ?? 'the thread ended'
     this.#tell((owner) => owner.onExit(this, code, error))
-    setTimeout(() => {
+    this.#starter = setTimeout(() => {
       if (!this.stopping) this.#worker = this.#start()
     }, this.#delayMs)
   }

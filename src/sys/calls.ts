@@ -14,6 +14,7 @@ const PROT_READ_WRITE = 3
 const MAP_SHARED_POPULATE = 0x8001
 const MAP_PRIVATE_ANONYMOUS = 0x22
 const MSG_DONTWAIT = 0x40
+const SOCK_CLOEXEC_NONBLOCK = 0x80800
 /** For an address of a socket and, behind it, its size. */
 const NAME_SPACE = 128
 
@@ -42,6 +43,8 @@ export interface Calls {
   socket(family: number, type: number): number
   bind(fd: number, address: Uint8Array): number
   listen(fd: number, backlog: number): number
+  /** Takes a connection that waits; one that does not is not waited for on a socket that does not block. */
+  accept(fd: number): number
   connect(fd: number, address: Uint8Array): number
   shutdown(fd: number, how: number): number
   close(fd: number): number
@@ -105,6 +108,7 @@ function make(): Calls | string {
   const socket = c.func('socket', INT, [INT, INT, INT])
   const bind = c.func('bind', INT, [INT, POINTER, UINT])
   const listen = c.func('listen', INT, [INT, INT])
+  const accept = c.func('accept4', INT, [INT, POINTER, POINTER, INT])
   const connect = c.func('connect', INT, [INT, POINTER, UINT])
   const shutdown = c.func('shutdown', INT, [INT, INT])
   const close = c.func('close', INT, [INT])
@@ -122,6 +126,7 @@ function make(): Calls | string {
     socket: (family, type) => result(socket(family, type, 0)),
     bind: (fd, address) => result(bind(fd, address, address.length)),
     listen: (fd, backlog) => result(listen(fd, backlog)),
+    accept: (fd) => result(accept(fd, null, null, SOCK_CLOEXEC_NONBLOCK)),
     connect: (fd, address) => result(connect(fd, address, address.length)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
     close: (fd) => result(close(fd)),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
+import { disposeAll } from '../harness/dispose.ts'
 import { Peer, reply } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
@@ -32,11 +33,7 @@ before(async () => {
   peer = await Peer.start(({ line }) => (/missing/.test(line) ? reply('no', [], '404 Not Found') : reply('yes')))
   server = await startViaduct(confOf())
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await peer[Symbol.asyncDispose]()
-  certificates.remove()
-})
+after(() => disposeAll(server, peer, certificates))
 
 async function own<T>(path: string): Promise<T> {
   const response = await fetch(server.url(`/api/viaduct/${path}`))

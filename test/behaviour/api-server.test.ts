@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
+import { disposeAll } from '../harness/dispose.ts'
 import { DnsServer } from '../harness/dns.ts'
 import { Peer, reply } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
@@ -47,12 +48,7 @@ before(async () => {
   peer = await Peer.start(({ line }) => reply(line.includes('large') ? 'x'.repeat(1000) : 'page'))
   server = await startViaduct(confOf())
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await peer[Symbol.asyncDispose]()
-  await dns[Symbol.asyncDispose]()
-  certificates.remove()
-})
+after(() => disposeAll(server, peer, dns, certificates))
 
 async function api<T>(path: string, method = 'GET'): Promise<T> {
   const response = await fetch(server.url(`/api/9/${path}`), { method })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { after, before, test } from 'node:test'
+import { disposeAll } from '../harness/dispose.ts'
 import { Peer, reply } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
@@ -39,11 +40,7 @@ before(async () => {
     },
   })
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await one[Symbol.asyncDispose]()
-  await two[Symbol.asyncDispose]()
-})
+after(() => disposeAll(server, one, two))
 
 type Json = Readonly<Record<string, unknown>>
 

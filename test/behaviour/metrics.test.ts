@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
+import { disposeAll } from '../harness/dispose.ts'
 import { Peer } from '../harness/peer.ts'
 import { freePorts } from '../harness/ports.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
@@ -44,11 +45,7 @@ http {
   for (let i = 0; i < 5; i++) await (await fetch(server.url(`/${i % 2}`))).text()
   for (let i = 0; i < 3; i++) await (await fetch(server.url('/limited?k=a'))).arrayBuffer()
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await peer[Symbol.asyncDispose]()
-  certificates.remove()
-})
+after(() => disposeAll(server, peer, certificates))
 
 async function page(target: string, accept = ''): Promise<{ readonly type: string; readonly text: string }> {
   const response = await fetch(server.url(target, 1), { headers: accept === '' ? {} : { accept } })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import http2 from 'node:http2'
 import { after, before, beforeEach, test } from 'node:test'
 import { Certificates } from '../harness/certificates.ts'
+import { disposeAll } from '../harness/dispose.ts'
 import { DnsServer } from '../harness/dns.ts'
 import { Collector, type OtlpSpan } from '../harness/otlp.ts'
 import { freePorts } from '../harness/ports.ts'
@@ -69,10 +70,7 @@ before(async () => {
   await collector.listen(port!)
   server = await startViaduct(CONF.replace('COLLECTOR', String(port)))
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await collector[Symbol.asyncDispose]()
-})
+after(() => disposeAll(server, collector))
 beforeEach(() => {
   collector.batches.length = 0
 })

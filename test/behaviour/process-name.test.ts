@@ -35,7 +35,7 @@ for (const name of ['viaduct', 'nginx']) {
     assert.deepEqual(namesOf(child.pid!), [name, `${name}: master process ${prefix.ownArgs().join(' ')}`])
 
     process.kill(child.pid!, 'SIGUSR2')
-    await until('the new binary serves', () => pidIn('nginx.pid') > 0 && pidIn('nginx.pid.oldbin') === child.pid)
+    await until('the new binary serves', () => pidIn('nginx.pid.oldbin') === child.pid && pidIn('nginx.pid') > 0)
     const upgraded = pidIn('nginx.pid')
     assert.equal(namesOf(upgraded)[0], name)
     process.kill(child.pid!, 'SIGQUIT')

@@ -1,6 +1,7 @@
 /** `check` as Tengine has it: servers rise and fall, and a page tells where they are. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { disposeAll } from '../harness/dispose.ts'
 import { Peer, reply } from '../harness/peer.ts'
 import { Prefix, type Server, startViaduct } from '../harness/server.ts'
 
@@ -38,11 +39,7 @@ before(async () => {
   b = await Peer.start(({ line }) => (line.includes(' /health ') ? reply('', [], '404 No') : reply('b')))
   server = await startViaduct(CONF.replaceAll(':A', `:${a.port}`).replaceAll(':B', `:${b.port}`))
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await a[Symbol.asyncDispose]()
-  await b[Symbol.asyncDispose]()
-})
+after(() => disposeAll(server, a, b))
 
 async function get(target: string): Promise<string> {
   const response = await fetch(server.url(target))

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type net from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
+import { disposeAll } from '../harness/dispose.ts'
 import { Peer, type PeerRequest, reply } from '../harness/peer.ts'
 import { type Client, type Server, startViaduct } from '../harness/server.ts'
 
@@ -34,11 +35,7 @@ before(async () => {
 beforeEach(() => {
   held = []
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await peer[Symbol.asyncDispose]()
-  await backup[Symbol.asyncDispose]()
-})
+after(() => disposeAll(server, peer, backup))
 
 async function ask(target: string): Promise<Client> {
   const client = await server.connect()

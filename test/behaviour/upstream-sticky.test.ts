@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { disposeAll } from '../harness/dispose.ts'
 import { Peer, reply } from '../harness/peer.ts'
 import { Prefix, type Server, startViaduct } from '../harness/server.ts'
 
@@ -39,11 +40,7 @@ before(async () => {
   b = await Peer.start(() => reply('b'))
   server = await startViaduct(CONF.replaceAll(':A', `:${a.port}`).replaceAll(':B', `:${b.port}`))
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await a[Symbol.asyncDispose]()
-  await b[Symbol.asyncDispose]()
-})
+after(() => disposeAll(server, a, b))
 
 async function get(target: string, cookie = ''): Promise<{ body: string; cookies: string[] }> {
   const response = await fetch(server.url(target), { headers: cookie === '' ? {} : { Cookie: cookie } })

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, test } from 'node:test'
+import { disposeAll } from '../harness/dispose.ts'
 import { Peer, reply } from '../harness/peer.ts'
 import { Prefix, type Server, startViaduct } from '../harness/server.ts'
 
@@ -40,10 +41,7 @@ http {
   }
 }`)
 })
-after(async () => {
-  await server[Symbol.asyncDispose]()
-  await peer[Symbol.asyncDispose]()
-})
+after(() => disposeAll(server, peer))
 
 interface Row {
   readonly requestCounter: number

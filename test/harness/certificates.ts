@@ -113,6 +113,10 @@ export class Certificates {
     return path.join(this.dir, name)
   }
 
+  [Symbol.dispose](): void {
+    this.remove()
+  }
+
   /** Called by `after`: tests run when their file has been read to its end. */
   remove(): void {
     fs.rmSync(this.dir, { recursive: true, force: true })

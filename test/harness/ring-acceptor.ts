@@ -56,15 +56,14 @@ export abstract class RingAcceptor implements RingUser {
   readonly #slot: number
   #accepting = true
 
-  constructor(calls: Calls, sizes: Parameters<typeof Ring.open>[1] = NORMAL_RING) {
+  /** `fd`: a socket that listens already. */
+  constructor(calls: Calls, sizes: Parameters<typeof Ring.open>[1] = NORMAL_RING, fd = listening(calls)) {
     this.calls = calls
     const ring = Ring.open(calls, sizes)
     assert.ok(typeof ring !== 'number', `io_uring_setup: ${ring as number}`)
     this.ring = ring
     ring.start(undefined)
-    this.#fd = calls.socket(2, 0x80001)
-    assert.equal(calls.bind(this.#fd, internetAddress('127.0.0.1', 0)!), 0)
-    assert.equal(calls.listen(this.#fd, 511), 0)
+    this.#fd = fd
     calls.socketName(this.#fd)
     this.port = portIn(calls.name)
     this.#slot = ring.enter(this)
@@ -91,6 +90,14 @@ export abstract class RingAcceptor implements RingUser {
     this.calls.close(this.#fd)
     this.ring.close()
   }
+}
+
+/** A socket that listens on any port. */
+function listening(calls: Calls): number {
+  const fd = calls.socket(2, 0x80001)
+  assert.equal(calls.bind(fd, internetAddress('127.0.0.1', 0)!), 0)
+  assert.equal(calls.listen(fd, 511), 0)
+  return fd
 }
 
 /** Resolves when `condition` holds, looking again at once; fails when it does not in half a minute. */

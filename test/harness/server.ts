@@ -309,8 +309,9 @@ export class Server {
     const late = await this.#stopQuickly()
     const alerts = this.errorLog().match(/^.*\[alert\].*$/gm)
     if (process.env['KEEP_TEST_DIRS'] === undefined) this.prefix.remove()
-    if (alerts !== null && !this.#options.alerts) throw new Error(`the server logged: ${alerts.join('\n')}`)
-    if (late !== undefined) throw new Error(late)
+    const problems = late === undefined ? [] : [late]
+    if (alerts !== null && !this.#options.alerts) problems.push(`the server logged: ${alerts.join('\n')}`)
+    if (problems.length > 0) throw new Error(problems.join('\n'))
   }
 }
 
