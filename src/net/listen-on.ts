@@ -24,6 +24,9 @@ const OPTIONS = {
   TCP_FASTOPEN: [6, 23],
 } as const
 
+/** A socket with it has others beside it, where one without it has others who accept on it. */
+const SO_REUSEPORT = [1, 15] as const
+
 /** An option of a socket, with its value. */
 export interface SocketOption {
   readonly name: keyof typeof OPTIONS
@@ -48,12 +51,16 @@ export function listenOn(target: ListenTarget, owner: ListenerOwner): Listener {
   return new HandleListener(owner, target.fd, target.backlog)
 }
 
-/** Accepts by one operation that goes on until it is cancelled. */
+/**
+ * Accepts on a socket of its own by one operation that goes on until it is cancelled. Where others may accept on it, too,
+ * after each connection it is their turn: the kernel tells the one of them who asked first.
+ */
 class RingListener implements Listener, Incoming, RingUser, TimerOwner {
   readonly #ring: Ring
   readonly #target: ListenTarget
   readonly #owner: ListenerOwner
   readonly #slot: number
+  readonly #own: boolean
   readonly #timer = new Timer(this)
   #accepting = false
   #closed = false
@@ -67,6 +74,7 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
     this.#owner = owner
     this.#slot = ring.enter(this)
     ring.own(target.fd)
+    this.#own = ring.calls.isOn(target.fd, ...SO_REUSEPORT)
     for (const option of target.options) this.#set(option)
     ring.calls.listen(target.fd, target.backlog)
     this.#accept()
@@ -80,7 +88,7 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
 
   #accept(): void {
     this.#accepting = true
-    this.#ring.accept(this.#slot, this.#target.fd)
+    this.#ring.accept(this.#slot, this.#target.fd, this.#own)
   }
 
   completed(_operation: number, result: number, flags: number): void {

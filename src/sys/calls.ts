@@ -49,6 +49,8 @@ export interface Calls {
   shutdown(fd: number, how: number): number
   close(fd: number): number
   setOption(fd: number, level: number, name: number, value: Uint8Array): number
+  /** Whether an option that is on or off is on. */
+  isOn(fd: number, level: number, name: number): boolean
   /** Sets an option that is on or off to on. */
   turnOn(fd: number, level: number, name: number): number
   /** Receives what is there, and does not wait for it. */
@@ -113,6 +115,10 @@ function make(): Calls | string {
   const shutdown = c.func('shutdown', INT, [INT, INT])
   const close = c.func('close', INT, [INT])
   const setsockopt = c.func('setsockopt', INT, [INT, INT, INT, POINTER, UINT])
+  const getsockopt = c.func('getsockopt', INT, [INT, INT, INT, POINTER, POINTER])
+  const option = new Int32Array(2)
+  const optionBytes = new Uint8Array(option.buffer, 0, 4)
+  const optionSize = new Uint8Array(option.buffer, 4)
   const recv = c.func('recv', LONG, [INT, POINTER, LONG, INT])
   const sendfile = c.func('sendfile', LONG, [INT, INT, POINTER, LONG])
   const offset = new BigInt64Array(1)
@@ -131,6 +137,11 @@ function make(): Calls | string {
     shutdown: (fd, how) => result(shutdown(fd, how)),
     close: (fd) => result(close(fd)),
     setOption: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.length)),
+    isOn(fd, level, name) {
+      option[0] = 0
+      option[1] = optionBytes.length
+      return getsockopt(fd, level, name, optionBytes, optionSize) === 0 && option[0] !== 0
+    },
     turnOn: (fd, level, name) => result(setsockopt(fd, level, name, ON, ON.length)),
     receive: (fd, into) => Number(result(recv(fd, into, into.length, MSG_DONTWAIT))),
     sendFile(to, from, at, size) {

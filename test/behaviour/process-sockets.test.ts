@@ -1,11 +1,14 @@
 /** The master's sockets: one per worker or one for all, kept, dropped, and taken over by number. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import fs from 'node:fs'
+import http from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { type Listen, SocketBook, tryBind } from '../../src/process/socket-book.ts'
 import { freePorts } from '../harness/ports.ts'
+import { startViaduct } from '../harness/server.ts'
 
 const ignore = (): void => {}
 
@@ -87,4 +90,19 @@ test('a socket file is where it belongs, goes when it is dropped, and stays for 
     assert.equal(fs.existsSync(file), stays)
   }
   fs.rmSync(dir, { recursive: true })
+})
+
+test('workers that share a socket take turns', async () => {
+  await using server = await startViaduct(
+    'worker_processes 3; http { server { listen unix:%%DIR%%/http.sock; return 200; } }',
+    // Workers may write to it.
+    { prepare: (dir) => fs.chmodSync(dir, 0o777) },
+  )
+  const threads = new Set<string>()
+  await server.until('each has its turn', async () => {
+    const agent = new http.Agent({ keepAlive: false })
+    await once(http.get({ socketPath: `${server.dir}/http.sock`, path: '/', agent }), 'response')
+    for (const [, tid] of server.errorLog().matchAll(/ \d+#(\d+): .*http request line/g)) threads.add(tid!)
+    return threads.size === 3
+  })
 })
