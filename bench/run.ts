@@ -42,6 +42,7 @@ import {
   ENGINES,
   type Engine,
   findNginx,
+  type Running,
   startAll,
   startGrpcOrigin,
   startOrigin,
@@ -64,8 +65,10 @@ const SCENARIOS: readonly Scenario[] = [
   ...fastcgi,
 ]
 const PACKAGES = 'nginx-light wrk nghttp2-client nghttp2-server util-linux php-fpm'
-/** The compiler of hot code needs some thousand requests before its figures settle. */
+/** Hot code is compiled anew until it has run some ten thousand times; of what takes long that many take their time. */
 const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS_MAX = 12
+const WARM_UP_REQUESTS = 10_000
 
 interface Plan extends Compared {
   readonly scenarios: readonly Scenario[]
@@ -160,7 +163,7 @@ async function compare(dir: string, scenario: Scenario, plan: Plan, origin: stri
   const results: Record<'nginx' | Engine, Result[]> = { nginx: [], io_uring: [], epoll: [] }
   try {
     if (partner === undefined && grpc === undefined) await checkAlike(scenario, servers)
-    for (const server of servers) await measure(scenario, server, WARM_UP_SECONDS, partner)
+    for (const server of servers) await warmUp(scenario, server, partner)
     for (let round = 0; round < plan.rounds; round++) {
       for (const server of servers) results[server.name].push(await measure(scenario, server, plan.seconds, partner))
     }
@@ -177,6 +180,13 @@ async function compare(dir: string, scenario: Scenario, plan: Plan, origin: stri
   return row
 }
 
+async function warmUp(scenario: Scenario, server: Running, partner: Partner | undefined): Promise<void> {
+  let requests = 0
+  for (let seconds = 0; seconds < WARM_UP_SECONDS_MAX && requests < WARM_UP_REQUESTS; seconds += WARM_UP_SECONDS) {
+    requests += (await measure(scenario, server, WARM_UP_SECONDS, partner)).requestsPerSecond * WARM_UP_SECONDS
+  }
+}
+
 function writePage({ rows, steady, idle }: Findings, { seconds, rounds, nginx }: Plan): void {
   const version = spawnSync(nginx, ['-v'], { encoding: 'utf8' }).stderr.trim().replace('nginx version: ', '')
   const text = `# Benchmarks
@@ -186,7 +196,7 @@ Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}.
 ${machine(version)}
 
 One worker each with the same configuration text (\`bench/scenarios/\`), all on one core; \`wrk\` with 64 connections and the
-back end on another. The median of ${rounds} alternating rounds of ${seconds} s. CPU time is that of the whole process tree. Trust
+back end on another. The median of ${rounds} alternating rounds of ${seconds} s, after at least ${WARM_UP_SECONDS} s and ${WARM_UP_REQUESTS} requests (or ${WARM_UP_SECONDS_MAX} s) of warming up. CPU time is that of the whole process tree. Trust
 the ratios, not the digits: *requests per CPU second* above 1 means that Viaduct needs less CPU time for a request than nginx,
 *expected* is the ratio that this stage of the project has to reach. HTTP/2 and gRPC are asked by \`h2load\`; what goes to and
 fro (WebSockets, events, handshakes) is measured by processes that are client and back end in one, and a "request" is then a

@@ -327,6 +327,38 @@ test('HTTP/2 by TLS, subrequests, bad requests, and clients that leave', async (
   session.close()
 })
 
+test('a trace that begins here has the id of its request, which stays what was told', async () => {
+  await using asked = await startViaduct(
+    `http {
+      server {
+        listen 127.0.0.1:%%PORT_0%%;
+        add_header X-Ids "$otel_trace_id $request_id";
+        location /begun { return 204; }
+        location /taken { otel_trace_context extract; return 204; }
+      }
+      server {
+        listen 127.0.0.1:%%PORT_1%%;
+        set $told $otel_trace_id;
+        add_header X-Ids "$otel_trace_id $told";
+        location / { otel_trace_context extract; return 204; }
+      }
+    }`,
+  )
+  const ids = async (path: string, n: number): Promise<string[]> => {
+    const response = await fetch(asked.url(path, n), { headers: GIVEN })
+    return response.headers.get('x-ids')!.split(' ')
+  }
+  const [begun, own] = await ids('/begun', 0)
+  assert.match(begun!, /^[\da-f]{32}$/)
+  assert.equal(begun, own)
+  const [taken, other] = await ids('/taken', 0)
+  assert.equal(taken, TRACE)
+  assert.notEqual(other, TRACE)
+  const [kept, told] = await ids('/', 1)
+  assert.equal(kept, told)
+  assert.notEqual(kept, TRACE)
+})
+
 test('OTLP over HTTP, and stable names', async () => {
   const [port] = await freePorts(1)
   await using posted = new Collector()

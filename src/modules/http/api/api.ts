@@ -8,13 +8,13 @@ import { directive } from '../../../config/directive.ts'
 import { type HttpTree, httpModule } from '../../../http/compile/module.ts'
 import { DELETE, GET, HEAD, PATCH, POST } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
+import { requestId } from '../../../http/request/request-id.ts'
 import type { Verdict } from '../../../http/request/verdict.ts'
 import { sendBytes } from '../../../http/response/send-text.ts'
 import { historyOf } from '../../../http/status/history.ts'
 import { prepareStatus } from '../../../http/status/prepare.ts'
 import { statusReadersOf } from '../../../http/status/readers.ts'
 import { fromBinary, NO_BYTES } from '../../../lib/bytes.ts'
-import { randomId } from '../../../lib/random.ts'
 import {
   type Answer,
   found,
@@ -126,8 +126,12 @@ function send(r: Request, answered: Answer | Problem): Verdict {
 }
 
 function sendProblem(r: Request, { status, text, code }: Problem): Verdict {
-  if (r.id === '') r.id = randomId()
-  return sendBytes(r, status, jsonOf({ error: { status, text, code }, request_id: r.id, href: HELP }), JSON_TYPE)
+  return sendBytes(
+    r,
+    status,
+    jsonOf({ error: { status, text, code }, request_id: requestId(r), href: HELP }),
+    JSON_TYPE,
+  )
 }
 
 function jsonOf(body: unknown): Buffer {

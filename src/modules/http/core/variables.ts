@@ -6,13 +6,13 @@ import { cookieValue } from '../../../http/message/cookies.ts'
 import { basicCredentials } from '../../../http/message/credentials.ts'
 import { hashName } from '../../../http/message/header-table.ts'
 import type { Request } from '../../../http/request/request.ts'
+import { requestId } from '../../../http/request/request-id.ts'
 import { filePath } from '../../../http/response/file-path.ts'
 import { absoluteLocation } from '../../../http/response/location-field.ts'
 import { clock } from '../../../lib/clock.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { realPath } from '../../../lib/file-status.ts'
 import { formatHttpDate } from '../../../lib/http-date.ts'
-import { randomId } from '../../../lib/random.ts'
 import { secondsText } from '../../../lib/seconds.ts'
 import { NGINX_VERSION } from '../../../lib/version.ts'
 import { CRIT } from '../../../log/error-log.ts'
@@ -72,7 +72,7 @@ const requestVariables: Variables<Request> = {
   request_port: (r) => (r.facts.port === 0 ? '' : String(r.facts.port)),
   is_request_port: (r) => (r.facts.port === 0 ? '' : ':'),
   server_name: (r) => r.server.name,
-  request_id: (r) => requestId(r.main),
+  request_id: requestId,
   request_length: (r) => String(r.requestLength),
   request_time: (r) => secondsText(Math.max(0, clock.monotonic - r.startMonotonic)),
   request_completion: (r) => (r.completed ? 'OK' : ''),
@@ -185,11 +185,6 @@ function version1(requestLine: string): string {
   if (requestLine.endsWith(' HTTP/1.1')) return 'HTTP/1.1'
   const at = requestLine.lastIndexOf(' HTTP/1.')
   return at < 0 ? 'HTTP/1.1' : requestLine.slice(at + 1).trimEnd()
-}
-
-function requestId(r: Request): string {
-  if (r.id === '') r.id = randomId()
-  return r.id
 }
 
 function statusOf(r: Request): string {

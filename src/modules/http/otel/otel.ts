@@ -14,7 +14,7 @@ import { readTemplate, type Template, template } from '../../../value/template.t
 import { collectorOf, exporterDirectives } from './collector.ts'
 import { Exporter } from './exporter.ts'
 import { tellRequest } from './spans.ts'
-import { OTEL, type OtelConf, traceOf } from './trace.ts'
+import { OTEL, type OtelConf, traceIdOf, traceOf } from './trace.ts'
 
 const HSL = ['http', 'server', 'location'] as const
 const EXPORTER = 'otel_exporter'
@@ -65,7 +65,7 @@ export const otelModule = httpModule({
   doc: 'Traces for OpenTelemetry.',
   directives: { ...declared, ...exporterDirectives },
   variables: {
-    otel_trace_id: (r) => traceOf(r).traceId,
+    otel_trace_id: traceIdOf,
     otel_span_id: (r) => traceOf(r).spanId,
     otel_parent_id: (r) => idText(traceOf(r).parentId),
     otel_parent_sampled: (r) => (traceOf(r).parentSampled ? '1' : '0'),

@@ -2,7 +2,8 @@
 import { hashName } from '../../../http/message/header-table.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Held, Request } from '../../../http/request/request.ts'
-import { defineSetting } from '../../../http/request/slots.ts'
+import { requestId } from '../../../http/request/request-id.ts'
+import { defineMark, defineSetting } from '../../../http/request/slots.ts'
 import { randomId } from '../../../lib/random.ts'
 import type { Exporter } from './exporter.ts'
 
@@ -38,6 +39,9 @@ export interface OtelConf {
 /** The location's; undefined where nothing is traced. */
 export const OTEL = defineSetting<OtelConf | undefined>(undefined)
 
+/** The id was told, so that a client's trace is not taken over any more. */
+const BEGUN = defineMark(1)
+
 /** The trace of a request, if it has one. */
 export function knownTrace(r: Request): Trace | undefined {
   // Few things are held, and most of the time this is the only one.
@@ -50,9 +54,22 @@ export function traceOf(r: Request): Trace {
   const { main } = r
   const known = knownTrace(main)
   if (known !== undefined) return known
-  const made = new Trace(main, main.location.get(OTEL)?.extract === true)
+  const made = new Trace(main, main.location.get(OTEL)?.extract === true && main.mark(BEGUN) === 0)
   main.hold(made)
   return made
+}
+
+/**
+ * `$otel_trace_id`. A trace that begins here has the id of its request: most that are asked, since that decides, are not traced,
+ * and need no more.
+ */
+export function traceIdOf(r: Request): string {
+  const known = knownTrace(r)
+  if (known !== undefined) return known.traceId
+  const { main } = r
+  if (main.location.get(OTEL)?.extract === true && main.mark(BEGUN) === 0) return traceOf(r).traceId
+  main.setMark(BEGUN, 1)
+  return requestId(main)
 }
 
 /** A number for a span. */
@@ -76,7 +93,7 @@ export class Trace implements Held {
     const given = extract ? PARENT.exec(r.headers.valueOf(TRACEPARENT, 'traceparent') ?? '') : null
     const isSound = given !== null && !NOTHING.test(given[2]!) && !NOTHING.test(given[3]!)
     if (given === null || !isSound || (given[1] === '00' && given[5] !== undefined)) {
-      this.traceId = randomId()
+      this.traceId = requestId(r)
       this.parentId = this.state = ''
       this.parentSampled = false
       return
