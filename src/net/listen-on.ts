@@ -25,7 +25,8 @@ const OPTIONS = {
 } as const
 
 /** A socket with it has others beside it, where one without it has others who accept on it. */
-const SO_REUSEPORT = [1, 15] as const
+const SOL_SOCKET = 1
+const SO_REUSEPORT = 15
 
 /** An option of a socket, with its value. */
 export interface SocketOption {
@@ -74,7 +75,7 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
     this.#owner = owner
     this.#slot = ring.enter(this)
     ring.own(target.fd)
-    this.#own = ring.calls.isOn(target.fd, ...SO_REUSEPORT)
+    this.#own = ring.calls.isOn(target.fd, SOL_SOCKET, SO_REUSEPORT)
     for (const option of target.options) this.#set(option)
     ring.calls.listen(target.fd, target.backlog)
     this.#accept()

@@ -114,11 +114,6 @@ function make(): Calls | string {
   const connect = c.func('connect', INT, [INT, POINTER, UINT])
   const shutdown = c.func('shutdown', INT, [INT, INT])
   const close = c.func('close', INT, [INT])
-  const setsockopt = c.func('setsockopt', INT, [INT, INT, INT, POINTER, UINT])
-  const getsockopt = c.func('getsockopt', INT, [INT, INT, INT, POINTER, POINTER])
-  const option = new Int32Array(2)
-  const optionBytes = new Uint8Array(option.buffer, 0, 4)
-  const optionSize = new Uint8Array(option.buffer, 4)
   const recv = c.func('recv', LONG, [INT, POINTER, LONG, INT])
   const sendfile = c.func('sendfile', LONG, [INT, INT, POINTER, LONG])
   const offset = new BigInt64Array(1)
@@ -136,18 +131,12 @@ function make(): Calls | string {
     connect: (fd, address) => result(connect(fd, address, address.length)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
     close: (fd) => result(close(fd)),
-    setOption: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.length)),
-    isOn(fd, level, name) {
-      option[0] = 0
-      option[1] = optionBytes.length
-      return getsockopt(fd, level, name, optionBytes, optionSize) === 0 && option[0] !== 0
-    },
-    turnOn: (fd, level, name) => result(setsockopt(fd, level, name, ON, ON.length)),
     receive: (fd, into) => Number(result(recv(fd, into, into.length, MSG_DONTWAIT))),
     sendFile(to, from, at, size) {
       offset[0] = BigInt(at)
       return Number(result(sendfile(to, from, offsetBytes, size)))
     },
+    ...makeOptions(c, result),
     ...makeNames(c, result),
     map(size, fd, offset) {
       const address = mmap(
@@ -165,6 +154,26 @@ function make(): Calls | string {
     unmap: (address, size) => result(munmap(BigInt(address), size)),
     addressOf: (bytes) => Number(c.address(bytes)),
     view: (address, size) => c.view(BigInt(address), size),
+  }
+}
+
+function makeOptions(
+  c: Foreigner,
+  result: (value: number | bigint) => number,
+): Pick<Calls, 'setOption' | 'isOn' | 'turnOn'> {
+  const setsockopt = c.func('setsockopt', INT, [INT, INT, INT, POINTER, UINT])
+  const getsockopt = c.func('getsockopt', INT, [INT, INT, INT, POINTER, POINTER])
+  const words = new Int32Array(2)
+  const value = new Uint8Array(words.buffer, 0, 4)
+  const size = new Uint8Array(words.buffer, 4)
+  return {
+    setOption: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.length)),
+    isOn(fd, level, name) {
+      words[0] = 0
+      words[1] = value.length
+      return getsockopt(fd, level, name, value, size) === 0 && words[0] !== 0
+    },
+    turnOn: (fd, level, name) => result(setsockopt(fd, level, name, ON, ON.length)),
   }
 }
 
