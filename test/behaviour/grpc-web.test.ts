@@ -1,5 +1,7 @@
 /** grpc_web: browsers' form of gRPC, binary and as base64, translated both ways. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
 import { test } from 'node:test'
 import { H2Peer, type PeerStream } from '../harness/h2-peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
@@ -92,6 +94,21 @@ test('what is no base64 is refused', async () => {
   for (const body of ['????', 'AAA=AAA=A===', '=AAA']) {
     assert.equal((await call(server, 'application/grpc-web-text', body)).status, 400, body)
   }
+})
+
+test('who has begun with what is no base64 is not waited for', async () => {
+  await using peer = await H2Peer.start(answer)
+  await using server =
+    await startViaduct(`http { client_body_timeout 1h; lingering_timeout 50ms; server { listen 127.0.0.1:%%PORT_0%%;
+      location /status { stub_status; }
+      location / { grpc_web on; grpc_pass grpc://127.0.0.1:${peer.port}; } } }`)
+  // It hears of the end, and says nothing to that.
+  const client = net.connect({ port: server.port(), allowHalfOpen: true })
+  client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/grpc-web-text\r\nContent-Length: 8\r\n\r\n????')
+  await once(client.resume(), 'end')
+  const status = 'GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+  await server.until('it is gone', async () => (await server.raw(status)).includes('Active connections: 1 '))
+  client.destroy()
 })
 
 test('accept decides the form of the answer', async () => {

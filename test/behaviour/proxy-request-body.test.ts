@@ -111,6 +111,24 @@ test('a streamed body that came whole is one that was read: with a length, judge
   assert.match(await late.rest(), /^HTTP\/1\.1 200 [\s\S]*abcdef$/)
 })
 
+test('what has come of a body that was to be streamed is not lost when another location takes it', async () => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(`http { client_body_buffer_size 16;
+    server { listen 127.0.0.1:%%PORT_0%%; location @read { proxy_pass http://127.0.0.1:${peer.port}; }
+      location @stream { proxy_pass http://127.0.0.1:${peer.port}; proxy_request_buffering off; }
+      location / { proxy_pass http://127.0.0.1:%%PORT_1%%; proxy_request_buffering off; error_page 502 = @read;
+        location /streamed { proxy_pass http://127.0.0.1:%%PORT_1%%; error_page 502 = @stream; } } } }`)
+  const refused = () => server.errorLog().split('connect() failed').length - 1
+  for (const [index, target] of ['/', '/streamed'].entries()) {
+    using client = await server.connect()
+    client.write(post(target, 'Content-Length: 20', 'first-piece,'))
+    await server.until('it cannot be streamed', () => refused() > index)
+    client.write('and-more')
+    assert.match(await client.rest(), /^HTTP\/1\.1 200 /)
+    assert.equal(peer.requests.at(-1)?.body, 'first-piece,and-more', target)
+  }
+})
+
 test('a back end that does not read makes the client wait', async () => {
   const total = 64_000_000
   let taken = 0

@@ -72,7 +72,7 @@ export class RequestBody {
     const bufferMax = core.client_body_buffer_size
     if (core.client_body_in_file_only !== 'off' || this.#intoFile) {
       if (!this.#spill()) return 500
-    } else if (r.contentLength > 0) {
+    } else if (r.contentLength > 0 && this.#used === 0) {
       this.memory = Buffer.allocUnsafe(Math.min(r.contentLength, bufferMax))
     }
     // What came early is delivered at once: then there is nothing to wait for.
@@ -95,9 +95,12 @@ export class RequestBody {
     return ready ? then(this.#r) : 500
   }
 
-  /** Takes what has come of a body that is to be streamed: one that is complete need not be. Returns 0 or a refusal. */
+  /**
+   * Takes what has come of a body that is to be streamed: one that is complete need not be. Returns 0 or a refusal. It stays
+   * in memory, also for another location, which takes no more in this way.
+   */
   takeFirst(): number {
-    if (this.complete || this.#mode !== BUFFERED) return 0
+    if (this.complete || this.received > 0 || this.#mode !== BUFFERED) return 0
     this.#starting = true
     const status = this.#r.carrier.takeBody(this.#r, false)
     this.#starting = false
@@ -112,6 +115,8 @@ export class RequestBody {
     if (this.#used > 0) {
       consumer.onBodyBytes(this.memory, 0, this.#used)
       consumer.onBodyPause()
+      // It may have made no sense: then the request was answered, and the rest of its body is dropped.
+      if (this.#mode !== STREAMED || this.#consumer !== consumer) return
     }
     this.#r.carrier.startBody(this.#r)
   }
