@@ -3,7 +3,7 @@
  * An address that is kept by the kernel beyond the call must be one of `map`: such memory never moves and is never
  * collected. All else is a Buffer that is only looked at during the call.
  */
-import { type Foreigner, foreigner, isInstalled, MISSING } from './foreign.ts'
+import { declared, type Foreigner, isInstalled, MISSING } from './foreign.ts'
 import { SOCKADDR_SIZE_MAX } from './socket-address.ts'
 
 /** Numbers that x64 and arm64 have in common. */
@@ -15,6 +15,8 @@ const MAP_SHARED_POPULATE = 0x8001
 const MAP_PRIVATE_ANONYMOUS = 0x22
 const MSG_DONTWAIT = 0x40
 const SOCK_CLOEXEC_NONBLOCK = 0x80800
+/** A type of sockets: streams that nobody waits for. */
+export const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
 /** For an address of a socket and, behind it, its size. */
 const NAME_SPACE = 128
 
@@ -57,9 +59,11 @@ export interface Calls {
   receive(fd: number, into: Uint8Array): number
   /** Sends a part of a file, of which not all may be taken. */
   sendFile(to: number, from: number, at: number, size: number): number
-  /** Fill `name`, which is the same for all. */
+  /** Fills `name` with the address of the other side. */
   peerName(fd: number): number
+  /** Fills `name` with this side's. */
   socketName(fd: number): number
+  /** The address that was asked for last; the next question overwrites it. */
   readonly name: Buffer
   /** Maps a part of a ring's descriptor, or with -1 fresh memory; a number is a negative errno. */
   map(size: number, fd: number, offset: number): Mapping | number
@@ -71,13 +75,8 @@ export interface Calls {
   view(address: number, size: number): ArrayBuffer
 }
 
-let made: Calls | string | undefined
-
 /** Returns the system calls, or a text that says why there are none. */
-export function calls(): Calls | string {
-  made ??= tryToMake()
-  return made
-}
+export const calls: () => Calls | string = declared(whyNoCalls, make)
 
 /** Says why there are none, as far as it shows before anything is loaded; empty when nothing is against it. */
 export function whyNoCalls(): string {
@@ -86,22 +85,7 @@ export function whyNoCalls(): string {
   return isInstalled() ? '' : MISSING
 }
 
-/** What may be missing from a C library, and how it says so, differs from system to system. */
-function tryToMake(): Calls | string {
-  try {
-    return make()
-  } catch (error) {
-    return `the C library: ${(error as Error).message.split('\n', 1)[0]!}`
-  }
-}
-
-function make(): Calls | string {
-  const why = whyNoCalls()
-  if (why !== '') return why
-  const c = foreigner()
-  if (typeof c === 'string') return c
-  const errno = new Int32Array(c.view(BigInt(c.func('__errno_location', POINTER, [])()), 4))
-  const result = (value: number | bigint): number => ((value as number) < 0 ? -errno[0]! : (value as number))
+function make(c: Foreigner, result: (returned: number | bigint) => number): Calls {
   // The C library has no functions for these.
   const syscall = c.func('syscall', LONG, [LONG, LONG, LONG, LONG, LONG, LONG])
   const mmap = c.func('mmap', POINTER, [POINTER, LONG, INT, INT, INT, LONG])
@@ -148,7 +132,7 @@ function make(): Calls | string {
         offset,
       )
       // MAP_FAILED is the last address that there is.
-      if (Number(BigInt.asIntN(64, BigInt(address))) === -1) return -errno[0]!
+      if (Number(BigInt.asIntN(64, BigInt(address))) === -1) return result(-1)
       return { address: Number(address), bytes: c.view(BigInt(address), size) }
     },
     unmap: (address, size) => result(munmap(BigInt(address), size)),

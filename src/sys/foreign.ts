@@ -41,6 +41,9 @@ export interface Foreigner {
   callback(called: Called, result: string, args: readonly string[]): bigint
 }
 
+/** What a function has returned, or the negative errno of its failure. */
+type Result = (returned: number | bigint) => number
+
 const PACKAGE = 'koffi'
 /** What is said when it is not there. */
 export const MISSING = `the package ${PACKAGE} is not installed`
@@ -61,6 +64,34 @@ export function isInstalled(): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/**
+ * Has `make` declare functions of the C library when they are first asked for. What may be missing from one, and how it says
+ * so, differs from system to system: a text says why there are none. `why` says it beforehand, as far as it knows.
+ */
+export function declared<T extends object>(
+  why: () => string,
+  make: (c: Foreigner, result: Result) => T,
+): () => T | string {
+  let made: T | string | undefined
+  return () => {
+    made ??= tryToMake(why, make)
+    return made
+  }
+}
+
+function tryToMake<T>(why: () => string, make: (c: Foreigner, result: Result) => T): T | string {
+  const against = why()
+  if (against !== '') return against
+  const c = foreigner()
+  if (typeof c === 'string') return c
+  try {
+    const errno = new Int32Array(c.view(BigInt(c.func('__errno_location', 'void*', [])()), 4))
+    return make(c, (returned) => ((returned as number) < 0 ? -errno[0]! : (returned as number)))
+  } catch (error) {
+    return `the C library: ${firstLine((error as Error).message)}`
   }
 }
 

@@ -1,5 +1,5 @@
 /** System calls about processes and threads themselves, as those in calls.ts: limits, CPUs, capabilities. */
-import { foreigner } from './foreign.ts'
+import { declared, type Foreigner } from './foreign.ts'
 
 const INT = 'int32_t'
 const LONG = 'int64_t'
@@ -21,29 +21,14 @@ interface ProcessCalls {
   setCapabilities(mask: number): number
 }
 
-let made: ProcessCalls | string | undefined
-
 /** Returns the system calls, or a text that says why there are none. */
-export function processCalls(): ProcessCalls | string {
-  made ??= tryToMake()
-  return made
+export const processCalls: () => ProcessCalls | string = declared(whyNotLinux, make)
+
+function whyNotLinux(): string {
+  return process.platform === 'linux' ? '' : `they are a part of Linux, and this is ${process.platform}`
 }
 
-/** What may be missing from a C library, and how it says so, differs from system to system. */
-function tryToMake(): ProcessCalls | string {
-  if (process.platform !== 'linux') return `they are a part of Linux, and this is ${process.platform}`
-  try {
-    return make()
-  } catch (error) {
-    return `the C library: ${(error as Error).message.split('\n', 1)[0]!}`
-  }
-}
-
-function make(): ProcessCalls | string {
-  const c = foreigner()
-  if (typeof c === 'string') return c
-  const errno = new Int32Array(c.view(BigInt(c.func('__errno_location', POINTER, [])()), 4))
-  const result = (value: number | bigint): number => (value === 0 ? 0 : -errno[0]!)
+function make(c: Foreigner, result: (returned: number | bigint) => number): ProcessCalls {
   const prlimit = c.func('prlimit', INT, [INT, INT, POINTER, POINTER])
   const setaffinity = c.func('sched_setaffinity', INT, [INT, LONG, POINTER])
   const prctl = c.func('prctl', INT, [INT, LONG, LONG, LONG, LONG])
