@@ -1,9 +1,9 @@
 /** Opens stream connections on Node's bare handles: to an address or a socket file, from a local address if need be. */
 import { getSystemErrorName } from 'node:util'
 import { assert } from '../lib/assert.ts'
-import { type Calls, calls, whyNoCalls } from '../sys/calls.ts'
 import { noteShortage } from './descriptors.ts'
 import type { StreamHandle } from './handle-wire.ts'
+import { transparentSocket } from './transparent.ts'
 import type { SystemCall, WireFailure } from './wire-failure.ts'
 
 /** Where a connection goes. */
@@ -64,15 +64,6 @@ const binding = (name: string): unknown => (process as unknown as { binding(name
 const tcp = binding('tcp_wrap') as TcpBinding
 const pipe = binding('pipe_wrap') as PipeBinding
 
-const AF_INET = 2
-const AF_INET6 = 10
-/** The kind of all sockets that back ends are reached by. */
-export const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
-const SOL_IP = 0
-const IP_TRANSPARENT = 19
-const SOL_IPV6 = 41
-const IPV6_TRANSPARENT = 75
-
 /** No descriptor, or no memory for one: the handle makes its socket when it is bound or connected. */
 const NO_SOCKET: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
 
@@ -107,10 +98,8 @@ export function openHandle(to: ConnectTarget, from: LocalAddress | undefined, ow
   request.owner = owner
   request.to = to
   request.from = from
-  const opaque = from?.transparent === true ? openTransparent(handle, to) : undefined
-  const unbound = from === undefined || opaque !== undefined ? '' : bindTo(handle, from, to)
-  if (opaque !== undefined) setImmediate(failed, owner, opaque)
-  else if (unbound !== '') setImmediate(failed, owner, connectFailure('bind', unbound, from!.name))
+  const unbound = from === undefined ? undefined : giveLocal(handle, from, to)
+  if (unbound !== undefined) setImmediate(failed, owner, unbound)
   else {
     const error = connectTo(handle, request, to)
     if (error !== 0) setImmediate(failed, owner, connectFailure('connect', getSystemErrorName(error), nameOf(to)))
@@ -118,39 +107,19 @@ export function openHandle(to: ConnectTarget, from: LocalAddress | undefined, ow
   return handle
 }
 
-/** Gives the handle a socket that may be bound to any address, which handles cannot ask for. */
-function openTransparent(handle: ConnectingHandle, { host, path }: ConnectTarget): WireFailure | undefined {
-  if (path !== '') return undefined
-  const system = calls()
-  if (typeof system === 'string') return connectFailure('setsockopt', 'ENOSYS', optionFor(host))
-  const fd = system.socket(host.includes(':') ? AF_INET6 : AF_INET, SOCK_STREAM_CLOEXEC_NONBLOCK)
-  if (fd < 0) return connectFailure('socket', getSystemErrorName(fd), '')
-  const failure = makeTransparent(system, fd, host)
-  if (failure !== undefined) {
-    system.close(fd)
-    return failure
+/** Gives the handle its own end. */
+function giveLocal(handle: ConnectingHandle, from: LocalAddress, to: ConnectTarget): WireFailure | undefined {
+  if (from.transparent && to.path === '') {
+    // Handles cannot ask for that.
+    const socket = transparentSocket(to.host)
+    if (typeof socket !== 'number') return socket
+    assert(handle.open(socket) === 0, 'what was just made is a socket')
   }
-  assert(handle.open(fd) === 0, 'what was just made is a socket')
-  return undefined
+  const errno = bindTo(handle, from, to)
+  return errno === '' ? undefined : connectFailure('bind', errno, from.name)
 }
 
-/** Lets a socket that will be connected to `host` be bound to any address (ngx_event_connect_set_transparent). */
-export function makeTransparent(system: Calls, fd: number, host: string): WireFailure | undefined {
-  const six = host.includes(':')
-  const result = system.turnOn(fd, six ? SOL_IPV6 : SOL_IP, six ? IPV6_TRANSPARENT : IP_TRANSPARENT)
-  return result === 0 ? undefined : connectFailure('setsockopt', getSystemErrorName(result), optionFor(host))
-}
-
-function optionFor(host: string): string {
-  return host.includes(':') ? 'IPV6_TRANSPARENT' : 'IP_TRANSPARENT'
-}
-
-/** Says why connections cannot come from addresses that are not this machine's; empty when they can. */
-export function whyNotTransparent(): string {
-  return whyNoCalls()
-}
-
-/** Gives the handle its own end; returns an errno name, or empty. */
+/** Returns an errno name, or empty. */
 function bindTo(handle: ConnectingHandle, { host, port }: LocalAddress, to: ConnectTarget): string {
   const six = host.includes(':')
   // What bind() says when the socket is of another family; a handle would take its family from the address.

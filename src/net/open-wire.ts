@@ -1,15 +1,14 @@
 /** Opens connections to back ends: on the ring of the thread where there is one, else on Node's handles. */
 import { getSystemErrorName } from 'node:util'
+import { SOCK_STREAM_CLOEXEC_NONBLOCK } from '../sys/calls.ts'
 import { familyIn, internetAddress, unixAddress } from '../sys/socket-address.ts'
 import {
   type ConnectOwner,
   type ConnectTarget,
   connectFailure,
   type LocalAddress,
-  makeTransparent,
   nameOf,
   openHandle,
-  SOCK_STREAM_CLOEXEC_NONBLOCK,
 } from './connect.ts'
 import { speaksTlsOnRing, threadRing } from './engine.ts'
 import { HandleWire } from './handle-wire.ts'
@@ -19,6 +18,8 @@ import { RingWire } from './ring-wire.ts'
 import type { StreamWire } from './stream-wire.ts'
 import type { TlsClient, TlsTarget } from './tls-client.ts'
 import { TlsClientWire } from './tls-client-wire.ts'
+import { makeTransparent } from './transparent.ts'
+import type { WireFailure } from './wire-failure.ts'
 
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
@@ -90,14 +91,21 @@ function wayOnRing(ring: Ring, to: ConnectTarget, { from, sndbuf = 0, rcvbuf = 0
 }
 
 function begin(wire: RingWire, way: Way, owner: ConnectOwner): void {
-  const { ring, fd, to, from, address, local } = way
-  const opaque = from?.transparent === true && to.path === '' ? makeTransparent(ring.calls, fd, to.host) : undefined
-  const unbound = local === undefined || opaque !== undefined ? 0 : bindTo(ring, fd, local, from!)
-  if (opaque !== undefined) setImmediate(tell, owner, opaque)
-  else if (unbound < 0) setImmediate(tell, owner, connectFailure('bind', getSystemErrorName(unbound), from!.name))
+  const { ring, fd, to, address } = way
+  const unbound = giveLocal(way)
+  if (unbound !== undefined) setImmediate(tell, owner, unbound)
   // A connect() to a socket file does not wait, but for room in its queue.
   else if (to.path !== '') setImmediate(told, new Connecting(way, owner), ring.calls.connect(fd, address))
   else wire.connect(address, new Connecting(way, owner))
+}
+
+/** Gives the socket its own end. */
+function giveLocal({ ring, fd, to, from, local }: Way): WireFailure | undefined {
+  if (from === undefined || local === undefined) return undefined
+  const opaque = from.transparent && to.path === '' ? makeTransparent(ring.calls, fd, to.host) : undefined
+  if (opaque !== undefined) return opaque
+  const result = bindTo(ring, fd, local, from)
+  return result === 0 ? undefined : connectFailure('bind', getSystemErrorName(result), from.name)
 }
 
 function int(value: number): Uint8Array {
@@ -136,6 +144,6 @@ function told(connecting: Connecting, result: number): void {
   connecting.onRingConnected(result)
 }
 
-function tell(owner: ConnectOwner, failure: ReturnType<typeof connectFailure>): void {
+function tell(owner: ConnectOwner, failure: WireFailure): void {
   owner.onConnected(failure)
 }

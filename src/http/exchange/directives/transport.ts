@@ -5,7 +5,7 @@
 import { bits, flag, milliseconds, number, offset, size, sizeList, text } from '../../../config/args.ts'
 import { type Args, type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
 import { parseLocalAddress } from '../../../lib/address.ts'
-import { whyNotTransparent } from '../../../net/connect.ts'
+import { whyNotTransparent } from '../../../net/transparent.ts'
 import { readTemplate, type Template, templates } from '../../../value/template.ts'
 import { prefixPathLevels } from '../../settings/core-directives.ts'
 import { sizeTemplate } from '../../settings/size-reader.ts'
