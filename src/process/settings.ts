@@ -65,7 +65,7 @@ export function engineSettings(program: Program, settings: MasterSettings, error
     zones: program.zones.map(({ name, size, tag }) => ({ name, size, tag })),
     logFiles: [...new Set([...mainLogPaths(config, errorLog), ...program.logFiles])],
     user: settings.identity,
-    keepsNetRaw: program.keepsNetRaw,
+    keepsNetRaw: program.keepsNetRaw && settings.identity !== undefined,
     workingDirectory: main.working_directory,
     priority: main.worker_priority,
     shutdownTimeoutMs: main.worker_shutdown_timeout,

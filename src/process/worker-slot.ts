@@ -88,6 +88,7 @@ export class WorkerSlot {
 
   /** Puts another thread in the place of one that has been given nothing yet. */
   startAnew(): void {
+    clearTimeout(this.#starter)
     this.#worker.removeAllListeners()
     void this.#worker.terminate()
     this.#worker = this.#start()
