@@ -400,7 +400,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
 
   onDrain(): void {
     if (this.#state === TUNNEL) this.#tunnel!.onClientDrain()
-    else if (this.#state !== CLOSED) this.bench.writer.onDrain()
+    else if (this.#state !== CLOSED) this.benchTaken?.writer.onDrain()
   }
 
   /** Ends the connection and the request without another byte. */
@@ -652,7 +652,6 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   }
 
   onTimeout(timer: Timer): void {
-    const r = this.request
     switch (timer.purpose) {
       case KEEPALIVE_TIMEOUT:
       case LINGERING_TIMEOUT:
@@ -662,8 +661,9 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
         return this.#headerTimedOut()
       case BODY_TIMEOUT:
       case SEND_TIMEOUT:
-        if (timer.purpose === SEND_TIMEOUT && this.wire.stillTakes(timer, r.location.core.send_timeout)) return
-        r.logError(INFO, TIMED_OUT)
+        if (timer.purpose === SEND_TIMEOUT && this.wire.stillTakes(timer, this.request.location.core.send_timeout))
+          return
+        this.request.logError(INFO, TIMED_OUT)
         this.#timeOut(408)
         return
     }

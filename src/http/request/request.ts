@@ -210,6 +210,7 @@ export class Request implements LogContext {
     this.requestBody = undefined
     this.malformed = false
     this.headSent = false
+    this.body = undefined as never // As before the first request.
     this.producer = undefined
     this.conversation = undefined
     this.ended = false
@@ -226,8 +227,7 @@ export class Request implements LogContext {
     this.subrequests = 0
     this.background = 0
     this.copies = 0
-    this.startMs = 0
-    this.startMonotonic = 0
+    this.startMs = this.startMonotonic = 0
   }
 
   /** The head begins to be served: what its first bytes did not set yet. */
