@@ -65,7 +65,8 @@ export function engineSettings(program: Program, settings: MasterSettings, error
     zones: program.zones.map(({ name, size, tag }) => ({ name, size, tag })),
     logFiles: [...new Set([...mainLogPaths(config, errorLog), ...program.logFiles])],
     user: settings.identity,
-    keepsNetRaw: program.keepsNetRaw && settings.identity !== undefined,
+    // Whoever stays root has it, with all else.
+    keepsNetRaw: program.keepsNetRaw && (settings.identity?.uid ?? 0) !== 0,
     workingDirectory: main.working_directory,
     priority: main.worker_priority,
     shutdownTimeoutMs: main.worker_shutdown_timeout,

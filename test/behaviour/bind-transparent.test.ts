@@ -75,6 +75,12 @@ async function run(engine: string): Promise<void> {
   await server.reload(conf(''))
   await server.until('given up', () => rightsOf(server).every(({ permitted }) => permitted === '0'.repeat(16)))
   assert.equal((await fetch(server.url('/given'))).status, 500)
+
+  // Who stays root keeps all that root may do.
+  const own = /^CapEff:\s+(.*)$/m.exec(fs.readFileSync('/proc/self/status', 'latin1'))![1]!
+  await server.reload(`${conf('transparent')} user root;`)
+  await server.until('root again', () => rightsOf(server).every(({ effective }) => effective === own))
+  assert.equal(await textOf(server, '/given'), '::ffff:192.0.2.7 4321')
 }
 
 async function textOf(server: Server, target: string): Promise<string> {
