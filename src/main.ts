@@ -1,8 +1,8 @@
 /** Entry of every process: an engine when a master started it as one, otherwise what the command line says. */
 import { quickenImports } from './lib/quick-imports.ts'
 
-/** What holds the process for longer than this does so by mistake. */
-const HELD_MS = 200
+/** What holds the process for longer than this does so by mistake; a busy machine may take a while to close what is closed. */
+const HELD_MS = 2000
 
 quickenImports()
 process.exitCode = await run()
