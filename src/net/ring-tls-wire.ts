@@ -385,8 +385,8 @@ export abstract class RingTlsWire extends RingWire {
   }
 
   /**
-   * Clients that ask once say with their request, and a little behind it, that they will ask no more. Who closes before that
-   * has been received has the kernel reset the connection, and with it what the client has not read.
+   * A client that ends its side right behind its request says so in a record (close_notify). Where that has not been received
+   * when the descriptor is closed, the kernel resets the connection, and the client loses what it has not read.
    */
   protected override get leavesAtOnce(): boolean {
     return false
