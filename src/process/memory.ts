@@ -7,9 +7,9 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { trimAllocator } from '../sys/allocator.ts'
 
-/** Less than this is not worth the pause: of a thread that serves, and of others. */
+/** Less than this is not worth the pause: of a thread that serves, and of one that has nothing to do. */
 const WORTH = 16 * 1024 * 1024
-const WORTH_ALONE = 4 * 1024 * 1024
+const WORTH_AT_REST = 4 * 1024 * 1024
 /** How often a thread looks whether it has nothing to do, and what counts as nothing. */
 const REST_MS = 1000
 const LOOKS = 60
@@ -42,7 +42,7 @@ export function giveBack(): void {
 function giveBackNow(): void {
   const { total_physical_size, used_heap_size } = getHeapStatistics()
   const garbage = Math.max(used_heap_size - usedBefore, 0)
-  if (total_physical_size - used_heap_size + garbage >= WORTH_ALONE) {
+  if (total_physical_size - used_heap_size + garbage >= WORTH_AT_REST) {
     collector()?.({ type: 'major', flavor: 'last-resort' })
     usedBefore = getHeapStatistics().used_heap_size
   }
