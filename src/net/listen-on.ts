@@ -9,6 +9,7 @@ import { RingWire } from './ring-wire.ts'
 import type { StreamWire } from './stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
 
+const EAGAIN = -11
 const ECANCELED = -125
 const ECONNABORTED = -103
 /** Accepting that has failed is tried again after this (ngx_event_accept has accept_mutex_delay for it). */
@@ -53,8 +54,9 @@ export function listenOn(target: ListenTarget, owner: ListenerOwner): Listener {
 }
 
 /**
- * Accepts on a socket of its own by one operation that goes on until it is cancelled. Where others may accept on it, too,
- * after each connection it is their turn: the kernel tells the one of them who asked first.
+ * Accepts on a socket of its own by one operation that goes on until it is cancelled. For that the kernel tells of a
+ * connection one only of those who ask. Where others accept on the socket, too, all are told, and one connection is taken
+ * at a time: so nobody waits for a thread that is busy, or that dies, while others have nothing to do.
  */
 class RingListener implements Listener, Incoming, RingUser, TimerOwner {
   readonly #ring: Ring
@@ -89,17 +91,24 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
 
   #accept(): void {
     this.#accepting = true
-    this.#ring.accept(this.#slot, this.#target.fd, this.#own)
+    if (this.#own) this.#ring.accept(this.#slot, this.#target.fd)
+    else this.#ring.whenReadable(this.#slot, this.#target.fd)
   }
 
-  completed(_operation: number, result: number, flags: number): void {
+  completed(operation: number, result: number, flags: number): void {
     if ((flags & MORE) === 0) this.#accepting = false
+    this.#heard(operation === ASKED.READABLE && result >= 0 ? this.#ring.calls.accept(this.#target.fd) : result)
+  }
+
+  /** A connection, or a negative errno. */
+  #heard(result: number): void {
     if (result >= 0) this.#accepted(result)
-    else if (result !== ECANCELED && !this.#closed) this.#owner.onAcceptError(result)
+    else if (result !== ECANCELED && result !== EAGAIN && !this.#closed) this.#owner.onAcceptError(result)
     if (this.#accepting) return
     if (this.#closed) this.#leave()
-    else if (result < 0) setTimer(this.#timer, AGAIN_MS)
-    else this.#accept()
+    // Another one was first, or the client has gone again.
+    else if (result >= 0 || result === EAGAIN || result === ECONNABORTED) this.#accept()
+    else setTimer(this.#timer, AGAIN_MS)
   }
 
   #accepted(fd: number): void {
@@ -124,25 +133,27 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
     this.#ring.calls.close(this.fd)
   }
 
-  close(): void {
+  close(letsIn: boolean): void {
     if (this.#closed) return
     // Who has been accepted already is let in.
     this.#ring.drain()
     if (this.#closed) return
     this.#closed = true
-    if (this.#accepting) this.#stopAccepting()
-    else this.#leave()
+    if (this.#accepting) {
+      this.#ring.cancel(this.#slot, this.#own ? ASKED.ACCEPT : ASKED.READABLE)
+      this.#ring.submit()
+    } else this.#leave()
+    if (letsIn) this.#letIn()
+    // At once: who comes in between is thrown out.
     this.#ring.disown(this.#target.fd)
-    this.#ring.closeDescriptor(this.#target.fd)
+    this.#ring.calls.close(this.#target.fd)
   }
 
   /**
-   * The kernel tells of a connection one only of those that accept on a socket. Whom it has told, and who is cancelled before
-   * it came to that, must look again: nobody else knows of it until the next one comes.
+   * The kernel has told of a connection perhaps nobody but who was cancelled before it came to look: another one does not know
+   * of it until the next one comes. And with the last descriptor of a socket its queue goes.
    */
-  #stopAccepting(): void {
-    this.#ring.cancel(this.#slot, ASKED.ACCEPT)
-    this.#ring.submit()
+  #letIn(): void {
     for (let i = 0; i < this.#target.backlog; i++) {
       const fd = this.#ring.calls.accept(this.#target.fd)
       if (fd >= 0) this.#accepted(fd)

@@ -117,8 +117,11 @@ export interface ListenerOwner {
 
 /** One accepting stream socket of one thread, with a descriptor of its own. */
 export interface Listener {
-  /** Stops accepting and closes this thread's descriptor; accepted connections live on. */
-  close(): void
+  /**
+   * Stops accepting and closes this thread's descriptor; accepted connections live on. `letsIn`: so do those who wait in the
+   * queue of the socket, which may end with the descriptor, where the engine can let them in.
+   */
+  close(letsIn: boolean): void
 }
 
 /** Accepts by Node's handles. */

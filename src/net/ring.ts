@@ -329,9 +329,9 @@ export class Ring {
 
   // ---- what can be asked for -----------------------------------------------------------------
 
-  /** Accepts: one connection, or with `all` until it is cancelled or fails. */
-  accept(slot: number, fd: number, all: boolean): void {
-    this.#ask(all ? OP_ACCEPT | ACCEPT_MULTISHOT : OP_ACCEPT, ASKED.ACCEPT, slot, fd, 0, 0, SOCK_CLOEXEC_NONBLOCK)
+  /** Accepts until it is cancelled or fails. */
+  accept(slot: number, fd: number): void {
+    this.#ask(OP_ACCEPT | ACCEPT_MULTISHOT, ASKED.ACCEPT, slot, fd, 0, 0, SOCK_CLOEXEC_NONBLOCK)
   }
 
   /** Receives until it is cancelled, ends or fails; failing for want of a buffer is ENOBUFS. Pieces are small. */

@@ -14,7 +14,7 @@ import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
 import { parseIp } from '../lib/ip.ts'
-import { ALERT, CRIT, type ErrorLog } from '../log/error-log.ts'
+import { ALERT, CRIT, ERROR, type ErrorLog } from '../log/error-log.ts'
 import { debugAddresses } from '../modules/core/events.ts'
 import { descriptorsMax, nextDescriptor, watchShortage } from '../net/descriptors.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
@@ -123,7 +123,7 @@ export class WorkerRuntime {
     this.#env.log.write(CRIT, `accept4() failed ${errnoText(errno)}`)
     if (this.#env.wantSockets === undefined) return
     for (const seat of this.#seats.values()) {
-      seat.socket?.close()
+      seat.socket?.close(false)
       seat.socket = undefined
     }
     this.#rest = setTimeout(() => this.#tryAccepting(), REST_MS)
@@ -133,7 +133,8 @@ export class WorkerRuntime {
     const errno = getSystemErrorName(status)
     clock.update()
     if (errno === 'EMFILE' || errno === 'ENFILE') this.#restAccepting(errno)
-    else this.#env.log.write(ALERT, `accept4() failed ${errnoText(errno)}`)
+    // Clients may go again while they wait.
+    else this.#env.log.write(errno === 'ECONNABORTED' ? ERROR : ALERT, `accept4() failed ${errnoText(errno)}`)
   }
 
   #tryAccepting(): void {
@@ -192,11 +193,12 @@ export class WorkerRuntime {
     client.debug = findCidr(this.#debugged, parseIp(client.address) ?? '') >= 0
   }
 
-  unlisten(key: string): void {
+  /** Accepts no more at an address; whoever waits there already is let in, unless this is a stop without `graceful`. */
+  unlisten(key: string, graceful = true): void {
     const seat = this.#seats.get(key)
     if (seat === undefined) return
     this.#seats.delete(key)
-    seat.socket?.close()
+    seat.socket?.close(graceful)
     if (seat.listener.connections.size === 0) return
     this.#leaving.add(seat.listener)
     seat.listener.shutDown()
@@ -217,7 +219,7 @@ export class WorkerRuntime {
   }
 
   #leave(graceful: boolean, done: () => void): void {
-    for (const key of [...this.#seats.keys()]) this.unlisten(key)
+    for (const key of [...this.#seats.keys()]) this.unlisten(key, graceful)
     // Not before all are told: the first may have nobody left at once.
     this.#done = done
     if (!graceful) this.#closeAll(false)

@@ -106,3 +106,32 @@ test('workers that share a socket take turns', async () => {
     return threads.size === 3
   })
 })
+
+/** Preloaded into every thread: one of the workers is busy as long as there is a folder. */
+const BUSY = `
+import fs from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
+const at = (name) => new URL(name, import.meta.url)
+const take = () => { try { fs.renameSync(at('busy'), at('is-busy')); return true } catch { return false } }
+if (!isMainThread) setInterval(() => { if (take()) while (fs.existsSync(at('is-busy'))); }, 5).unref()
+`
+
+test('nobody waits for a worker that is busy where others share its socket', async () => {
+  await using server = await startViaduct(
+    'worker_processes 2; http { server { listen unix:%%DIR%%/http.sock; return 200; } }',
+    {
+      files: { 'busy.mjs': BUSY },
+      env: { NODE_OPTIONS: '--import=./busy.mjs' },
+      cwd: true,
+      prepare: (dir) => fs.chmodSync(dir, 0o777),
+    },
+  )
+  fs.mkdirSync(`${server.dir}/busy`)
+  await server.until('one is busy', () => fs.existsSync(`${server.dir}/is-busy`))
+  for (let i = 0; i < 10; i++) {
+    const agent = new http.Agent({ keepAlive: false })
+    const signal = AbortSignal.timeout(10_000)
+    await once(http.get({ socketPath: `${server.dir}/http.sock`, path: '/', agent, signal }), 'response')
+  }
+  fs.rmdirSync(`${server.dir}/is-busy`)
+})

@@ -67,7 +67,7 @@ export abstract class RingAcceptor implements RingUser {
     calls.socketName(this.#fd)
     this.port = portIn(calls.name)
     this.#slot = ring.enter(this)
-    ring.accept(this.#slot, this.#fd, true)
+    ring.accept(this.#slot, this.#fd)
   }
 
   protected abstract take(fd: number): void
@@ -76,7 +76,7 @@ export abstract class RingAcceptor implements RingUser {
     if (result >= 0) this.take(result)
     if ((flags & 2) !== 0) return
     this.#accepting = result !== -125
-    if (this.#accepting) this.ring.accept(this.#slot, this.#fd, true)
+    if (this.#accepting) this.ring.accept(this.#slot, this.#fd)
   }
   settled(): void {}
   attend(): void {}
