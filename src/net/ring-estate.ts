@@ -73,16 +73,21 @@ export class Estate {
     if (fd < DESCRIPTORS_MAX) this.#words[BITS_AT + (fd >>> 5)]! &= ~(1 << (fd & 31))
   }
 
-  /** Closes and gives back everything; the thread must be gone. `accept`: the operation whose results are descriptors. */
+  /**
+   * Closes and gives back everything, and leaves the memory blank; the thread must be gone. `accept`: the operation whose
+   * results are descriptors.
+   */
   settle(calls: Calls, accept: number): void {
     const words = this.#words
     calls.close(words[RING_AT]! - 1)
-    words[RING_AT] = 0
-    for (const fd of this.#descriptors()) calls.close(fd)
-    words.fill(0, BITS_AT)
+    for (const fd of this.#descriptors()) {
+      calls.close(fd)
+      this.delete(fd)
+    }
     const maps = Array.from({ length: MAPS }, (_, i) => this.#map(i))
     for (const fd of this.#unheard(calls, maps[0]!, accept)) calls.close(fd)
     for (const { address, size } of maps) calls.unmap(address, size)
+    words.fill(0, 0, BITS_AT)
   }
 
   #map(index: number): { readonly address: number; readonly size: number } {

@@ -6,7 +6,7 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { entryOf } from '../lib/entry.ts'
 import { ESTATE_SIZE } from '../net/ring-estate.ts'
-import { HOLDINGS_SIZE } from '../shared/holdings.ts'
+import { forgetHeld, HOLDINGS_SIZE } from '../shared/holdings.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import type { WorkerData } from './worker-port.ts'
 
@@ -28,6 +28,18 @@ export interface SlotOwner {
 /** Room for short-lived objects: nearly all of a request's die young, and collecting less often is what they cost. */
 const YOUNG_HEAP = { maxYoungGenerationSizeMb: 64 }
 
+/** What a thread leaves behind is noted in this: what it counts in zones, and what it has on its ring. */
+interface Notes {
+  readonly holdings: SharedArrayBuffer
+  readonly estate: SharedArrayBuffer
+}
+
+/**
+ * Those of threads that are gone, blank again. An engine makes so little garbage that V8 would collect what is let go of
+ * after days only, and the C library makes memory that was given back before blank by writing to all of it.
+ */
+const spare: Notes[] = []
+
 /** A place for one worker thread after another. */
 export class WorkerSlot {
   readonly index: number
@@ -39,10 +51,7 @@ export class WorkerSlot {
   readonly listening = new Set<string>()
   /** Node's number of the thread, which locks in shared memory carry. */
   threadId = 0
-  /** What the thread counts in zones. */
-  holdings = new SharedArrayBuffer(0)
-  /** What the thread has on its ring. */
-  estate = new SharedArrayBuffer(0)
+  readonly #notes: Notes = takeNotes()
   /** Generation that the thread runs; 0 before the first. */
   installed = 0
   /** Times that it was told to open its logs anew and has not done so yet. */
@@ -64,6 +73,16 @@ export class WorkerSlot {
   constructor(index: number) {
     this.index = index
     this.#worker = this.#start()
+  }
+
+  /** What the thread counts in zones. */
+  get holdings(): SharedArrayBuffer {
+    return this.#notes.holdings
+  }
+
+  /** What the thread has on its ring. */
+  get estate(): SharedArrayBuffer {
+    return this.#notes.estate
   }
 
   /** Tells this owner from now on, and what has happened so far. Called once. */
@@ -109,9 +128,7 @@ export class WorkerSlot {
     this.#error = undefined
     this.#running = true
     this.#startedAt = performance.now()
-    this.holdings = new SharedArrayBuffer(HOLDINGS_SIZE)
-    this.estate = new SharedArrayBuffer(ESTATE_SIZE)
-    const workerData: WorkerData = { slot: this.index, holdings: this.holdings, estate: this.estate }
+    const workerData: WorkerData = { slot: this.index, ...this.#notes }
     const worker = new Worker(ENTRY, { workerData, name: `worker ${this.index}`, resourceLimits: YOUNG_HEAP })
     this.threadId = worker.threadId
     worker.on('message', (message: FromWorker) => this.#receive(message))
@@ -136,14 +153,21 @@ export class WorkerSlot {
     this.given.clear()
     if (this.stopping) {
       this.#tell((owner) => owner.onExit(this, 0, undefined))
+      forgetHeld(this.#notes.holdings)
+      spare.push(this.#notes)
       return
     }
     const lived = performance.now() - this.#startedAt
     this.#delayMs = lived > STABLE_MS ? 0 : Math.min(Math.max(this.#delayMs * 2, DELAY_MIN_MS), DELAY_MAX_MS)
     const error = this.#error ?? 'the thread ended'
     this.#tell((owner) => owner.onExit(this, code, error))
+    forgetHeld(this.#notes.holdings)
     this.#starter = setTimeout(() => {
       if (!this.stopping) this.#worker = this.#start()
     }, this.#delayMs)
   }
+}
+
+function takeNotes(): Notes {
+  return spare.pop() ?? { holdings: new SharedArrayBuffer(HOLDINGS_SIZE), estate: new SharedArrayBuffer(ESTATE_SIZE) }
 }

@@ -56,17 +56,20 @@ export function letGo(entry: number): void {
 export function heldIn(memory: SharedArrayBuffer, zoneId: number): number[] {
   const entries = new Int32Array(memory)
   const places: number[] = []
-  for (let at = 0; !isBlank(entries, at); at += ENTRY) if (entries[at] === zoneId) places.push(entries[at + 1]!)
+  const end = endOf(entries)
+  for (let at = 0; at < end; at += ENTRY) if (entries[at] === zoneId) places.push(entries[at + 1]!)
   return places
 }
 
-/** All that a dead thread held has been counted back. */
+/** All that a dead thread held has been counted back: makes its memory blank. */
 export function forgetHeld(memory: SharedArrayBuffer): void {
   const entries = new Int32Array(memory)
-  for (let at = 0; !isBlank(entries, at); at += ENTRY) entries.fill(0, at, at + ENTRY)
+  entries.fill(0, 0, endOf(entries))
 }
 
-/** An entry that was never used is blank, and so is all behind the first of them. */
-function isBlank(entries: Int32Array, at: number): boolean {
-  return at >= entries.length || (entries[at] === 0 && entries[at + 1] === 0)
+/** Entries that were never used are blank, and so is all behind the first of them. */
+function endOf(entries: Int32Array): number {
+  let at = 0
+  while (at < entries.length && (entries[at] !== 0 || entries[at + 1] !== 0)) at += ENTRY
+  return at
 }
