@@ -4,7 +4,7 @@ import http2 from 'node:http2'
 import net from 'node:net'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { CANCEL, NO_ERROR, REFUSED_STREAM, rstStream } from '../../src/http/h2/wire/frames.ts'
+import { CANCEL, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, rstStream } from '../../src/http/h2/wire/frames.ts'
 import { H2Client, type RequestOptions, type Response } from '../harness/h2-client.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
@@ -252,7 +252,7 @@ test('streams, and what is told of them', async (t) => {
   await using run = await Run.start()
   const { client, server } = run
   await t.test('444 resets the stream', async () => {
-    assert.equal((await run.ask('/drop')).reset, 2)
+    assert.equal((await run.ask('/drop')).reset, PROTOCOL_ERROR)
   })
 
   await t.test('a server without HTTP/2 is no server for this connection', async () => {

@@ -79,7 +79,7 @@ export function logLateHead(stream: H2Stream, server: ServerConf): void {
   r.malformed = true
   r.server = server
   r.location = server.base
-  r.logError(INFO, 'client timed out')
+  r.logError(INFO, 'client timed out (110: Connection timed out)')
   r.out.status = 408
   logRequest(r)
 }

@@ -112,6 +112,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   #awaitingDrain = false
   /** The producer waits for `onDrain`. */
   #stalled = false
+  /** The client was too slow, or is not to be answered: as nginx has it, the reset says PROTOCOL_ERROR. */
   #timedOut = false
   /** A response to nobody goes on because its location says so. */
   #unheard = false
@@ -479,7 +480,9 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
   }
 
   abortRequest(r: Request): void {
-    r.abort(r.out.status === 0 ? 499 : r.out.status)
+    const { status } = r.out
+    if (status === 444 && !r.headSent) this.#timedOut = true
+    r.abort(status === 0 ? 499 : status)
   }
 
   /** The worker cannot wait for the request to end. */
@@ -638,7 +641,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
 
   onTimeout(timer: Timer): void {
     const r = this.request
-    r.logError(INFO, 'client timed out')
+    r.logError(INFO, 'client timed out (110: Connection timed out)')
     this.#timedOut = true
     if (timer.purpose === BODY_TIMEOUT) this.intake.stop()
     if (this.#tunnel !== undefined) {
