@@ -27,7 +27,7 @@ import { type HeadHost, HeadReader } from './head-reader.ts'
 import { LateResets } from './late-resets.ts'
 import { logLateHead, openRequest } from './open-request.ts'
 import { Priorities } from './priorities.ts'
-import type { RequestFields } from './request-fields.ts'
+import { blockSizeMax, type RequestFields } from './request-fields.ts'
 import type { H2Stream, StreamHost } from './stream.ts'
 import { giveStream, takeStream } from './stream-pool.ts'
 import { TurnList } from './turns.ts'
@@ -40,7 +40,6 @@ import {
   END_STREAM,
   ENHANCE_YOUR_CALM,
   FLOW_CONTROL_ERROR,
-  FRAME_SIZE_DEFAULT,
   FRAME_SIZE_LIMIT,
   GOAWAY,
   goAway,
@@ -131,7 +130,7 @@ export class H2Connection
     this.wire = wire
     this.client = client
     this.#listener = listener
-    this.#reader = new FrameReader(this, FRAME_SIZE_LIMIT, this.#blockMax + HEADERS_EXTRA_MAX)
+    this.#reader = new FrameReader(this, FRAME_SIZE_LIMIT, blockSizeMax(this.limits) + HEADERS_EXTRA_MAX)
     wire.owner = this
     listener.opened(this)
     this.#count(WAITING)
@@ -140,12 +139,6 @@ export class H2Connection
   /** The server whose settings hold for the connection. */
   get #server(): ServerConf {
     return this.client.sniServer ?? this.#listener.serversFor(this.client).defaultServer
-  }
-
-  /** Bytes that the fields of a head may have, and its block too. */
-  get #blockMax(): number {
-    const { bufferSize, bufferCount } = this.limits
-    return Math.max(FRAME_SIZE_DEFAULT, bufferSize * bufferCount)
   }
 
   #count(as: number): void {
@@ -268,7 +261,7 @@ export class H2Connection
       case HEADERS:
         return this.#heads.headers(flags, id, buffer, start, end)
       case CONTINUATION:
-        return this.#heads.continuation(flags, id, buffer, start, end, this.#blockMax)
+        return this.#heads.continuation(flags, id, buffer, start, end, blockSizeMax(this.limits))
       case PRIORITY:
         return this.#priority(id, buffer, start)
       case RST_STREAM:

@@ -144,7 +144,7 @@ export class HeadReader {
     const decoder = this.#decoder
     const stream = action === SERVE ? host.makeStream(id) : undefined
     fields.begin(stream?.headers ?? otherFields, host.limits, action === TRAILERS)
-    const sound = decoder.decode(buffer, start, end, fields)
+    const sound = decoder.decode(buffer, start, end, fields, host.limits.bufferSize)
     fields.end()
     if (!sound || fields.excess !== '') {
       if (stream !== undefined) host.dropStream(stream)
@@ -159,6 +159,7 @@ export class HeadReader {
   }
 
   #malformed(decoder: HpackDecoder): false {
+    if (decoder.tooLong) return this.#host.fail(ENHANCE_YOUR_CALM, 'client sent too large header field')
     const code = decoder.truncated ? FRAME_SIZE_ERROR : COMPRESSION_ERROR
     return this.#host.fail(code, `client sent header block with ${decoder.problem}`)
   }

@@ -11,11 +11,20 @@ import { type HeaderTable, hashName } from '../message/header-table.ts'
 import { loggedValue } from '../message/logged-field.ts'
 import { CR, LF, METHOD, NAME, SPACE } from '../message/tokens.ts'
 import { CONNECTION_FIELDS } from './connection-fields.ts'
+import { FRAME_SIZE_DEFAULT } from './wire/frames.ts'
 import type { FieldReceiver } from './wire/hpack-decoder.ts'
 
 /** The limits of a block: those of lines, and how many buffers of `bufferSize` all fields together may fill. */
 export interface FieldLimits extends LineRules {
   readonly bufferCount: number
+}
+
+/** What the lengths of a field in HPACK have at most, where they are those of texts that fit into buffers. */
+const LENGTHS_MAX = 7
+
+/** Bytes that the block of a head may have: its fields may fill all buffers, and are written with their lengths. */
+export function blockSizeMax({ bufferSize, bufferCount, countMax }: FieldLimits): number {
+  return Math.max(FRAME_SIZE_DEFAULT, bufferSize * bufferCount + countMax * LENGTHS_MAX)
 }
 
 const COLON = 0x3a
@@ -38,6 +47,7 @@ const REFUSED: ReadonlyMap<number, { readonly name: string; readonly spelling: s
 /** Names found sound, by hash: most blocks bring the same ones again. */
 const soundNames: string[] = new Array<string>(256).fill('')
 
+/** Takes the fields of a block, between `begin` and `end`. */
 export class RequestFields implements FieldReceiver {
   method = ''
   scheme = ''
@@ -123,15 +133,13 @@ export class RequestFields implements FieldReceiver {
     else if (this.path === '') this.#refuse('sent no :path header')
   }
 
-  /** What a block decodes to is bounded, whatever its fields are worth. */
+  /** What a block decodes to is bounded, whatever its fields are worth; single texts are by the decoder. */
   #fits(name: string, value: string): boolean {
-    const { bufferSize } = this.#limits
     this.#left -= name.length + value.length
     if (name === '') {
       this.excess = 'sent zero header name length'
       this.nameless = true
-    } else if (name.length > bufferSize || value.length > bufferSize) this.excess = 'sent too large header field'
-    else if (this.#left < 0) this.excess = 'sent too large header'
+    } else if (this.#left < 0) this.excess = 'sent too large header'
     else return true
     return false
   }

@@ -34,10 +34,13 @@ export class HpackDecoder {
   #buffer!: Buffer
   #at = 0
   #end = 0
+  #textMax = 0
   /** What was wrong with the block that `decode` refused. */
   problem = ''
   /** An integer of that block went on behind its end. */
   truncated = false
+  /** A text of that block was longer than it may be. */
+  tooLong = false
 
   /** `tableMax` is the SETTINGS_HEADER_TABLE_SIZE that the peer was told. */
   constructor(tableMax: number) {
@@ -53,12 +56,16 @@ export class HpackDecoder {
     return this.#size
   }
 
-  /** Decodes one whole block. False: it is malformed (COMPRESSION_ERROR), and the connection cannot go on. */
-  decode(buffer: Buffer, start: number, end: number, to: FieldReceiver): boolean {
+  /**
+   * Decodes one whole block. False: it is malformed (COMPRESSION_ERROR), and the connection cannot go on. `textMax` is how
+   * many bytes a name or value may have as it is written out: what is in a table, or becomes longer, does not count.
+   */
+  decode(buffer: Buffer, start: number, end: number, to: FieldReceiver, textMax = Infinity): boolean {
     this.#buffer = buffer
     this.#at = start
     this.#end = end
-    this.truncated = false
+    this.#textMax = textMax
+    this.truncated = this.tooLong = false
     if (!this.#sizeUpdates()) return false
     while (this.#at < end) {
       const first = buffer[this.#at++]!
@@ -148,7 +155,8 @@ export class HpackDecoder {
     const length = this.#integer(first, 0x7f)
     const start = this.#at
     const stop = start + length
-    if (length < 0 || stop > this.#end) return undefined
+    if (length > this.#textMax) this.tooLong = true
+    if (this.tooLong || length < 0 || stop > this.#end) return undefined
     this.#at = stop
     return first >= 0x80 ? huffmanDecode(buffer, start, stop) : buffer.latin1Slice(start, stop)
   }
