@@ -18,7 +18,6 @@ export function isUnwinding(): boolean {
 
 /**
  * Returns `compute` with a bound. What is inside of itself, or of too many others, is empty; `onCycle` is told of it once.
- * Nothing may throw in `compute`.
  */
 export function bounded<R, T extends string | undefined>(
   compute: (r: R) => T,
@@ -32,9 +31,11 @@ export function bounded<R, T extends string | undefined>(
       return ''
     }
     depth++
-    const value = compute(r)
-    depth--
-    if (depth === 0) unwinding = false
-    return value
+    // tidy: not measurable (158 and 149 ns, 185 and 181), and whoever catches what is thrown computes other texts
+    try {
+      return compute(r)
+    } finally {
+      if (--depth === 0) unwinding = false
+    }
   }
 }
