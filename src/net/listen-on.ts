@@ -53,6 +53,11 @@ export function listenOn(target: ListenTarget, owner: ListenerOwner): Listener {
   return new HandleListener(owner, target.fd, target.backlog)
 }
 
+/** Closes a socket that this thread was given and does not listen on; Node's own call warns of what it has not opened. */
+export function closeUnused(fd: number): void {
+  adoptHandle(fd, false).close()
+}
+
 /**
  * Accepts on a socket of its own by one operation that goes on until it is cancelled. For that the kernel tells of a
  * connection one only of those who ask. Where others accept on the socket, too, all are told, and one connection is taken

@@ -2,7 +2,6 @@
  * What a worker does, whatever it runs in: compile a configuration, swap to it, accept on the sockets it is given, end.
  * A worker thread has one seat; with `master_process off` the only process has one.
  */
-import fs from 'node:fs'
 import { setImmediate, setTimeout } from 'node:timers'
 import { isMainThread } from 'node:worker_threads'
 import { formatMessage } from '../config/format.ts'
@@ -14,6 +13,7 @@ import type { LogFiles } from '../log/log-files.ts'
 import { eventMethod, ringSpeaksTls } from '../modules/core/events.ts'
 import { mainDirectives } from '../modules/core/main.ts'
 import { ringIsSending, speaksTlsOnRing, startRing, whyNoRingHere, whyNoSsl } from '../net/engine.ts'
+import { closeUnused } from '../net/listen-on.ts'
 import { WorkerRuntime } from '../runtime/worker.ts'
 import { allowedCpus, bindThread, cpusIn, workerCpus } from './affinity.ts'
 import { type Loaded, loadProgram } from './load-program.ts'
@@ -140,7 +140,7 @@ export class WorkerSeat {
   listen(key: string, fd: number): void {
     if (this.#stopped || (this.#listening.has(key) && !this.#runtime!.isResting(key))) {
       // It was asked for twice, which a worker without descriptors does again and again.
-      fs.closeSync(fd)
+      closeUnused(fd)
       return
     }
     this.#listening.add(key)

@@ -2,7 +2,6 @@
  * One worker's serving side: the current program, its listeners and its connections. A reload swaps the virtual servers
  * under the listeners; connections, pools and requests under way stay.
  */
-import fs from 'node:fs'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { getSystemErrorName } from 'node:util'
 import { acceptClient } from '../http/accept/front.ts'
@@ -18,7 +17,7 @@ import { ALERT, CRIT, ERROR, type ErrorLog } from '../log/error-log.ts'
 import { debugAddresses } from '../modules/core/events.ts'
 import { descriptorsMax, nextDescriptor, watchShortage } from '../net/descriptors.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
-import { listenOn } from '../net/listen-on.ts'
+import { closeUnused, listenOn } from '../net/listen-on.ts'
 import type { Incoming, Listener } from '../net/listener.ts'
 import type { EndpointPlan } from './endpoints.ts'
 import type { Program } from './program.ts'
@@ -90,7 +89,7 @@ export class WorkerRuntime {
     const endpoint = this.#program?.http?.endpoints.find((e) => e.spec.key === key)
     if (endpoint === undefined) {
       // The address is gone since the socket was asked for.
-      fs.closeSync(fd)
+      closeUnused(fd)
       return
     }
     const listener = this.#seats.get(key)?.listener ?? this.#httpListener(endpoint)
