@@ -7,6 +7,7 @@
  */
 import { getSystemErrorName } from 'node:util'
 import { StreamWire } from './stream-wire.ts'
+import type { Timer } from './timer-wheel.ts'
 import { NOBODY, readBuffer } from './wire.ts'
 import type { SystemCall, WireFailure } from './wire-failure.ts'
 
@@ -36,6 +37,8 @@ export interface StreamHandle {
   onread: (this: StreamHandle) => void
   wire?: HandleWire | undefined
   readonly fd: number
+  /** Bytes that the kernel has not taken, of all writes. */
+  readonly writeQueueSize: number
   useUserBuffer(buffer: Buffer): void
   readStart(): number
   readStop(): number
@@ -69,6 +72,8 @@ export class HandleWire extends StreamWire {
   #reading = false
   #atEnd = false
   #pending = 0
+  /** What the kernel had not taken when that was last looked at. */
+  #untaken = 0
   #dead = false
   #ending = false
   #closeWhenFlushed = false
@@ -138,6 +143,19 @@ export class HandleWire extends StreamWire {
     request.wire = this
     request.bytes = bytes
     this.#pending += bytes
+    this.#untaken = this.untaken
+  }
+
+  protected get untaken(): number {
+    return this.#handle.writeQueueSize
+  }
+
+  /** The handle tells of whole writes only: that the kernel takes parts of one shows by what is left. */
+  override stillTakes(timer: Timer, timeoutMs: number): boolean {
+    const { untaken } = this
+    if (untaken < this.#untaken) this.noteTaken()
+    this.#untaken = untaken
+    return super.stillTakes(timer, timeoutMs)
   }
 
   /** Errors of a write are told like those of the peer: not from within the call. */

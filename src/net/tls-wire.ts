@@ -27,8 +27,6 @@ export interface SecureContextHandle {
 
 /** Node's engine as far as it is used here. */
 export interface TlsHandle extends StreamHandle {
-  /** Bytes of the engine that the handle below has not taken. */
-  readonly writeQueueSize: number
   onhandshakestart: (() => void) | undefined
   onhandshakedone: (this: TlsHandle) => void
   onclienthello: () => void
@@ -158,6 +156,11 @@ export abstract class TlsWire extends HandleWire {
 
   protected override get kernelBytes(): number {
     return super.kernelBytes + this.#queuedBytes
+  }
+
+  /** The queue of the engine are bytes that the handle below has not written, which has one for what it is at. */
+  protected override get untaken(): number {
+    return this.#gone ? 0 : this.tls.writeQueueSize + this.tls._parent.writeQueueSize
   }
 
   /** What the engine holds back that nobody here wrote; see tls-unread.ts. */

@@ -1,8 +1,9 @@
 /**
  * Two wires joined after 101 (or an answer to CONNECT): bytes pass both ways, and each side waits for the other. The
- * tunnel is over when one side has sent its end, when one is gone, when one takes nothing for the send time-out, or after
- * the read time-out; what was received before leaves first (ngx_http_upstream_process_upgraded). With `half_close` a side
- * that has sent its end may still receive, and both have to end.
+ * tunnel is over when one side has sent its end, when one is gone, when one takes nothing for the send time-out, or when
+ * nothing moves for the read time-out, which does not run while the back end is not read for the client's sake; what was
+ * received before leaves first (ngx_http_upstream_process_upgraded). With `half_close` a side that has sent its end may
+ * still receive, and both have to end.
  */
 import { clock } from '../lib/clock.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
@@ -19,7 +20,7 @@ export interface TunnelOwner {
 
 /** How long a tunnel lasts; times are milliseconds. */
 interface TunnelOptions {
-  /** Silence of both sides. */
+  /** Silence of both sides, of which neither takes anything. */
   readonly readTimeoutMs: number
   /** The back end takes nothing of what is there for it. */
   readonly sendTimeoutMs: number
@@ -64,6 +65,7 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     setTimer(this.#clientStalls, this.#options.clientSendTimeoutMs)
   }
   onDrain(): void {
+    this.#alive()
     cancelTimer(this.#peerStalls)
     this.#client.resume()
   }
@@ -83,6 +85,7 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
     setTimer(this.#peerStalls, this.#options.sendTimeoutMs)
   }
   onClientDrain(): void {
+    this.#alive()
     cancelTimer(this.#clientStalls)
     this.#peer.resume()
   }
@@ -95,8 +98,21 @@ export class WireTunnel implements Tunnel, WireOwner, TimerOwner {
 
   onTimeout(timer: Timer): void {
     clock.update()
+    if (this.#moves(timer)) return
     this.#owner.onTunnelTimeout(timer === this.#clientStalls ? 'client' : 'upstream')
     this.#end()
+  }
+
+  /** The time of `timer` is not over: it was armed anew. */
+  #moves(timer: Timer): boolean {
+    const { readTimeoutMs, sendTimeoutMs, clientSendTimeoutMs } = this.#options
+    if (timer === this.#clientStalls) return this.#client.stillTakes(timer, clientSendTimeoutMs)
+    if (timer === this.#peerStalls) return this.#peer.stillTakes(timer, sendTimeoutMs)
+    if (!this.#clientStalls.active) {
+      return this.#peer.stillTakes(timer, readTimeoutMs) || this.#client.stillTakes(timer, readTimeoutMs)
+    }
+    setTimer(timer, readTimeoutMs)
+    return true
   }
 
   /** One side has sent its last byte; all before it has been handed to the other side's wire. */
@@ -125,6 +141,8 @@ export interface TunnelWire {
   pause(): void
   resume(): void
   end(): void
+  /** As `Wire.stillTakes`. */
+  stillTakes(timer: Timer, timeoutMs: number): boolean
 }
 
 /** Takes over the bytes of a connection. Bytes are borrowed until `onClientBytes` returns. */

@@ -215,7 +215,6 @@ export class Exchange
     const { pool } = this.search.group
     const peer = this.search.next(r, conf)
     if (peer === undefined) return false
-    const { attempt } = this.search
     if (conf.perServer) this.#head = conf.request(r, this)
     this.asked = this.scheme + peer.address.name + this.uri
     this.beginResponse(this.#head)
@@ -231,7 +230,7 @@ export class Exchange
     }
     this.#cached = true
     this.#link = kept
-    attempt.connectMs = 0
+    this.search.attempt.connectMs = 0
     kept.wire.owner = this
     this.#send(kept)
     return true
@@ -674,6 +673,7 @@ export class Exchange
       case CONNECT_TIMEOUT:
         return this.#timedOut(this.#link!.doing)
       case SEND_TIMEOUT:
+        if (this.#link!.wire.stillTakes(timer, this.conf.transport.send_timeout)) return
         return this.#timedOut('sending request to upstream')
       case READ_TIMEOUT:
         return this.#readTimedOut()

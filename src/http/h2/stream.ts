@@ -639,8 +639,16 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
 
   // ---- the clock -----------------------------------------------------------------------------
 
+  /** What the windows do not let through, the client does not take. */
+  stillTakes(timer: Timer, timeoutMs: number): boolean {
+    const { host } = this
+    const shut = this.#heldBytes > 0 && (this.sendWindow <= 0 || host.sendWindow <= 0)
+    return !shut && host.wire.stillTakes(timer, timeoutMs)
+  }
+
   onTimeout(timer: Timer): void {
     const r = this.request
+    if (timer.purpose === SEND_TIMEOUT && this.stillTakes(timer, r.location.core.send_timeout)) return
     r.logError(INFO, 'client timed out (110: Connection timed out)')
     this.#timedOut = true
     if (timer.purpose === BODY_TIMEOUT) this.intake.stop()

@@ -96,6 +96,7 @@ class BackEndHandle implements StreamHandle {
   onread: StreamHandle['onread'] = () => {}
   wire: StreamHandle['wire']
   readonly fd = -1
+  readonly writeQueueSize = 0
   readonly #answering: Answering
   #sent = ''
   #reading = false

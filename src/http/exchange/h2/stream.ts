@@ -177,6 +177,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
       this.sendWindow -= size
       session.sendWindow -= size
       this.#queuedBytes -= size
+      this.noteTaken()
       const start = this.#offset
       if (size === rest) {
         queue.shift()
