@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
+import { watchOutput } from '../../cli/output.ts'
 import { suggest } from '../../config/suggest.ts'
 import { NGINX_VERSION, VERSION } from '../../lib/version.ts'
 import { helpOf, overview } from './help.ts'
@@ -79,8 +80,7 @@ function read(tool: Tool, args: readonly string[]): Given {
 
 /** The process's own terminal, or what stands in its place. */
 function terminal(): Console {
-  // Whoever reads has seen enough (`| head`).
-  process.stdout.on('error', () => undefined)
+  watchOutput()
   const { env } = process
   return {
     out: (text) => void process.stdout.write(text),
