@@ -17,18 +17,24 @@ export interface Template {
   readonly at: Word | undefined
 }
 
+/** nginx's message for a `$` that no name follows. */
+export const INVALID_NAME = 'invalid variable name'
+
 /** One digit is a capture whatever follows (`$10` is `$1` and a zero), as in nginx; `${1}` separates it, which nginx refuses. */
 const VARIABLE = /\$(?:([1-9])|\{(\w*)(\}?)|(\w*))/g
 
-/** Splits `text` into literal and variable parts. Reports nginx's `invalid variable name` through `fail`. */
-export function parseTemplate(text: string, fail: (message: string) => never, at?: Word): Template {
+/**
+ * Splits `text` into literal and variable parts. Reports nginx's messages through `fail`, with what is left of the text from the
+ * variable on.
+ */
+export function parseTemplate(text: string, fail: (message: string, rest: string) => never, at?: Word): Template {
   if (!text.includes('$')) return { source: text, parts: text === '' ? [] : [text], constant: text, at }
   const parts: TemplatePart[] = []
   let from = 0
   for (const match of text.matchAll(VARIABLE)) {
     if (match.index > from) parts.push(text.slice(from, match.index))
     from = match.index + match[0].length
-    parts.push(variablePart(match, fail))
+    parts.push(variablePart(match, (message) => fail(message, text.slice(match.index))))
   }
   if (from < text.length) parts.push(text.slice(from))
   return { source: text, parts, constant: undefined, at }
@@ -39,7 +45,7 @@ function variablePart(match: RegExpMatchArray, fail: (message: string) => never)
   if (digit !== undefined) return { capture: Number(digit) }
   if (closing === '') fail(`the closing bracket in "${braced}" variable is missing`)
   const name = braced ?? bare
-  if (name === undefined || name === '') fail('invalid variable name')
+  if (name === undefined || name === '') fail(INVALID_NAME)
   return braced !== undefined && /^[1-9]$/.test(name) ? { capture: Number(name) } : { variable: name }
 }
 

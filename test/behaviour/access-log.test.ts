@@ -12,6 +12,7 @@ http {
   log_format bare escape=none "$http_user_agent|$http_none";
   log_format escaped "$http_user_agent|$http_none";
   log_format pipe "$uri $pipe";
+  log_format words '$status' 'and' "$uri" more;
   server {
     listen 127.0.0.1:%%PORT_0%%;
     root %%DIR%%;
@@ -27,6 +28,7 @@ http {
     location /variable { access_log %%DIR%%/v_$arg_n.log plain; return 204; }
     location /relative { access_log $arg_n.log plain; return 204; }
     location /nowhere { root %%DIR%%/$arg_n; access_log %%DIR%%/nowhere.log$arg_n plain; return 204; }
+    location /words { access_log %%DIR%%/words.log words; return 204; }
     location /pipe { access_log %%DIR%%/pipe.log pipe; return 204; }
   }
 }`
@@ -54,6 +56,11 @@ test('the default log is combined', async () => {
     server.prefix.read('logs/access.log'),
     /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET \/default HTTP\/1\.1" 200 0 "there" "me"\n$/,
   )
+})
+
+test('each word of a format is a text of its own', async () => {
+  await get('/words')
+  await written('words.log', '204and/wordsmore\n')
 })
 
 test('a request is written to every log of its location, and to none when it is off', async () => {

@@ -1,13 +1,14 @@
 /** Formats of logs: a text with variables, compiled to one loop over its parts. */
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
-import type { Position } from '../../../config/source.ts'
+import type { ReadContext } from '../../../config/directive.ts'
+import type { Position, Word } from '../../../config/source.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { toBinary } from '../../../lib/bytes.ts'
 import { escapeDefault, escapeJson } from '../../../log/log-escape.ts'
-import { parseTemplate, type Template } from '../../../value/template.ts'
+import { INVALID_NAME, parseTemplate, type TemplatePart } from '../../../value/template.ts'
 import type { Getter } from '../../../value/variables.ts'
 
 const COMBINED =
@@ -17,7 +18,7 @@ const COMBINED =
 export interface Format {
   readonly name: string
   readonly escape: 'default' | 'json' | 'none'
-  readonly template: Template
+  readonly parts: readonly TemplatePart[]
   readonly at: Position
 }
 
@@ -30,12 +31,20 @@ export const logFormat = mapped(
     if (kind !== 'default' && kind !== 'json' && kind !== 'none') {
       return at.fail(`unknown log format escaping "${kind}"`, rest[0])
     }
-    const text = (escaping === null ? rest : rest.slice(1)).map((w) => w.text).join('')
-    const parsed = parseTemplate(toBinary(text), (message) => at.fail(message))
-    const format: Format = { name: name!.text, escape: kind, template: parsed, at: at.directive }
+    const parts = (escaping === null ? rest : rest.slice(1)).flatMap((w) => partsOf(w, at))
+    const format: Format = { name: name!.text, escape: kind, parts, at: at.directive }
     return format
   },
 )
+
+/** Each word for itself: a variable ends where its word does. */
+function partsOf(w: Word, at: ReadContext): readonly TemplatePart[] {
+  const { parts } = parseTemplate(toBinary(w.text), (message, rest) =>
+    at.fail(message === INVALID_NAME ? `invalid parameter "${rest}"` : message, w),
+  )
+  // There are no captures in a log: nginx takes their numbers for names.
+  return parts.map((part) => (typeof part === 'object' && 'capture' in part ? { variable: `${part.capture}` } : part))
+}
 
 /** The format of that name, in any case; `combined` is always there. */
 export function formatOf(name: string, formats: readonly Format[], tree: HttpTree, at: Position): Format | undefined {
@@ -45,10 +54,10 @@ export function formatOf(name: string, formats: readonly Format[], tree: HttpTre
     tree.fail(`unknown log format "${name}"`, at)
     return undefined
   }
-  const template = parseTemplate(COMBINED, (message) => {
+  const { parts } = parseTemplate(COMBINED, (message) => {
     throw new Error(message)
   })
-  return { name: 'combined', escape: 'default', template, at }
+  return { name: 'combined', escape: 'default', parts, at }
 }
 
 /** Variables whose values never contain what has to be escaped: looking for it would cost more than all else here. */
@@ -70,13 +79,11 @@ function lineMaker(format: Format, at: HttpTree): Text {
   const { escape: kind } = format
   const encode = kind === 'json' ? escapeJson : kind === 'none' ? unchanged : escapeDefault
   const missing = kind === 'default' ? '-' : ''
-  const parts = format.template.parts.map((part): string | Getter<Request> => {
+  const parts = format.parts.map((part): string | Getter<Request> => {
     if (typeof part === 'string') return part
     return 'capture' in part ? (r) => r.captures?.[part.capture] : at.variable(part.variable)
   })
-  const clean = format.template.parts.map(
-    (part) => typeof part === 'object' && 'variable' in part && CLEAN.has(part.variable),
-  )
+  const clean = format.parts.map((part) => typeof part === 'object' && 'variable' in part && CLEAN.has(part.variable))
   return (r) => {
     let line = ''
     for (let i = 0; i < parts.length; i++) {

@@ -5,7 +5,7 @@
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { type Context, directive, directives } from '../../../config/directive.ts'
-import { parseMilliseconds, parseNumber } from '../../../config/units.ts'
+import { parseNumber, parseSeconds } from '../../../config/units.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import type { Plan, Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
@@ -22,21 +22,28 @@ const IN: readonly Context[] = ['http', 'server', 'location', 'if', 'limit_excep
 const fileCache = mapped(
   raw('max=N [inactive=time] [min_uses=N] [valid=time] | off', { min: 1, max: 4 }),
   (words, _, at): OpenLogFileCache | undefined => {
-    if (words[0]!.text === 'off') return undefined
-    const found = { max: 0, inactiveMs: 10_000, minUses: 1, validMs: 60_000 }
+    const found = { max: 0, inactive: 10, min_uses: 1, valid: 60 }
+    let off = false
     for (const word of words) {
-      const [name, value = ''] = splitOnce(word.text)
-      if (name === 'max') found.max = parseNumber(value) ?? 0
-      else if (name === 'min_uses') found.minUses = parseNumber(value) ?? 0
-      else if (name === 'inactive') found.inactiveMs = parseMilliseconds(value) ?? -1
-      else if (name === 'valid') found.validMs = parseMilliseconds(value) ?? -1
-      else at.fail(`invalid "open_log_file_cache" parameter "${word.text}"`, word)
-      if (found.inactiveMs < 0 || found.validMs < 0 || found.minUses === 0) {
-        at.fail(`invalid "open_log_file_cache" parameter "${word.text}"`, word)
+      if (word.text === 'off') {
+        off = true
+        continue
       }
+      const [name, text = ''] = splitOnce(word.text)
+      const value = name === 'max' || name === 'min_uses' ? parseNumber(text) : parseSeconds(text)
+      if (value === undefined || !Object.hasOwn(found, name)) {
+        return at.fail(`invalid "open_log_file_cache" parameter "${word.text}"`, word)
+      }
+      found[name as keyof typeof found] = value // its name was found
     }
+    if (off) return undefined
     if (found.max === 0) return at.fail('"open_log_file_cache" must have "max" parameter')
-    return found
+    return {
+      max: found.max,
+      inactiveMs: found.inactive * 1000,
+      minUses: found.min_uses,
+      validMs: found.valid * 1000,
+    }
   },
 )
 

@@ -213,9 +213,9 @@ class SessionLog implements TimerOwner {
 
 /** The format with a mark in the place of what is not known before the session ends. */
 function marked(format: Format): Format {
-  const parts = format.template.parts.map((part) => {
+  const parts = format.parts.map((part) => {
     const isBytes = typeof part === 'object' && 'variable' in part && part.variable.toLowerCase() === 'body_bytes_sent'
     return isBytes ? BYTES_MARK : part
   })
-  return { ...format, name: `session ${format.name}`, template: { ...format.template, parts, constant: undefined } }
+  return { ...format, name: `session ${format.name}`, parts }
 }
