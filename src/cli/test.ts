@@ -24,7 +24,7 @@ export function testConfiguration(options: Options): number {
   // Without the package it is somebody's choice, and not the machine's.
   const forbidden = loaded.settings.eventMethod !== 'epoll' && whyNoCalls() === '' ? whyNoRingHere() : ''
   if (forbidden !== '') say(`[notice] no io_uring: ${forbidden}; sockets are driven by epoll`)
-  if (!tryResources(loaded, configuration.report)) {
+  if (!configuration.makeFiles(loaded) || !tryResources(loaded, configuration.report)) {
     process.stderr.write(`viaduct: configuration file ${origin.path} test failed\n`)
     return 1
   }

@@ -234,16 +234,11 @@ export class Configuration {
   async apply(next: Applied, sockets: SocketBook): Promise<boolean> {
     const { settings } = next
     const paths = next.engine.logFiles
-    if (!this.#openLogs(paths)) return false
+    if (!this.makeFiles(next)) return false
     // The engine of a running server has no right to create them.
     const identity = this.#applied === undefined ? undefined : settings.identity
     const refused = identity === undefined ? [] : giveLogs(paths, identity)
     for (const error of refused) this.report('emerg', error)
-    const error = createFolders(next.tempPaths, settings.identity)
-    if (error !== undefined) {
-      this.report('emerg', error)
-      return false
-    }
     this.warnOfLimits(next)
     const rival = (): string | undefined => runningServer(settings.pidPath)
     if (!(await sockets.open(next.listens, settings.workers, this.report, rival))) return false
@@ -282,6 +277,13 @@ export class Configuration {
     const { files } = this.#options
     for (const { path, error } of files.reopen()) this.report('emerg', `open() "${path}" failed ${errnoText(error)}`)
     files.closeRetired()
+  }
+
+  /** Creates the folders and log files that a loaded configuration needs; false: one of them cannot be. */
+  makeFiles({ tempPaths, settings, engine }: Applied): boolean {
+    const error = createFolders(tempPaths, settings.identity)
+    if (error !== undefined) this.report('emerg', error)
+    return error === undefined && this.#openLogs(engine.logFiles)
   }
 
   #openLogs(paths: readonly string[]): boolean {

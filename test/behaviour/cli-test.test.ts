@@ -137,3 +137,25 @@ test('-t looks into every location, also for what others have said rightly', asy
   assert.match(stderr, /"alias" directive is duplicate, "root" directive was specified earlier/)
   assert.equal(code, 1)
 })
+
+test('-t creates what a start creates, and tells what cannot be', async () => {
+  await using prefix = await Prefix.create(
+    withDefaults(
+      'events { use epoll; } http { client_body_temp_path body; access_log %%DIR%%/a.log; server { listen 127.0.0.1:%%PORT_0%%; } }',
+    ),
+  )
+  assert.equal((await prefix.run(['-tq'])).stderr, '')
+  assert.equal(fs.existsSync(prefix.path('body')), true)
+  assert.equal(fs.existsSync(prefix.path('a.log')), true)
+  prefix.write('nginx.conf', withDefaults('events { use epoll; } http { access_log %%DIR%%/no/a.log; server { } }'))
+  const log = await prefix.run(['-t'])
+  assert.ok(
+    log.stderr.includes(`[emerg] open() "${prefix.dir}/no/a.log" failed (2: No such file or directory)`),
+    log.stderr,
+  )
+  assert.equal(log.code, 1)
+  prefix.write('nginx.conf', withDefaults('events { use epoll; } http { proxy_temp_path no/p; server { } }'))
+  const folder = await prefix.run(['-t'])
+  assert.ok(folder.stderr.includes(`mkdir() "${prefix.dir}/no/p" failed (2: No such file or directory)`), folder.stderr)
+  assert.equal(folder.code, 1)
+})
