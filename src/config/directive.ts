@@ -88,6 +88,8 @@ interface Spec<T> {
   readonly inheritance?: Inheritance
   /** Another text than `"x" directive is duplicate` when given twice, or false: the last one wins. */
   readonly duplicate?: string | false
+  /** For `directives`: true for a value that may stand in a block only by itself, such as `off`. */
+  readonly alone?: (value: T) => boolean
   /** Set when the directive is parsed and has no effect, with the reason: it goes on the published list. */
   readonly withoutEffect?: string
   /** Set when its use is refused with "not supported yet by Viaduct". */
@@ -105,6 +107,7 @@ export interface Directive<T> {
   readonly default: string | undefined
   readonly inheritance: Inheritance
   readonly duplicate: string | false | undefined
+  readonly alone: ((value: unknown) => boolean) | undefined
   readonly withoutEffect: string | undefined
   readonly unsupported: string | undefined
   readonly reading: Reading | undefined
@@ -131,6 +134,7 @@ function common<T>(spec: Spec<T>) {
     doc: spec.doc,
     since: spec.since,
     duplicate: spec.duplicate,
+    alone: spec.alone as ((value: unknown) => boolean) | undefined, // it is asked about values of its own reader
     withoutEffect: spec.withoutEffect,
     unsupported: spec.unsupported,
     reading: spec.reading,

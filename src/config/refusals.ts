@@ -10,7 +10,7 @@ const REASONS: readonly (readonly [names: RegExp, hint: string])[] = [
   [/^degrad/, 'use "limit_conn", and let the system limit the memory'],
   [/^ntlm$/, 'use "keepalive" and let the back end authenticate by tokens'],
   [
-    /^(?:epoll_events|devpoll_|eventport_events|kqueue_|iocp_threads|acceptex_read|post_acceptex)/,
+    /^(?:devpoll_|eventport_events|kqueue_|iocp_threads|acceptex_read|post_acceptex)/,
     'remove the line: libuv chooses how events are waited for',
   ],
 ]

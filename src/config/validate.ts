@@ -144,6 +144,13 @@ export class Validator {
       return
     }
     this.#reading?.given(value)
+    if (again && directive.alone !== undefined) {
+      const before = scope.given(directive) as readonly unknown[] // `alone` is for lists
+      if ([...before, value].some(directive.alone)) {
+        this.#error(s, `"${s.name.text}" directive is duplicate`, this.#givenBefore(directive, scope))
+        return
+      }
+    }
     const earlier = again && kind === 'one' && args.merge ? scope.given(directive) : undefined
     scope.give(directive, value, s.end, earlier === undefined ? value : args.merge?.(earlier, value, at))
   }

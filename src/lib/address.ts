@@ -52,7 +52,8 @@ function splitPorts(text: string): { readonly host: string; readonly ports?: rea
   // A path, or something that `parseAddress` refuses.
   if (/[/?]/.test(text)) return { host: text }
   const bare = /^(\d+)(?:-(\d+))?$/.exec(text)
-  if (bare !== null) return { host: ANY_IPV4, ports: portRange(bare[1]!, bare[2]) }
+  // A number that is too large for nginx is a name to it.
+  if (bare !== null && BigInt(bare[1]!) < 1n << 63n) return { host: ANY_IPV4, ports: portRange(bare[1]!, bare[2]) }
   const [, host, from, to] = /^(\[[^\]]*\]|[^[:]*):([^-]*)(?:-(.*))?$/s.exec(text) ?? []
   if (host === undefined || host.toLowerCase() === 'unix') return { host: text === '*' ? ANY_IPV4 : text }
   return { host: host === '*' ? ANY_IPV4 : host, ports: portRange(from!, to) }

@@ -3,7 +3,9 @@
 import type { Diagnostics } from '../config/diagnostics.ts'
 import { fullName } from '../config/include.ts'
 import type { Config } from '../config/load.ts'
+import type { Scope } from '../config/scope.ts'
 import { cachesOf } from '../http/cache/caches.ts'
+import { core } from '../http/settings/core-directives.ts'
 import { type EventMethod, eventMethod, eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
 import { type Affinity, mainDirectives } from '../modules/core/main.ts'
 import type { Program } from '../runtime/program.ts'
@@ -35,6 +37,7 @@ export interface MasterSettings {
 /** Reads the master's settings; an unknown account is reported to the diagnostics. */
 export function masterSettings(config: Config, defaultPid: string, diagnostics: Diagnostics): MasterSettings {
   const main = config.main.resolve(mainDirectives)
+  checkMain(config, diagnostics)
   return {
     daemon: main.daemon,
     master: main.master_process,
@@ -47,6 +50,41 @@ export function masterSettings(config: Config, defaultPid: string, diagnostics: 
     identity: findIdentity(config, diagnostics),
     eventMethod: eventMethod(config),
   }
+}
+
+/** Each listening socket takes a connection in nginx, and so does the channel to the master. */
+export function checkConnections(program: Program, { connections }: MasterSettings, diagnostics: Diagnostics): void {
+  const sockets = program.listens.length
+  if (connections > sockets) return
+  diagnostics.emerg(`${connections} worker_connections are not enough for ${sockets} listening sockets`)
+}
+
+function checkMain(config: Config, diagnostics: Diagnostics): void {
+  const {
+    worker_cpu_affinity: affinity,
+    worker_processes: workers,
+    thread_pool: pools,
+  } = config.main.resolve(mainDirectives)
+  const masks = affinity?.masks.length ?? 0
+  if (affinity?.auto === false && masks !== 1 && masks !== workers) {
+    const numbers = 'the number of "worker_processes" is not equal to the number of "worker_cpu_affinity" masks'
+    diagnostics.warn(`${numbers}, using last mask for remaining worker processes`)
+  }
+  const names = new Set(['default'])
+  for (const { text: name, ...at } of pools) {
+    // The default one may be given.
+    if (name !== 'default' && names.has(name)) diagnostics.emerg(`duplicate thread pool "${name}"`, at)
+    names.add(name)
+  }
+  checkPools(config.main, names, diagnostics)
+}
+
+/** Threads are Node's, but a pool that is missing is a slip of the pen. */
+function checkPools(scope: Scope, names: ReadonlySet<string>, diagnostics: Diagnostics): void {
+  const pool = scope.own(core).aio?.pool?.constant
+  if (pool !== undefined && !names.has(pool))
+    diagnostics.emerg(`unknown thread pool "${pool}"`, scope.positionOf(core.aio))
+  for (const child of scope.children) checkPools(child, names, diagnostics)
 }
 
 /** How many connections a worker may have open. */

@@ -187,8 +187,8 @@ function socketOptionsOf({ rcvbuf, sndbuf, soKeepalive, fastopen, deferred }: Li
 function* virtualServers(key: string, group: AddressGroup, builder: HttpTree): Steps<VirtualServers> {
   const entries: ServerNameEntry[] = []
   const seen = new Set<string>()
-  // One server is asked for nothing by name: nginx does not look at them.
-  const alone = group.members.length === 1
+  // One server is asked for nothing by name: nginx does not look at them, unless one captures something.
+  const alone = group.members.length === 1 && !captures(group.members[0]!.names)
   for (const { server, names } of group.members) {
     yield
     for (const name of names.length > 0 ? names : [UNNAMED]) {
@@ -209,6 +209,12 @@ function* virtualServers(key: string, group: AddressGroup, builder: HttpTree): S
   }
   const { place } = group.defaultServer
   return new VirtualServers(place, entries, group.protocols)
+}
+
+/** The last regular expression decides, as in nginx. */
+function captures(names: readonly ServerName[]): boolean {
+  const last = names.findLast((name) => name.kind === 'regex')
+  return last !== undefined && last.pattern.captureCount > 0
 }
 
 type ValidName = Exclude<ServerName, { readonly kind: 'invalid' }>

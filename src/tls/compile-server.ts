@@ -24,7 +24,7 @@ import type { BlockContext, TreeServices } from '../tree/context.ts'
 import { resolverOf } from '../tree/resolver.ts'
 import type { HasSlots } from '../value/variables.ts'
 import { type Commanded, carryOut, contextSettings, forbidden, NO_ANTI_REPLAY, notCommanded } from './commands.ts'
-import { plainDhparam } from './dhparam.ts'
+import { isDhparam, plainDhparam } from './dhparam.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
 import { namedProblem, placeOf, SslLoader } from './loader.ts'
 import type { OcspOptions } from './ocsp-check.ts'
@@ -47,6 +47,7 @@ const SESSION_TAG = 'ngx_http_ssl_module'
 const OCSP_TAG = 'ngx_http_ssl_module ocsp'
 const CHAIN_ZONE = 'viaduct:ssl_verify_depth'
 const TICKET_ZONE = 'viaduct:ssl_session_tickets'
+const NO_DH = 'error:0480006C:PEM routines::no start line:Expecting: DH PARAMETERS'
 const RECORD_SIZE_MIN = 64
 const RECORD_SIZE_MAX = 16384
 const VERIFY = { off: VERIFY_OFF, on: VERIFY_ON, optional: VERIFY_OPTIONAL, optional_no_ca: VERIFY_OPTIONAL_NO_CA }
@@ -261,6 +262,8 @@ class Compiler<Subject extends HasSlots> {
     if (file === undefined || file.at.text === '') return ''
     const { text, errno } = this.#at.readRenewable(file.path)
     if (errno !== '') return this.#files.fail(namedProblem(file.path, errno))
+    if (!isDhparam(text))
+      return this.#files.fail(`PEM_read_bio_DHparams("${file.path}") failed (SSL: ${NO_DH})`, file.at)
     const plain = plainDhparam(text)
     const problem = dhparamProblem(plain, this.#conf.ssl_ciphers)
     return problem === ''
@@ -286,7 +289,7 @@ class Compiler<Subject extends HasSlots> {
     const keys: Buffer[] = []
     for (const { path, at } of files) {
       const { text, errno } = this.#at.readRenewable(path)
-      if (errno !== '') return this.#files.fail(`open() "${path}" failed ${errnoText(errno)}`)
+      if (errno !== '') return this.#files.fail(`open() "${path}" failed ${errnoText(errno)}`, at)
       const bytes = Buffer.from(toBinary(text), 'latin1')
       if (bytes.length !== 48 && bytes.length !== 80) return this.#files.fail(`"${path}" must be 48 or 80 bytes`, at)
       keys.push(bytes)

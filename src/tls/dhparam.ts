@@ -3,6 +3,11 @@ import { derAt, derBytes, derInside, derOf, SEQUENCE } from '../lib/der.ts'
 
 const X942 = /-----BEGIN X9\.42 DH PARAMETERS-----([^-]*)-----END/
 
+/** Whether a file has parameters at all. */
+export function isDhparam(pem: string): boolean {
+  return /-----BEGIN (X9\.42 )?DH PARAMETERS-----/.test(pem)
+}
+
 /** The same parameters; those of `openssl dhparam -dsaparam` (X9.42: p, g, q) without what only checks them. */
 export function plainDhparam(pem: string): string {
   const match = X942.exec(pem)

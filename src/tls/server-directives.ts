@@ -91,6 +91,7 @@ export const sslDirectives = {
   ssl_session_cache: directive({
     in: HS,
     args: sessionCache,
+    duplicate: false,
     default: 'none',
     doc: 'Where sessions are kept: in each worker (builtin) or shared by all and over reloads.',
   }),

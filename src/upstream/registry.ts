@@ -28,13 +28,15 @@ export class UpstreamRegistry {
 
   /** Adds an `upstream` block; false when the name is taken. */
   add(group: PeerGroup): boolean {
-    if (this.#named.has(group.name)) return false
-    this.#named.set(group.name, group)
+    const key = group.name.toLowerCase()
+    if (this.#named.has(key)) return false
+    this.#named.set(key, group)
     return true
   }
 
+  /** The group of that name, in any case. */
   find(name: string): PeerGroup | undefined {
-    return this.#named.get(name)
+    return this.#named.get(name.toLowerCase())
   }
 
   get groups(): Iterable<PeerGroup> {

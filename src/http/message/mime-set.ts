@@ -11,6 +11,7 @@ export function mimeTypes(always = 'text/html'): Args<readonly string[]> {
       const types: string[] = []
       for (const w of list) {
         const type = w.text.toLowerCase()
+        if (type === '*') return ['*']
         if (type === always || types.includes(type)) at.warn(`duplicate MIME type "${type}"`, w)
         else types.push(type)
       }

@@ -4,6 +4,7 @@
  */
 import {
   bits,
+  failDirective,
   flag,
   milliseconds,
   none,
@@ -14,8 +15,9 @@ import {
   raw,
   size,
   sizeList,
-  text,
+  word,
 } from '../../config/args.ts'
+import { mapped } from '../../config/combine.ts'
 import {
   type Args,
   type BlockValue,
@@ -26,6 +28,7 @@ import {
   directive,
   directives,
 } from '../../config/directive.ts'
+import { parseNumber, parseOffset, parseSize } from '../../config/units.ts'
 import { readTemplate, type Template, template, templates } from '../../value/template.ts'
 import type { TempPath } from '../files/temp-file.ts'
 import { keepaliveTimeout, type LocationHead, listen, locationHead, serverName } from './core-readers.ts'
@@ -52,14 +55,14 @@ const errorPage: Args<ErrorPage> = {
     let replace = -1
     const last = codes.at(-1)!
     if (last.text.startsWith('=')) {
-      replace = last.text === '=' ? 0 : Number(last.text.slice(1))
-      if (Number.isNaN(replace)) at.fail(`invalid value "${last.text}"`, last)
+      replace = last.text === '=' ? 0 : (parseNumber(last.text.slice(1)) ?? -1)
+      if (replace < 0) at.fail(`invalid value "${last.text}"`, last)
       codes = codes.slice(0, -1)
       if (codes.length === 0) at.fail(`invalid value "${last.text}"`, last)
     }
     const statuses = codes.map((w) => {
-      const code = /^\d+$/.test(w.text) ? Number(w.text) : Number.NaN
-      if (Number.isNaN(code) || code === 499) at.fail(`invalid value "${w.text}"`, w)
+      const code = parseNumber(w.text)
+      if (code === undefined || code === 499) return at.fail(`invalid value "${w.text}"`, w)
       if (code < 300 || code > 599) at.fail(`value "${w.text}" must be between 300 and 599`, w)
       return code
     })
@@ -71,6 +74,41 @@ const errorPage: Args<ErrorPage> = {
 const noEffect = (reason: string) => ({ withoutEffect: reason })
 const HASHES = noEffect('Viaduct sizes its tables itself.')
 const AIO = noEffect('Viaduct reads files in its own way.')
+
+/** `aio`; `pool` is undefined for nginx's default one. */
+interface Asynchronous {
+  readonly mode: 'on' | 'off' | 'threads'
+  readonly pool: Template | undefined
+}
+
+const asynchronous = word('on | off | threads[=pool]', (w, at): Asynchronous => {
+  const { text: mode } = w
+  if (mode === 'on' || mode === 'off' || mode === 'threads') return { mode, pool: undefined }
+  if (!mode.startsWith('threads=')) return failDirective(at, 'invalid value', w)
+  return { mode: 'threads', pool: readTemplate({ ...w, text: mode.slice('threads='.length) }, at) }
+})
+
+const directSize = word('size | off', (w, at) =>
+  w.text === 'off' ? undefined : (parseOffset(w.text) ?? failDirective(at, 'invalid value', w)),
+)
+
+/** nginx for Linux says so, too. */
+export const sendLowat: Args<number> = mapped(size, (bytes, [w], at) => {
+  at.warn(`"${at.directive.text}" is not supported, ignored`, w)
+  return bytes
+})
+
+/** What nginx's pools need, whose sizes are multiples of an alignment. */
+const POOL_SIZE_MIN = 112
+const POOL_ALIGNMENT = 16
+
+const poolSize = word('size', (w, at) => {
+  const bytes = parseSize(w.text)
+  if (bytes === undefined) return failDirective(at, 'invalid value', w)
+  if (bytes < POOL_SIZE_MIN) return at.fail(`the pool size must be no less than ${POOL_SIZE_MIN}`, w)
+  if (bytes % POOL_ALIGNMENT !== 0) return at.fail(`the pool size must be a multiple of ${POOL_ALIGNMENT}`, w)
+  return bytes
+})
 
 /** One mapping of `types`: extensions that have a media type. */
 interface TypeEntry {
@@ -213,7 +251,7 @@ const connectionDirectives = {
   }),
   keepalive_disable: directive({
     in: HSL,
-    args: bits('none', 'msie6', 'safari'),
+    args: { ...bits('none', 'msie6', 'safari'), max: 2 },
     default: 'msie6',
     doc: 'Turns keep-alive off for misbehaving browsers: msie6, safari, none.',
   }),
@@ -323,6 +361,7 @@ const responseDirectives = {
   early_hints: directive({
     in: HSL,
     args: templates,
+    duplicate: false,
     doc: 'Passes early hints (103) of back ends on when one of the values is neither empty nor "0".',
   }),
   satisfy: directive({
@@ -343,7 +382,7 @@ const responseDirectives = {
 const withoutEffect = {
   aio: directive({
     in: HSL,
-    args: text('on | off | threads[=pool]'),
+    args: asynchronous,
     default: 'off',
     doc: 'Asynchronous reading.',
     ...AIO,
@@ -351,7 +390,7 @@ const withoutEffect = {
   aio_write: directive({ in: HSL, args: flag, default: 'off', doc: 'Asynchronous writing.', ...AIO }),
   directio: directive({
     in: HSL,
-    args: text('size | off'),
+    args: directSize,
     default: 'off',
     doc: 'Reading past the page cache.',
     ...AIO,
@@ -374,13 +413,12 @@ const withoutEffect = {
   }),
   send_lowat: directive({
     in: HSL,
-    args: size,
-    default: '0',
+    args: sendLowat,
     doc: 'Send low-water mark.',
     ...noEffect('It works on FreeBSD alone.'),
   }),
-  connection_pool_size: directive({ in: HS, args: size, default: '512', doc: 'Pool of a connection.', ...HASHES }),
-  request_pool_size: directive({ in: HS, args: size, default: '4k', doc: 'Pool of a request.', ...HASHES }),
+  connection_pool_size: directive({ in: HS, args: poolSize, default: '512', doc: 'Pool of a connection.', ...HASHES }),
+  request_pool_size: directive({ in: HS, args: poolSize, default: '4k', doc: 'Pool of a request.', ...HASHES }),
   types_hash_max_size: directive({ in: HSL, args: number('size'), default: '1024', doc: 'Table of types.', ...HASHES }),
   types_hash_bucket_size: directive({
     in: HSL,
@@ -419,6 +457,9 @@ const withoutEffect = {
   }),
 }
 
+/** Files are named by a number of ten digits, of which levels take some. */
+const LEVEL_DIGITS_MAX = 10
+
 /** Reads `client_body_temp_path` and its like. */
 export function prefixPathLevels(): Args<TempPath> {
   const path = prefixPath()
@@ -427,10 +468,9 @@ export function prefixPathLevels(): Args<TempPath> {
     min: 1,
     max: 4,
     read(list, at) {
-      const levels = list.slice(1).map((w) => {
-        const level = /^[0-9]+$/.test(w.text) ? Number(w.text) : 0
-        return level >= 1 && level <= 3 ? level : at.fail(`invalid value "${w.text}"`, w)
-      })
+      const levels = list.slice(1).map((w) => parseNumber(w.text) || failDirective(at, 'invalid value', w))
+      const digits = levels.reduce((sum, level) => sum + level, 0)
+      if (digits > LEVEL_DIGITS_MAX) return failDirective(at, 'invalid value', list.at(-1))
       return { path: path.read(list, at), levels }
     },
   }
@@ -476,6 +516,7 @@ export const structure = {
     in: ['location'],
     args: raw('method ...', { min: 1 }),
     opens: 'limit_except',
+    duplicate: '"limit_except" directive is duplicate',
     doc: 'Settings for all methods but these (GET includes HEAD).',
   }),
   internal: directive({

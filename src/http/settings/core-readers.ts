@@ -189,6 +189,7 @@ function readServerName(word: Word, at: ReadContext): ServerName {
   const { text } = word
   if (text.startsWith('~')) {
     if (text === '~') at.fail('empty regex in server name "~"', word)
+    if (text.includes('/')) at.warn(`server name "${text}" has suspicious symbols`, word)
     return { kind: 'regex', pattern: readPattern(text.slice(1), true, at, word), text, at: word }
   }
   if (text === '.' || (text.startsWith('*') && !/^\*\../.test(text))) {
@@ -229,7 +230,7 @@ export const locationHead: Args<LocationHead> = {
     if (modifier === '~' || modifier === '~*') {
       return { ...head, kind: 'regex', pattern: readPattern(name, modifier === '~*', at, word) }
     }
-    if (modifier !== '') at.fail(`invalid location modifier "${modifier}"`, first)
+    if (modifier !== '' || second !== undefined) at.fail(`invalid location modifier "${modifier}"`, first)
     return { ...head, kind: name.startsWith('@') ? 'named' : 'prefix' }
   },
 }

@@ -31,6 +31,8 @@ export const errorLogDirectives = {
         const syslog = parseSyslog(text)
         return typeof syslog === 'string' ? at.fail(syslog, target) : { target: text, level, syslog }
       }
+      // nginx has a file without a name for it.
+      if (text === '') return { target: 'stderr', level }
       if (text.startsWith('memory:')) checkMemory(target!, at)
       return { target: text === 'stderr' || text.startsWith('memory:') ? text : fullName(text, at.prefix), level }
     }),

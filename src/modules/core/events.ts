@@ -1,8 +1,10 @@
 /** The `events` block: how many connections a worker may hold, and what drives their sockets. */
 import { flag, milliseconds, none, number, word } from '../../config/args.ts'
+import { cidrs } from '../../config/cidrs.ts'
+import { worded } from '../../config/combine.ts'
 import { block, directive, directives } from '../../config/directive.ts'
 import type { Config } from '../../config/load.ts'
-import { type Cidr, parseCidr, UNIX_CIDR } from '../../lib/cidr.ts'
+import type { Cidr } from '../../lib/cidr.ts'
 
 /** Ours, and those that some build of nginx has: naming another one is a mistake worth reporting. */
 const METHODS: readonly string[] = ['io_uring', 'epoll', 'poll', 'select', 'kqueue', 'eventport', '/dev/poll']
@@ -11,27 +13,19 @@ const method = word('method', (w, at) =>
   METHODS.includes(w.text) ? w.text : at.fail(`invalid event type "${w.text}"`, w, `one of: ${METHODS.join(', ')}`),
 )
 
-const range = word('address | CIDR | unix:', (w, at): Cidr => {
-  if (w.text === 'unix:') return UNIX_CIDR
-  const cidr = parseCidr(w.text)
-  if (cidr === undefined) return at.fail(`host not found in debug_connection "${w.text}"`, w, 'give a numeric address')
-  if (cidr.lowBits) at.warn(`low address bits of ${w.text} are meaningless`, w)
-  return cidr
-})
-
 const scheduling = 'Node decides when connections are accepted'
 
 /** The directives inside `events`. */
 export const eventsDirectives = {
   worker_connections: directive({
     in: ['events'],
-    args: number(),
+    args: worded(number(), 'invalid number "%v"'),
     default: '512',
     doc: 'Sets how many connections, to clients and to peers, a worker may have open at once.',
   }),
   debug_connection: directives({
     in: ['events'],
-    args: range,
+    args: cidrs,
     doc: 'Logs everything about connections from these addresses.',
   }),
   use: directive({
@@ -71,6 +65,13 @@ export const eventsDirectives = {
     doc: 'Sets how long a worker waits for its turn to accept.',
     withoutEffect: 'every worker has a queue of its own',
   }),
+  epoll_events: directive({
+    in: ['events'],
+    args: number(),
+    default: '512',
+    doc: 'Sets how many events are taken from the kernel at once.',
+    withoutEffect: 'Node and the ring have a size of their own',
+  }),
   worker_aio_requests: directive({
     in: ['events'],
     args: number(),
@@ -97,7 +98,7 @@ export const eventsModule = { name: 'events', directives: { ...eventsBlocks, ...
 /** The addresses of `debug_connection`. */
 export function debugAddresses(config: Config): readonly Cidr[] {
   const [events] = config.main.resolve(eventsBlocks).events
-  return events?.scope.resolve(eventsDirectives).debug_connection ?? []
+  return events?.scope.resolve(eventsDirectives).debug_connection.flat() ?? []
 }
 
 /** What drives sockets; `best`: nobody has said it, and the ring does where it can be had. */

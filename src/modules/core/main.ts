@@ -56,7 +56,8 @@ const affinity = mapped(raw('auto [cpumask] | cpumask ...', { min: 1 }), (given,
   const auto = given[0]!.text === 'auto'
   if (auto && given.length > 2) return failCount(at)
   const masks = (auto ? given.slice(1) : given).map((mask) => {
-    const bad = /[^01 ]/.exec(mask.text)?.[0]
+    // nginx reads from the end.
+    const bad = /[^01 ](?=[01 ]*$)/.exec(mask.text)?.[0]
     if (bad !== undefined) return at.fail(`invalid character "${bad}" in "worker_cpu_affinity"`, mask)
     return BigInt(`0b0${mask.text.replaceAll(' ', '')}`)
   })
@@ -74,21 +75,22 @@ const envVariable = word('variable[=value]', ({ text: given }): EnvVariable => {
   return at < 0 ? { name: given, value: undefined } : { name: given.slice(0, at), value: given.slice(at + 1) }
 })
 
+/** nginx passes over words that are no parameters. */
 const threadPool = mapped(
   raw('name threads=number [max_queue=number]', { min: 2, max: 3 }),
   ([name, ...rest], _, at) => {
     for (const w of rest) {
-      const [key, value = ''] = w.text.split('=', 2) as [string, string?]
-      if (key !== 'threads' && key !== 'max_queue') return at.fail(`invalid parameter "${w.text}"`, w)
+      const [, key, value = ''] = /^(threads|max_queue)=(.*)$/s.exec(w.text) ?? []
+      if (key === undefined) continue
       const threads = parseNumber(value)
       if (threads === undefined || (key === 'threads' && threads === 0)) {
         return at.fail(`invalid ${key} value "${w.text}"`, w)
       }
     }
     if (!rest.some((w) => w.text.startsWith('threads='))) {
-      return at.fail(`"${name!.text}" must have "threads" parameter`, name)
+      return at.fail('"thread_pool" must have "threads" parameter', name)
     }
-    return name!.text
+    return name!
   },
 )
 

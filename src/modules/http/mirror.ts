@@ -16,7 +16,12 @@ export const mirrorModule = httpModule({
   name: 'http_mirror',
   doc: 'Copies of requests.',
   directives: {
-    mirror: directives({ in: HSL, args: text('uri | off'), doc: 'Where copies of requests go.' }),
+    mirror: directives({
+      in: HSL,
+      args: text('uri | off'),
+      alone: (uri) => uri === 'off',
+      doc: 'Where copies of requests go.',
+    }),
     mirror_request_body: directive({
       in: HSL,
       args: flag,
@@ -24,9 +29,8 @@ export const mirrorModule = httpModule({
       doc: 'Reads the body of a request first and sends it with the copies.',
     }),
   },
-  attach(conf, plan, at) {
+  attach(conf, plan) {
     const { mirror } = conf
-    if (mirror.length > 1 && mirror.includes('off')) at.fail('"mirror" directive is duplicate', at.scope.at)
     if (mirror.length === 0 || mirror.includes('off')) return
     // The copies need the body as long as this request does.
     if (conf.mirror_request_body) plan.precontent(readBody, undefined)

@@ -3,33 +3,20 @@
  * from a trusted proxy. The request gets a client of its own; the connection's stays as it is.
  */
 import { flag, word } from '../../config/args.ts'
-import { type Args, directive, directives } from '../../config/directive.ts'
+import { cidrs } from '../../config/cidrs.ts'
+import { directive, directives } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import { forwardedPeer, type Peer } from '../../http/message/forwarded.ts'
 import { hashName } from '../../http/message/header-table.ts'
 import type { Request } from '../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../http/request/verdict.ts'
-import { type Cidr, parseCidr, UNIX_CIDR } from '../../lib/cidr.ts'
+import type { Cidr } from '../../lib/cidr.ts'
 import { formatIp } from '../../lib/ip.ts'
-import { resolveHost } from '../../lib/resolve-host.ts'
 
 const PLACES = ['http', 'server', 'location'] as const
 
-/** A host name may have several addresses. */
-const trusted: Args<readonly Cidr[]> = word('address | CIDR | unix:', (w, at) => {
-  if (w.text === 'unix:') return [UNIX_CIDR]
-  const cidr = parseCidr(w.text)
-  if (cidr !== undefined) {
-    if (cidr.lowBits) at.warn(`low address bits of ${w.text} are meaningless`, w)
-    return [cidr]
-  }
-  const addresses = w.text.includes('/') ? [] : resolveHost(w.text)
-  if (addresses.length === 0) return at.fail(`host not found in set_real_ip_from "${w.text}"`, w)
-  return addresses.map((address) => parseCidr(address)!)
-})
-
 const declared = {
-  set_real_ip_from: directives({ in: PLACES, args: trusted, doc: 'Proxies whose word about addresses is believed.' }),
+  set_real_ip_from: directives({ in: PLACES, args: cidrs, doc: 'Proxies whose word about addresses is believed.' }),
   real_ip_header: directive({
     in: PLACES,
     args: word('field | X-Real-IP | X-Forwarded-For | proxy_protocol', (w) => w.text),

@@ -54,7 +54,7 @@ const directives = {
   userid_expires: directive({ in: PLACES, args: expires, default: 'off', doc: 'How long browsers keep it.' }),
   userid_flags: directive({
     in: PLACES,
-    args: bits('off', 'secure', 'httponly', 'samesite=strict', 'samesite=lax', 'samesite=none'),
+    args: { ...bits('off', 'secure', 'httponly', 'samesite=strict', 'samesite=lax', 'samesite=none'), max: 3 },
     default: 'off',
     doc: 'Further attributes of the cookie.',
   }),

@@ -123,7 +123,7 @@ export function checkZone(prefix: string, zone: CacheDirectives['cache'], at: At
   const reported = at.shared('unknown cache zones', () => new Set<string>())
   if (reported.has(name)) return
   reported.add(name)
-  at.fail(`"${prefix}_cache" zone "${name}" is unknown`)
+  at.fail(`"${prefix}_cache" zone "${name}" is unknown`, zone?.at)
 }
 
 function compileFind(

@@ -5,6 +5,7 @@
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import type { Args } from '../../../config/directive.ts'
+import { toBinary } from '../../../lib/bytes.ts'
 import { parseTemplate, readTemplate, type Template } from '../../../value/template.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import { fieldTemplate, fieldValue } from '../../message/field-value.ts'
@@ -22,8 +23,9 @@ export interface SetHeader {
 export const setHeader: Args<SetHeader> = mapped(
   raw('field value', { min: 2, max: 2 }),
   ([name, value], _, at): SetHeader => {
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name!.text)) at.fail(`invalid header name "${name!.text}"`, name)
-    return { name: name!.text, value: readTemplate(value!, at) }
+    // nginx sends whatever stands here.
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name!.text)) at.warn(`invalid header name "${name!.text}"`, name)
+    return { name: toBinary(name!.text), value: readTemplate(value!, at) }
   },
 )
 

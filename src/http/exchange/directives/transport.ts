@@ -2,12 +2,12 @@
  * What every protocol to a back end has in common: time-outs, buffering, failover, header rules. Declared once and
  * mounted as `proxy_*`, `fastcgi_*`, `uwsgi_*`, `scgi_*`, `memcached_*` (nginx declares them again per protocol).
  */
-import { bits, flag, milliseconds, number, offset, size, sizeList, text } from '../../../config/args.ts'
+import { bits, flag, milliseconds, number, size, sizeList, text } from '../../../config/args.ts'
 import { type Args, type ConfOf, type Context, directive, directives } from '../../../config/directive.ts'
 import { parseLocalAddress } from '../../../lib/address.ts'
 import { whyNotTransparent } from '../../../net/transparent.ts'
 import { readTemplate, type Template, templates } from '../../../value/template.ts'
-import { prefixPathLevels } from '../../settings/core-directives.ts'
+import { prefixPathLevels, sendLowat } from '../../settings/core-directives.ts'
 import { sizeTemplate } from '../../settings/size-reader.ts'
 import { httpNext } from './conditions.ts'
 
@@ -57,7 +57,7 @@ export const transport = {
   }),
   max_temp_file_size: directive({
     in: HSL,
-    args: offset,
+    args: size,
     default: '1024m',
     doc: 'Largest temporary file for a response that does not fit into the buffers; 0: none.',
   }),
@@ -155,8 +155,7 @@ export const transport = {
   }),
   send_lowat: directive({
     in: HSL,
-    args: size,
-    default: '0',
+    args: sendLowat,
     doc: 'Send low-water mark.',
     withoutEffect: 'It works on FreeBSD alone.',
   }),
@@ -194,16 +193,16 @@ function bindAddress(): Args<Bind | undefined> {
     min: 1,
     max: 2,
     read([address, transparent], at) {
-      if (transparent !== undefined) {
-        if (transparent.text !== 'transparent') at.fail(`invalid parameter "${transparent.text}"`, transparent)
-        const why = whyNotTransparent()
-        if (why !== '') at.fail(`transparent proxying is not possible: ${why}`, transparent)
-      }
-      if (address!.text === 'off') return undefined
+      if (transparent === undefined && address!.text === 'off') return undefined
       const template = readTemplate(address!, at)
       const { constant } = template
       if (constant !== undefined && parseLocalAddress(constant) === undefined) {
         at.fail(`invalid address "${constant}"`, address)
+      }
+      if (transparent !== undefined) {
+        if (transparent.text !== 'transparent') at.fail(`invalid parameter "${transparent.text}"`, transparent)
+        const why = whyNotTransparent()
+        if (why !== '') at.fail(`transparent proxying is not possible: ${why}`, transparent)
       }
       return { ...template, transparent: transparent !== undefined }
     },

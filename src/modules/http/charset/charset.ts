@@ -13,7 +13,7 @@ import { UNKNOWN } from '../../../http/message/response-head.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { ERROR } from '../../../log/error-log.ts'
-import { literal, readTemplate, type Template } from '../../../value/template.ts'
+import { literal, type Template } from '../../../value/template.ts'
 import { ByteTable, type Recoder, type Recoding, Utf8Table } from './tables.ts'
 
 const HSLI = ['http', 'server', 'location', 'if'] as const
@@ -28,7 +28,14 @@ const DEFAULT_TYPES = [
 
 /** A name, or a variable that has one; `off` only where it means something. */
 function charsetName(syntax: string): Args<Template> {
-  const read: Args<Template>['read'] = ([w], at) => (w!.text.startsWith('$') ? readTemplate(w!, at) : literal(w!.text))
+  const read: Args<Template>['read'] = ([w], at) => {
+    const { text } = w!
+    if (!text.startsWith('$')) return literal(text)
+    const variable = text.slice(1)
+    if (variable === '') return at.fail('invalid variable name "$"', w)
+    at.uses?.(variable)
+    return { source: text, parts: [{ variable }], constant: undefined, at: w }
+  }
   return { syntax, min: 1, max: 1, read }
 }
 

@@ -1,5 +1,5 @@
 /** ngx_http_gzip_filter_module: its directives, and what they say. */
-import { flag, number, size, sizeList, word } from '../../../config/args.ts'
+import { failDirective, flag, number, size, sizeList, word } from '../../../config/args.ts'
 import { type ConfOf, directive, directives } from '../../../config/directive.ts'
 import { parseSize } from '../../../config/units.ts'
 import { MimeSet, mimeTypes } from '../../../http/message/mime-set.ts'
@@ -13,7 +13,8 @@ const INNER = { withoutEffect: 'Viaduct chooses the memory for compression itsel
 const powerOfTwo = (max: number, choices: string) =>
   word('size', (w, at) => {
     const value = parseSize(w.text)
-    const fits = value !== undefined && value >= 512 && value <= max && Number.isInteger(Math.log2(value))
+    if (value === undefined) return failDirective(at, 'invalid value', w)
+    const fits = value >= 512 && value <= max && Number.isInteger(Math.log2(value))
     return fits ? value : at.fail(`"${at.directive.text}" directive must be 512, 1k, 2k, 4k, 8k, 16k, ${choices}`, w)
   })
 

@@ -8,7 +8,7 @@ import type { Args, BlockValue, ConfOf } from '../../../config/directive.ts'
 import { directive } from '../../../config/directive.ts'
 import { fullName } from '../../../config/include.ts'
 import type { Scope } from '../../../config/scope.ts'
-import type { Word } from '../../../config/source.ts'
+import type { Position, Word } from '../../../config/source.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { noValue } from '../../../http/compile/no-value.ts'
 import { EARLY_HINTS_WANTED } from '../../../http/exchange/interim.ts'
@@ -73,6 +73,10 @@ export const coreModule = httpModule({
   },
   attach(conf, _plan, at) {
     const { location } = at
+    if (conf.large_client_header_buffers.size < conf.connection_pool_size) {
+      const rule = 'size must be equal to or greater than "connection_pool_size"'
+      at.fail(`the "large_client_header_buffers" ${rule}`, buffersAt(at.scope))
+    }
     attachRoot(location, at)
     attachLog(conf, location, at)
     attachIdentity(conf, location)
@@ -96,6 +100,11 @@ export const coreModule = httpModule({
     if (except !== undefined) attachLimitExcept(except, location, at)
   },
 })
+
+function buffersAt(scope: Scope): Position | undefined {
+  const { large_client_header_buffers: buffers, connection_pool_size: pool } = core
+  return scope.positionOf(buffers) ?? scope.positionOf(pool) ?? (scope.parent && buffersAt(scope.parent))
+}
 
 function attachLimitExcept(block: BlockValue<readonly Word[]>, location: LocationConf, at: AttachContext): void {
   let methods = 0

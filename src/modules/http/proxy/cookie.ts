@@ -76,16 +76,19 @@ export const cookieDirectives = {
   proxy_cookie_domain: directives({
     in: IN,
     args: attributeRule('domain'),
+    alone: (rule) => rule.kind === 'off',
     doc: 'What replaces the domain of cookies that back ends set.',
   }),
   proxy_cookie_path: directives({
     in: IN,
     args: attributeRule('path'),
+    alone: (rule) => rule.kind === 'off',
     doc: 'What replaces the beginning of the path of cookies that back ends set.',
   }),
   proxy_cookie_flags: directives({
     in: IN,
     args: flagRule,
+    alone: (rule) => rule.kind === 'off',
     doc: 'Sets or removes flags of cookies: secure, httponly, samesite. The first rule for a name holds.',
   }),
 }

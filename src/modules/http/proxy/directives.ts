@@ -65,6 +65,7 @@ export const proxyDirectives = {
   proxy_redirect: directives({
     in: HSL,
     args: redirectRule,
+    alone: (rule) => rule.kind === 'off',
     doc: 'What replaces the beginning of Location and Refresh of back ends.',
   }),
   proxy_headers_hash_max_size: directive({

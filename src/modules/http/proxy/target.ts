@@ -151,7 +151,7 @@ function parseUrl(url: string): Url | string {
   if (match === null) return 'invalid URL prefix'
   const scheme = `${match[1]!.toLowerCase()}://`
   const rest = match[2]!
-  const { authority, uri } = rest.startsWith('unix:') ? splitUnix(rest) : splitAuthority(rest)
+  const { authority, uri } = /^unix:/i.test(rest) ? splitUnix(rest) : splitAuthority(rest)
   const usual = scheme === HTTPS ? HTTPS_PORT : HTTP_PORT
   const address = parseAddress(authority, usual)
   if ('error' in address) return `${address.error} in upstream "${rest}"`

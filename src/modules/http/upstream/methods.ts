@@ -1,6 +1,6 @@
 /** The directives that choose how a group shares out requests, and the balancer that each of them means. */
-import { none, raw } from '../../../config/args.ts'
-import { mapped } from '../../../config/combine.ts'
+import { none, oneOf, raw } from '../../../config/args.ts'
+import { mapped, optional, tuple } from '../../../config/combine.ts'
 import { type ConfOf, directive, type ScopeView } from '../../../config/directive.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Request } from '../../../http/request/request.ts'
@@ -24,6 +24,7 @@ export const methodDirectives = {
   ip_hash: directive({ in: IN, args: none, doc: 'Gives a client network the same server.' }),
   hash: directive({
     in: IN,
+    duplicate: false,
     args: mapped(raw('key [consistent]', { min: 1, max: 2 }), ([key, consistent], _, at) => {
       if (consistent !== undefined && consistent.text !== 'consistent') {
         return at.fail(`invalid parameter "${consistent.text}"`, consistent)
@@ -34,6 +35,7 @@ export const methodDirectives = {
   }),
   random: directive({
     in: IN,
+    duplicate: false,
     args: mapped(raw('[two [method]]', { max: 2 }), ([two, method], _, at): Comparison | 'one' => {
       if (two === undefined) return 'one'
       if (two.text !== 'two') return at.fail(`invalid parameter "${two.text}"`, two)
@@ -59,13 +61,16 @@ export const methodDirectives = {
   }),
   least_time: directive({
     in: IN,
-    args: mapped(raw('header | last_byte [inflight]', { min: 1, max: 2 }), ([mode, inflight], _, at) => {
-      if (mode!.text !== 'header' && mode!.text !== 'last_byte') return at.fail(`invalid value "${mode!.text}"`, mode)
-      if (inflight !== undefined && inflight.text !== 'inflight') {
-        return at.fail(`invalid parameter "${inflight.text}"`, inflight)
-      }
-      return { header: mode!.text === 'header', inflight: inflight !== undefined }
-    }),
+    args: mapped(
+      tuple(oneOf('header', 'last_byte'), optional(raw('[inflight]', { max: 1 }))),
+      ([mode, words], _, at) => {
+        const inflight = words?.[0]
+        if (inflight !== undefined && inflight.text !== 'inflight') {
+          return at.fail(`invalid parameter "${inflight.text}"`, inflight)
+        }
+        return { header: mode === 'header', inflight: inflight !== undefined }
+      },
+    ),
     doc: 'Prefers the server that answers soonest.',
   }),
 }

@@ -48,6 +48,7 @@ interface ZoneName {
 const ZONE_KIND = 'upstream'
 
 const zoneName = mapped(raw('name [size]', { min: 1, max: 2 }), ([name, given], _, at): ZoneName => {
+  if (name!.text === '') return at.fail('invalid zone name ""', name)
   if (given === undefined) return { name: name!.text, size: 0 }
   const size = parseSize(given.text)
   if (size === undefined) return at.fail(`invalid zone size "${given.text}"`, given)
@@ -62,6 +63,7 @@ const groupDirectives = {
   zone: directive({
     in: ['upstream'],
     args: zoneName,
+    duplicate: false,
     doc: 'Shared memory for the state of the group: connections, failures and averages of all workers together.',
   }),
   server: directives({ in: ['upstream'], args: server, doc: 'A server of the group.' }),
