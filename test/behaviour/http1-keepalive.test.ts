@@ -1,5 +1,7 @@
 /** When a client's connection stays open and when it is closed, and several requests on one. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
 import { test } from 'node:test'
 import { type Server, startViaduct } from '../harness/server.ts'
 
@@ -64,6 +66,29 @@ test('bodies stand between pipelined requests, read or not', async () => {
   const chunks =
     'POST /chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nGET \r\n0\r\nX-T: 1\r\n\r\n'
   assert.equal(await bodies(server, post + chunks + get('/end', 'Connection: close\r\n')), '/post /chunked /end')
+})
+
+test('who has not waited for answers may have sent more when the connection ends, and is not reset for it', async () => {
+  await using server = await startViaduct(conf('keepalive_requests 3;'))
+  // A client that goes on although it has heard of the end.
+  const client = net.connect({ port: server.port(), allowHalfOpen: true })
+  let received = ''
+  client.on('data', (bytes: Buffer) => {
+    received += bytes.latin1Slice()
+  })
+  client.write(get('/a') + get('/b'))
+  await server.until('both are answered', () => received.endsWith('[/b]'))
+  client.write(get('/c'))
+  await once(client, 'end')
+  assert.match(received, /\[\/c\]$/)
+  for (const late of ['/d', '/e']) {
+    client.write(get(late))
+    // Who asks after that is answered when the kernel has dealt with it.
+    assert.equal(await bodies(server, get('/other', 'Connection: close\r\n')), '/other')
+  }
+  client.end()
+  // A connection that is reset is an error here.
+  await once(client, 'close')
 })
 
 test('nothing is answered behind Connection: close', async () => {

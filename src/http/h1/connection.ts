@@ -119,7 +119,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   // ---- bytes in ------------------------------------------------------------------------------
 
   onBytes(buffer: Buffer, size: number): void {
-    if (this.#state === LINGERING) return this.#linger()
+    if (this.#state === LINGERING) return this.#armLinger()
     if (this.#state === TUNNEL) return this.#tunnel!.onClientBytes(buffer, 0, size)
     if (this.#state === CLOSED) return
     if (this.#rest.length === 0) {
@@ -229,6 +229,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   #begin(code: number): void {
     assert(this.#state === HEAD, 'a request begins where the last one has ended')
     this.client.requests++
+    if (this.client.pipelined) this.client.pipelines = true
     connectionCounters.request()
     this.#count(WRITING)
     this.#state = BUSY
@@ -470,10 +471,11 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     this.#resumeInput()
   }
 
+  /** More than what was answered has come or may come: closing at once would reset the connection (ngx_http_finalize_connection). */
   #wantsLingering(r: Request): boolean {
     const { lingering_close } = r.location.core
     if (lingering_close === 'off') return false
-    return lingering_close === 'always' || this.#rest.length > 0 || this.#framingLost
+    return lingering_close === 'always' || this.#rest.length > 0 || this.client.pipelines || this.#framingLost
   }
 
   #startLinger(r: Request): void {
@@ -483,10 +485,6 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     this.#lingerUntil = clock.monotonic + r.location.core.lingering_time
     this.wire.end()
     this.#unpause()
-    this.#armLinger()
-  }
-
-  #linger(): void {
     this.#armLinger()
   }
 

@@ -41,6 +41,8 @@ export class Client {
   debug = false
   /** The current request came before the last one was answered. */
   pipelined = false
+  /** Some request has: the client does not wait, and more may be on its way at any time. */
+  pipelines = false
   /** When the connection was accepted, monotonic milliseconds. */
   startMs = clock.monotonic
   /** `$connection_requests`. */
