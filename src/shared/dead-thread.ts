@@ -3,7 +3,7 @@ import { Flights } from './cache/flights.ts'
 import { CacheIndex } from './cache/index.ts'
 import { CACHE_ZONE_KIND } from './cache/memory.ts'
 import { ConnRecords } from './conn-records.ts'
-import { forgetHeld, heldIn, NOT_NOTED } from './holdings.ts'
+import { heldIn, NOT_NOTED } from './holdings.ts'
 import type { Handle } from './table.ts'
 import { endTallyOf, TALLY_KIND } from './tally.ts'
 import { Zone } from './zone.ts'
@@ -19,8 +19,8 @@ export interface DeadThread {
 }
 
 /**
- * Lets go of what a thread held when it ended; `buffers` may hold anything, what is not a zone is left alone. Of a thread that
- * is told to stop when it has died already this is asked twice.
+ * Lets go of what a thread held when it ended; `buffers` may hold anything, what is not a zone is left alone. Its notes must be
+ * blank (`forgetHeld`) before this is asked again, as for one that is told to stop when it has died already.
  */
 export function releaseThread(buffers: Iterable<SharedArrayBuffer>, { threadId, holdings }: DeadThread): void {
   for (const buffer of buffers) {
@@ -35,7 +35,6 @@ export function releaseThread(buffers: Iterable<SharedArrayBuffer>, { threadId, 
     if (zone.is(CACHE_ZONE_KIND)) endUses(zone, places, threadId)
     else if (places.length > 0) countBack(zone, places)
   }
-  forgetHeld(holdings)
 }
 
 function countBack(zone: Zone, places: readonly number[]): void {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConnRecords } from '../../src/shared/conn-records.ts'
 import { releaseThread } from '../../src/shared/dead-thread.ts'
-import { HOLDINGS_SIZE, NOT_NOTED, noteHoldingsIn } from '../../src/shared/holdings.ts'
+import { forgetHeld, HOLDINGS_SIZE, NOT_NOTED, noteHoldingsIn } from '../../src/shared/holdings.ts'
 import { Table } from '../../src/shared/table.ts'
 import { ZONE_SIZE_MIN, Zone } from '../../src/shared/zone.ts'
 import { sharedState } from '../../src/upstream/group-state.ts'
@@ -69,6 +69,7 @@ test('connections that a thread had with the servers of a shared group go', () =
   )
   for (const time of ['once', 'twice']) {
     releaseThread([zone.buffer], { threadId: THREAD, holdings })
+    forgetHeld(holdings)
     assert.deepEqual(
       peers.map(({ conns }) => conns),
       [0, 1, 0],
