@@ -1,8 +1,11 @@
 /** Accepts connections: on the ring of the thread where there is one, else by Node's handles. */
+import net from 'node:net'
+import { assert } from '../lib/assert.ts'
+import { type Calls, calls, whyNoCalls } from '../sys/calls.ts'
 import { adoptHandle } from './connect.ts'
 import { speaksTlsOnRing, threadRing } from './engine.ts'
-import { HandleWire } from './handle-wire.ts'
-import { HandleListener, type Incoming, type Listener, type ListenerOwner } from './listener.ts'
+import { HandleWire, type StreamHandle } from './handle-wire.ts'
+import type { Incoming, Listener, ListenerOwner } from './listener.ts'
 import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
 import { RingTlsServerWire } from './ring-tls-server-wire.ts'
 import { RingWire } from './ring-wire.ts'
@@ -50,7 +53,7 @@ interface ListenTarget {
 export function listenOn(target: ListenTarget, owner: ListenerOwner): Listener {
   const ring = threadRing()
   if (ring !== undefined) return new RingListener(ring, target, owner)
-  return new HandleListener(owner, target.fd, target.backlog)
+  return new HandleListener(target, owner)
 }
 
 /** Closes a socket that this thread was given and does not listen on; Node's own call warns of what it has not opened. */
@@ -148,22 +151,12 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
       this.#ring.cancel(this.#slot, this.#own ? ASKED.ACCEPT : ASKED.READABLE)
       this.#ring.submit()
     } else this.#leave()
-    if (letsIn) this.#letIn()
+    // The kernel has told of a connection perhaps nobody but who was cancelled before it came to look: another one does not
+    // know of it until the next one comes.
+    if (letsIn) letIn(this.#ring.calls, this.#target, (fd) => this.#accepted(fd))
     // At once: who comes in between is thrown out.
     this.#ring.disown(this.#target.fd)
     this.#ring.calls.close(this.#target.fd)
-  }
-
-  /**
-   * The kernel has told of a connection perhaps nobody but who was cancelled before it came to look: another one does not know
-   * of it until the next one comes. And with the last descriptor of a socket its queue goes.
-   */
-  #letIn(): void {
-    for (let i = 0; i < this.#target.backlog; i++) {
-      const fd = this.#ring.calls.accept(this.#target.fd)
-      if (fd >= 0) this.#accepted(fd)
-      else if (fd !== ECONNABORTED) break
-    }
   }
 
   #leave(): void {
@@ -175,4 +168,67 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
 
   settled(): void {}
   attend(): void {}
+}
+
+interface NativeServer {
+  onconnection: (status: number, client: StreamHandle | undefined) => void
+}
+
+/** Accepts by Node's handles. */
+class HandleListener implements Listener, Incoming {
+  readonly #server: net.Server
+  readonly #target: ListenTarget
+  readonly #owner: ListenerOwner
+  #handle: StreamHandle | undefined
+
+  constructor(target: ListenTarget, owner: ListenerOwner) {
+    this.#target = target
+    this.#owner = owner
+    this.#server = net.createServer()
+    // Whoever waits in the queue of a socket that cannot be listened on waits there for another one.
+    this.#server.on('error', () => {})
+    this.#server.listen({ fd: target.fd, backlog: target.backlog })
+    const native = (this.#server as unknown as { _handle: NativeServer | null })._handle
+    assert(native !== null, 'a bound descriptor can be listened on')
+    native.onconnection = (status, client) => {
+      if (status !== 0 || client === undefined) return owner.onAcceptError(status)
+      this.#accepted(client)
+    }
+  }
+
+  #accepted(client: StreamHandle): void {
+    this.#handle = client
+    this.#owner.onAccept(this)
+  }
+
+  get fd(): number {
+    return this.#handle!.fd
+  }
+
+  take(): StreamWire {
+    const handle = this.#handle!
+    this.#handle = undefined
+    return new HandleWire(handle)
+  }
+
+  refuse(): void {
+    this.#handle!.close()
+    this.#handle = undefined
+  }
+
+  close(letsIn: boolean): void {
+    const { isInternet } = this.#target
+    const system = letsIn && this.#server.listening && whyNoCalls() === '' ? calls() : ''
+    if (typeof system !== 'string') letIn(system, this.#target, (fd) => this.#accepted(adoptHandle(fd, isInternet)))
+    this.#server.close()
+  }
+}
+
+/** Accepts all who wait in the queue of a socket that is about to be closed: that may be the end of it. */
+function letIn(calls: Calls, { fd, backlog }: ListenTarget, accepted: (fd: number) => void): void {
+  for (let i = 0; i < backlog; i++) {
+    const client = calls.accept(fd)
+    if (client >= 0) accepted(client)
+    else if (client !== ECONNABORTED) break
+  }
 }

@@ -8,8 +8,6 @@ import dgram from 'node:dgram'
 import fs from 'node:fs'
 import net from 'node:net'
 import { constants } from 'node:os'
-import { assert } from '../lib/assert.ts'
-import { HandleWire, type StreamHandle } from './handle-wire.ts'
 import type { StreamWire } from './stream-wire.ts'
 
 const UV_TCP_IPV6ONLY = 1
@@ -37,9 +35,6 @@ export interface BoundSocket {
 /** Node's handles, as far as they are used here: the same objects that its `cluster` module moves between processes. */
 interface NativeHandle extends BoundSocket {
   getsockname?(out: object): number
-}
-interface NativeServer {
-  onconnection: (status: number, client: StreamHandle | undefined) => void
 }
 
 const bindStream = (net as unknown as { _createServerHandle: BindStream })._createServerHandle
@@ -119,46 +114,7 @@ export interface ListenerOwner {
 export interface Listener {
   /**
    * Stops accepting and closes this thread's descriptor; accepted connections live on. `letsIn`: so do those who wait in the
-   * queue of the socket, which may end with the descriptor, where the engine can let them in.
+   * queue of the socket, which may end with the descriptor. Without `koffi` they are not.
    */
   close(letsIn: boolean): void
-}
-
-/** Accepts by Node's handles. */
-export class HandleListener implements Listener, Incoming {
-  readonly #server: net.Server
-  #handle: StreamHandle | undefined
-
-  constructor(owner: ListenerOwner, fd: number, backlog: number) {
-    this.#server = net.createServer()
-    // Whoever waits in the queue of a socket that cannot be listened on waits there for another one.
-    this.#server.on('error', () => {})
-    this.#server.listen({ fd, backlog })
-    const native = (this.#server as unknown as { _handle: NativeServer | null })._handle
-    assert(native !== null, 'a bound descriptor can be listened on')
-    native.onconnection = (status, client) => {
-      if (status !== 0 || client === undefined) return owner.onAcceptError(status)
-      this.#handle = client
-      owner.onAccept(this)
-    }
-  }
-
-  get fd(): number {
-    return this.#handle!.fd
-  }
-
-  take(): StreamWire {
-    const handle = this.#handle!
-    this.#handle = undefined
-    return new HandleWire(handle)
-  }
-
-  refuse(): void {
-    this.#handle!.close()
-    this.#handle = undefined
-  }
-
-  close(): void {
-    this.#server.close()
-  }
 }
