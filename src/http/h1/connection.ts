@@ -44,6 +44,7 @@ const KEEPALIVE_TIMEOUT = 2
 const BODY_TIMEOUT = 3
 const SEND_TIMEOUT = 4
 const LINGERING_TIMEOUT = 5
+const BODY_CUT = 6
 
 /** The status that makes a client send its body. */
 const CONTINUE = 100
@@ -258,6 +259,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     }
     this.body.wanted = true
     if (this.#state === BUSY) this.#state = BODY
+    if (this.body.cut) return this.#arm(BODY_CUT, 0)
     this.#arm(BODY_TIMEOUT, r.location.core.client_body_timeout)
     this.#resumeInput()
   }
@@ -318,10 +320,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
 
   #bodyDone(): void {
     const r = this.request
-    if (this.#state === DRAINING) {
-      this.#next()
-      return
-    }
+    if (this.#state === DRAINING) return this.#next()
     assert(this.#state === BODY || this.#state === BUSY, 'a body ends while its request is served')
     if (this.#state === BODY) this.#timer.purpose = 0
     this.#state = BUSY
@@ -591,33 +590,32 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   }
 
   #tellRequest(state: number, status: number): void {
-    if (state === TUNNEL) {
-      this.#tunnel!.onClientClose()
-      return
-    }
-    if (state === BUSY || state === BODY) this.request.abort(status)
+    if (state === TUNNEL) this.#tunnel!.onClientClose()
+    else if (state === BUSY || state === BODY) this.request.abort(status)
   }
 
   onEnd(): void {
     switch (this.#state) {
       case TUNNEL:
-        this.#tunnel!.onClientEnd()
-        return
+        return this.#tunnel!.onClientEnd()
       case HEAD:
         if (this.#rest.length > 0) this.#logEarly(INFO, 'client prematurely closed connection')
-        this.close()
-        return
+        return this.close()
       case BUSY:
+        this.body.cut = true
         // What is complete reaches a client that only closed its own side.
         if (!this.bench.writer.draining) this.request.clientEnded()
         return
       case BODY:
-        this.request.logError(INFO, 'client prematurely closed connection')
-        this.#closeWith(400)
-        return
+        return this.#bodyCut()
       default:
         this.close()
     }
+  }
+
+  #bodyCut(): void {
+    this.request.logError(INFO, 'client prematurely closed connection')
+    this.#closeWith(400)
   }
 
   #logBroken(error: string): void {
@@ -640,7 +638,8 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     else if (failure !== undefined && state === BODY) this.request.logError(INFO, wireFailureText(failure))
     this.#over()
     // As nginx has it, 499 is for those who leave while somebody works for them.
-    this.#tellRequest(state, state === BODY ? 400 : 499)
+    const cut = state === BODY || (state === BUSY && this.request.requestBody?.cutAtOnce === true)
+    this.#tellRequest(state, cut ? 400 : 499)
     this.clearBench()
   }
 
@@ -653,8 +652,9 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     switch (timer.purpose) {
       case KEEPALIVE_TIMEOUT:
       case LINGERING_TIMEOUT:
-        this.close()
-        return
+        return this.close()
+      case BODY_CUT:
+        return this.#bodyCut()
       case HEADER_TIMEOUT:
         return this.#headerTimedOut()
       case BODY_TIMEOUT:

@@ -47,6 +47,7 @@ const COPIED_MAX = 4096
 
 const BODY_TIMEOUT = 1
 const SEND_TIMEOUT = 2
+const BODY_CUT = 3
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
@@ -500,6 +501,9 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
     if (this.#tunnel !== undefined) return this.#tunnel.onClientClose()
     if (this.#lingers) return this.#leave()
     if (r.ended) return
+    const { requestBody } = r
+    // As nginx has it: who breaks off a body that is being passed on has sent a bad request, whoever ignores leaving.
+    if (requestBody?.streaming === true && !requestBody.complete) return r.abort(400)
     if (r.producer?.ignoresClientAbort === true) {
       this.#unheard = true
       this.intake.stop()
@@ -513,14 +517,18 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
       if (waited) r.producer.onDrain()
       return
     }
-    // As nginx has it: who breaks off a body that is being passed on has sent a bad request.
-    const { requestBody } = r
-    r.abort(requestBody?.streaming === true && !requestBody.complete ? 400 : 499)
+    const reads = this.intake.wanted && !this.intake.discarding && requestBody?.complete === false
+    if (reads) r.logError(INFO, 'client prematurely closed stream')
+    r.abort(499)
   }
 
   // ---- the request body ----------------------------------------------------------------------
 
   startBody(r: Request): void {
+    if (this.#unheard) {
+      this.#bodyTimer.purpose = BODY_CUT
+      return setTimer(this.#bodyTimer, 0)
+    }
     if (r.expectContinue && !r.headSent && this.intake.received === 0 && !this.intake.ended) {
       r.expectContinue = false
       this.sendInterim(r, 100, '')
@@ -648,6 +656,7 @@ export class H2Stream extends BodySink implements Carrier, TimerOwner, Waiting {
 
   onTimeout(timer: Timer): void {
     const r = this.request
+    if (timer.purpose === BODY_CUT) return r.abort(400)
     if (timer.purpose === SEND_TIMEOUT && this.stillTakes(timer, r.location.core.send_timeout)) return
     r.logError(INFO, 'client timed out (110: Connection timed out)')
     this.#timedOut = true

@@ -28,6 +28,9 @@ const SMALLEST = 64
 /** Bytes copied at once from file to file. */
 const PIECE_SIZE = 65536
 
+/** So many turns of the event loop may pass until a socket tells of its end behind bytes that came together with it. */
+const FRESH_TURNS = 2
+
 const BUFFERED = 0
 const STREAMED = 1
 const DISCARDED = 2
@@ -52,6 +55,8 @@ export class RequestBody {
   #starting = false
   /** The status that the body was refused with meanwhile. */
   #refusal = 0
+  /** Turns of the event loop in which its beginning is all that the socket may have had. */
+  freshTurns = 0
   /** Trailer lines of a chunked body, verbatim. */
   trailers = ''
 
@@ -105,7 +110,22 @@ export class RequestBody {
     const status = this.#r.carrier.takeBody(this.#r, false)
     this.#starting = false
     if (this.received > 0) this.#r.noBody()
+    if (!this.complete) this.#startsFresh()
     return status === 0 ? this.#refusal : status
+  }
+
+  #startsFresh(): void {
+    this.freshTurns = FRESH_TURNS
+    if (fresh.length === 0) setImmediate(age)
+    fresh.push(this)
+  }
+
+  /**
+   * The client's end came with the beginning of a body that is to be streamed. nginx reads a body until there is nothing
+   * more before it asks a back end, so to it the body is cut, whereas one who leaves later has not waited.
+   */
+  get cutAtOnce(): boolean {
+    return this.freshTurns > 0 && !this.complete && this.#mode === BUFFERED
   }
 
   /** Hands the body on as it comes. */
@@ -309,4 +329,17 @@ export class RequestBody {
     else r.resume(status)
     return false
   }
+}
+
+/** Bodies whose turns are counted. */
+let fresh: RequestBody[] = []
+
+/** A turn of the event loop is over. */
+function age(): void {
+  fresh = fresh.filter(isFresh)
+  if (fresh.length > 0) setImmediate(age)
+}
+
+function isFresh(body: RequestBody): boolean {
+  return --body.freshTurns > 0
 }

@@ -29,8 +29,6 @@ import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
-/** `version` of HTTP/1.1. */
-const HTTP_11 = 11
 /** `refusal` while a filter keeps the head back. */
 const HELD = 1
 
@@ -612,7 +610,7 @@ export class Request implements LogContext {
 
   /** Who asks for the body finds none; a client may wait for a word before it sends that (ngx_http_test_expect). */
   noBody(): void {
-    if (!this.expectContinue || this.main !== this || this.headSent || this.version !== HTTP_11) return
+    if (!this.expectContinue || this.main !== this || this.headSent || this.version !== 11) return
     this.expectContinue = false
     this.carrier.sendInterim(this, 100, '')
   }
@@ -662,9 +660,10 @@ export class Request implements LogContext {
   /** The client closed its side while the request is served (nginx: 499 unless the location says to go on). */
   clientEnded(): void {
     this.keepAlive = false
-    if (this.producer?.ignoresClientAbort === true || this.ended) return
-    this.logError(INFO, leftText(this.producer === undefined ? undefined : this.conversation))
-    if (!this.headSent) this.out.status = 499
+    const cut = this.requestBody?.cutAtOnce === true
+    if ((this.producer?.ignoresClientAbort === true && !cut) || this.ended) return
+    this.logError(INFO, leftText(this.producer === undefined || cut ? undefined : this.conversation))
+    if (!this.headSent) this.out.status = cut ? 400 : 499
     this.carrier.abortRequest(this)
   }
 

@@ -139,11 +139,6 @@ export const KNOWN: readonly Known[] = [
   },
   { why: 'the same, counted', of: OWN_CONNECTION, aspects: ['access'], without: /(?<=^upstream_bytes_sent=).*/gm },
   {
-    why: 'open: a client that leaves in a streamed body while the back end is not asked yet has 499, and not 400',
-    of: /POST short \/stream$/,
-    aspects: ['access', 'errors'],
-  },
-  {
     why: 'the length of a body that came in chunks and is not passed on is not told, for the back end would wait for it',
     of: /proxy: requests: POST chunked \/nobody/,
   },
