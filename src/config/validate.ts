@@ -240,6 +240,11 @@ export class Validator {
 
   #read(args: Args<unknown>, words: readonly Word[], at: ReadContext, s: Statement): unknown {
     this.#uses.read(words)
+    // Nothing that a word may name has one, and whoever is asked for a file by such a name throws.
+    if (words.some((word) => word.text.includes('\0'))) {
+      this.#diagnostics.emerg(`unexpected zero byte in "${s.name.text}" directive`, s.end, { shown: s.name })
+      return FAILED
+    }
     try {
       return args.read(words, at)
     } catch (error) {

@@ -21,7 +21,7 @@ import { mainLogPaths, openMainLog } from './main-log.ts'
 import type { ConfigSource, EngineSettings } from './messages.ts'
 import { createFolders, giveLogs, makeLogFolder } from './paths.ts'
 import { runningServer } from './pid-file.ts'
-import { checkConnections, engineSettings, type MasterSettings, masterSettings } from './settings.ts'
+import { engineSettings, type MasterSettings, masterSettings } from './settings.ts'
 import type { SocketBook } from './socket-book.ts'
 
 /** A checked configuration: what is left to know of it. What it was compiled to is let go of, since a master serves nobody. */
@@ -122,8 +122,7 @@ export class Configuration {
     let logError: unknown
     try {
       const { config, diagnostics, program, log } = this.#loadInheriting()
-      const settings = program && masterSettings(config, defaultPid, diagnostics)
-      if (settings !== undefined) checkConnections(program!, settings, diagnostics)
+      const settings = program && masterSettings(program, defaultPid, diagnostics)
       this.#reportAll(config, diagnostics)
       return settings === undefined || diagnostics.failed ? undefined : this.#keep(program!, settings, log)
     } catch (error) {

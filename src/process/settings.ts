@@ -34,10 +34,12 @@ export interface MasterSettings {
   readonly eventMethod: EventMethod
 }
 
-/** Reads the master's settings; an unknown account is reported to the diagnostics. */
-export function masterSettings(config: Config, defaultPid: string, diagnostics: Diagnostics): MasterSettings {
+/** Reads the master's settings; what is wrong with them (an unknown account, too few connections) is reported to the diagnostics. */
+export function masterSettings(program: Program, defaultPid: string, diagnostics: Diagnostics): MasterSettings {
+  const { config } = program
   const main = config.main.resolve(mainDirectives)
   checkMain(config, diagnostics)
+  checkConnections(program, diagnostics)
   return {
     daemon: main.daemon,
     master: main.master_process,
@@ -53,8 +55,8 @@ export function masterSettings(config: Config, defaultPid: string, diagnostics: 
 }
 
 /** Each listening socket takes a connection in nginx, and so does the channel to the master. */
-export function checkConnections(program: Program, { connections }: MasterSettings, diagnostics: Diagnostics): void {
-  const sockets = program.listens.length
+function checkConnections({ config, listens: { length: sockets } }: Program, diagnostics: Diagnostics): void {
+  const connections = workerConnections(config)
   if (connections > sockets) return
   diagnostics.emerg(`${connections} worker_connections are not enough for ${sockets} listening sockets`)
 }

@@ -24,7 +24,7 @@ import type { BlockContext, TreeServices } from '../tree/context.ts'
 import { resolverOf } from '../tree/resolver.ts'
 import type { HasSlots } from '../value/variables.ts'
 import { type Commanded, carryOut, contextSettings, forbidden, NO_ANTI_REPLAY, notCommanded } from './commands.ts'
-import { isDhparam, plainDhparam } from './dhparam.ts'
+import { plainDhparam } from './dhparam.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
 import { namedProblem, placeOf, SslLoader } from './loader.ts'
 import type { OcspOptions } from './ocsp-check.ts'
@@ -262,9 +262,8 @@ class Compiler<Subject extends HasSlots> {
     if (file === undefined || file.at.text === '') return ''
     const { text, errno } = this.#at.readRenewable(file.path)
     if (errno !== '') return this.#files.fail(namedProblem(file.path, errno))
-    if (!isDhparam(text))
-      return this.#files.fail(`PEM_read_bio_DHparams("${file.path}") failed (SSL: ${NO_DH})`, file.at)
     const plain = plainDhparam(text)
+    if (plain === '') return this.#files.fail(`PEM_read_bio_DHparams("${file.path}") failed (SSL: ${NO_DH})`, file.at)
     const problem = dhparamProblem(plain, this.#conf.ssl_ciphers)
     return problem === ''
       ? plain

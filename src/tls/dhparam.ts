@@ -1,15 +1,12 @@
 /** Diffie-Hellman parameters as files have them, in the one form that the engine uses (PKCS #3). */
 import { derAt, derBytes, derInside, derOf, SEQUENCE } from '../lib/der.ts'
 
+const ANY = /-----BEGIN (?:X9\.42 )?DH PARAMETERS-----/
 const X942 = /-----BEGIN X9\.42 DH PARAMETERS-----([^-]*)-----END/
 
-/** Whether a file has parameters at all. */
-export function isDhparam(pem: string): boolean {
-  return /-----BEGIN (X9\.42 )?DH PARAMETERS-----/.test(pem)
-}
-
-/** The same parameters; those of `openssl dhparam -dsaparam` (X9.42: p, g, q) without what only checks them. */
+/** The same parameters; those of `openssl dhparam -dsaparam` (X9.42: p, g, q) without what only checks them. Empty when there are none. */
 export function plainDhparam(pem: string): string {
+  if (!ANY.test(pem)) return ''
   const match = X942.exec(pem)
   if (match === null) return pem
   const bytes = Buffer.from(match[1]!, 'base64')

@@ -134,7 +134,9 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     if (known !== undefined) return known
     const slots: [number, number][] = []
     pattern.names.forEach((name, group) => {
-      if (group > 0 && name !== '') slots.push([group, this.variables.slotOf(name)])
+      if (group === 0 || name === '') return
+      if (this.variables.isFixed(name)) this.fail(`the duplicate "${name}" variable`)
+      else slots.push([group, this.variables.slotOf(name)])
     })
     const made: CapturePattern = { pattern, slots }
     this.#patterns.set(pattern, made)

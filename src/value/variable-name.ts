@@ -5,7 +5,7 @@ import { readTemplate, type Template } from './template.ts'
 
 /** The name in `$name`; anything else is refused in nginx's words. */
 export function variableName(word: Word, at: ReadContext): string {
-  return word.text.startsWith('$') ? word.text.slice(1) : at.fail(`invalid variable name "${word.text}"`, word)
+  return /^\$./s.test(word.text) ? word.text.slice(1) : at.fail(`invalid variable name "${word.text}"`, word)
 }
 
 /** A variable, and the text that it is made of. */

@@ -36,6 +36,11 @@ export interface Variable<R> {
 /** The built-in variables of a module by name. */
 export type Variables<R> = Readonly<Record<string, Getter<R> | Variable<R>>>
 
+/** The same variables, which `set`, `map` and their kin may hide. */
+export function changeable<R>(variables: Readonly<Record<string, Getter<R>>>): Variables<R> {
+  return Object.fromEntries(Object.entries(variables).map(([name, get]) => [name, { get, changeable: true as const }]))
+}
+
 /** Where slot variables live; requests and sessions have it. */
 export interface HasSlots {
   /** One value per slot of the tree; undefined until it was set or computed. */

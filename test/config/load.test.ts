@@ -170,3 +170,9 @@ test('one name in one context has one owner', () => {
   ]
   assert.throws(() => new Registry(twice), /declared by both a and b/)
 })
+
+test('a word with a zero byte is refused: no file and no user can be named so', () => {
+  const { diagnostics } = loadText('words a "b\0c";')
+  const said = diagnostics.all.map((found) => found.message)
+  assert.deepEqual(said, ['unexpected zero byte in "words" directive'])
+})

@@ -13,7 +13,7 @@ import { NULL_LOG } from '../../src/log/error-log.ts'
 import { LogFiles } from '../../src/log/log-files.ts'
 import { modules } from '../../src/modules/index.ts'
 import { loadProgram } from '../../src/process/load-program.ts'
-import { checkConnections, masterSettings } from '../../src/process/settings.ts'
+import { masterSettings } from '../../src/process/settings.ts'
 
 const SEPARATOR = '----------\n'
 const PATH = '/etc/v/nginx.conf'
@@ -36,7 +36,7 @@ for (const name of readdirSync(folder).sort()) {
 
 function said(input: string): string {
   const text = input.includes('events {') ? input : `${input.trimEnd()} events { }\n`
-  const { config, diagnostics, program } = finish(
+  const { diagnostics, program } = finish(
     loadProgram(
       { path: PATH, prefix: '/srv/', globals: '', errorLog: 'stderr' },
       modules,
@@ -51,7 +51,7 @@ function said(input: string): string {
       },
     ),
   )
-  if (program !== undefined) checkConnections(program, masterSettings(config, '/run/v.pid', diagnostics), diagnostics)
+  if (program !== undefined) masterSettings(program, '/run/v.pid', diagnostics)
   for (const run of program?.http?.builder.exitHooks ?? []) run()
   return diagnostics.all.map((found) => `${formatPlain(found)}\n`).join('')
 }

@@ -22,7 +22,8 @@ interface Part {
 const entry: Args<Part> = {
   syntax: 'percentage value',
   min: 2,
-  max: 2,
+  // nginx passes over what follows.
+  max: Number.POSITIVE_INFINITY,
   read([percent, value], at) {
     const { text } = percent!
     const share = text === '*' ? 0 : text.endsWith('%') ? parseFixedPoint(text.slice(0, -1), 2) : undefined

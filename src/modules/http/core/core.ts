@@ -9,7 +9,7 @@ import { directive } from '../../../config/directive.ts'
 import { fullName } from '../../../config/include.ts'
 import type { Scope } from '../../../config/scope.ts'
 import type { Position, Word } from '../../../config/source.ts'
-import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { type AttachContext, type HttpTree, httpModule } from '../../../http/compile/module.ts'
 import { noValue } from '../../../http/compile/no-value.ts'
 import { EARLY_HINTS_WANTED } from '../../../http/exchange/interim.ts'
 import { GET, HEAD, methodBit, UNKNOWN } from '../../../http/message/method.ts'
@@ -83,7 +83,7 @@ export const coreModule = httpModule({
     for (const browser of conf.keepalive_disable) location.keepAliveDisabled |= QUIRKS[browser]
     const { headerSeconds } = conf.keepalive_timeout
     if (headerSeconds > 0) location.keepAliveFields += `Keep-Alive: timeout=${headerSeconds}\r\n`
-    location.types = typesOf(at.scope)
+    location.types = typesOf(at.scope, at)
     location.defaultType = at.text(conf.default_type)
     location.errorPages = conf.error_page.map(
       (page): CompiledErrorPage => ({
@@ -193,7 +193,7 @@ const NO_TYPES: ReadonlyMap<string, string> = new Map([
 const typesByScope = new WeakMap<Scope, ReadonlyMap<string, string>>()
 
 /** The media types of the nearest block that declares some. */
-function typesOf(scope: Scope): ReadonlyMap<string, string> {
+function typesOf(scope: Scope, tree: HttpTree): ReadonlyMap<string, string> {
   for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
     const known = typesByScope.get(at)
     if (known !== undefined) return known
@@ -201,7 +201,16 @@ function typesOf(scope: Scope): ReadonlyMap<string, string> {
     if (types === undefined || types.length === 0) continue
     const map = new Map<string, string>()
     for (const block of types) {
-      for (const { value } of block.entries) for (const extension of value.extensions) map.set(extension, value.type)
+      for (const { value, at: line } of block.entries) {
+        for (const extension of value.extensions) {
+          const before = map.get(extension)
+          if (before !== undefined) {
+            const types = `content type: "${value.type}", previous content type: "${before}"`
+            tree.warn(`duplicate extension "${extension}", ${types}`, line)
+          }
+          map.set(extension, value.type)
+        }
+      }
     }
     typesByScope.set(at, map)
     return map

@@ -78,6 +78,8 @@ export const logModule = httpModule({
       // Formats that nobody uses are checked too.
       tree.afterAttach(() => compileFormat(format, tree))
     }
+    // Also where there is no server that would ask for it.
+    for (const { off, format, at } of conf.access_log) if (!off) formatOf(format, conf.log_format, tree, at)
     for (const { name, at } of conf.json_log_format)
       tree.afterAttach(() => compileJson(name, conf.json_log_format, tree, at))
   },

@@ -21,14 +21,13 @@ const redirectRule: Args<RedirectRule> = mapped(
   ([from, to], _, at): RedirectRule => {
     if (to === undefined) {
       if (from!.text === 'default') return { kind: 'default' }
-      if (from!.text === 'off' || from!.text === 'false') return { kind: 'off' }
+      if (from!.text === 'off') return { kind: 'off' }
       return at.fail(`invalid parameter "${from!.text}"`, from)
     }
     const replacement = readTemplate(to, at)
     if (!from!.text.startsWith('~')) return { kind: 'text', from: readTemplate(from!, at), to: replacement }
     const caseless = from!.text.startsWith('~*')
     const source = from!.text.slice(caseless ? 2 : 1)
-    if (source === '') return at.fail(`regex in "proxy_redirect" is empty`, from)
     const pattern = compilePattern(source, { caseless }, (message) => at.fail(message, from))
     return { kind: 'regex', pattern, to: replacement }
   },

@@ -59,8 +59,8 @@ export const proxyModule = httpModule({
   doc: 'Passes requests to another server.',
   directives: allDirectives,
   variables: {
-    proxy_host: (r) => r.conversation?.targetHost || undefined,
-    proxy_port: (r) => r.conversation?.targetPort || undefined,
+    proxy_host: { get: (r) => r.conversation?.targetHost || undefined, changeable: true },
+    proxy_port: { get: (r) => r.conversation?.targetPort || undefined, changeable: true },
     proxy_add_x_forwarded_for: (r) => forwardedFor(r),
     proxy_internal_body_length: (r) => exchangeOf(r)?.sender.lengthText(),
     proxy_internal_chunked: (r) => (exchangeOf(r)?.sender.chunked === true ? 'chunked' : ''),

@@ -9,6 +9,7 @@ import { compileSslServer } from '../../../tls/compile-server.ts'
 import { type SslServer, VERIFY_OFF } from '../../../tls/server.ts'
 import { sslDirectives } from '../../../tls/server-directives.ts'
 import { sessionId } from '../../../tls/session-facts.ts'
+import { changeable } from '../../../value/variables.ts'
 import { sslVariables } from './variables.ts'
 
 const CERTIFICATE_ERROR = 495
@@ -18,7 +19,7 @@ export const sslModule = httpModule({
   name: 'ngx_http_ssl_module',
   doc: 'TLS for clients: certificates, protocols, sessions, verification of clients.',
   directives: sslDirectives,
-  variables: sslVariables,
+  variables: changeable(sslVariables),
 
   attach(conf, plan, at) {
     if (at.location !== at.server.base) return

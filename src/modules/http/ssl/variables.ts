@@ -10,7 +10,7 @@ import { cipherNames, codesOf, codeText, groupName, groupNames } from '../../../
 import { certificateParts, onelineName, rfc2253Name } from '../../../tls/distinguished-name.ts'
 import { sessionGroup, sessionId } from '../../../tls/session-facts.ts'
 import { clientSignature, ownSignature } from '../../../tls/signature-algorithms.ts'
-import type { Getter, Variables } from '../../../value/variables.ts'
+import type { Getter } from '../../../value/variables.ts'
 
 const DAY_S = 86400
 
@@ -39,7 +39,7 @@ function ofHello(get: (hello: HelloFacts) => string): Getter<Request> {
   }
 }
 
-export const sslVariables: Variables<Request> = {
+export const sslVariables: Readonly<Record<string, Getter<Request>>> = {
   ssl_protocol: ofTls((tls) => tls.protocol),
   ssl_cipher: ofTls((tls) => tls.cipher),
   ssl_ciphers: ofHello((hello) => cipherNames(hello.ciphers)),
