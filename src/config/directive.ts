@@ -66,6 +66,8 @@ export interface Args<T> {
   read(words: readonly Word[], at: ReadContext): T
   /** Present when giving the directive twice in a block adds to its value instead of being a duplicate (nginx's bit masks). */
   merge?(earlier: T, later: T, at: ReadContext): T
+  /** Present when a directive that may repeat has something to say of its value beside those before it in the block. */
+  joins?(earlier: readonly T[], value: T, at: ReadContext): void
 }
 
 /**

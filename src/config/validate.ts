@@ -151,6 +151,7 @@ export class Validator {
         return
       }
     }
+    if (again && kind === 'many') args.joins?.(scope.given(directive) as readonly unknown[], value, at)
     const earlier = again && kind === 'one' && args.merge ? scope.given(directive) : undefined
     scope.give(directive, value, s.end, earlier === undefined ? value : args.merge?.(earlier, value, at))
   }

@@ -119,9 +119,10 @@ class HttpCompiler {
       module.declare?.(scope.resolve(module.directives), this.#builder, scope)
     }
     const { location, server_name } = scope.resolve(structure)
-    for (const block of location) if (block.args.pattern !== undefined) this.#builder.pattern(block.args.pattern)
+    for (const block of location)
+      if (block.args.pattern !== undefined) this.#builder.pattern(block.args.pattern, block.at)
     for (const name of server_name.flat()) {
-      if (name.kind === 'regex') this.#builder.pattern(name.pattern)
+      if (name.kind === 'regex') this.#builder.pattern(name.pattern, name.at)
     }
     for (const child of scope.children) {
       if (TREE_CONTEXTS.has(child.context) && !child.isLate) yield* this.#declare(child)

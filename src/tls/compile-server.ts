@@ -53,6 +53,16 @@ const RECORD_SIZE_MAX = 16384
 const VERIFY = { off: VERIFY_OFF, on: VERIFY_ON, optional: VERIFY_OPTIONAL, optional_no_ca: VERIFY_OPTIONAL_NO_CA }
 const ALWAYS = constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION | NO_ANTI_REPLAY
 
+/** Declares the zones of a block, which are there whether a server speaks TLS with them or not. */
+export function declareZones(
+  { ssl_session_cache, ssl_ocsp_cache: ocsp }: Partial<SslServerConf>,
+  at: TreeServices,
+): void {
+  const sessions = ssl_session_cache?.zone
+  if (sessions !== undefined) at.zone(sessions.name, sessions.size, SESSION_TAG, sessions.at)
+  if (ocsp !== undefined) at.zone(ocsp.name, ocsp.size, OCSP_TAG, ocsp.at)
+}
+
 /** Compiles a server's settings; problems are reported. */
 export function compileSslServer<Subject extends HasSlots>(
   conf: SslServerConf,

@@ -129,13 +129,13 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     return this.variables.settable(name)
   }
 
-  pattern(pattern: Pattern): CapturePattern {
+  pattern(pattern: Pattern, at?: Position): CapturePattern {
     const known = this.#patterns.get(pattern)
     if (known !== undefined) return known
     const slots: [number, number][] = []
     pattern.names.forEach((name, group) => {
       if (group === 0 || name === '') return
-      if (this.variables.isFixed(name)) this.fail(`the duplicate "${name}" variable`)
+      if (this.variables.isFixed(name)) this.fail(`the duplicate "${name}" variable`, at)
       else slots.push([group, this.variables.slotOf(name)])
     })
     const made: CapturePattern = { pattern, slots }

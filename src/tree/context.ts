@@ -87,7 +87,7 @@ export interface TreeContext<Subject extends HasSlots> extends TreeServices {
   /** How to write a variable that the configuration makes (`set`, `auth_request_set`). */
   setter(name: string): Setter<Subject>
   /** Binds the named captures of a pattern to variables. */
-  pattern(pattern: Pattern): CapturePattern
+  pattern(pattern: Pattern, at?: Position): CapturePattern
 }
 
 /** What is known of the block that is compiled. */

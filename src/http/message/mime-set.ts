@@ -17,6 +17,11 @@ export function mimeTypes(always = 'text/html'): Args<readonly string[]> {
       }
       return types
     },
+    joins(earlier, types, at) {
+      const before = earlier.flat()
+      if (before.includes('*')) return
+      for (const type of types) if (before.includes(type)) at.warn(`duplicate MIME type "${type}"`)
+    },
   }
 }
 

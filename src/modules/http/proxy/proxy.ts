@@ -3,10 +3,10 @@
  * fields that are set, those of the client that are passed on, and how the URI is made. The conversation itself is the
  * exchange's (http/exchange/).
  */
-import { type ConfOf, family } from '../../../config/directive.ts'
+import { type ConfOf, family, type ScopeView } from '../../../config/directive.ts'
 import { cachePathDirectives } from '../../../http/cache/cache-path.ts'
 import { cachesOf } from '../../../http/cache/caches.ts'
-import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
+import { type AttachContext, type HttpTree, httpModule } from '../../../http/compile/module.ts'
 import { compileSize } from '../../../http/compile/size.ts'
 import { type CacheContext, checkZone, compileCache } from '../../../http/exchange/cache/conf.ts'
 import { attachPurge } from '../../../http/exchange/cache/purge-place.ts'
@@ -25,6 +25,7 @@ import { exchangeOf } from '../../../http/exchange/exchange.ts'
 import { failureMask } from '../../../http/exchange/failure.ts'
 import type { Plan } from '../../../http/request/plan.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
+import type { Template } from '../../../value/template.ts'
 import { notePassed } from './check.ts'
 import { compileCookies, cookieDirectives } from './cookie.ts'
 import { proxyDirectives } from './directives.ts'
@@ -70,6 +71,7 @@ export const proxyModule = httpModule({
   },
   declare(_, tree, scope) {
     checkBlock('proxy', allDirectives, scope, tree)
+    checkRedirects(scope, tree)
   },
   attach(conf, plan, at) {
     at.tempPath(conf.proxy_temp_path?.path ?? at.prefixed('proxy_temp'))
@@ -78,6 +80,19 @@ export const proxyModule = httpModule({
     attachPurge('proxy', conf.proxy_cache_purge, plan, at)
   },
 })
+
+/** The default one is made of the URL that stands before it. */
+function checkRedirects(scope: ScopeView, tree: HttpTree): void {
+  const { proxy_pass, proxy_redirect } = allDirectives
+  let url: Template | undefined
+  for (const line of scope.ordered({ proxy_pass, proxy_redirect })) {
+    if (line.name === 'proxy_pass') url = line.value
+    else if (line.value.kind !== 'default' || url?.constant !== undefined) continue
+    else if (url === undefined) {
+      tree.fail('"proxy_redirect default" should be placed after the "proxy_pass" directive', line.at)
+    } else tree.fail('"proxy_redirect default" cannot be used with "proxy_pass" directive with variables', line.at)
+  }
+}
 
 function attachProxy(conf: Conf, plan: Plan, at: AttachContext): void {
   const { location } = at

@@ -5,7 +5,7 @@ import { NEXT, type Verdict } from '../../../http/request/verdict.ts'
 import { INFO } from '../../../log/error-log.ts'
 import type { TlsServer } from '../../../net/tls-server.ts'
 import { clientProblem, NO_CERTIFICATE } from '../../../tls/client-certificate.ts'
-import { compileSslServer } from '../../../tls/compile-server.ts'
+import { compileSslServer, declareZones } from '../../../tls/compile-server.ts'
 import { type SslServer, VERIFY_OFF } from '../../../tls/server.ts'
 import { sslDirectives } from '../../../tls/server-directives.ts'
 import { sessionId } from '../../../tls/session-facts.ts'
@@ -20,7 +20,9 @@ export const sslModule = httpModule({
   doc: 'TLS for clients: certificates, protocols, sessions, verification of clients.',
   directives: sslDirectives,
   variables: changeable(sslVariables),
-
+  declare(_, tree, scope) {
+    declareZones(scope.own(sslDirectives), tree)
+  },
   attach(conf, plan, at) {
     if (at.location !== at.server.base) return
     const ssl = compileSslServer(conf, at)
