@@ -44,6 +44,8 @@ export type Context =
 /** What a reader may ask of the place it reads in, and how it reports; it never throws past one directive. */
 export interface ReadContext {
   readonly directive: Word
+  /** Where the statement ends, for what is found wrong with it later: nginx tells that line. */
+  readonly end: Position
   readonly context: Context
   /** Folder of the main configuration file: nginx's conf prefix. */
   readonly confPrefix: string

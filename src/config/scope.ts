@@ -96,6 +96,7 @@ export class ScopeEnv {
     }
     const at: ReadContext = {
       directive: token.words[0]!,
+      end: token.words[0]!,
       context: directive.in[0] ?? 'main',
       confPrefix: this.confPrefix,
       prefix: this.prefix,

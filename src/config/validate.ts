@@ -275,7 +275,7 @@ class StatementContext implements ReadContext {
   readonly context: Context
   readonly confPrefix: string
   readonly prefix: string
-  readonly #end: Position
+  readonly end: Position
   readonly #diagnostics: Diagnostics
   readonly #uses: VariableUses
 
@@ -291,7 +291,7 @@ class StatementContext implements ReadContext {
     this.context = context
     this.confPrefix = confPrefix
     this.prefix = prefix
-    this.#end = end
+    this.end = end
     this.#diagnostics = diagnostics
     this.#uses = uses
   }
@@ -301,10 +301,10 @@ class StatementContext implements ReadContext {
   }
 
   warn(message: string, at?: Position): void {
-    this.#diagnostics.warn(message, this.#end, { shown: at ?? this.directive })
+    this.#diagnostics.warn(message, this.end, { shown: at ?? this.directive })
   }
 
   uses(variable: string): void {
-    this.#uses.note(this.context, variable, this.#end)
+    this.#uses.note(this.context, variable, this.end)
   }
 }

@@ -73,7 +73,7 @@ function checkMain(config: Config, diagnostics: Diagnostics): void {
     diagnostics.warn(`${numbers}, using last mask for remaining worker processes`)
   }
   const names = new Set(['default'])
-  for (const { text: name, ...at } of pools) {
+  for (const { name, at } of pools) {
     // The default one may be given.
     if (name !== 'default' && names.has(name)) diagnostics.emerg(`duplicate thread pool "${name}"`, at)
     names.add(name)

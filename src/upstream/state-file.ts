@@ -40,6 +40,7 @@ function serverOf(statement: Statement, server: Args<ServerLine>, at: ReadContex
   const { context, confPrefix, prefix } = at
   return server.read(args, {
     directive: name,
+    end,
     context,
     confPrefix,
     prefix,
@@ -65,7 +66,15 @@ export function readState(path: string, server: Args<ServerLine>): readonly Serv
     throw new Error(message)
   }
   const name = { text: 'state', quoted: false, file: path, line: 1, column: 1 }
-  const at: ReadContext = { directive: name, context: 'upstream', confPrefix: '', prefix: '', fail, warn: () => {} }
+  const at: ReadContext = {
+    directive: name,
+    end: name,
+    context: 'upstream',
+    confPrefix: '',
+    prefix: '',
+    fail,
+    warn: () => {},
+  }
   // tidy: read once while the configuration loads
   try {
     return parse(textOf(path, at), path).map((statement) => specOf(serverOf(statement, server, at)))

@@ -11,6 +11,7 @@ function read<T>(args: Args<T>, line: string): T | string {
   const [s] = parse(`test ${line};`, 'f')
   const at: ReadContext = {
     directive: s!.name,
+    end: s!.end,
     context: 'http',
     confPrefix: '/etc/v/',
     prefix: '/srv/',

@@ -15,6 +15,7 @@ const word = (text: string): Word => ({ text, quoted: false, file: 'nginx.conf',
 function contextOf(prefix: string): ReadContext {
   return {
     directive: word('state'),
+    end: word(';'),
     context: 'upstream',
     confPrefix: prefix,
     prefix,

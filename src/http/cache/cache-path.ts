@@ -131,7 +131,7 @@ const cachePath: Args<CachePath> = {
     }
     const slash = path!.text.endsWith('/')
     if (draft.name === '') at.fail(`"${at.directive.text}" must have "keys_zone" parameter`)
-    return { ...draft, path: fullName(path!.text.replace(/\/$/, ''), at.prefix), slash, at: at.directive }
+    return { ...draft, path: fullName(path!.text.replace(/\/$/, ''), at.prefix), slash, at: at.end }
   },
 }
 

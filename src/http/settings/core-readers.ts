@@ -70,7 +70,7 @@ export const listen: Args<readonly Listen[]> = {
   max: Number.POSITIVE_INFINITY,
   read(words, at) {
     const [first, ...parameters] = words
-    const draft: Draft = { ...LISTEN_DEFAULTS, address: ANYWHERE, key: '', at: at.directive }
+    const draft: Draft = { ...LISTEN_DEFAULTS, address: ANYWHERE, key: '', at: at.end }
     const addresses = listenAddresses(first!, at)
     for (const word of parameters) readListenParameter(draft, word, at)
     return addresses.map((address) => ({ ...draft, address, key: formatAddress(address) }))
@@ -224,7 +224,7 @@ export const locationHead: Args<LocationHead> = {
     const split = second === undefined ? splitModifier(first!.text) : { modifier: first!.text, name: second.text }
     const { modifier, name } = split
     const word = second ?? first!
-    const head = { name: toBinary(name), pattern: undefined, at: at.directive }
+    const head = { name: toBinary(name), pattern: undefined, at: at.end }
     if (modifier === '=') return { ...head, kind: 'exact' }
     if (modifier === '^~') return { ...head, kind: 'noregex' }
     if (modifier === '~' || modifier === '~*') {

@@ -90,7 +90,7 @@ const threadPool = mapped(
     if (!rest.some((w) => w.text.startsWith('threads='))) {
       return at.fail('"thread_pool" must have "threads" parameter', name)
     }
-    return name!
+    return { name: name!.text, at: at.end }
   },
 )
 

@@ -35,7 +35,7 @@ const zoneArgs = mapped(
       type: given.type ?? 'string',
       timeoutMs: timeout,
       statePath: given.state ?? '',
-      at: at.directive,
+      at: at.end,
     }
   },
 )
@@ -52,7 +52,7 @@ const useArgs = mapped(
   ([key, variable, zoneWord], _, at): KeyvalUse => {
     const name = /^zone=(.+)$/s.exec(zoneWord!.text)?.[1]
     if (name === undefined) return at.fail(`invalid parameter "${zoneWord!.text}"`, zoneWord)
-    return { key: readTemplate(key!, at), variable: variableName(variable!, at), zone: name, at: at.directive }
+    return { key: readTemplate(key!, at), variable: variableName(variable!, at), zone: name, at: at.end }
   },
 )
 

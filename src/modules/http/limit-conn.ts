@@ -27,7 +27,7 @@ const zoneArgs = {
   ...mapped(tuple(raw('key', { min: 1, max: 1 }), params({ zone })), ([[key], given], _, at): LimitZoneSpec => {
     if (given.zone === undefined) return at.fail(`"${at.directive.text}" must have "zone" parameter`)
     const { name, size } = given.zone
-    return { name, size, key: readTemplate(key!, at), at: at.directive }
+    return { name, size, key: readTemplate(key!, at), at: at.end }
   }),
   min: 2,
   max: 2,
@@ -44,7 +44,7 @@ const limitArgs = mapped(raw('zone number', { min: 2, max: 2 }), ([name, limit],
   const count = parseNumber(limit!.text) ?? 0
   if (count < 1) return at.fail(`invalid number of connections "${limit!.text}"`, limit)
   if (count > LIMIT_MAX) return at.fail('connection limit must be less 65536', limit)
-  return { zone: name!.text, count, at: at.directive }
+  return { zone: name!.text, count, at: at.end }
 })
 
 const limitDirective = {

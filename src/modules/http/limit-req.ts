@@ -34,7 +34,7 @@ const zoneArgs = {
   ...mapped(tuple(raw('key', { min: 1, max: 1 }), params({ zone, rate })), ([[key], given], _, at): RateZoneSpec => {
     if (given.zone === undefined) return at.fail(`"${at.directive.text}" must have "zone" parameter`)
     const { name, size } = given.zone
-    return { name, size, key: readTemplate(key!, at), rate: given.rate ?? RATE_DEFAULT, at: at.directive }
+    return { name, size, key: readTemplate(key!, at), rate: given.rate ?? RATE_DEFAULT, at: at.end }
   }),
   min: 3,
   max: 3,
@@ -61,7 +61,7 @@ const limitArgs = {
       // Of `delay=` and `nodelay` the last holds.
       const last = words.findLast((w) => w.text === 'nodelay' || w.text.startsWith('delay='))
       const delay = last?.text === 'nodelay' ? Number.POSITIVE_INFINITY : (given.delay ?? 0) * 1000
-      return { zone: given.zone, burst: (given.burst ?? 0) * 1000, delay, at: at.directive }
+      return { zone: given.zone, burst: (given.burst ?? 0) * 1000, delay, at: at.end }
     },
   ),
   min: 1,

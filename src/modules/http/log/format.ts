@@ -32,7 +32,7 @@ export const logFormat = mapped(
       return at.fail(`unknown log format escaping "${kind}"`, rest[0])
     }
     const parts = (escaping === null ? rest : rest.slice(1)).flatMap((w) => partsOf(w, at))
-    const format: Format = { name: name!.text, escape: kind, parts, at: at.directive }
+    const format: Format = { name: name!.text, escape: kind, parts, at: at.end }
     return format
   },
 )

@@ -60,7 +60,7 @@ export const jsonFormat = mapped(
       if (seen.has(member.name)) at.fail(`duplicate member "${member.name}"`, words[index])
       seen.add(member.name)
     }
-    return { name: name!.text, members, at: at.directive }
+    return { name: name!.text, members, at: at.end }
   },
 )
 

@@ -51,7 +51,7 @@ const zoneLine: Args<ZoneLine> = {
   min: 2,
   max: 6,
   read([path, ...rest], at) {
-    const line = { path: path!.text, name: '', size: 0, format: 'combined', timeoutS: TIMEOUT_S, at: at.directive }
+    const line = { path: path!.text, name: '', size: 0, format: 'combined', timeoutS: TIMEOUT_S, at: at.end }
     let id: Template | undefined
     let md5 = parseTemplate(CLIENT, (message) => at.fail(message))
     for (const one of rest) {

@@ -45,7 +45,7 @@ export const accessLog = mapped(
       flushMs: 0,
       gzipLevel: 0,
       condition: undefined,
-      at: at.directive,
+      at: at.end,
     }
     if (draft.off) return rest.length === 0 ? draft : at.fail(`invalid parameter "${rest[0]!.text}"`, rest[0])
     const [format, ...parameters] = rest

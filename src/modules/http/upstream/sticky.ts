@@ -5,7 +5,7 @@
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { directive, type ReadContext, type ScopeView } from '../../../config/directive.ts'
-import type { Word } from '../../../config/source.ts'
+import type { Position, Word } from '../../../config/source.ts'
 import { parseMilliseconds, parseSeconds, parseSize } from '../../../config/units.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Getter } from '../../../http/request/plan.ts'
@@ -56,7 +56,7 @@ interface LearnSpec {
   readonly timeoutMs: number
   /** Learns when the head of a response is there, and not at its end. */
   readonly header: boolean
-  readonly at: Word
+  readonly at: Position
 }
 
 type Spec = CookieSpec | RouteSpec | LearnSpec
@@ -154,7 +154,7 @@ function readLearn(words: readonly Word[], at: ReadContext): LearnSpec {
     size,
     timeoutMs: timeoutMs ?? LEARN_TIMEOUT_MS,
     header,
-    at: at.directive,
+    at: at.end,
   }
 }
 

@@ -40,7 +40,7 @@ interface HealthCheckSpec {
   readonly keepTimeMs: number
   /** `type=grpc` with what belongs to it. */
   readonly grpc: { readonly service: string; readonly status: number } | undefined
-  readonly at: Word
+  readonly at: Position
 }
 
 const count = number('number', { min: 1 })
@@ -78,7 +78,7 @@ const healthCheck = mapped(params(shape), (given, words, at): HealthCheckSpec =>
     port: given.port ?? 0,
     keepTimeMs: given.keepalive_time ?? 0,
     grpc: type === 'grpc' ? { service: toBinary(given.grpc_service ?? ''), status: given.grpc_status ?? 0 } : undefined,
-    at: at.directive,
+    at: at.end,
   }
 })
 
