@@ -1,7 +1,8 @@
 /**
  * How near a process is to its last descriptor. Node's library closes clients that it cannot accept, without a word, so
  * accepting must end before there are none left; what is left then is for back ends and files. The system gives the lowest
- * free number, so the number of a new descriptor tells how many there are at least.
+ * free number, so the number of a new descriptor tells how many there are at least. It does not tell how many there are at
+ * most: who wants to accept again counts them.
  */
 import fs from 'node:fs'
 
@@ -9,6 +10,9 @@ import fs from 'node:fs'
 const KEPT_MIN = 4
 const KEPT_MAX = 32
 const KEPT_SHARE = 8
+
+/** In use before there were clients. */
+let usedAtFirst = Number.POSITIVE_INFINITY
 
 let onShortage = (_errno: string): void => {}
 
@@ -25,20 +29,27 @@ export function noteShortage(errno: string): void {
 /** Returns the number from which on a new descriptor means that no more clients may come. */
 export function descriptorsMax(): number {
   const limit = limitOf(readLimits())
-  const used = nextDescriptor()
-  const kept = Math.floor((limit - used) / KEPT_SHARE)
+  // What is kept must not become less as more are in use.
+  usedAtFirst = Math.min(usedAtFirst, openDescriptors())
+  const kept = Math.floor((limit - usedAtFirst) / KEPT_SHARE)
   return limit - Math.min(Math.max(kept, KEPT_MIN), KEPT_MAX)
 }
 
-/** Returns the lowest free number; without any, one that is larger than all. */
-export function nextDescriptor(): number {
+/**
+ * There is room for some more below `max`. Where that are more than half of all that clients can have, half of those will do: who
+ * asks for too many would wait for ever.
+ */
+export function hasDescriptors(count: number, max: number): boolean {
+  return openDescriptors() + Math.min(count, Math.floor((max - usedAtFirst) / 2)) < max
+}
+
+/** How many are open: more than all when none is left to look with, and none where the system does not tell. */
+function openDescriptors(): number {
   // tidy: once per reload, or when there are none left
   try {
-    const fd = fs.openSync('/dev/null', 'r')
-    fs.closeSync(fd)
-    return fd
-  } catch {
-    return Number.POSITIVE_INFINITY
+    return fs.readdirSync('/proc/self/fd').length
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 0 : Number.POSITIVE_INFINITY
   }
 }
 

@@ -15,7 +15,8 @@ import { errnoText } from '../lib/errno.ts'
 import { parseIp } from '../lib/ip.ts'
 import { ALERT, CRIT, ERROR, type ErrorLog } from '../log/error-log.ts'
 import { debugAddresses } from '../modules/core/events.ts'
-import { descriptorsMax, nextDescriptor, watchShortage } from '../net/descriptors.ts'
+import { mainDirectives } from '../modules/core/main.ts'
+import { descriptorsMax, hasDescriptors, watchShortage } from '../net/descriptors.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { closeUnused, listenOn } from '../net/listen-on.ts'
 import type { Incoming, Listener } from '../net/listener.ts'
@@ -59,6 +60,8 @@ export class WorkerRuntime {
   #forced = false
   /** A new descriptor of this number or more is one of the last. */
   #descriptorsMax = Number.POSITIVE_INFINITY
+  /** Threads with the same descriptors. */
+  #workers = 1
   #rest: NodeJS.Timeout | undefined
   /** Sockets have been asked for, and have not come yet. */
   #asking: NodeJS.Timeout | undefined
@@ -72,6 +75,7 @@ export class WorkerRuntime {
     const before = this.#program
     this.#program = program
     this.#debugged = debugAddresses(program.config)
+    this.#workers = program.config.main.resolve(mainDirectives).worker_processes
     if (this.#env.wantSockets !== undefined) this.#descriptorsMax = descriptorsMax()
     for (const endpoint of program.http?.endpoints ?? []) {
       const seat = this.#seats.get(endpoint.spec.key)
@@ -93,6 +97,12 @@ export class WorkerRuntime {
       return
     }
     const listener = this.#seats.get(key)?.listener ?? this.#httpListener(endpoint)
+    if (this.#rest !== undefined) {
+      // It was asked for before accepting rested again.
+      closeUnused(fd)
+      this.#seats.set(key, { socket: undefined, listener })
+      return
+    }
     const { kind, backlog, socketOptions } = endpoint.spec
     const socket = listenOn(
       { fd, backlog, isInternet: kind === 'tcp', options: socketOptions },
@@ -120,7 +130,10 @@ export class WorkerRuntime {
   #restAccepting(errno: string): void {
     if (this.#rest !== undefined || this.#seats.size === 0) return
     this.#env.log.write(CRIT, `accept4() failed ${errnoText(errno)}`)
-    if (this.#env.wantSockets === undefined) return
+    if (this.#env.wantSockets !== undefined) this.#restNow()
+  }
+
+  #restNow(): void {
     for (const seat of this.#seats.values()) {
       seat.socket?.close(false)
       seat.socket = undefined
@@ -144,7 +157,8 @@ export class WorkerRuntime {
     if (resting.length === 0) return
     this.#descriptorsMax = descriptorsMax()
     const again = (): void => this.#tryAccepting()
-    if (nextDescriptor() >= this.#descriptorsMax) this.#rest = setTimeout(again, REST_MS)
+    // Others may go on at the same time, and what they accept on are descriptors, too.
+    if (!hasDescriptors(this.#workers * resting.length, this.#descriptorsMax)) this.#restNow()
     else {
       this.#env.wantSockets?.(resting)
       // What is sent to a process without descriptors may be lost on the way: asked for until it has come.
