@@ -165,7 +165,6 @@ function makeGroup(block: UpstreamBlock, tree: HttpTree): PeerGroup | undefined 
     tree.fail('no servers are inside upstream', block.close)
     return undefined
   }
-  checkBackups(scope, tree)
   const given = givenServers(lines, tree)
   if (given.length === 0 && conf.state === undefined) return undefined
   if (lines.every((line) => line.backup) && conf.state === undefined) {
@@ -194,19 +193,6 @@ function makeGroup(block: UpstreamBlock, tree: HttpTree): PeerGroup | undefined 
     group.key = compileKey(method.key, tree)
   })
   return group
-}
-
-const WITHOUT_BACKUP: ReadonlySet<string> = new Set(['hash', 'ip_hash', 'random'])
-
-/** nginx looks when it reads a server: a method that comes later does not mind. */
-function checkBackups(scope: ScopeView, tree: HttpTree): void {
-  let without = false
-  for (const line of scope.ordered({ ...methodDirectives, server: groupDirectives.server })) {
-    if (line.name !== 'server') without = WITHOUT_BACKUP.has(line.name)
-    else if (without && line.value.backup) {
-      tree.fail('balancing method does not support parameter "backup"', line.at)
-    }
-  }
 }
 
 /** What one worker finds out all have to know: without a `zone` the group gets one where there is something to find out. */
