@@ -27,7 +27,7 @@ const SIZE_SIZE = 4
 const NUMBER_MAX = 0x7ffffffe
 const LOADING = 1
 const LOADED = 2
-/** Nobody waits longer for another thread that loads: it may have died. */
+/** Nobody waits longer for another thread that loads. */
 const LOAD_WAIT_MS = 2000
 const EXPIRES = 0
 const NUMBER = 1
@@ -61,8 +61,9 @@ export class KeyvalRecords {
   loadOnce(load: () => void): void {
     const { words } = this.#zone
     const before = Atomics.compareExchange(words, LOADED_AT, 0, LOADING)
-    if (before === LOADING) Atomics.wait(words, LOADED_AT, LOADING, LOAD_WAIT_MS)
-    if (before !== 0) return
+    if (before === LOADED) return
+    // Whoever loads may have ended: then this thread does it again, with the same pairs.
+    if (before === LOADING && Atomics.wait(words, LOADED_AT, LOADING, LOAD_WAIT_MS) !== 'timed-out') return
     load()
     Atomics.store(words, LOADED_AT, LOADED)
     Atomics.notify(words, LOADED_AT)

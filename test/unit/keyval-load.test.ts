@@ -1,0 +1,14 @@
+/** What a keyval zone begins with is loaded once, also when the first thread that does so ends in the middle. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KEYVAL_KIND, KeyvalRecords } from '../../src/shared/keyval-records.ts'
+import { Zone } from '../../src/shared/zone.ts'
+
+test('whoever comes after a thread that ended while it loaded loads again', () => {
+  const zone = Zone.create('one', 65536, KEYVAL_KIND)
+  const first = new KeyvalRecords(zone, 'string')
+  assert.throws(() => first.loadOnce(() => assert.fail('the end')), /the end/)
+  let loads = 0
+  for (let thread = 0; thread < 3; thread++) new KeyvalRecords(zone, 'string').loadOnce(() => loads++)
+  assert.equal(loads, 1)
+})
