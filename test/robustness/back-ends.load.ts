@@ -157,10 +157,11 @@ test('after trouble of every kind nothing is counted as active', async () => {
   )
 })
 
-/** Clients that give up while the back end thinks. */
+/** Clients that give up while the back end thinks; the server has heard of it. */
 async function clientsThatLeave(server: Server): Promise<void> {
   const clients = await Promise.all(Array.from({ length: CONNS_MAX }, () => hold(server)))
   for (const client of clients) client.close()
+  await server.until('all have left', () => server.errorLog().match(/finalize request: 499/g)?.length === CONNS_MAX)
 }
 
 async function hold(server: Server): Promise<Client> {
