@@ -6,13 +6,13 @@ import { start } from './start.ts'
 /** Runs `viaduct OPTIONS`. */
 export async function runNginx(words: readonly string[]): Promise<number> {
   const options = parseOptions(words)
+  const serves = typeof options === 'object' && !options.version && !options.test && options.signal === undefined
+  if (!serves) watchOutput()
   if (typeof options === 'string') {
-    watchOutput()
     process.stderr.write(`viaduct: ${options}\n`)
     return 1
   }
   if (options.version) {
-    watchOutput()
     const { versionText } = await import('./version.ts')
     process.stderr.write(versionText(options))
     if (!options.test) return 0
@@ -22,12 +22,10 @@ export async function runNginx(words: readonly string[]): Promise<number> {
 
 async function run(options: Options): Promise<number> {
   if (options.test) {
-    watchOutput()
     const { testConfiguration } = await import('./test.ts')
     return testConfiguration(options)
   }
   if (options.signal !== undefined) {
-    watchOutput()
     const { sendSignal } = await import('./signal.ts')
     return sendSignal(options, options.signal)
   }

@@ -49,12 +49,17 @@ export function knownTrace(r: Request): Trace | undefined {
   return undefined
 }
 
-/** The same, made when there is none. */
+/** A trace that the client has begun would be this request's. */
+function takesOver(main: Request): boolean {
+  return main.location.get(OTEL)?.extract === true && main.mark(BEGUN) === 0
+}
+
+/** Returns the trace of a request, made when there is none. */
 export function traceOf(r: Request): Trace {
   const { main } = r
   const known = knownTrace(main)
   if (known !== undefined) return known
-  const made = new Trace(main, main.location.get(OTEL)?.extract === true && main.mark(BEGUN) === 0)
+  const made = new Trace(main, takesOver(main))
   main.hold(made)
   return made
 }
@@ -67,7 +72,7 @@ export function traceIdOf(r: Request): string {
   const known = knownTrace(r)
   if (known !== undefined) return known.traceId
   const { main } = r
-  if (main.location.get(OTEL)?.extract === true && main.mark(BEGUN) === 0) return traceOf(r).traceId
+  if (takesOver(main)) return traceOf(r).traceId
   main.setMark(BEGUN, 1)
   return requestId(main)
 }
