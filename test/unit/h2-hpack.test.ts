@@ -5,7 +5,7 @@ import { type FieldReceiver, HpackDecoder } from '../../src/http/h2/wire/hpack-d
 import { encodeField, encodeNeverIndexed, encodeStatus } from '../../src/http/h2/wire/hpack-encoder.ts'
 import { STATIC_NAMES, STATIC_VALUES } from '../../src/http/h2/wire/hpack-table.ts'
 import { huffmanDecode, huffmanEncode, huffmanSize } from '../../src/http/h2/wire/huffman.ts'
-import { hashName } from '../../src/http/message/header-table.ts'
+import { hashName } from '../../src/http/message/field-names.ts'
 
 function decode(decoder: HpackDecoder, block: Buffer): string[] | string {
   const fields: string[] = []

@@ -1,7 +1,8 @@
 /** The header table: lookups over fields of the text and fields made as strings, joining, hiding, growth. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { HeaderTable, hashName } from '../../src/http/message/header-table.ts'
+import { hashName, numberOf } from '../../src/http/message/field-names.ts'
+import { HeaderTable } from '../../src/http/message/header-table.ts'
 
 /** A table over `Name: value\r\n` lines, entered as a parser would. */
 function tableOf(text: string): HeaderTable {
@@ -10,7 +11,9 @@ function tableOf(text: string): HeaderTable {
   for (const line of text.split('\r\n').slice(0, -1)) {
     const colon = line.indexOf(': ')
     const end = start + line.length
-    table.add(hashName(line.slice(0, colon)), start, start + colon, start + colon + 2, end, end + 2, true)
+    const name = line.slice(0, colon)
+    const hash = hashName(name)
+    table.add(hash, start, start + colon, start + colon + 2, end, end + 2, true, numberOf(hash, name))
     start = end + 2
   }
   table.text = text

@@ -5,7 +5,8 @@
  *   X-Accel-Expires  >  Cache-Control: s-maxage, max-age  >  Expires  >  what `cache_valid` says
  */
 import { parseHttpDate } from '../../lib/http-date.ts'
-import { type HeaderTable, hashName } from '../message/header-table.ts'
+import { hashName } from '../message/field-names.ts'
+import type { HeaderTable } from '../message/header-table.ts'
 
 /** Fields without effect here, as bits that join those of the exchange. */
 export const IGNORE_ACCEL_EXPIRES = 16

@@ -4,7 +4,8 @@
  * Expires, which then have no say.
  */
 import { parseHttpDate } from '../../lib/http-date.ts'
-import { type HeaderTable, hashName } from '../message/header-table.ts'
+import { hashName } from '../message/field-names.ts'
+import type { HeaderTable } from '../message/header-table.ts'
 import { ControlDirectives } from './control-directives.ts'
 import { type Freshness, VARY_SIZE_MAX } from './freshness.ts'
 

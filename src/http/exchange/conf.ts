@@ -10,7 +10,7 @@ import {
   IGNORE_VARY,
 } from '../cache/freshness.ts'
 import type { TempPath } from '../files/temp-file.ts'
-import { hashName } from '../message/header-table.ts'
+import { FieldRoles } from '../message/field-names.ts'
 import type { Request } from '../request/request.ts'
 import type { CacheConf } from './cache/conf.ts'
 import type { Protocol } from './codec.ts'
@@ -40,20 +40,11 @@ export function ignoreMask(names: readonly string[]): number {
   return names.reduce((mask, name) => mask | (IGNORED[name] ?? 0), 0)
 }
 
-/** Names that clients do not get, by hash: `base` and `hide` without `pass`. */
-export function hiddenFields(
-  base: readonly string[],
-  hide: readonly string[],
-  pass: readonly string[],
-): ReadonlyMap<number, readonly string[]> {
+/** Names that clients do not get: `base` and `hide` without `pass`. */
+export function hiddenFields(base: readonly string[], hide: readonly string[], pass: readonly string[]): FieldRoles {
   const passed = new Set(pass.map((name) => name.toLowerCase()))
   const names = new Set([...base.filter((name) => !passed.has(name)), ...hide.map((name) => name.toLowerCase())])
-  const map = new Map<number, string[]>()
-  for (const name of names) {
-    const hash = hashName(name)
-    map.set(hash, [...(map.get(hash) ?? []), name])
-  }
-  return map
+  return new FieldRoles([...names].map((name) => [name, 1]))
 }
 
 /** What a location decides about its exchanges; made once when it attaches. */
@@ -81,7 +72,7 @@ export interface ExchangeConf {
   readonly store: StorePlace | undefined
   readonly ignore: number
   /** Hashes of lower-case names that the client does not get, each with its names. */
-  readonly hidden: ReadonlyMap<number, readonly string[]>
+  readonly hidden: FieldRoles
   /** `proxy_pass_header Date` and `Server`: a back end that sends none has the client get none. */
   readonly onlyTheirDate: boolean
   readonly onlyTheirServer: boolean

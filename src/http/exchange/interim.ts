@@ -1,7 +1,8 @@
 /** What a back end sends before the response proper: early hints. */
 import { INFO } from '../../log/error-log.ts'
 import { isTrue } from '../../value/truth.ts'
-import { type HeaderTable, hashName } from '../message/header-table.ts'
+import { hashName } from '../message/field-names.ts'
+import type { HeaderTable } from '../message/header-table.ts'
 import type { Text } from '../request/plan.ts'
 import type { Request } from '../request/request.ts'
 import { defineSetting } from '../request/slots.ts'

@@ -4,7 +4,8 @@
  */
 import { parseHttpDate } from '../../lib/http-date.ts'
 import { ERROR, WARN } from '../../log/error-log.ts'
-import { type HeaderTable, hashName } from '../message/header-table.ts'
+import { FieldRoles, hashName } from '../message/field-names.ts'
+import type { HeaderTable } from '../message/header-table.ts'
 import { GET, HEAD } from '../message/method.ts'
 import { parseUnsafeUri } from '../message/unsafe-uri.ts'
 import type { UriParts } from '../message/uri.ts'
@@ -52,48 +53,43 @@ const SINGLE =
   (1 << ACCEL_LIMIT_RATE)
 
 /** Names that mean something here; the rest is copied. */
-const KINDS: ReadonlyMap<number, { readonly name: string; readonly kind: number }> = new Map(
-  (
-    [
-      ['content-type', CONTENT_TYPE],
-      ['content-length', CONTENT_LENGTH],
-      ['last-modified', LAST_MODIFIED],
-      ['etag', ETAG],
-      ['server', SERVER],
-      ['date', DATE],
-      ['location', LOCATION],
-      ['refresh', REFRESH],
-      ['connection', DROPPED],
-      ['keep-alive', DROPPED],
-      ['transfer-encoding', DROPPED],
-      ['content-encoding', CONTENT_ENCODING],
-      ['accept-ranges', ACCEPT_RANGES],
-      ['x-accel-limit-rate', ACCEL_LIMIT_RATE],
-      ['x-accel-buffering', ACCEL_BUFFERING],
-      ['x-accel-charset', ACCEL_CHARSET],
-      ['upgrade', UPGRADE],
-      ['set-cookie', SET_COOKIE],
-      ['status', STATUS],
-      ['expires', EXPIRES],
-      ['x-accel-expires', ACCEL_EXPIRES],
-      ['x-accel-redirect', ACCEL_REDIRECT],
-    ] as const
-  ).map(([name, kind]) => [hashName(name), { name, kind }]),
-)
+const KINDS = new FieldRoles([
+  ['content-type', CONTENT_TYPE],
+  ['content-length', CONTENT_LENGTH],
+  ['last-modified', LAST_MODIFIED],
+  ['etag', ETAG],
+  ['server', SERVER],
+  ['date', DATE],
+  ['location', LOCATION],
+  ['refresh', REFRESH],
+  ['connection', DROPPED],
+  ['keep-alive', DROPPED],
+  ['transfer-encoding', DROPPED],
+  ['content-encoding', CONTENT_ENCODING],
+  ['accept-ranges', ACCEPT_RANGES],
+  ['x-accel-limit-rate', ACCEL_LIMIT_RATE],
+  ['x-accel-buffering', ACCEL_BUFFERING],
+  ['x-accel-charset', ACCEL_CHARSET],
+  ['upgrade', UPGRADE],
+  ['set-cookie', SET_COOKIE],
+  ['status', STATUS],
+  ['expires', EXPIRES],
+  ['x-accel-expires', ACCEL_EXPIRES],
+  ['x-accel-redirect', ACCEL_REDIRECT],
+])
 
 const ACCEL_LIMIT_RATE_NAME = hashName('x-accel-limit-rate')
 const ACCEL_REDIRECT_NAME = hashName('x-accel-redirect')
 const WWW_AUTHENTICATE = hashName('www-authenticate')
 /** `Request.version` from here on. */
 const HTTP2 = 20
+/** Most responses of a thread have the same. */
+let lastType = ''
 const parts: UriParts = { uri: '', args: '' }
 
 /** Tells whether a field is not for the client. */
 export function isHidden(conf: ExchangeConf, table: HeaderTable, index: number): boolean {
-  const names = conf.hidden.get(table.hash(index))
-  if (names === undefined) return false
-  for (const name of names) if (table.nameIs(index, name)) return true
-  return false
+  return conf.hidden.of(table.number(index)) !== 0
 }
 
 /** Fills `r.out` from the back end's head. */
@@ -112,16 +108,16 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
   let seen = 0
   for (let i = 0; i < table.count; i++) {
     if (table.hidden(i)) continue
-    const known = KINDS.get(table.hash(i))
+    const kind = KINDS.of(table.number(i))
     const hidden = isHidden(conf, table, i)
-    if (known !== undefined && table.nameIs(i, known.name)) {
-      const bit = 1 << known.kind
+    if (kind !== 0) {
+      const bit = 1 << kind
       if ((seen & SINGLE & bit) !== 0) {
         dropRepeated(r, table, i)
         continue
       }
       seen |= bit
-      if (applyKnown(r, conf, exchange, known.kind, i, hidden)) continue
+      if (applyKnown(r, conf, exchange, kind, i, hidden)) continue
     }
     if (hidden) continue
     if (!table.canonical(i)) {
@@ -163,9 +159,9 @@ function dropRepeated(r: Request, table: HeaderTable, index: number): void {
 function dropAllRepeated(r: Request, table: HeaderTable): void {
   let seen = 0
   for (let i = 0; i < table.count; i++) {
-    const known = KINDS.get(table.hash(i))
-    if (known === undefined || table.hidden(i) || !table.nameIs(i, known.name)) continue
-    const bit = 1 << known.kind
+    const kind = KINDS.of(table.number(i))
+    if (kind === 0 || table.hidden(i)) continue
+    const bit = 1 << kind
     if ((seen & SINGLE & bit) !== 0) dropRepeated(r, table, i)
     seen |= bit
   }
@@ -190,7 +186,7 @@ function applyKnown(
       // Forced ranges speak for themselves.
       return hidden || conf.transport.force_ranges || cutsRanges(r, exchange)
     case CONTENT_TYPE:
-      if (!hidden) out.contentType = table.value(index)
+      if (!hidden) out.contentType = lastType = table.valueLike(index, lastType)
       return true
     case LAST_MODIFIED:
       return hidden || applyLastModified(r, table.value(index))

@@ -1,6 +1,5 @@
 /** The trailers of a response, as they came and as they are passed on. */
 import { ERROR } from '../../log/error-log.ts'
-import { hashName } from '../message/header-table.ts'
 import { loggedLine } from '../message/logged-field.ts'
 import type { Request } from '../request/request.ts'
 import type { ExchangeConf } from './conf.ts'
@@ -45,7 +44,7 @@ function trailerLines(r: Request, conf: ExchangeConf, section: string): string |
       return undefined
     }
     const lower = name.toLowerCase()
-    if (conf.hidden.get(hashName(lower))?.includes(lower) !== true) lines += `${name}: ${value}\r\n`
+    if (conf.hidden.ofName(lower) === 0) lines += `${name}: ${value}\r\n`
   }
   return lines
 }
@@ -56,7 +55,7 @@ function passedTrailers(conf: ExchangeConf, section: string): string {
   for (let start = 0; start < section.length; ) {
     const end = section.indexOf('\r\n', start) + 2
     const name = section.slice(start, section.indexOf(':', start))
-    if (conf.hidden.get(hashName(name))?.includes(name) !== true) lines += section.slice(start, end)
+    if (conf.hidden.ofName(name) === 0) lines += section.slice(start, end)
     start = end
   }
   return lines

@@ -3,6 +3,7 @@
  * (ngx_http_parse_header_line), and enters them into a HeaderTable. Every byte is looked at once, and nothing is
  * allocated. Lines may end in a bare LF; a bare CR, a folded line, a space before the colon and NUL are refused.
  */
+import { numberAt } from '../message/field-names.ts'
 import type { LineRules } from '../message/head-limits.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import { COLON, CR, FOLD, LF, NAME, SPACE, VALUE } from '../message/tokens.ts'
@@ -173,7 +174,8 @@ export class FieldLines {
     if (table.count >= rules.countMax) return LINES_TOO_MANY
     const canonical = lineEnd - ve === 2 && ve === this.#valueEnd && vs - this.#nameEnd === 2
     if (!canonical) this.canonical = false
-    table.add(hash, this.errorStart, this.#nameEnd, vs, ve, lineEnd, canonical)
+    const number = numberAt(hash, buffer, base + this.errorStart, base + this.#nameEnd)
+    table.add(hash, this.errorStart, this.#nameEnd, vs, ve, lineEnd, canonical, number)
     return LINE_START
   }
 

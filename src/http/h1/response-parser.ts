@@ -4,8 +4,9 @@
  * Incremental like the request parser. Lenient where nginx is: lines may end in a bare LF, odd names are kept.
  */
 
+import { FieldRoles } from '../message/field-names.ts'
 import type { LineRules } from '../message/head-limits.ts'
-import { HeaderTable, hashName } from '../message/header-table.ts'
+import { HeaderTable } from '../message/header-table.ts'
 import { loggedField, loggedLine } from '../message/logged-field.ts'
 import { DONE, NEED_MORE } from '../message/request-errors.ts'
 import { parseLength } from '../message/request-facts.ts'
@@ -53,10 +54,16 @@ const RULES: LineRules = {
 
 const EARLY_HINTS = 103
 
-const CONTENT_LENGTH = hashName('content-length')
-const TRANSFER_ENCODING = hashName('transfer-encoding')
-const CONNECTION = hashName('connection')
-const UPGRADE = hashName('upgrade')
+const CONTENT_LENGTH = 1
+const TRANSFER_ENCODING = 2
+const CONNECTION = 3
+const UPGRADE = 4
+const ROLES = new FieldRoles([
+  ['content-length', CONTENT_LENGTH],
+  ['transfer-encoding', TRANSFER_ENCODING],
+  ['connection', CONNECTION],
+  ['upgrade', UPGRADE],
+])
 
 /** One upstream connection's parser; `reset()` before each head (interim responses are heads of their own). */
 export class ResponseParser {
@@ -166,22 +173,19 @@ export class ResponseParser {
     let length = -1
     let coding = -1
     for (let i = 0; i < headers.count; i++) {
-      const hash = headers.hash(i)
-      if (hash === CONTENT_LENGTH && headers.nameIs(i, 'content-length')) {
+      const role = ROLES.of(headers.number(i))
+      if (role === CONTENT_LENGTH) {
         if (length >= 0) return this.#refuse(REPEATED_FRAMING, i)
         length = i
         this.contentLength = parseLength(headers, i)
         if (this.contentLength < 0) return this.#refuse(BAD_LENGTH, i)
-      } else if (hash === TRANSFER_ENCODING && headers.nameIs(i, 'transfer-encoding')) {
+      } else if (role === TRANSFER_ENCODING) {
         if (coding >= 0) return this.#refuse(REPEATED_FRAMING, i)
         coding = i
         if (!headers.valueIs(i, 'chunked')) return this.#refuse(BAD_CODING, i)
         this.chunked = true
-      } else if (hash === CONNECTION && headers.nameIs(i, 'connection')) {
-        this.#connection(i)
-      } else if (hash === UPGRADE && this.upgradeIndex < 0 && headers.nameIs(i, 'upgrade')) {
-        this.upgradeIndex = i
-      }
+      } else if (role === CONNECTION) this.#connection(i)
+      else if (role === UPGRADE && this.upgradeIndex < 0) this.upgradeIndex = i
       if (length >= 0 && coding >= 0) return this.#refuse(LENGTH_WITH_CODING, i)
     }
     if (this.#closeSaid) this.keepAlive = false

@@ -7,7 +7,7 @@
 import { clock } from '../../lib/clock.ts'
 import { randomId } from '../../lib/random.ts'
 import { INFO } from '../../log/error-log.ts'
-import { hashName } from '../message/header-table.ts'
+import { hashName } from '../message/field-names.ts'
 import { loggedField } from '../message/logged-field.ts'
 import { CONNECT, GET, methodBit } from '../message/method.ts'
 import { DONE, NO_HOST, REQUEST_ERRORS } from '../message/request-errors.ts'

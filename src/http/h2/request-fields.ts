@@ -6,8 +6,9 @@
  * There is one object per thread: a block is decoded in one go.
  */
 
+import { hashName } from '../message/field-names.ts'
 import type { LineRules } from '../message/head-limits.ts'
-import { type HeaderTable, hashName } from '../message/header-table.ts'
+import type { HeaderTable } from '../message/header-table.ts'
 import { loggedValue } from '../message/logged-field.ts'
 import { CR, LF, METHOD, NAME, SPACE } from '../message/tokens.ts'
 import { CONNECTION_FIELDS } from './connection-fields.ts'

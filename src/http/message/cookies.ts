@@ -1,6 +1,7 @@
 /** Cookies of a request (ngx_http_parse_cookie_lines). */
 import { lowerAscii } from '../../lib/bytes.ts'
-import { type HeaderTable, hashName } from './header-table.ts'
+import { hashName } from './field-names.ts'
+import type { HeaderTable } from './header-table.ts'
 
 const COOKIE = hashName('cookie')
 

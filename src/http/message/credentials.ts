@@ -1,6 +1,7 @@
 /** What a request has in `Authorization`: user and password (ngx_http_auth_basic_user), or a Bearer token. */
 
-import { type HeaderTable, hashName } from './header-table.ts'
+import { hashName } from './field-names.ts'
+import type { HeaderTable } from './header-table.ts'
 import { CONNECT } from './method.ts'
 
 const AUTHORIZATION = hashName('authorization')

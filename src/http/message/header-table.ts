@@ -2,11 +2,12 @@
  * The fields of one message head, whatever protocol carried it. Most fields are positions in `text`, the head as one
  * latin1 string; fields made by the server itself are kept as strings beside it. One table is reused for many messages.
  *
- *   cells   | hash | name start | name end | value start | value end | line end | flags | - |   one row of 8 per field
+ *   cells   | hash | name start | name end | value start | value end | line end | flags | number |   one row of 8 per field
  *   start >= 0: a position in `text`;  start < 0: the string number -1 - start in `#strings`
  *
  * A hidden field keeps its row (indices stay valid) but no lookup finds it.
  */
+import { hashName, numberOf } from './field-names.ts'
 import { FOLD } from './tokens.ts'
 
 const NAME_START = 1
@@ -15,6 +16,7 @@ const VALUE_START = 3
 const VALUE_END = 4
 const LINE_END = 5
 const FLAGS = 6
+const NUMBER = 7
 const ROW_SHIFT = 3
 const FIELDS_FIRST = 16
 
@@ -42,9 +44,19 @@ export class HeaderTable {
 
   /**
    * Adds a field of `text`: hash of the lower-case name (see `hashName`), name and value positions, the position after
-   * the line's end, and whether the line is exactly `Name: value\r\n`. `text` may be set later.
+   * the line's end, whether the line is exactly `Name: value\r\n`, and the number of the name (`field-names.ts`). `text` may
+   * be set later.
    */
-  add(hash: number, ns: number, ne: number, vs: number, ve: number, lineEnd: number, canonical: boolean): number {
+  add(
+    hash: number,
+    ns: number,
+    ne: number,
+    vs: number,
+    ve: number,
+    lineEnd: number,
+    canonical: boolean,
+    number: number,
+  ): number {
     const index = this.count++
     const at = index << ROW_SHIFT
     if (at === this.#cells.length) this.#grow()
@@ -57,21 +69,20 @@ export class HeaderTable {
     cells[at + VALUE_END] = ve
     cells[at + LINE_END] = lineEnd
     cells[at + FLAGS] = canonical ? CANONICAL : 0
+    cells[at + NUMBER] = number
     return index
   }
 
   /** Adds a field that does not stand in `text`; returns its index. */
   addString(name: string, value: string): number {
-    const ns = -this.#strings.push(name)
-    const vs = -this.#strings.push(value)
-    return this.add(hashName(name), ns, name.length, vs, value.length, -1, false)
+    return this.addDecoded(name, hashName(name), value)
   }
 
-  /** The same for a name in lower case whose `hashName` is known. */
+  /** The same for a name whose `hashName` is known. */
   addDecoded(name: string, hash: number, value: string): number {
     const ns = -this.#strings.push(name)
     const vs = -this.#strings.push(value)
-    return this.add(hash, ns, name.length, vs, value.length, -1, false)
+    return this.add(hash, ns, name.length, vs, value.length, -1, false, numberOf(hash, name))
   }
 
   /** Replaces the value of field `index`; its line can no longer be copied from `text`. */
@@ -115,6 +126,11 @@ export class HeaderTable {
   /** Gives the hash of the field's lower-case name. */
   hash(index: number): number {
     return this.#cells[index << ROW_SHIFT]!
+  }
+
+  /** Gives the number of the field's name (`field-names.ts`); 0 when nobody asks for that name. */
+  number(index: number): number {
+    return this.#cells[(index << ROW_SHIFT) + NUMBER]!
   }
 
   /** Finds the first field at or after `from` whose name is `name` (in lower case, `hash` its `hashName`); -1 when none. */
@@ -184,6 +200,14 @@ export class HeaderTable {
     return start < 0 ? this.#strings[-1 - start]! : this.text.slice(start, this.#cells[at + VALUE_END]!)
   }
 
+  /** The same, but `known` itself where the value is just that: nothing is made, and comparing the two costs nothing. */
+  valueLike(index: number, known: string): string {
+    const at = index << ROW_SHIFT
+    const start = this.#cells[at + VALUE_START]!
+    const same = start >= 0 && this.#cells[at + VALUE_END]! - start === known.length
+    return same && this.text.startsWith(known, start) ? known : this.value(index)
+  }
+
   /** Gives the value of the first field of that name, or undefined. */
   valueOf(hash: number, name: string): string | undefined {
     const index = this.find(hash, name)
@@ -238,13 +262,6 @@ export class HeaderTable {
     cells.set(this.#cells)
     this.#cells = cells
   }
-}
-
-/** Hashes a field name without regard to case; the parser's byte loop computes the same. */
-export function hashName(name: string): number {
-  let hash = 0
-  for (let i = 0; i < name.length; i++) hash = (Math.imul(hash, 31) + FOLD[name.charCodeAt(i)]!) | 0
-  return hash
 }
 
 /** Lowers `A-Z` only: bytes above 0x7f are not letters here, and String's own method would change them. */

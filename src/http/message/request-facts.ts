@@ -3,7 +3,8 @@
  * connection stays. Checked here for every protocol, in nginx's order (ngx_http_headers_in, then
  * ngx_http_process_request_header), because a doubt about any of them is how one request hides inside another.
  */
-import { type HeaderTable, hashName } from './header-table.ts'
+import { FieldRoles, hashName } from './field-names.ts'
+import type { HeaderTable } from './header-table.ts'
 import { TRACE } from './method.ts'
 import {
   CODING_IN_HTTP10,
@@ -51,10 +52,7 @@ const NAMES = [
   'proxy-authorization',
 ] as const
 const HOST_HASH = hashName(NAMES[0])
-const HASHES = Int32Array.from(NAMES, hashName)
-const SLOT_BITS = 8
-const SLOT_SHIFT = perfectShift()
-const SLOTS = slots(SLOT_SHIFT)
+const ROLES = new FieldRoles(NAMES.map((name, i) => [name, i + 1]))
 
 /** The facts about one request; `reset()` makes it ready for the next. */
 export class RequestFacts implements HostParts {
@@ -99,9 +97,8 @@ export class RequestFacts implements HostParts {
    */
   examine(table: HeaderTable, version: number, method: number): number {
     for (let i = 0; i < table.count; i++) {
-      const hash = table.hash(i)
-      const known = SLOTS[(hash >>> SLOT_SHIFT) & ((1 << SLOT_BITS) - 1)]!
-      if (known === 0 || HASHES[known - 1] !== hash || !table.nameIs(i, NAMES[known - 1]!)) continue
+      const known = ROLES.of(table.number(i))
+      if (known === 0) continue
       const code = this.#field(table, i, known, version)
       if (code === DONE) continue
       this.errorIndex = i
@@ -162,7 +159,7 @@ export class RequestFacts implements HostParts {
 
   #host(table: HeaderTable, index: number): number {
     this.hostIndex = index
-    const text = table.value(index)
+    const text = table.valueLike(index, this.#lastHost)
     if (this.host === '') return this.setHost(text) ? DONE : INVALID_HOST
     return text === this.#lastHost || validateHost(text, { host: '', port: 0 }) ? DONE : INVALID_HOST
   }
@@ -209,19 +206,4 @@ export function parseLength(table: HeaderTable, index: number): number {
     if (length > Number.MAX_SAFE_INTEGER) return -1
   }
   return length
-}
-
-/** Finds a shift that gives every known name a slot of its own, so that a lookup is one load. */
-function perfectShift(): number {
-  for (let shift = 0; shift <= 32 - SLOT_BITS; shift++) {
-    const taken = new Set(Array.from(HASHES, (hash) => (hash >>> shift) & ((1 << SLOT_BITS) - 1)))
-    if (taken.size === NAMES.length) return shift
-  }
-  throw new Error('no shift separates the known field names')
-}
-
-function slots(shift: number): Uint8Array {
-  const table = new Uint8Array(1 << SLOT_BITS)
-  for (let i = 0; i < NAMES.length; i++) table[(HASHES[i]! >>> shift) & ((1 << SLOT_BITS) - 1)] = i + 1
-  return table
 }

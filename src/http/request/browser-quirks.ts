@@ -1,5 +1,5 @@
 /** Old browsers that servers still make exceptions for, told by their User-Agent (ngx_http_process_user_agent). */
-import { hashName } from '../message/header-table.ts'
+import { hashName } from '../message/field-names.ts'
 import { POST } from '../message/method.ts'
 import type { Request } from './request.ts'
 

@@ -1,5 +1,5 @@
 /** What stands behind every message about a request: nginx's account of who and what. */
-import { hashName } from '../message/header-table.ts'
+import { hashName } from '../message/field-names.ts'
 import type { Conversation } from './conversation.ts'
 import type { Request } from './request.ts'
 

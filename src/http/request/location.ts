@@ -157,6 +157,8 @@ export class LocationTree {
   readonly #prefixes: LocationConf[] = []
   readonly #byName = new Map<string, LocationConf>()
   readonly #lengths: number[]
+  /** Lengths, modulo 32, of what `#exact` and `#redirects` have: most URIs need not be looked for in either. */
+  readonly #wholeLengths: number
   readonly #regexes: LocationConf[] = []
   readonly #redirects = new Map<string, LocationConf>()
   /** All of the level, in the order of the file. */
@@ -175,6 +177,8 @@ export class LocationTree {
     this.#prefixes.sort((a, b) => b.name.length - a.name.length)
     for (const location of this.#prefixes) this.#byName.set(location.name, location)
     this.#lengths = [...new Set(this.#prefixes.map((l) => l.name.length))]
+    const whole = [...this.#exact.keys(), ...this.#redirects.keys()]
+    this.#wholeLengths = whole.reduce((bits, name) => bits | (1 << (name.length & 31)), 0)
   }
 
   /** Sets `r.location` for `r.uri`, running down into nested locations; answers with one of the outcomes above. */
@@ -191,15 +195,17 @@ export class LocationTree {
 
   #static(r: Request): number {
     const { uri } = r
-    const exact = this.#exact.get(uri)
-    if (exact !== undefined) {
-      r.location = exact
-      return FINAL
-    }
-    const redirect = this.#redirects.size === 0 ? undefined : this.#redirects.get(uri)
-    if (redirect !== undefined && !this.#byName.has(uri)) {
-      r.location = redirect
-      return REDIRECT
+    if ((this.#wholeLengths & (1 << (uri.length & 31))) !== 0) {
+      const exact = this.#exact.get(uri)
+      if (exact !== undefined) {
+        r.location = exact
+        return FINAL
+      }
+      const redirect = this.#redirects.size === 0 ? undefined : this.#redirects.get(uri)
+      if (redirect !== undefined && !this.#byName.has(uri)) {
+        r.location = redirect
+        return REDIRECT
+      }
     }
     const prefix = this.#longest(uri)
     if (prefix === undefined) return NOT_FOUND
@@ -209,7 +215,8 @@ export class LocationTree {
 
   #longest(uri: string): LocationConf | undefined {
     if (this.#prefixes.length <= LINEAR_MAX) {
-      for (const location of this.#prefixes) if (uri.startsWith(location.name)) return location
+      const prefixes = this.#prefixes
+      for (let i = 0; i < prefixes.length; i++) if (uri.startsWith(prefixes[i]!.name)) return prefixes[i]
       return undefined
     }
     for (const length of this.#lengths) {

@@ -10,7 +10,7 @@ import { clock } from '../../lib/clock.ts'
 import { parseHttpDate } from '../../lib/http-date.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 import { acceptedCodings, type CodingName } from '../message/accept-encoding.ts'
-import { hashName } from '../message/header-table.ts'
+import { hashName } from '../message/field-names.ts'
 import { UNKNOWN } from '../message/response-head.ts'
 import type { Request } from '../request/request.ts'
 

@@ -4,7 +4,7 @@
  */
 
 import { httpModule } from '../../http/compile/module.ts'
-import { hashName } from '../../http/message/header-table.ts'
+import { hashName } from '../../http/message/field-names.ts'
 import { UNKNOWN } from '../../http/message/response-head.ts'
 import type { Request } from '../../http/request/request.ts'
 import { parseHttpDate } from '../../lib/http-date.ts'

@@ -6,7 +6,7 @@
 import { httpModule } from '../../http/compile/module.ts'
 import { BodyFilter, type BodySink, LAST, STABLE } from '../../http/message/body.ts'
 import { type ByteRange, IGNORED, parseByteRanges, UNSATISFIABLE } from '../../http/message/byte-ranges.ts'
-import { hashName } from '../../http/message/header-table.ts'
+import { hashName } from '../../http/message/field-names.ts'
 import { type BodyPart, UNKNOWN } from '../../http/message/response-head.ts'
 import type { Request } from '../../http/request/request.ts'
 import { NO_BYTES } from '../../lib/bytes.ts'

@@ -39,7 +39,7 @@ import {
 import { Freshness, forbidding } from '../../cache/freshness.ts'
 import { type Demands, demandsOf, forbidsStale, readShared } from '../../cache/shared-cache.ts'
 import { normalizesVary, normalizeVary, type VaryValues } from '../../cache/vary.ts'
-import { hashName } from '../../message/header-table.ts'
+import { hashName } from '../../message/field-names.ts'
 import { HEAD, POST } from '../../message/method.ts'
 import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'

@@ -4,7 +4,8 @@
  * to every client as it is.
  */
 import type { CachedObject } from '../../cache/cached-object.ts'
-import { type HeaderTable, hashName } from '../../message/header-table.ts'
+import { hashName } from '../../message/field-names.ts'
+import type { HeaderTable } from '../../message/header-table.ts'
 import type { ResponseHead } from '../../message/response-head.ts'
 import type { ExchangeConf } from '../conf.ts'
 import type { Exchange } from '../exchange.ts'

@@ -1,5 +1,6 @@
 /** Names that responses are purged by: `Surrogate-Key` has them between blanks, `Cache-Tag` between commas. */
-import { type HeaderTable, hashName } from '../../message/header-table.ts'
+import { hashName } from '../../message/field-names.ts'
+import type { HeaderTable } from '../../message/header-table.ts'
 
 const SURROGATE_KEY = hashName('surrogate-key')
 const CACHE_TAG = hashName('cache-tag')

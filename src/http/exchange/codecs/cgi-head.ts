@@ -4,7 +4,8 @@
  * it, a status line as in HTTP may come first.
  */
 import { NO_STATUS_LINE, ResponseParser } from '../../h1/response-parser.ts'
-import { type HeaderTable, hashName } from '../../message/header-table.ts'
+import { hashName } from '../../message/field-names.ts'
+import type { HeaderTable } from '../../message/header-table.ts'
 import { loggedLine } from '../../message/logged-field.ts'
 import { DONE, NEED_MORE } from '../../message/request-errors.ts'
 import { HEAD_DONE, HEAD_INVALID, HEAD_MORE } from '../codec.ts'

@@ -4,16 +4,20 @@
  */
 import { CONNECTION_FIELDS } from '../../h2/connection-fields.ts'
 import { encodeField, encodeNeverIndexed } from '../../h2/wire/hpack-encoder.ts'
+import { FieldRoles } from '../../message/field-names.ts'
 import { unfolded } from '../../message/field-value.ts'
-import { hashName } from '../../message/header-table.ts'
 import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
-import { NameSet, type RequestFields } from './request-fields.ts'
+import type { RequestFields } from './request-fields.ts'
 
 const NOT_SENT = [...CONNECTION_FIELDS, 'http2-settings']
 /** What nobody on the way is to keep. */
 const SECRETS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie'])
-const SECRET_HASHES = new Set([...SECRETS].map(hashName))
+const OWN = 1
+const SECRET = 2
+const KINDS = new FieldRoles()
+for (const name of NOT_SENT) KINDS.set(name, OWN)
+for (const name of SECRETS) KINDS.set(name, SECRET)
 const LOWER_NAMES_MAX = 1024
 
 interface EncodedField {
@@ -49,14 +53,13 @@ export function ownFields(
 /** Encodes the fields of requests of one location. */
 export class FieldEncoder {
   readonly #fields: readonly EncodedField[]
-  readonly #replaced: NameSet
-  readonly #own = new NameSet(NOT_SENT)
+  readonly #replaced: FieldRoles
 
   constructor({ fields, replaced }: RequestFields) {
     this.#replaced = replaced
     this.#fields = fields
       .map(({ name, value, constant }) => ({ name: name.toLowerCase(), value, constant }))
-      .filter(({ name }) => !this.#own.has(name))
+      .filter(({ name }) => !NOT_SENT.includes(name))
       .map(({ name, value, constant }) => ({
         name,
         value,
@@ -84,9 +87,10 @@ export class FieldEncoder {
     const { headers } = r
     let block = ''
     for (let i = 0; i < headers.count; i++) {
-      if (headers.hidden(i) || this.#replaced.covers(headers, i) || this.#own.covers(headers, i)) continue
+      const number = headers.number(i)
+      if (headers.hidden(i) || this.#replaced.of(number) !== 0 || KINDS.of(number) === OWN) continue
       const name = lowerName(headers.name(i))
-      if (SECRET_HASHES.has(headers.hash(i))) block += encode(name, headers.value(i))
+      if (KINDS.of(number) === SECRET) block += encode(name, headers.value(i))
       else block += encodeField(name, headers.value(i))
     }
     return block

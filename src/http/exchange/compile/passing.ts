@@ -5,6 +5,7 @@ import { ERROR } from '../../../log/error-log.ts'
 import type { LocalAddress } from '../../../net/connect.ts'
 import type { ConnectOptions } from '../../../upstream/pool.ts'
 import type { AttachContext } from '../../compile/module.ts'
+import { FieldRoles } from '../../message/field-names.ts'
 import type { Request } from '../../request/request.ts'
 import { defineSlot } from '../../request/slots.ts'
 import type { Verdict } from '../../request/verdict.ts'
@@ -126,7 +127,7 @@ export const BARE = {
   cache: undefined,
   aim: () => 0,
   ignore: 0,
-  hidden: new Map(),
+  hidden: new FieldRoles(),
   onlyTheirDate: false,
   onlyTheirServer: false,
   rate: () => 0,

@@ -8,8 +8,8 @@ import type { Args } from '../../../config/directive.ts'
 import { toBinary } from '../../../lib/bytes.ts'
 import { parseTemplate, readTemplate, type Template } from '../../../value/template.ts'
 import type { AttachContext } from '../../compile/module.ts'
+import { FieldRoles } from '../../message/field-names.ts'
 import { fieldTemplate, fieldValue } from '../../message/field-value.ts'
-import { type HeaderTable, hashName } from '../../message/header-table.ts'
 import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
 
@@ -43,7 +43,7 @@ export interface RequestFields {
   readonly host: Text | undefined
   readonly fields: readonly Field[]
   /** Names in lower case that are not the client's to send. */
-  readonly replaced: NameSet
+  readonly replaced: FieldRoles
 }
 
 /** Texts of variables that no configuration can make its own and whose values have no line ends. */
@@ -58,7 +58,7 @@ export function compileFields(
   defaults: readonly (readonly [name: string, value: string])[],
   at: AttachContext,
 ): RequestFields {
-  const replaced = new NameSet(['host'])
+  const replaced = new FieldRoles([['host', 1]])
   const given: SetHeader[] = []
   let host: Text | undefined
   for (const { name, value } of set) {
@@ -67,13 +67,13 @@ export function compileFields(
       host = fieldText(name, value, at)
       continue
     }
-    replaced.add(lower)
+    replaced.set(lower, 1)
     given.push({ name, value })
   }
   for (const [name, value] of defaults) {
     const lower = name.toLowerCase()
-    if (replaced.has(lower)) continue
-    replaced.add(lower)
+    if (replaced.ofName(lower) !== 0) continue
+    replaced.set(lower, 1)
     given.push({ name, value: parseTemplate(value, unreachableFail) })
   }
   // A field that is always empty only removes the client's.
@@ -104,33 +104,4 @@ export function breaksLine(text: string): boolean {
 export function wholeTarget(uri: string, r: Request): string {
   if (uri === r.unparsedUri || !BREAKS_LINE.test(uri)) return uri
   return uri.replace(LINE_BREAKERS, (char) => '%' + char.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase())
-}
-
-/** A set of field names that answers mostly by one look into a table of bytes. */
-export class NameSet {
-  readonly #seen = new Uint8Array(256)
-  readonly #names = new Map<number, string[]>()
-
-  constructor(names: readonly string[]) {
-    for (const name of names) this.add(name)
-  }
-
-  add(lowerName: string): void {
-    const hash = hashName(lowerName)
-    this.#seen[hash & 255] = 1
-    this.#names.set(hash, [...(this.#names.get(hash) ?? []), lowerName])
-  }
-
-  has(lowerName: string): boolean {
-    return this.#names.get(hashName(lowerName))?.includes(lowerName) ?? false
-  }
-
-  covers(table: HeaderTable, index: number): boolean {
-    const hash = table.hash(index)
-    if (this.#seen[hash & 255] === 0) return false
-    const names = this.#names.get(hash)
-    if (names === undefined) return false
-    for (let i = 0; i < names.length; i++) if (table.nameIs(index, names[i]!)) return true
-    return false
-  }
 }

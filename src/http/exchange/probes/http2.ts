@@ -3,7 +3,7 @@
 import type { ProbeOwner } from '../../../upstream/health.ts'
 import type { PeerConnection } from '../../../upstream/pool.ts'
 import { type ProbeOptions, TcpProbe } from '../../../upstream/probes/tcp.ts'
-import { hashName } from '../../message/header-table.ts'
+import { hashName } from '../../message/field-names.ts'
 import { BODY_BROKEN, type BodyReceiver, type Codec, HEAD_DONE, HEAD_INTERIM, HEAD_INVALID } from '../codec.ts'
 import { HTTP2 } from '../codecs/http2.ts'
 import { H2Session } from '../h2/session.ts'

@@ -4,7 +4,7 @@
  *
  *   dynamic table   a ring of entries, the newest at `#head - 1`; index 62 is the newest
  */
-import { hashName } from '../../message/header-table.ts'
+import { hashName } from '../../message/field-names.ts'
 import { STATIC_NAMES, STATIC_VALUES } from './hpack-table.ts'
 import { huffmanDecode } from './huffman.ts'
 

@@ -8,7 +8,7 @@
  * browsers may use any name.
  */
 import type { AttachContext } from '../../../http/compile/module.ts'
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { structure } from '../../../http/settings/core-directives.ts'
 import type { ServerName } from '../../../http/settings/core-readers.ts'

@@ -2,7 +2,7 @@
 import type { BlockValue, ConfOf } from '../../../config/directive.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import { cookieValue } from '../../../http/message/cookies.ts'
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { clock } from '../../../lib/clock.ts'

@@ -1,6 +1,6 @@
 /** What the methods of WebDAV have in common: fields of the request, failures and their statuses, moving a file. */
 import { threadId } from 'node:worker_threads'
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { changeMode, makeFoldersAbove, type Refusal, renamePath, setTime } from '../../../lib/file-changes.ts'

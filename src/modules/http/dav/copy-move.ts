@@ -1,6 +1,6 @@
 /** COPY and MOVE: what the request's fields say about where to, and the work itself. */
 
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import { COPY, MOVE } from '../../../http/message/method.ts'
 import { parseUnsafeUri } from '../../../http/message/unsafe-uri.ts'
 import type { UriParts } from '../../../http/message/uri.ts'

@@ -17,7 +17,7 @@ import { connecting, transport, transportConf } from '../../../http/exchange/dir
 import type { Exchange } from '../../../http/exchange/exchange.ts'
 import { failureMask } from '../../../http/exchange/failure.ts'
 import { encodeField } from '../../../http/h2/wire/hpack-encoder.ts'
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import { escapeUri } from '../../../http/message/uri.ts'
 import type { Plan } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'

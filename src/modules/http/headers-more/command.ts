@@ -11,7 +11,7 @@ import type { Args, Directives, ReadContext } from '../../../config/directive.ts
 import type { Scope } from '../../../config/scope.ts'
 import type { Word } from '../../../config/source.ts'
 import type { AttachContext } from '../../../http/compile/module.ts'
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import { MimeSet } from '../../../http/message/mime-set.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import { lowerAscii, toBinary } from '../../../lib/bytes.ts'

@@ -1,7 +1,7 @@
 /** `more_set_input_headers` and `more_clear_input_headers`: fields of requests, before limits, access and handlers see them. */
 import { directives } from '../../../config/directive.ts'
 import { httpModule } from '../../../http/compile/module.ts'
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../../http/request/verdict.ts'
 

@@ -1,5 +1,5 @@
 /** What is told of a request: its span, and those of its attempts with back ends. */
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import type { Attempt } from '../../../http/request/attempts.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { clock } from '../../../lib/clock.ts'

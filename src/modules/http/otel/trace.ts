@@ -1,5 +1,5 @@
 /** The trace that a request belongs to: made when it is first asked for, kept through internal redirects until the log. */
-import { hashName } from '../../../http/message/header-table.ts'
+import { hashName } from '../../../http/message/field-names.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Held, Request } from '../../../http/request/request.ts'
 import { requestId } from '../../../http/request/request-id.ts'

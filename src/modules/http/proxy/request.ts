@@ -9,12 +9,12 @@ import { FieldEncoder, requestStart } from '../../../http/exchange/compile/h2-re
 import {
   breaksLine,
   compileFields,
-  type NameSet,
   type RequestFields,
   wholeTarget,
 } from '../../../http/exchange/compile/request-fields.ts'
 import type { Exchange } from '../../../http/exchange/exchange.ts'
-import { type HeaderTable, hashName } from '../../../http/message/header-table.ts'
+import { type FieldRoles, hashName } from '../../../http/message/field-names.ts'
+import type { HeaderTable } from '../../../http/message/header-table.ts'
 import { escapeUri } from '../../../http/message/uri.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
@@ -92,7 +92,7 @@ export function compileRequest(
 /** The fields of a request as lines. */
 class FieldLines {
   readonly #fields: readonly { readonly start: string; readonly value: Text }[]
-  readonly #replaced: NameSet
+  readonly #replaced: FieldRoles
 
   constructor({ fields, replaced }: RequestFields) {
     this.#fields = fields.map(({ name, value }) => ({ start: `${name}: `, value }))
@@ -175,13 +175,13 @@ export function compileH2Request(
 }
 
 /** The client's fields, without those that were set, in runs. */
-function passedFields(table: HeaderTable, replaced: NameSet): string {
+function passedFields(table: HeaderTable, replaced: FieldRoles): string {
   const { text, count } = table
   let fields = ''
   let runStart = 0
   let runEnd = 0
   for (let i = 0; i < count; i++) {
-    if (table.hidden(i) || replaced.covers(table, i)) continue
+    if (table.hidden(i) || replaced.of(table.number(i)) !== 0) continue
     if (!table.canonical(i)) {
       if (runEnd > runStart) fields += text.slice(runStart, runEnd)
       runStart = runEnd = 0

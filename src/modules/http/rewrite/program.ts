@@ -22,6 +22,10 @@ import type { RewriteRule } from './args.ts'
 /** The program ends; the request goes on. */
 const EXIT = -1
 const ERROR_MIN = 400
+/** `Request.version` from here on. */
+const HTTP2 = 20
+/** Up to this many bytes leave as text, together with the head. */
+const TEXT_MAX = 4096
 
 /** One operation. */
 export interface Op {
@@ -126,7 +130,8 @@ export class ReturnOp implements Op {
   readonly at: Position
   readonly #status: number
   readonly #text: Text | undefined
-  /** The body, when it is always the same. */
+  /** The body, when it is always the same, for those who send texts and for those who send bytes. */
+  readonly #fixed: string | undefined
   readonly #bytes: Buffer | undefined
 
   constructor(at: Position, status: number, text: Text | undefined, constant: string | undefined) {
@@ -134,15 +139,18 @@ export class ReturnOp implements Op {
     this.#status = status
     // An empty text is none.
     this.#text = constant === '' ? undefined : text
-    const fixed = constant ?? (text === undefined ? '' : undefined)
-    this.#bytes = fixed === undefined || isRedirect(status) ? undefined : Buffer.from(fixed, 'latin1')
+    this.#fixed = isRedirect(status) ? undefined : (constant ?? (text === undefined ? '' : undefined))
+    this.#bytes = this.#fixed === undefined ? undefined : Buffer.from(this.#fixed, 'latin1')
   }
 
   run(r: Request): Verdict {
     const status = this.#status
     if (trace !== undefined) trace.decided(r, this.at, `answers ${status}`)
     if (this.#text === undefined && status >= ERROR_MIN) return status
-    if (this.#bytes !== undefined) return sendBytes(r, status, this.#bytes)
+    if (this.#bytes !== undefined) {
+      const isShortText = r.version < HTTP2 && this.#bytes.length <= TEXT_MAX
+      return isShortText ? sendText(r, status, this.#fixed!) : sendBytes(r, status, this.#bytes)
+    }
     // The text may speak of the status.
     r.out.status = status
     return sendText(r, status, this.#text === undefined ? '' : this.#text(r))

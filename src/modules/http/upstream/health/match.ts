@@ -4,7 +4,7 @@ import { mapped } from '../../../../config/combine.ts'
 import { directives, type ReadContext, type ScopeView } from '../../../../config/directive.ts'
 import type { Word } from '../../../../config/source.ts'
 import type { AnswerHead, Expectation } from '../../../../http/exchange/probes/http1.ts'
-import { hashName } from '../../../../http/message/header-table.ts'
+import { hashName } from '../../../../http/message/field-names.ts'
 import { lowerAscii, toBinary } from '../../../../lib/bytes.ts'
 import { compilePattern, type Pattern } from '../../../../value/regex.ts'
 
