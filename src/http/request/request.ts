@@ -1,6 +1,6 @@
 /**
- * One request, whatever carried it: what was asked, where it was routed, what will be answered. A connection reuses its
- * request object from one request to the next, so every field is listed in `reset` too.
+ * One request, whatever carried it: what was asked (`asked.ts`), where it was routed, what will be answered. A connection
+ * reuses its request object from one request to the next, so every field is listed in `reset` too.
  *
  * The request walks the steps of its plan (`run`) until one of them answers, waits or sends it elsewhere.
  */
@@ -14,6 +14,7 @@ import type { HeaderTable } from '../message/header-table.ts'
 import { HEAD } from '../message/method.ts'
 import type { RequestFacts } from '../message/request-facts.ts'
 import { ResponseHead } from '../message/response-head.ts'
+import { Asked } from './asked.ts'
 import type { Carrier } from './carrier.ts'
 import type { Client } from './client.ts'
 import type { Conversation } from './conversation.ts'
@@ -29,6 +30,8 @@ import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
+/** `version` of who may wait for a word. */
+const HTTP11 = 11
 /** `refusal` while a filter keeps the head back. */
 const HELD = 1
 
@@ -41,7 +44,7 @@ export interface Held {
 }
 
 /** One request; the same object serves the next one of its connection after `reset`. */
-export class Request implements LogContext {
+export class Request extends Asked implements LogContext {
   carrier: Carrier
   /** The carrier's, unless `realip` found another address behind it. */
   client: Client
@@ -60,40 +63,6 @@ export class Request implements LogContext {
   /** The request that the client sent; itself unless this is a subrequest. */
   main: Request
   parent: Request | undefined
-
-  // What was asked.
-  method = ''
-  /** The method's bit, see method.ts. */
-  methodBit = 0
-  /** `$request_id`, made when it is first asked for; internal redirects keep it. */
-  id = ''
-  /** `$request`: the first line as it came, without its end. */
-  requestLine = ''
-  /** `$request_uri`: as it came, with arguments. */
-  unparsedUri = ''
-  /** `$uri`: decoded and normalised, changed by rewriting. */
-  uri = ''
-  args = ''
-  /** 9, 10, 11, 20 or 30. */
-  version = 11
-  /** Host of the request line or header, lower case, without port; empty when there is none. */
-  host = ''
-  /** In bytes, or -1. */
-  contentLength = -1
-  chunked = false
-  expectContinue = false
-  keepAlive = false
-  headerOnly = false
-  /** An error is answered by its status alone, unless `error_page` has something for it. */
-  withoutPage = false
-  /** Bytes of head and body that came, for `$request_length`. */
-  requestLength = 0
-  /** `$request_uri` may be passed to a back end as it came: nothing rewrote it. */
-  uriUnchanged = true
-  /** The URI still begins with the name of its location: a rewrite with `break` changes that. */
-  locationValid = true
-  /** Set by a redirect inside the server: `internal` locations may then be used. */
-  internal = false
 
   // Where it is.
   #steps: readonly Step[] = []
@@ -159,6 +128,7 @@ export class Request implements LogContext {
 
   /** `parent` makes a subrequest, which has its variables and its client in common with it. */
   constructor(carrier: Carrier, parent?: Request) {
+    super()
     this.carrier = carrier
     this.client = parent === undefined ? carrier.client : parent.client
     this.parent = parent
@@ -176,25 +146,7 @@ export class Request implements LogContext {
     this.held = undefined
     this.main = this
     this.parent = undefined
-    this.method = ''
-    this.methodBit = 0
-    this.id = ''
-    this.requestLine = ''
-    this.unparsedUri = ''
-    this.uri = ''
-    this.args = ''
-    this.version = 11
-    this.host = ''
-    this.contentLength = -1
-    this.chunked = false
-    this.expectContinue = false
-    this.keepAlive = false
-    this.headerOnly = false
-    this.withoutPage = false
-    this.requestLength = 0
-    this.uriUnchanged = true
-    this.locationValid = true
-    this.internal = false
+    this.resetAsked()
     this.#steps = []
     this.#at = 0
     this.#waiting = false
@@ -610,7 +562,7 @@ export class Request implements LogContext {
 
   /** Who asks for the body finds none; a client may wait for a word before it sends that (ngx_http_test_expect). */
   noBody(): void {
-    if (!this.expectContinue || this.main !== this || this.headSent || this.version !== 11) return
+    if (!this.expectContinue || this.main !== this || this.headSent || this.version !== HTTP11) return
     this.expectContinue = false
     this.carrier.sendInterim(this, 100, '')
   }
