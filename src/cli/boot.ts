@@ -1,4 +1,5 @@
 /** What every command that reads a configuration begins with: the log before the configuration, and the console. */
+import { bytesOf } from '../lib/bytes.ts'
 import { errnoText } from '../lib/errno.ts'
 import { ErrorLog, fileTarget, INFO, NOTICE } from '../log/error-log.ts'
 import { LogFiles, STDERR_FILE } from '../log/log-files.ts'
@@ -6,7 +7,7 @@ import { modules } from '../modules/index.ts'
 import { Configuration } from '../process/configuration.ts'
 import { makeLogFolder } from '../process/paths.ts'
 import type { Options } from './options.ts'
-import { type Origin, originOf } from './origin.ts'
+import { inBytes, type Origin, originOf } from './origin.ts'
 
 /** A configuration that can be loaded. */
 export interface Boot {
@@ -18,7 +19,7 @@ export interface Boot {
 
 /** Opens the boot log and prepares the configuration that the options mean. */
 export function boot(options: Options, showLine: (line: string) => void, inherited = false): Boot {
-  const origin = originOf(options)
+  const origin = inBytes(originOf(options))
   const files = new LogFiles()
   makeLogFolder(origin.prefix, [origin.errorLog])
   const bootLog = openBootLog(origin.errorLog, options.test ? INFO : NOTICE, files, showLine)
@@ -40,7 +41,7 @@ export function boot(options: Options, showLine: (line: string) => void, inherit
 
 /** Shows a line as nginx does before it has a log. */
 export function showOnStderr(line: string): void {
-  process.stderr.write(`viaduct: ${line}\n`)
+  process.stderr.write(bytesOf(`viaduct: ${line}\n`))
 }
 
 function openBootLog(path: string, level: number, files: LogFiles, showLine: (line: string) => void): ErrorLog {

@@ -5,10 +5,12 @@
  * system's nginx would use it; any other configuration file has its own folder as prefix, so that a configuration in a
  * folder works from anywhere.
  */
+
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { toBinary } from '../lib/bytes.ts'
 import type { ConfigOrigin } from '../process/load-program.ts'
 import type { Options } from './options.ts'
 
@@ -59,6 +61,18 @@ export function originOf(options: Where): Origin {
     globals,
     errorLog: logPath(options.errorLog, prefix, logs),
     defaultPid: `${logs}nginx.pid`,
+  }
+}
+
+/** The same with paths as the server has them: in binary strings. */
+export function inBytes(origin: Origin): Origin {
+  const { path: conf, prefix, errorLog, defaultPid } = origin
+  return {
+    ...origin,
+    path: toBinary(conf),
+    prefix: toBinary(prefix),
+    errorLog: toBinary(errorLog),
+    defaultPid: toBinary(defaultPid),
   }
 }
 

@@ -1,5 +1,6 @@
 /** `-t` and `-T`: checks a configuration as a start would, and prints its files. */
 
+import { toBinary } from '../lib/bytes.ts'
 import { whyNoRingHere } from '../net/engine.ts'
 import type { Applied } from '../process/configuration.ts'
 import { touchPidFile } from '../process/pid-file.ts'
@@ -11,13 +12,14 @@ import type { Options } from './options.ts'
 /** Runs the check; resolves with the exit status. */
 export function testConfiguration(options: Options): number {
   const { configuration, origin } = boot(options, showOnStderr)
+  const failed = `configuration file ${origin.path} test failed`
   const loaded = configuration.load()
   if (loaded === undefined) {
-    process.stderr.write(`viaduct: configuration file ${origin.path} test failed\n`)
+    showOnStderr(failed)
     return 1
   }
   const say = (text: string): void => {
-    if (!options.quiet) process.stderr.write(`viaduct: ${text}\n`)
+    if (!options.quiet) showOnStderr(text)
   }
   say(`the configuration file ${origin.path} syntax is ok`)
   configuration.warnOfLimits(loaded)
@@ -25,13 +27,13 @@ export function testConfiguration(options: Options): number {
   const forbidden = loaded.settings.eventMethod !== 'epoll' && whyNoCalls() === '' ? whyNoRingHere() : ''
   if (forbidden !== '') say(`[notice] no io_uring: ${forbidden}; sockets are driven by epoll`)
   if (!configuration.makeFiles(loaded) || !tryResources(loaded, configuration.report)) {
-    process.stderr.write(`viaduct: configuration file ${origin.path} test failed\n`)
+    showOnStderr(failed)
     return 1
   }
   say(`configuration file ${origin.path} test is successful`)
   if (options.dump) {
     for (const { path, text } of loaded.files) {
-      process.stdout.write(`# configuration file ${path}:\n${text}\n`)
+      process.stdout.write(Buffer.from(`# configuration file ${path}:\n${toBinary(text)}\n`, 'latin1'))
     }
   }
   return 0

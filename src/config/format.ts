@@ -1,4 +1,5 @@
 /** Diagnostics as text: nginx's one-line form, and a form for people with the source line and a caret. */
+import { toBinary } from '../lib/bytes.ts'
 import type { Diagnostic } from './diagnostics.ts'
 import { COMMAND_LINE, type Position } from './source.ts'
 
@@ -13,7 +14,10 @@ export function formatPlain(d: Diagnostic, program = 'nginx'): string {
   return `${program}: [${d.level}] ${formatMessage(d)}`
 }
 
-/** The message with an excerpt of its file; `textOf` returns the text of a file, if it is at hand. */
+/**
+ * The message with an excerpt of its file, as a binary string; `textOf` returns the decoded text of a file, if it is at
+ * hand: a column is one of characters.
+ */
 export function formatPretty(d: Diagnostic, textOf: (file: string) => string | undefined): string {
   const lines = [`[${d.level}] ${formatMessage(d)}`]
   const shown = d.shown ?? d.at
@@ -21,7 +25,7 @@ export function formatPretty(d: Diagnostic, textOf: (file: string) => string | u
   if (shown !== undefined && source !== undefined) {
     const number = String(shown.line)
     const margin = ' '.repeat(number.length)
-    const line = source.replace(/\r$/, '').replaceAll('\t', ' ')
+    const line = toBinary(source.replace(/\r$/, '').replaceAll('\t', ' '))
     lines.push(` ${margin} |`, ` ${number} | ${line}`, ` ${margin} | ${' '.repeat(shown.column - 1)}^`)
   }
   if (d.hint !== undefined) lines.push(`  hint: ${d.hint}`)

@@ -1,6 +1,6 @@
 /**
  * Glob patterns as POSIX `glob()` reads them, which nginx calls for `include`: `*`, `?`, `[...]` and backslash only (no
- * braces, no `**`), hidden names only for a pattern that begins with a dot, results in byte order.
+ * braces, no `**`), hidden names only for a pattern that begins with a dot, results in byte order. Paths are binary strings.
  */
 
 /** Lists the paths that match, given how to list a folder and how to see whether a path exists. */
@@ -23,7 +23,7 @@ export function expandGlob(
       found = found.map((folder) => folder + part.replace(/\\(.)/g, '$1') + slash)
     }
   }
-  return found.filter(exists).sort(byBytes)
+  return found.filter(exists).sort()
 }
 
 /** Translates one path component. */
@@ -43,8 +43,4 @@ function globMatcher(part: string): RegExp {
   } catch {
     return /(?!)/ // a range such as [z-a] matches nothing
   }
-}
-
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

@@ -4,18 +4,23 @@
  * The only file of `config/` that touches the file system, and only through `SourceReader`: what one load read is
  * recorded as a `SourceSnapshot`, plain data that another thread or process can replay without the disk.
  */
+
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { errnoText } from '../lib/errno.ts'
+import { systemPath } from '../lib/file-status.ts'
 import { finish, type Steps } from '../lib/steps.ts'
+import { decodeText } from '../lib/text.ts'
 import { expandGlob } from './glob.ts'
 import { LATE_WEIGHT_MAX, type LateBlock, type LateRule, weightOf } from './late.ts'
 import { packagedFile } from './packaged.ts'
 import { parseInSteps } from './parser.ts'
 import type { Statement } from './source.ts'
-import { decodeText } from './text.ts'
 import { evaluateTyped, isTyped, placed, TypedFailure } from './typed.ts'
 
-/** Where configuration text comes from. `read` throws an error with a `code` as node:fs does. */
+/**
+ * Where configuration text comes from. `read` throws an error with a `code` as node:fs does. Paths are binary strings, as
+ * all text of the server; the texts that it returns are decoded without loss (`decodeText`).
+ */
 export interface SourceReader {
   read(path: string): string
   /** Paths that match a POSIX glob pattern, sorted; none is not an error. */
@@ -45,8 +50,8 @@ const INCLUDES_MAX = 100_000
 
 /** Reads from the disk. */
 export const diskReader: SourceReader = {
-  read: (path) => (isTyped(path) ? evaluateTyped(path) : decodeText(readFileSync(path))),
-  glob: (pattern) => expandGlob(pattern, namesIn, existsSync),
+  read: (path) => (isTyped(path) ? evaluateTyped(path) : decodeText(readFileSync(systemPath(path)))),
+  glob: (pattern) => expandGlob(pattern, namesIn, (path) => existsSync(systemPath(path))),
 }
 
 /** Replays a snapshot: what was not read when it was recorded does not exist. */
@@ -106,11 +111,17 @@ export function fullName(path: string, prefix: string): string {
   return prefix === '' || prefix.endsWith('/') ? prefix + path : `${prefix}/${path}`
 }
 
+/** How files are parsed: which blocks are passed over, and whether words are binary strings. */
+interface Parsing {
+  readonly late: LateRule
+  readonly binary: boolean
+}
+
 /** Reads files and expands includes, remembering each file once in the order first read. */
 export class Includer {
   readonly #reader: SourceReader
   readonly #confPrefix: string
-  readonly #late: LateRule
+  readonly #parsing: Parsing
   readonly #files = new Map<string, SourceFile>()
   /** Statements of each file before its includes are expanded: shared snippets are parsed once. */
   readonly #parsed = new Map<string, readonly Statement[]>()
@@ -119,10 +130,10 @@ export class Includer {
   #stack: readonly string[] = []
   #included = 0
 
-  constructor(reader: SourceReader, confPrefix: string, late: LateRule) {
+  constructor(reader: SourceReader, confPrefix: string, parsing: Parsing) {
     this.#reader = reader
     this.#confPrefix = confPrefix
-    this.#late = late
+    this.#parsing = parsing
   }
 
   get files(): readonly SourceFile[] {
@@ -143,7 +154,7 @@ export class Includer {
     if (parsed === undefined) {
       const text = this.#reader.read(path)
       this.#files.set(path, { path, text })
-      parsed = yield* parseInSteps(text, path, { late: this.#late })
+      parsed = yield* parseInSteps(text, path, this.#parsing)
       if (isTyped(path)) parsed = placed(parsed, text)
       this.#parsed.set(path, parsed)
     }
@@ -218,7 +229,7 @@ export class Includer {
       this.#stack = stack
       return finish(this.expand([...late.read()]))
     }
-    return { ...s, late: { ...late, heads: heads.filter(({ name }) => this.#late.heads.has(name.text)), read } }
+    return { ...s, late: { ...late, heads: heads.filter(({ name }) => this.#parsing.late.heads.has(name.text)), read } }
   }
 
   *#weightOf(argument: string): Steps<number> {
@@ -244,7 +255,7 @@ export class Includer {
     let weight = 0
     for (const s of statements) {
       if (s.fault !== undefined) return Number.POSITIVE_INFINITY
-      if (this.#late.eager.has(s.name.text)) return Number.POSITIVE_INFINITY
+      if (this.#parsing.late.eager.has(s.name.text)) return Number.POSITIVE_INFINITY
       weight += weightOf(s)
       if (s.block !== undefined) weight += yield* this.#weighAll(s.block)
       else if (s.name.text === 'include' && s.args.length === 1) weight += yield* this.#weightOf(s.args[0]!.text)
@@ -267,7 +278,7 @@ function codeOf(error: unknown): string {
 /** The names in a folder; one that cannot be read holds none, as for the C library's glob. */
 function namesIn(folder: string): readonly string[] {
   try {
-    return readdirSync(folder)
+    return readdirSync(systemPath(folder), 'latin1')
   } catch {
     return []
   }

@@ -3,6 +3,7 @@
  * its limits and oddities included: a comment counts against the 4096-byte token buffer, `}` is an ordinary character
  * inside a word, a backslash that escapes nothing stays in the word.
  */
+import { toBinary } from '../lib/bytes.ts'
 import type { Position, Word } from './source.ts'
 
 /** What one call of `Lexer.next` found. `words` is never empty; `end` is where the `;` or `{` stands. */
@@ -11,6 +12,14 @@ export type Token =
   | { readonly kind: 'close'; readonly end: Position }
   | { readonly kind: 'eof'; readonly end: Position }
   | { readonly kind: 'fault'; readonly message: string; readonly hint: string | undefined; readonly end: Position }
+
+/** How a text is read. */
+interface LexerOptions {
+  /** It is the text of `-g`: there is no limit on tokens. */
+  readonly parameter?: boolean
+  /** Words are binary strings, as the server has all text; places stay those of characters. */
+  readonly binary?: boolean
+}
 
 /** A place that a lexer can go back to. */
 export interface Mark {
@@ -54,9 +63,11 @@ const ESCAPES: Readonly<Record<string, string>> = { t: '\t', r: '\r', n: '\n' }
 export class Lexer {
   readonly #text: string
   readonly #file: string
-  /** Bytes of the text in UTF-8; with `parameter` (the text of `-g`) there is no limit on tokens. */
+  /** Bytes of the text in UTF-8. */
   readonly #bytesTotal: number
   readonly #parameter: boolean
+  readonly #binary: boolean
+  readonly #options: LexerOptions
   #index = 0
   #bytes = 0
   #line = 1
@@ -67,10 +78,12 @@ export class Lexer {
   #tokenLine = 1
   #fault: Token | undefined
 
-  constructor(text: string, file: string, parameter = false, bytesTotal = parameter ? 0 : byteLength(text)) {
+  constructor(text: string, file: string, options: LexerOptions = {}, bytesTotal = bytesFor(text, options)) {
     this.#text = text
     this.#file = file
-    this.#parameter = parameter
+    this.#options = options
+    this.#parameter = options.parameter === true
+    this.#binary = options.binary === true
     this.#bytesTotal = bytesTotal
   }
 
@@ -90,7 +103,7 @@ export class Lexer {
 
   /** Makes another lexer of the same text that begins at a mark. */
   from(mark: Mark): Lexer {
-    const lexer = new Lexer(this.#text, this.#file, this.#parameter, this.#bytesTotal)
+    const lexer = new Lexer(this.#text, this.#file, this.#options, this.#bytesTotal)
     lexer.goTo(mark)
     return lexer
   }
@@ -219,7 +232,8 @@ export class Lexer {
   }
 
   #word(start: Position, from: number, escapes: boolean, quoted: boolean): Word {
-    const raw = this.#text.slice(from, this.#index)
+    const written = this.#text.slice(from, this.#index)
+    const raw = this.#binary ? toBinary(written) : written
     // Written out: V8 keeps the fields of a literal with a spread in a second object.
     const { file, line, column } = start
     return { file, line, column, text: escapes ? undoEscapes(raw) : raw, quoted }
@@ -310,13 +324,17 @@ function undoEscapes(raw: string): string {
   return raw.replace(/\\(["'\\trn])/g, (_, c: string) => ESCAPES[c] ?? c)
 }
 
-/** UTF-8 bytes of one UTF-16 unit; half a surrogate pair is half of four, an undecodable byte (see text.ts) is one. */
+/** UTF-8 bytes of one UTF-16 unit; half a surrogate pair is half of four, an undecodable byte (`decodeText`) is one. */
 function byteWidth(ch: number): number {
   if (ch < 0x80) return 1
   if (ch < 0x800) return 2
   if (ch >= 0xd800 && ch < 0xdc00) return 4
   if (ch >= 0xdc00 && ch < 0xe000) return ch >= 0xdc80 && ch <= 0xdcff ? 1 : 0
   return 3
+}
+
+function bytesFor(text: string, { parameter }: LexerOptions): number {
+  return parameter === true ? 0 : byteLength(text)
 }
 
 const OTHER_THAN_ASCII = /[^\x00-\x7f]/

@@ -42,6 +42,8 @@ export interface LoadOptions {
   readonly checked?: boolean
   /** Tools watch what is read. */
   readonly reading?: Reading
+  /** Words and paths are text in characters: for tools that show what is written, and run nothing. */
+  readonly characters?: boolean
   /** Where the variables are noted that are named. */
   readonly uses?: VariableUses
 }
@@ -68,17 +70,18 @@ export function loadConfig(options: LoadOptions): Config {
 /** The same in steps. */
 export function* loadInSteps(options: LoadOptions): Steps<Config> {
   const { diagnostics, modules } = options
+  const binary = options.characters !== true
   const prefix = asFolder(options.prefix)
   const path = fullName(options.path, prefix)
   const confPrefix = asFolder(options.confPrefix ?? folderOf(path))
   const { reader, snapshot } = recordingReader(options.reader)
   const registry = new Registry(modules)
-  const includer = new Includer(reader, confPrefix, registry.lateRule(options.checked === true))
+  const includer = new Includer(reader, confPrefix, { late: registry.lateRule(options.checked === true), binary })
   const top: Position = { file: path, line: 1, column: 1 }
   const main = new Scope('main', top, new ScopeEnv(prefix, confPrefix))
   const { uses = new VariableUses() } = options
   const validator = new Validator(registry, diagnostics, prefix, confPrefix, uses, options.reading)
-  const globals = parse(options.globals ?? '', COMMAND_LINE, { parameter: true })
+  const globals = parse(options.globals ?? '', COMMAND_LINE, { parameter: true, binary })
   yield* validator.walk(yield* includer.expand(globals), main)
   let failure: string | undefined
   let statements: readonly Statement[] = []

@@ -22,6 +22,8 @@ interface Open {
 export interface ParseOptions {
   /** The text is that of `-g`, in which blocks are not allowed. */
   readonly parameter?: boolean
+  /** Words are binary strings: for the server, and for all that asks its modules. */
+  readonly binary?: boolean
   /** Which blocks are only passed over. */
   readonly late?: LateRule
 }
@@ -33,7 +35,7 @@ export function parse(text: string, file: string, options: ParseOptions = {}): S
 
 /** The same in steps. */
 export function parseInSteps(text: string, file: string, options: ParseOptions = {}): Steps<Statement[]> {
-  return readAll(new Lexer(text, file, options.parameter), options)
+  return readAll(new Lexer(text, file, options), options)
 }
 
 /** Reads until the text ends or, in a block that was passed over before, until that is closed. */

@@ -89,7 +89,7 @@ export class ScopeEnv {
 
   #readDefault(name: string, directive: Directive<unknown>): unknown {
     const file = `default of ${name}`
-    const token = new Lexer(`${name} ${directive.default};`, file, true).next()
+    const token = new Lexer(`${name} ${directive.default};`, file, { parameter: true }).next()
     if (token.kind !== 'simple') throw new Error(`default of directive "${name}" is not one statement`)
     const fail = (message: string): never => {
       throw new Error(`default of directive "${name}": ${message}`)

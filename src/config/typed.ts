@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { fromBinary, toBinary } from '../lib/bytes.ts'
 import { entryOf } from '../lib/entry.ts'
 import type { Position, Statement, Word } from './source.ts'
 
@@ -26,7 +27,7 @@ export function isTyped(path: string): boolean {
 
 /** Runs a file and returns the text that it means; throws a `TypedFailure`. */
 export function evaluateTyped(path: string): string {
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, ['--no-warnings', EVALUATE, path], {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, ['--no-warnings', EVALUATE, fromBinary(path)], {
     encoding: 'utf8',
     timeout: TIMEOUT_MS,
     maxBuffer: TEXT_MAX,
@@ -35,7 +36,7 @@ export function evaluateTyped(path: string): string {
   })
   if (status === 0) return stdout
   const why = error === undefined ? stderr.trim() || 'it ended early' : error.message
-  throw new TypedFailure(`"${path}" cannot be run: ${why}`)
+  throw new TypedFailure(`"${path}" cannot be run: ${toBinary(why)}`)
 }
 
 /** The statements of such a text with the places where they were made. */

@@ -15,7 +15,8 @@ import { VariableUses } from './variable-uses.ts'
 
 const FAILED = Symbol('failed')
 const STATEMENTS_PER_STEP = 50
-const BYTE_ORDER_MARK = '\ufeff'
+/** In the text of tools a character, in the server's three bytes. */
+const BYTE_ORDER_MARK = /^(?:\ufeff|\xef\xbb\xbf)/
 
 /** Is told of each statement as it is read, for tools that look at configurations. */
 export interface Reading {
@@ -97,7 +98,7 @@ export class Validator {
   }
 
   #whatWasMeant(name: string, context: Context): string | undefined {
-    if (name.startsWith(BYTE_ORDER_MARK)) return 'the file begins with a byte order mark; save it as UTF-8 without one'
+    if (BYTE_ORDER_MARK.test(name)) return 'the file begins with a byte order mark; save it as UTF-8 without one'
     const near = suggest(name, this.#registry.namesIn(context)) ?? suggest(name, this.#registry.names())
     return near === undefined ? undefined : `did you mean "${near}"?`
   }

@@ -6,10 +6,23 @@
 /** A buffer without bytes, for whoever needs one. */
 export const NO_BYTES: Buffer = Buffer.alloc(0)
 
-/** Returns the UTF-8 bytes of `text` as a binary string; plain ASCII is returned as it is. */
+/** A byte that is no UTF-8 is this and the byte in text that `decodeText` (text.ts) has made. */
+const KEPT_BYTE = 0xdc00
+
+/**
+ * Returns the bytes of `text` as a binary string: its UTF-8, and the bytes that `decodeText` kept; plain ASCII is returned
+ * as it is.
+ */
 export function toBinary(text: string): string {
-  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
+  if (isAscii(text)) return text
+  if (text.isWellFormed()) return Buffer.from(text, 'utf8').latin1Slice()
+  return text.replace(LONE_OR_NOT_ASCII, (part) => {
+    const code = part.charCodeAt(0)
+    if (code >= KEPT_BYTE + 0x80 && code <= KEPT_BYTE + 0xff) return String.fromCharCode(code - KEPT_BYTE)
+    return Buffer.from(part, 'utf8').latin1Slice()
+  })
 }
+const LONE_OR_NOT_ASCII = /[\ud800-\udbff][\udc00-\udfff]|[^\x00-\x7f]/g
 
 /** Returns the text whose UTF-8 bytes are `binary`; bytes that are not UTF-8 become U+FFFD. */
 export function fromBinary(binary: string): string {
@@ -28,7 +41,7 @@ export function soundUtf8(binary: string): string {
 }
 
 /** Tells whether every character of `text` is one byte. */
-export function isBinary(text: string): boolean {
+function isBinary(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false
   return true
 }

@@ -1,7 +1,11 @@
 /** Small files that keep what the server knows over restarts: each is there whole, as it was or as it is now. */
+
 import fs from 'node:fs'
 import { threadId } from 'node:worker_threads'
+import { toBinary } from './bytes.ts'
 import { errnoText } from './errno.ts'
+import { systemPath } from './file-status.ts'
+import { decodeText } from './text.ts'
 
 /** What a file has; `problem` says what the system refuses, a file that is not there is empty. */
 export interface KeptText {
@@ -12,7 +16,7 @@ export interface KeptText {
 /** Reads a file. */
 export function readKept(path: string): KeptText {
   try {
-    return { text: fs.readFileSync(path, 'utf8'), problem: '' }
+    return { text: decodeText(fs.readFileSync(systemPath(path))), problem: '' }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     return { text: '', problem: code === 'ENOENT' ? '' : openFailure(path, error) }
@@ -22,10 +26,10 @@ export function readKept(path: string): KeptText {
 /** Writes a file in place of the one before; returns what the system refuses, or nothing. */
 export function writeKept(path: string, text: string): string {
   // Threads of one process must not write into each other's drafts.
-  const draft = `${path}.${process.pid}.${threadId}.tmp`
+  const draft = systemPath(`${path}.${process.pid}.${threadId}.tmp`)
   try {
-    fs.writeFileSync(draft, text, { mode: 0o644 })
-    fs.renameSync(draft, path)
+    fs.writeFileSync(draft, Buffer.from(toBinary(text), 'latin1'), { mode: 0o644 })
+    fs.renameSync(draft, systemPath(path))
     return ''
   } catch (error) {
     return openFailure(path, error)

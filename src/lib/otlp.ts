@@ -6,7 +6,7 @@
  * The length of a span is not known before its end, so it has three bytes whatever it is (a varint may be longer than it
  * must be). Texts are binary strings; what is no UTF-8 becomes U+FFFD, because decoders refuse a whole batch for it.
  */
-import { soundUtf8, toBinary } from './bytes.ts'
+import { soundUtf8 } from './bytes.ts'
 
 /** What a span was. */
 export const SERVER = 2
@@ -141,9 +141,8 @@ export class SpanBatch {
   static resourceOf(attributes: ReadonlyMap<string, string>): Buffer {
     const inner = new SpanBatch()
     for (const [name, value] of attributes) {
-      const key = toBinary(name)
-      const text = sound(toBinary(value))
-      inner.#key(key, textSize(text), 1)
+      const text = sound(value)
+      inner.#key(name, textSize(text), 1)
       inner.#text(1, text)
     }
     return inner.#inside(1)

@@ -3,10 +3,12 @@
  * opens them and the others adopt its numbers; after USR1 the owner opens anew and hands out the new numbers, and closes
  * the old ones only when every thread has adopted.
  */
+
 import { closeSync, openSync, readlinkSync, writeSync } from 'node:fs'
 import { bytesOf } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoCode } from '../lib/errno.ts'
+import { systemPath } from '../lib/file-status.ts'
 
 const STDOUT = 1
 const STDERR = 2
@@ -170,7 +172,7 @@ export const STDERR_FILE: LogFile = new LogFile('stderr', STDERR)
  */
 function openLog(path: string, mode: number): number {
   try {
-    return openSync(path, 'a', mode)
+    return openSync(systemPath(path), 'a', mode)
   } catch (error) {
     const code = errnoCode(error)
     const stream = code === 'EACCES' || code === 'ENXIO' ? streamOf(path) : undefined
@@ -185,7 +187,7 @@ function streamOf(path: string): number | undefined {
     const stream = STREAMS.get(name)
     if (stream !== undefined) return stream
     try {
-      name = readlinkSync(name)
+      name = readlinkSync(systemPath(name), 'latin1')
     } catch {
       return undefined
     }

@@ -151,7 +151,7 @@ function parseServer(text: string): SyslogServer | string {
   if (text.toLowerCase().startsWith('unix:')) {
     const path = text.slice('unix:'.length)
     if (path === '') return 'no path in the unix domain socket'
-    if (Buffer.byteLength(path) > UNIX_PATH_SIZE_MAX) return 'too long path in the unix domain socket'
+    if (path.length > UNIX_PATH_SIZE_MAX) return 'too long path in the unix domain socket'
     return relayProblem() ?? { host: path, port: 0 }
   }
   const found = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text)

@@ -2,9 +2,11 @@
  * Access logs whose path has variables: the file is opened for each line, unless `open_log_file_cache` keeps descriptors.
  * A kept file is looked at again after `valid=`: when its name means another file by now, it is opened anew.
  */
+
 import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
+import { systemPath } from '../lib/file-status.ts'
 import { Lru } from '../lib/lru.ts'
 import { ALERT, CRIT, type ErrorLog, type LogContext } from './error-log.ts'
 
@@ -41,7 +43,7 @@ export class VariableLog {
     const known = this.#find(path)
     let fd = known?.fd ?? -1
     try {
-      if (fd < 0) fd = openSync(path, 'a', 0o644)
+      if (fd < 0) fd = openSync(systemPath(path), 'a', 0o644)
     } catch (error) {
       log.write(CRIT, `open() "${path}" failed ${errnoText(error)}`, context)
       return
@@ -96,7 +98,7 @@ export class VariableLog {
 
   #check(path: string, entry: OpenLog): boolean {
     entry.checkedAt = clock.monotonic
-    const found = statSync(path, { throwIfNoEntry: false })
+    const found = statSync(systemPath(path), { throwIfNoEntry: false })
     return found !== undefined && found.ino === entry.inode && found.dev === entry.device
   }
 

@@ -1,6 +1,8 @@
 /** Opens stream connections on Node's bare handles: to an address or a socket file, from a local address if need be. */
+
 import { getSystemErrorName } from 'node:util'
 import { assert } from '../lib/assert.ts'
+import { fromBinary } from '../lib/bytes.ts'
 import { noteShortage } from './descriptors.ts'
 import type { StreamHandle } from './handle-wire.ts'
 import { transparentSocket } from './transparent.ts'
@@ -130,7 +132,7 @@ function bindTo(handle: ConnectingHandle, { host, port }: LocalAddress, to: Conn
 }
 
 function connectTo(handle: ConnectingHandle, request: ConnectRequest, { host, port, path }: ConnectTarget): number {
-  if (path !== '') return handle.connect(request, path) ?? 0
+  if (path !== '') return handle.connect(request, fromBinary(path)) ?? 0
   return (host.includes(':') ? handle.connect6(request, host, port) : handle.connect(request, host, port)) ?? 0
 }
 

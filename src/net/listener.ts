@@ -4,10 +4,13 @@
  * holds it, each worker gets a descriptor of its own. What is accepted is passed on as Node's bare handle, without a
  * `net.Socket` around it, since the wire builds its own.
  */
+
 import dgram from 'node:dgram'
 import fs from 'node:fs'
 import net from 'node:net'
 import { constants } from 'node:os'
+import { fromBinary, toBinary } from '../lib/bytes.ts'
+import { systemPath } from '../lib/file-status.ts'
 import type { StreamWire } from './stream-wire.ts'
 
 const UV_TCP_IPV6ONLY = 1
@@ -81,9 +84,12 @@ export function bindSocket(address: BindAddress, reuseport: boolean): BoundSocke
  * an upgrade would take the socket away from its successor. So the socket is bound beside its place and moved there.
  */
 function bindFile(path: string): BoundSocket | number {
-  if (fs.existsSync(path)) return -constants.errno.EADDRINUSE
-  const socket = bindStream(path + '~', -1, -1, -1, 0)
-  if (typeof socket !== 'number') fs.renameSync(path + '~', path)
+  if (fs.existsSync(systemPath(path))) return -constants.errno.EADDRINUSE
+  const name = fromBinary(path)
+  // Node's library takes names as UTF-8 only.
+  if (toBinary(name) !== path) return -constants.errno.EILSEQ
+  const socket = bindStream(name + '~', -1, -1, -1, 0)
+  if (typeof socket !== 'number') fs.renameSync(systemPath(path + '~'), systemPath(path))
   return socket
 }
 

@@ -2,8 +2,11 @@
  * Going into the background. Node cannot fork, so the program is started again, detached, and the first process waits
  * for word: it shows what goes wrong, and ends with success once the second one listens.
  */
+
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
+import { bytesOf } from '../lib/bytes.ts'
+import { systemPath } from '../lib/file-status.ts'
 import { ownCommand } from './upgrade.ts'
 
 const VARIABLE = 'VIADUCT_BACKGROUND'
@@ -20,7 +23,7 @@ export function inBackground(): boolean {
 
 /** Starts this program again in the background; resolves with the exit status for this process. */
 export function startInBackground(stderrPath: string | undefined): Promise<number> {
-  const stderr = stderrPath === undefined ? ('inherit' as const) : fs.openSync(stderrPath, 'a', 0o644)
+  const stderr = stderrPath === undefined ? ('inherit' as const) : fs.openSync(systemPath(stderrPath), 'a', 0o644)
   const { file, args } = ownCommand()
   const child = spawn(file, args, {
     detached: true,
@@ -29,7 +32,7 @@ export function startInBackground(stderrPath: string | undefined): Promise<numbe
   })
   return new Promise((resolve) => {
     child.on('message', (message: BackgroundMessage) => {
-      if (message.type === 'line') process.stderr.write(`viaduct: ${message.line}\n`)
+      if (message.type === 'line') process.stderr.write(bytesOf(`viaduct: ${message.line}\n`))
       else {
         // It lives on, and this process need not.
         child.unref()

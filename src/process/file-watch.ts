@@ -3,9 +3,11 @@
  * looked at in turn, by their inode and time of change, as nginx tells old from new; a change counts when the files have
  * been left alone for a round, because a certificate and its key are written one after the other.
  */
+
 import fs from 'node:fs'
 import { clearInterval, setInterval } from 'node:timers'
 import { clock } from '../lib/clock.ts'
+import { systemPath } from '../lib/file-status.ts'
 
 const ROUND_MS = 500
 /** So many are looked at in one go. */
@@ -18,7 +20,7 @@ export type OnChange = () => void
 /** What tells one content of a file from another, to the second as in nginx; empty when there is no such file. */
 export function fileMark(path: string): string {
   try {
-    const { ino, mtimeMs } = fs.statSync(path)
+    const { ino, mtimeMs } = fs.statSync(systemPath(path))
     return `${ino} ${Math.floor(mtimeMs / 1000)}`
   } catch {
     return MISSING

@@ -1,6 +1,8 @@
 /** Folders and files that belong to the account of the workers: temporary folders, and logs that workers open again. */
+
 import fs from 'node:fs'
 import { errnoText } from '../lib/errno.ts'
+import { systemPath } from '../lib/file-status.ts'
 import type { Identity } from './messages.ts'
 
 const FOLDER_MODE = 0o700
@@ -9,7 +11,7 @@ const FOLDER_MODE = 0o700
 export function createFolders(paths: readonly string[], owner: Identity | undefined): string | undefined {
   for (const path of paths) {
     try {
-      fs.mkdirSync(path, { mode: FOLDER_MODE })
+      fs.mkdirSync(systemPath(path), { mode: FOLDER_MODE })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return `mkdir() "${path}" failed ${errnoText(error)}`
     }
@@ -27,7 +29,7 @@ export function makeLogFolder(prefix: string, paths: readonly string[]): void {
   const folder = `${prefix}logs`
   if (!paths.some((path) => path.startsWith(`${folder}/`))) return
   try {
-    fs.mkdirSync(folder, { mode: 0o755 })
+    fs.mkdirSync(systemPath(folder), { mode: 0o755 })
   } catch {
     // It is there, or it cannot be made.
   }
@@ -40,8 +42,9 @@ export function giveLogs(paths: readonly string[], owner: Identity): string[] {
 
 function giveTo(path: string, owner: Identity): string | undefined {
   try {
-    const found = fs.statSync(path)
-    if (found.uid !== owner.uid && !found.isCharacterDevice()) fs.chownSync(path, owner.uid, -1)
+    const name = systemPath(path)
+    const found = fs.statSync(name)
+    if (found.uid !== owner.uid && !found.isCharacterDevice()) fs.chownSync(name, owner.uid, -1)
     return undefined
   } catch (error) {
     return `chown("${path}", ${owner.uid}) failed ${errnoText(error)}`

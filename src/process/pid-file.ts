@@ -1,6 +1,8 @@
 /** The file that says which process is the master. Its texts are nginx's: init scripts and people search for them. */
+
 import fs from 'node:fs'
 import { errnoCode, errnoText } from '../lib/errno.ts'
+import { systemPath } from '../lib/file-status.ts'
 
 /** What is appended to the name while a newer binary takes over. */
 export const OLD_PID_SUFFIX = '.oldbin'
@@ -11,7 +13,7 @@ const FILE_MODE = 0o644
 /** Writes this process's id; returns nginx's error text when it cannot. */
 export function writePidFile(path: string): string | undefined {
   try {
-    fs.writeFileSync(path, `${process.pid}\n`, { mode: FILE_MODE })
+    fs.writeFileSync(systemPath(path), `${process.pid}\n`, { mode: FILE_MODE })
     return undefined
   } catch (error) {
     return `open() "${path}" failed ${errnoText(error)}`
@@ -21,7 +23,7 @@ export function writePidFile(path: string): string | undefined {
 /** Makes sure that the file could be written, without writing a process id: what `-t` does. */
 export function touchPidFile(path: string): string | undefined {
   try {
-    fs.closeSync(fs.openSync(path, 'a', FILE_MODE))
+    fs.closeSync(fs.openSync(systemPath(path), 'a', FILE_MODE))
     return undefined
   } catch (error) {
     return `open() "${path}" failed ${errnoText(error)}`
@@ -32,7 +34,7 @@ export function touchPidFile(path: string): string | undefined {
 export function readPidFile(path: string): number | string {
   let text: string
   try {
-    text = fs.readFileSync(path, 'latin1')
+    text = fs.readFileSync(systemPath(path), 'latin1')
   } catch (error) {
     return `open() "${path}" failed ${errnoText(error)}`
   }
@@ -59,7 +61,7 @@ function isAlive(pid: number): boolean {
 /** Removes the file; returns nginx's error text when it cannot. */
 export function removePidFile(path: string): string | undefined {
   try {
-    fs.unlinkSync(path)
+    fs.unlinkSync(systemPath(path))
     return undefined
   } catch (error) {
     return `unlink() "${path}" failed ${errnoText(error)}`
@@ -69,7 +71,7 @@ export function removePidFile(path: string): string | undefined {
 /** Gives the file another name; returns the errno text when it cannot. */
 export function renamePidFile(from: string, to: string): string | undefined {
   try {
-    fs.renameSync(from, to)
+    fs.renameSync(systemPath(from), systemPath(to))
     return undefined
   } catch (error) {
     return errnoText(error)

@@ -3,12 +3,14 @@
  * that share one take connections very unevenly); a unix address, and a UDP one without `reuseport`, has one for all. Sockets stay open
  * over reloads and over the death of the engine, so no connection attempt is ever refused in between.
  */
+
 import fs from 'node:fs'
 import { constants } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getSystemErrorName } from 'node:util'
 import { errnoText } from '../lib/errno.ts'
+import { systemPath } from '../lib/file-status.ts'
 import { adoptSocket, type BindAddress, type BoundSocket, bindSocket } from '../net/listener.ts'
 
 const TRIES = 5
@@ -157,7 +159,7 @@ export class SocketBook {
       }
       sockets.push(socket)
     }
-    if (listen.kind === 'unix') fs.chmodSync(listen.path, SOCKET_FILE_MODE)
+    if (listen.kind === 'unix') fs.chmodSync(systemPath(listen.path), SOCKET_FILE_MODE)
     if (held === undefined) this.#held.set(listen.key, { listen, sockets, complete: false, keepsFile: false })
     return 0
   }
@@ -186,15 +188,15 @@ export function bindFailure(key: string, errno: number): string {
   const name = getSystemErrorName(errno)
   // Node says EACCES for a folder that is not there.
   const missing =
-    name === 'EACCES' && key.startsWith('unix:') && !fs.existsSync(path.dirname(key.slice('unix:'.length)))
+    name === 'EACCES' && key.startsWith('unix:') && !fs.existsSync(systemPath(path.dirname(key.slice('unix:'.length))))
   return `bind() to ${key} failed ${errnoText(missing ? 'ENOENT' : name)}`
 }
 
 /** Tries to bind and lets go again: what `-t` does. Returns a negative errno; an address in use is no error. */
 export function tryBind(listen: Listen): number {
-  if (listen.kind === 'unix' && fs.existsSync(listen.path)) return 0
+  if (listen.kind === 'unix' && fs.existsSync(systemPath(listen.path))) return 0
   const errno = probe(listen)
-  if (errno === 0 && listen.kind === 'unix') fs.rmSync(listen.path, { force: true })
+  if (errno === 0 && listen.kind === 'unix') fs.rmSync(systemPath(listen.path), { force: true })
   return errno === -constants.errno.EADDRINUSE ? 0 : errno
 }
 
@@ -220,7 +222,7 @@ function isShared({ kind, reuseport }: Listen): boolean {
 
 function removeFile(path: string, report: Report): void {
   try {
-    fs.unlinkSync(path)
+    fs.unlinkSync(systemPath(path))
   } catch (error) {
     report('emerg', `unlink() ${path} failed ${errnoText(error)}`)
   }

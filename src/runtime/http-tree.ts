@@ -16,7 +16,7 @@ import { trace } from '../http/request/trace.ts'
 import { ServerPlace } from '../http/server/listener.ts'
 import { core, structure } from '../http/settings/core-directives.ts'
 import type { ServerName } from '../http/settings/core-readers.ts'
-import { lowerAscii, toBinary } from '../lib/bytes.ts'
+import { lowerAscii } from '../lib/bytes.ts'
 import { finish, type Steps } from '../lib/steps.ts'
 import { type CheckedFacts, TreeBuilder, type TreeEnv } from '../tree/builder.ts'
 import { type EndpointPlan, planEndpoints } from './endpoints.ts'
@@ -252,7 +252,7 @@ function answerOf({ handler, phases }: Plan): readonly Step[] {
 /** `$server_name`: in lower case and without a dot before it, but for a regular expression, which stays as it is. */
 function firstName([first]: readonly ServerName[]): string {
   if (first === undefined) return ''
-  if (first.kind === 'regex') return toBinary(first.text)
-  const name = lowerAscii(toBinary(first.text === '$hostname' ? first.name : first.text))
+  if (first.kind === 'regex') return first.text
+  const name = lowerAscii(first.text === '$hostname' ? first.name : first.text)
   return name.startsWith('.') ? name.slice(1) : name
 }

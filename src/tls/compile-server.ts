@@ -1,6 +1,6 @@
 /** From the directives of a server block to how it speaks TLS (ngx_http_ssl_merge_srv_conf). */
 import { constants, createHash, X509Certificate } from 'node:crypto'
-import { toBinary } from '../config/text.ts'
+import { toBinary } from '../lib/bytes.ts'
 import { errnoText } from '../lib/errno.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
 import { expectsTlsOnRing } from '../net/engine.ts'

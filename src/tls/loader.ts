@@ -5,7 +5,7 @@
 import { constants } from 'node:os'
 import { fullName } from '../config/include.ts'
 import type { Position } from '../config/source.ts'
-import { toBinary } from '../config/text.ts'
+import { toBinary } from '../lib/bytes.ts'
 import { errnoText } from '../lib/errno.ts'
 import {
   certificateProblem,

@@ -3,7 +3,7 @@
  * It comes from a file, or is asked for when the first client wants it, and again before it ends.
  */
 import { X509Certificate } from 'node:crypto'
-import { toBinary } from '../config/text.ts'
+import { toBinary } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
 import { ERROR, type ErrorLog } from '../log/error-log.ts'

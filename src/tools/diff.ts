@@ -1,9 +1,11 @@
 /** `viaduct diff OLD NEW`: what another configuration changes for requests, whatever it changes in the text. */
+
 import fs from 'node:fs'
 import path from 'node:path'
 import { formatPretty } from '../config/format.ts'
 import { traceTo } from '../http/request/trace.ts'
 import { errnoText } from '../lib/errno.ts'
+import { readable } from '../lib/text.ts'
 import type { Program } from '../runtime/program.ts'
 import { type Sample, samplesOf, samplesOfLog } from './diff/urls.ts'
 import { changesOf, changeText, factsOf } from './explain/facts.ts'
@@ -57,9 +59,11 @@ export const diff = tool({
     const after = load(next, values.prefix, console)
     const samples = values.log === undefined ? union(before, after) : fromLog(values.log, [before, after], console)
     const groups = await compare(before, after, samples.slice(0, limit))
-    if (values.json === true)
-      console.out(`${JSON.stringify({ requests: samples.length, changes: groups }, undefined, 2)}\n`)
-    else console.out(textOf(groups, Math.min(samples.length, limit), new Paint(console.colours)))
+    const report =
+      values.json === true
+        ? `${JSON.stringify({ requests: samples.length, changes: groups }, undefined, 2)}\n`
+        : textOf(groups, Math.min(samples.length, limit), new Paint(console.colours))
+    console.out(readable(report))
     return groups.length > 0 ? FOUND : FINE
   },
 })
@@ -69,7 +73,7 @@ function load(file: string, prefix: string | undefined, console: Console): Progr
   const { program, diagnostics, textOf: fileText } = compileForRequests(targetOf({ conf: file, prefix }, [], console))
   traceTo(undefined)
   if (program !== undefined) return program
-  for (const found of diagnostics.all) console.error(`${formatPretty(found, fileText)}\n`)
+  for (const found of diagnostics.all) console.error(readable(`${formatPretty(found, fileText)}\n`))
   throw new ToolFailure(`${file} is no configuration that a server would start with`)
 }
 

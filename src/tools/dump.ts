@@ -2,11 +2,10 @@
 import path from 'node:path'
 import { Diagnostics } from '../config/diagnostics.ts'
 import { formatMessage } from '../config/format.ts'
-import { diskReader } from '../config/include.ts'
 import { loadConfig } from '../config/load.ts'
 import { modules } from '../modules/index.ts'
 import { parsePlain } from './crossplane/parse.ts'
-import { readText } from './frame/files.ts'
+import { readText, textReader } from './frame/files.ts'
 import { CANNOT_RUN, type Console, FINE, FOUND, ToolFailure, tool } from './frame/tool.ts'
 import { TARGET_OPTIONS, targetOf } from './target.ts'
 
@@ -63,7 +62,7 @@ function dumpText(values: Target, words: readonly string[], console: Console): n
   const target = targetOf(values, words, console)
   // A file that is not there is no configuration with a mistake.
   readText(target.path)
-  const { files } = loadConfig({ ...target, modules, reader: diskReader, diagnostics })
+  const { files } = loadConfig({ ...target, characters: true, modules, reader: textReader, diagnostics })
   for (const found of diagnostics.all) console.error(`viaduct dump: [${found.level}] ${formatMessage(found)}\n`)
   for (const { path: name, text } of files) console.out(`# configuration file ${name}:\n${text}\n`)
   return diagnostics.failed ? FOUND : FINE

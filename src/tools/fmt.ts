@@ -1,9 +1,10 @@
 /** `viaduct fmt`: lays out configuration files. Only blanks change, which is made sure of before anything is written. */
+
 import fs from 'node:fs'
 import path from 'node:path'
 import { parse } from '../config/parser.ts'
 import type { Statement } from '../config/source.ts'
-import { decodeText } from '../config/text.ts'
+import { decodeText } from '../lib/text.ts'
 import { configurationsIn, readText, replaceText } from './frame/files.ts'
 import { type Console, FINE, FOUND, ToolFailure, tool } from './frame/tool.ts'
 import { type Document, readDocument } from './syntax/document.ts'

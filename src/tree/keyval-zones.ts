@@ -2,9 +2,11 @@
  * The zones of `keyval_zone` of a tree: pairs in shared memory, how long they live, and the file that keeps them over
  * restarts. A change is made when the file could be written, or not at all.
  */
+
 import type { Position } from '../config/source.ts'
-import { fromBinary, toBinary } from '../lib/bytes.ts'
+import { toBinary } from '../lib/bytes.ts'
 import { readKept, writeKept } from '../lib/kept-file.ts'
+import { readable } from '../lib/text.ts'
 import { KEYVAL_KIND, KeyvalRecords, type KeyvalType, type Pair, type PairOutcome } from '../shared/keyval-records.ts'
 import { ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
 import type { TreeServices } from './context.ts'
@@ -138,11 +140,11 @@ interface KeptValue {
   readonly expires: number
 }
 
-/** `{"key":"value"}`, and `{"key":{"value":"...","expires":ms}}` for pairs that end. */
+/** Bytes that are no UTF-8 are lone surrogates in it. `{"key":"value"}`, and `{"key":{"value":"...","expires":ms}}` for pairs that end. */
 function stateText(pairs: readonly Pair[]): string {
   const kept = pairs.map(({ key, value, expiresMs }) => [
-    fromBinary(key),
-    Number.isFinite(expiresMs) ? { value: fromBinary(value), expires: expiresMs } : fromBinary(value),
+    readable(key),
+    Number.isFinite(expiresMs) ? { value: readable(value), expires: expiresMs } : readable(value),
   ])
   return `${JSON.stringify(Object.fromEntries(kept), undefined, 1)}\n`
 }

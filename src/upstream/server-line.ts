@@ -5,7 +5,6 @@ import type { Args, ReadContext } from '../config/directive.ts'
 import type { Word } from '../config/source.ts'
 import { parseMilliseconds, parseNumber, parseSeconds } from '../config/units.ts'
 import { type Address, parseAddress } from '../lib/address.ts'
-import { toBinary } from '../lib/bytes.ts'
 import type { PeerOptions } from './peer-row.ts'
 import { PEER_DEFAULTS } from './registry.ts'
 
@@ -62,7 +61,7 @@ function readParameter(draft: Draft, word: Word, at: ReadContext): void {
   const value = equals < 0 ? undefined : word.text.slice(equals + 1)
   if (name === 'service' && value === '') at.fail('service is empty', word)
   if (name === 'route' && value === '') at.fail('route is empty', word)
-  if (name === 'route' && toBinary(value ?? '').length > ROUTE_SIZE_MAX) {
+  if (name === 'route' && (value ?? '').length > ROUTE_SIZE_MAX) {
     at.fail(`route is longer than ${ROUTE_SIZE_MAX}`, word)
   }
   if (value === undefined ? !setFlag(draft, name) : !setValue(draft, name, value)) {
@@ -82,7 +81,7 @@ function setValue(draft: Draft, name: string, value: string): boolean {
       draft.service = value
       return true
     case 'route':
-      draft.route = toBinary(value)
+      draft.route = value
       return true
     case 'fail_timeout':
       return setTime(draft, 'failTimeoutS', parseSeconds(value))

@@ -2,13 +2,14 @@
  * `state file`: the servers of a group that is changed while it serves, one `server` line each, kept in a file so that
  * they outlive the program. It is read when the configuration loads; whoever changes the group writes it.
  */
+
 import { word } from '../config/args.ts'
 import type { Args, ReadContext } from '../config/directive.ts'
 import { fullName } from '../config/include.ts'
 import { parse } from '../config/parser.ts'
 import type { Statement } from '../config/source.ts'
-import { fromBinary } from '../lib/bytes.ts'
 import { readKept, writeKept } from '../lib/kept-file.ts'
+import { readable } from '../lib/text.ts'
 import { PEER_DEFAULTS } from './registry.ts'
 import type { ServerLine, ServerSpec } from './server-line.ts'
 
@@ -23,7 +24,7 @@ export function stateFile(server: Args<ServerLine>): Args<StateFile> {
   return word('file', (name, at): StateFile => {
     const path = fullName(name.text, at.prefix)
     const text = textOf(path, at)
-    return { path, servers: parse(text, path).map((statement) => serverOf(statement, server, at)) }
+    return { path, servers: parse(text, path, { binary: true }).map((statement) => serverOf(statement, server, at)) }
   })
 }
 
@@ -52,7 +53,7 @@ function serverOf(statement: Statement, server: Args<ServerLine>, at: ReadContex
 
 /** Writes the servers of a group, whole or not at all. Returns what the system refuses, or nothing. */
 export function writeState(path: string, servers: readonly ServerSpec[]): string {
-  return writeKept(path, stateText(servers))
+  return writeKept(path, readable(stateText(servers)))
 }
 
 /** The text of a state file with these servers. */
@@ -77,7 +78,7 @@ export function readState(path: string, server: Args<ServerLine>): readonly Serv
   }
   // tidy: read once while the configuration loads
   try {
-    return parse(textOf(path, at), path).map((statement) => specOf(serverOf(statement, server, at)))
+    return parse(textOf(path, at), path, { binary: true }).map((statement) => specOf(serverOf(statement, server, at)))
   } catch {
     return []
   }
@@ -101,7 +102,7 @@ function formatServer({ text, backup, resolve, service, options }: ServerSpec): 
     value('max_fails', maxFails, PEER_DEFAULTS.maxFails),
     value('fail_timeout', failTimeoutS, PEER_DEFAULTS.failTimeoutS, 's'),
     value('slow_start', slowStartMs, PEER_DEFAULTS.slowStartMs, 'ms'),
-    route === '' ? '' : quoted(`route=${fromBinary(route)}`),
+    route === '' ? '' : quoted(`route=${route}`),
     service === '' ? '' : quoted(`service=${service}`),
     resolve ? 'resolve' : '',
     backup ? 'backup' : '',

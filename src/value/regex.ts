@@ -8,7 +8,6 @@
  * (bounded.ts).
  */
 import { setFlagsFromString } from 'node:v8'
-import { fromBinary, toBinary } from '../lib/bytes.ts'
 import { BoundedPattern } from './bounded.ts'
 import { type Translation, translatePattern } from './pcre-translate.ts'
 
@@ -123,12 +122,11 @@ export class Pattern {
 /** Compiles a pattern of the configuration, or reports nginx's message through `fail`. Called at load only. */
 export function compilePattern(text: string, options: PatternOptions, fail: (message: string) => never): Pattern {
   limitBacktracks()
-  const binary = toBinary(text)
-  const translation = translatePattern(binary, options)
+  const translation = translatePattern(text, options)
   const { failure } = translation
-  if (failure !== undefined) fail(failureText(binary, failure.message, failure.offset))
+  if (failure !== undefined) fail(failureText(text, failure.message, failure.offset))
   const regexp = build(translation.source)
-  if (typeof regexp === 'string') fail(failureText(binary, regexp, binary.length))
+  if (typeof regexp === 'string') fail(failureText(text, regexp, text.length))
   return new Pattern(text, regexp, translation)
 }
 
@@ -154,7 +152,6 @@ function build(source: string): RegExp | string {
 }
 
 function failureText(pattern: string, message: string, offset: number): string {
-  const shown = fromBinary(pattern)
-  const rest = offset < pattern.length ? ` at "${fromBinary(pattern.slice(offset))}"` : ''
-  return `pcre2_compile() failed: ${message} in "${shown}"${rest}`
+  const rest = offset < pattern.length ? ` at "${pattern.slice(offset)}"` : ''
+  return `pcre2_compile() failed: ${message} in "${pattern}"${rest}`
 }

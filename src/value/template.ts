@@ -4,7 +4,6 @@
  */
 import type { Args, ReadContext } from '../config/directive.ts'
 import type { Word } from '../config/source.ts'
-import { toBinary } from '../lib/bytes.ts'
 
 /** A part is literal text, a variable, or a capture of the last regular expression. */
 export type TemplatePart = string | { readonly variable: string } | { readonly capture: number }
@@ -67,7 +66,7 @@ export const templates: Args<readonly Template[]> = {
 
 /** Reads `word` as a template, for readers with several words. */
 export function readTemplate(word: Word, at: ReadContext): Template {
-  const template = parseTemplate(toBinary(word.text), (message) => at.fail(message), word)
+  const template = parseTemplate(word.text, (message) => at.fail(message), word)
   for (const part of template.parts) if (typeof part !== 'string' && 'variable' in part) at.uses?.(part.variable)
   return template
 }

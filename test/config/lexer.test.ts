@@ -1,10 +1,12 @@
 /** Bytes, positions and limits that golden files cannot show. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Lexer } from '../../src/config/lexer.ts'
 import { parse } from '../../src/config/parser.ts'
 import { COMMAND_LINE, type Statement } from '../../src/config/source.ts'
-import { decodeText, toBinary } from '../../src/config/text.ts'
+import { toBinary } from '../../src/lib/bytes.ts'
+import { decodeText } from '../../src/lib/text.ts'
 
 function statements(text: string): readonly string[][] {
   return parse(text, 'f').map((s) => (s.fault === undefined ? [s.name, ...s.args].map((w) => w.text) : [s.fault]))

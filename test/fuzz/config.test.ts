@@ -2,11 +2,13 @@
  * Whatever the text, loading a configuration ends, throws nothing and reports only diagnostics with a place. The texts
  * are the golden inputs, cut and mutated; the seed is fixed so that a failure repeats.
  */
+
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { formatPretty } from '../../src/config/format.ts'
-import { decodeText, toBinary } from '../../src/config/text.ts'
+import { toBinary } from '../../src/lib/bytes.ts'
+import { decodeText } from '../../src/lib/text.ts'
 import { dump, loadTexts } from '../config/fixture.ts'
 
 const ROUNDS = 4000

@@ -1,8 +1,9 @@
 /** `viaduct fmt`: only blanks change, everything else stays, and a second time changes nothing. */
+
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { test } from 'node:test'
-import { decodeText } from '../../src/config/text.ts'
+import { decodeText } from '../../src/lib/text.ts'
 import { formatText } from '../../src/tools/fmt.ts'
 import { ToolFailure } from '../../src/tools/frame/tool.ts'
 import { Dice } from '../harness/dice.ts'

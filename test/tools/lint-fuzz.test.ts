@@ -1,9 +1,10 @@
 /** Configurations that are damaged are no reason for lint to crash, and what it mends stays readable. */
+
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { decodeText } from '../../src/config/text.ts'
+import { decodeText } from '../../src/lib/text.ts'
 import { CHECKS } from '../../src/tools/lint/all.ts'
 import { lint } from '../../src/tools/lint/engine.ts'
 import { applyEdits, documents, placeFix } from '../../src/tools/lint/fix.ts'

@@ -1,10 +1,12 @@
 /** Configurations in TypeScript: what they mean, what is told of mistakes in them, what the compiler says. */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { test } from 'node:test'
 import { parse } from '../../src/config/parser.ts'
-import { decodeText, toBinary } from '../../src/config/text.ts'
+import { toBinary } from '../../src/lib/bytes.ts'
+import { decodeText } from '../../src/lib/text.ts'
 import { startViaduct } from '../harness/server.ts'
 import { Workshop } from './console.ts'
 

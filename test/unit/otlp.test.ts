@@ -27,7 +27,7 @@ function ours(count = 1): Buffer {
     batch.list('list', 'one')
     batch.end(true)
   }
-  const resource = SpanBatch.resourceOf(new Map([['service.name', 'caf\u00e9']]))
+  const resource = SpanBatch.resourceOf(new Map([['service.name', 'caf\xc3\xa9']]))
   return batch.finish(resource, SpanBatch.scopeOf('nginx', '1.2'))
 }
 

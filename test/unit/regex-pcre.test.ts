@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { toBinary } from '../../src/lib/bytes.ts'
 import { compilePattern } from '../../src/value/regex.ts'
 
 type Row = [pattern: string, error: string, offset: number] | [pattern: string, caseless: number, matches: Match[]]
@@ -19,7 +20,7 @@ function fail(message: string): never {
 }
 
 function groupsOf(pattern: string, caseless: boolean): Match[] {
-  const compiled = compilePattern(pattern, { caseless }, fail)
+  const compiled = compilePattern(toBinary(pattern), { caseless }, fail)
   const matches: Match[] = []
   fixture.subjects.forEach((subject, index) => {
     if (!compiled.exec(subject)) return

@@ -2,10 +2,11 @@
  * The file of a response while it comes: under a temporary name, with bytes reserved before they are written, readable for
  * others from when the head is in it. It gets its name when it is whole, or goes; half a file never has a final name.
  */
+
 import fs from 'node:fs'
 import path from 'node:path'
 import { errnoCode, errnoText } from '../../lib/errno.ts'
-import { openPath } from '../../lib/file-status.ts'
+import { openPath, systemPath } from '../../lib/file-status.ts'
 import { CRIT } from '../../log/error-log.ts'
 import type { Entry } from '../../shared/cache/entries.ts'
 import { BROKEN, type Flight, GROWING, WHOLE } from '../../shared/cache/flights.ts'
@@ -153,11 +154,12 @@ export class StoreFile implements Growth {
     for (let tries = 0; ; tries++) {
       // tidy: folders that are not there, and file systems of their own, show themselves by exceptions.
       try {
-        fs.renameSync(from, final)
+        fs.renameSync(systemPath(from), systemPath(final))
         return
       } catch (error) {
         const code = errnoCode(error)
-        if (code === 'ENOENT' && tries === 0) fs.mkdirSync(path.dirname(final), { recursive: true, mode: FOLDER_MODE })
+        if (code === 'ENOENT' && tries === 0)
+          fs.mkdirSync(systemPath(path.dirname(final)), { recursive: true, mode: FOLDER_MODE })
         else if (code === 'EXDEV') {
           this.#copy(from, final)
           return
@@ -168,11 +170,11 @@ export class StoreFile implements Growth {
 
   /** Beside the final name first, so that nobody sees half of it. */
   #copy(from: string, final: string): void {
-    fs.mkdirSync(path.dirname(final), { recursive: true, mode: FOLDER_MODE })
-    const beside = `${final}.${path.basename(from)}`
-    fs.copyFileSync(from, beside)
-    fs.renameSync(beside, final)
-    fs.unlinkSync(from)
+    fs.mkdirSync(systemPath(path.dirname(final)), { recursive: true, mode: FOLDER_MODE })
+    const beside = systemPath(`${final}.${path.basename(from)}`)
+    fs.copyFileSync(systemPath(from), beside)
+    fs.renameSync(beside, systemPath(final))
+    fs.unlinkSync(systemPath(from))
   }
 
   /** What came is not to be kept. */

@@ -2,9 +2,11 @@
  * `proxy_store`: a copy of a response in a file, written under a temporary name and moved to its own when it is whole
  * (ngx_http_upstream_store). Only complete answers with status 200 are kept.
  */
+
 import fs from 'node:fs'
 import path from 'node:path'
 import { errnoText } from '../../lib/errno.ts'
+import { systemPath } from '../../lib/file-status.ts'
 import { CRIT } from '../../log/error-log.ts'
 import { TempFile, type TempPath, tempFileProblem } from '../files/temp-file.ts'
 import type { Request } from '../request/request.ts'
@@ -75,18 +77,19 @@ export class StoredFile {
     const { mode } = this.#place
     const { lastModified } = this.#r.out
     const from = this.#file.path
-    fs.mkdirSync(path.dirname(target), { recursive: true, mode: mode | ((mode & 0o444) >> 2) })
+    fs.mkdirSync(systemPath(path.dirname(target)), { recursive: true, mode: mode | ((mode & 0o444) >> 2) })
     fs.fchmodSync(this.#file.fd, mode)
     if (lastModified >= 0) fs.futimesSync(this.#file.fd, lastModified, lastModified)
     // tidy: a file system of its own shows itself by an exception.
     try {
-      fs.renameSync(from, target)
+      fs.renameSync(systemPath(from), systemPath(target))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
       // Beside the target first, so that nobody sees half of it.
-      const beside = `${target}.${path.basename(from)}`
-      fs.cpSync(from, beside, { preserveTimestamps: true })
-      fs.renameSync(beside, target)
+      const beside = systemPath(`${target}.${path.basename(from)}`)
+      fs.copyFileSync(systemPath(from), beside)
+      if (lastModified >= 0) fs.utimesSync(beside, lastModified, lastModified)
+      fs.renameSync(beside, systemPath(target))
     }
   }
 

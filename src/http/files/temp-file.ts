@@ -2,10 +2,12 @@
  * Temporary files for bodies that do not fit into memory: written and read synchronously like nginx does (they live in
  * the page cache), unlinked as soon as they are open unless they are to be kept.
  */
+
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { errnoText } from '../../lib/errno.ts'
+import { systemPath } from '../../lib/file-status.ts'
 import { noteShortage } from '../../net/descriptors.ts'
 
 let serial = Math.floor(Math.random() * 1e6)
@@ -39,15 +41,15 @@ export class TempFile {
       const path = folder === undefined ? `${beside}.${nextNumber()}` : tempName(folder)
       // tidy: creating a file takes far longer
       try {
-        const file = new TempFile(path, openSync(path, 'wx+', 0o600))
+        const file = new TempFile(path, openSync(systemPath(path), 'wx+', 0o600))
         if (keep) file.#kept = true
-        else unlinkSync(path)
+        else unlinkSync(systemPath(path))
         return file
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         if (code === 'EEXIST') continue
         if (code === 'ENOENT') {
-          mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+          mkdirSync(systemPath(dirname(path)), { recursive: true, mode: 0o700 })
           continue
         }
         noteShortage(code ?? '')
@@ -99,7 +101,7 @@ export class TempFile {
     this.#kept = false
     // tidy: removing a file takes far longer
     try {
-      unlinkSync(this.path)
+      unlinkSync(systemPath(this.path))
     } catch {
       // Somebody else moved or removed it: that is what its name was kept for.
     }

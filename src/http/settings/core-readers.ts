@@ -5,7 +5,6 @@ import type { Args, ReadContext } from '../../config/directive.ts'
 import type { Position, Word } from '../../config/source.ts'
 import { parseMilliseconds, parseNumber, parseSeconds, parseSize } from '../../config/units.ts'
 import { type Address, formatAddress, parseListenAddresses } from '../../lib/address.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { resolveHost } from '../../lib/resolve-host.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 
@@ -224,7 +223,7 @@ export const locationHead: Args<LocationHead> = {
     const split = second === undefined ? splitModifier(first!.text) : { modifier: first!.text, name: second.text }
     const { modifier, name } = split
     const word = second ?? first!
-    const head = { name: toBinary(name), pattern: undefined, at: at.end }
+    const head = { name: name, pattern: undefined, at: at.end }
     if (modifier === '=') return { ...head, kind: 'exact' }
     if (modifier === '^~') return { ...head, kind: 'noregex' }
     if (modifier === '~' || modifier === '~*') {

@@ -7,7 +7,6 @@ import { httpModule } from '../../http/compile/module.ts'
 import { hashName } from '../../http/message/field-names.ts'
 import type { LocationConf } from '../../http/request/location.ts'
 import type { Request } from '../../http/request/request.ts'
-import { toBinary } from '../../lib/bytes.ts'
 
 const USER_AGENT = hashName('user-agent')
 const PLACES = ['http', 'server', 'location'] as const
@@ -124,9 +123,9 @@ class Judge {
       .map(({ browser, version }) => ({ browser: BROWSERS[browser]!, version }))
     const ancient = conf.ancient_browser.flat()
     this.#netscape4 = ancient.includes('netscape4')
-    this.#ancient = ancient.filter((sign) => sign !== 'netscape4').map(toBinary)
-    this.#modernValue = toBinary(conf.modern_browser_value)
-    this.#ancientValue = toBinary(conf.ancient_browser_value)
+    this.#ancient = ancient.filter((sign) => sign !== 'netscape4')
+    this.#modernValue = conf.modern_browser_value
+    this.#ancientValue = conf.ancient_browser_value
   }
 
   modern(r: Request): string {

@@ -8,11 +8,10 @@ import { directives } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { readTemplate } from '../../value/template.ts'
 
 const tagArgs = mapped(raw('name value', { min: 2, max: 2 }), ([name, value], _, at) => ({
-  name: toBinary(name!.text),
+  name: name!.text,
   value: readTemplate(value!, at),
 }))
 

@@ -10,7 +10,6 @@ import { hashName } from '../../http/message/field-names.ts'
 import { forwardedPeer } from '../../http/message/forwarded.ts'
 import type { Getter } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { type Cidr, parseCidr } from '../../lib/cidr.ts'
 import { CidrMap } from '../../lib/cidr-map.ts'
 import { formatIp, parseIp, parseIpv4, unmapIp } from '../../lib/ip.ts'
@@ -129,7 +128,7 @@ class Geo {
     this.#hasNetworks = true
     if (key === 'default') {
       if (this.#default !== undefined) duplicate('network', key, value, this.#default, tree, at)
-      this.#default = toBinary(value)
+      this.#default = value
       return
     }
     const net = key === 'delete' ? value : key
@@ -141,7 +140,7 @@ class Geo {
       if (!networks.delete(bytes, cidr.bits)) tree.warn(`no network "${net}" to delete`, at)
       return
     }
-    const old = networks.set(bytes, cidr.bits, toBinary(value))
+    const old = networks.set(bytes, cidr.bits, value)
     if (old !== undefined) duplicate('network', net, value, old, tree, at)
   }
 
@@ -150,7 +149,7 @@ class Geo {
       if (this.#default !== undefined) {
         tree.warn(`duplicate default geo range value: "${value}", old value: "${this.#default}"`, at)
       }
-      this.#default = toBinary(value)
+      this.#default = value
       return
     }
     const net = key === 'delete' ? value : key
@@ -160,7 +159,7 @@ class Geo {
     } else if (key === 'delete') {
       if (!ranges.delete(start, end)) tree.warn(`no address range "${net}" to delete`, at)
     } else {
-      const added = ranges.add(start, end, toBinary(value))
+      const added = ranges.add(start, end, value)
       if (added.kind === 'replaced') duplicate('range', net, value, added.old, tree, at)
       else if (added.kind === 'overlaps') {
         tree.fail(`range "${net}" overlaps "${addressText(added.start)}-${addressText(added.end)}"`, at)

@@ -12,7 +12,6 @@ import { hashName } from '../../http/message/field-names.ts'
 import { forwardedPeer } from '../../http/message/forwarded.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { type Cidr, parseCidr } from '../../lib/cidr.ts'
 import { clock } from '../../lib/clock.ts'
 import { errnoText } from '../../lib/errno.ts'
@@ -74,9 +73,9 @@ function readValue(name: string, words: readonly Word[], at: Parameters<Args<Lin
   return {
     kind: 'value',
     name,
-    default: toBinary(settings.get('default')?.text ?? ''),
+    default: settings.get('default')?.text ?? '',
     source: source === undefined ? undefined : readTemplate(source, at),
-    path: words.slice(index).map((word) => toBinary(word.text)),
+    path: words.slice(index).map((word) => word.text),
   }
 }
 
@@ -131,7 +130,7 @@ function addProxy(list: Cidr[], network: string, tree: HttpTree, at: Position): 
 }
 
 function declare({ args: path, entries, at }: BlockValue<string, Line>, proxies: Proxies, tree: HttpTree): void {
-  let found = examine(toBinary(path))
+  let found = examine(path)
   if (typeof found === 'string') {
     // A worker may have fewer rights than the master, who has looked at it.
     if (!tree.checked) {
@@ -143,7 +142,7 @@ function declare({ args: path, entries, at }: BlockValue<string, Line>, proxies:
   if (entries.some(({ value }) => value.kind === 'reload')) tree.watchFile(path)
   // Another file of the same name is another zone.
   const shared = tree.zone(`geoip2 ${path}`, copySize(found.size), `http_geoip2 ${found.mark}`, at)
-  const database = new Database(toBinary(path), shared, found.changed, tree)
+  const database = new Database(path, shared, found.changed, tree)
   for (const line of entries) declareVariable(line, database, proxies, tree)
 }
 

@@ -12,7 +12,6 @@ import { fieldTemplate, fieldValue } from '../../http/message/field-value.ts'
 import { UNKNOWN } from '../../http/message/response-head.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import { formatHttpDate, parseHttpDate } from '../../lib/http-date.ts'
 import { readTemplate, type Template } from '../../value/template.ts'
@@ -32,7 +31,7 @@ const field: Args<Field> = {
   max: 3,
   read([name, value, always], at) {
     if (always !== undefined && always.text !== 'always') at.fail(`invalid parameter "${always.text}"`, always)
-    return { name: toBinary(name!.text), value: fieldTemplate(readTemplate(value!, at)), always: always !== undefined }
+    return { name: name!.text, value: fieldTemplate(readTemplate(value!, at)), always: always !== undefined }
   },
 }
 

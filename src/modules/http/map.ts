@@ -9,7 +9,6 @@ import type { HttpTree } from '../../http/compile/module.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { HostTable } from '../../lib/host-table.ts'
 import type { Steps } from '../../lib/steps.ts'
 import type { CapturePattern } from '../../tree/context.ts'
@@ -37,8 +36,7 @@ const entry: Args<MapEntry> = {
     const value = template.constant ?? template
     const { text } = key
     if (text === 'default') return { kind: 'default', value: template }
-    if (!text.startsWith('~'))
-      return { kind: 'key', key: toBinary(text.startsWith('\\') ? text.slice(1) : text), value }
+    if (!text.startsWith('~')) return { kind: 'key', key: text.startsWith('\\') ? text.slice(1) : text, value }
     const caseless = text.startsWith('~*')
     const pattern = compilePattern(text.slice(caseless ? 2 : 1), { caseless }, (message) => at.fail(message, key))
     return { kind: 'regex', pattern, value: template }

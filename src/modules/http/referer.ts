@@ -7,7 +7,6 @@ import { hashName } from '../../http/message/field-names.ts'
 import type { LocationConf } from '../../http/request/location.ts'
 import type { Request } from '../../http/request/request.ts'
 import { structure } from '../../http/settings/core-directives.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { HostTable } from '../../lib/host-table.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 
@@ -39,7 +38,7 @@ const referersArgs: Args<readonly Referer[]> = {
         const pattern = compilePattern(text.slice(1), { caseless: true }, (message) => at.fail(message, word))
         return { kind: 'regex', pattern }
       }
-      const host = toBinary(text)
+      const host = text
       const slash = host.indexOf('/')
       return slash < 0
         ? { kind: 'host', host, uri: '', word }
@@ -125,7 +124,7 @@ class Referers {
     this.#hasHosts = true
     for (const name of at.server.base.scope.resolve(structure).server_name.flat()) {
       if (name.kind === 'regex') this.#addPattern(this.#names, name.pattern)
-      else this.#addHost(toBinary(name.text), '', at, name.at)
+      else this.#addHost(name.text, '', at, name.at)
     }
   }
 

@@ -12,7 +12,6 @@ import type { LocationConf } from '../../http/request/location.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { defineSlot } from '../../http/request/slots.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import { bounded } from '../../value/cycles.ts'
 import { template } from '../../value/template.ts'
@@ -67,7 +66,7 @@ export const secureLinkModule = httpModule({
     // An inherited secret holds only where neither of the others does.
     const secret = given ?? (link === undefined && md5 === undefined ? conf.secure_link_secret : undefined)
     byLocation.set(at.location, {
-      secret: secret === undefined ? undefined : toBinary(secret),
+      secret: secret,
       link: link === undefined ? undefined : at.text(link),
       md5: md5 === undefined ? undefined : at.text(md5),
     })

@@ -5,7 +5,6 @@ import type { HttpTree } from '../../http/compile/module.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
-import { toBinary } from '../../lib/bytes.ts'
 import { murmurHash2 } from '../../lib/murmur.ts'
 import { type DerivedVariable, derivedVariable } from '../../value/variable-name.ts'
 
@@ -28,7 +27,7 @@ const entry: Args<Part> = {
     const { text } = percent!
     const share = text === '*' ? 0 : text.endsWith('%') ? parseFixedPoint(text.slice(0, -1), 2) : undefined
     if (share === undefined || (share === 0 && text !== '*')) at.fail(`invalid percent value "${text}"`, percent)
-    return { share: share ?? 0, value: toBinary(value!.text) }
+    return { share: share ?? 0, value: value!.text }
   },
 }
 

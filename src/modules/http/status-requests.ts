@@ -11,7 +11,6 @@ import { httpModule } from '../../http/compile/module.ts'
 import type { Attempt } from '../../http/request/attempts.ts'
 import type { Request } from '../../http/request/request.ts'
 import { samplesOf, topOf } from '../../http/status/recorders.ts'
-import { fromBinary } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import type { RequestSamples } from '../../shared/request-samples.ts'
 import type { TopRecords } from '../../shared/top-records.ts'
@@ -86,14 +85,14 @@ function sampleOf(r: Request, ms: number): object {
     at: r.startMs,
     ms,
     method: r.method,
-    uri: fromBinary(r.unparsedUri.split('?', 1)[0]!.slice(0, URI_MAX)),
+    uri: r.unparsedUri.split('?', 1)[0]!.slice(0, URI_MAX),
     status: r.out.status,
     sent: r.bytesSent,
     received: r.requestLength,
     client: r.client.address,
-    host: fromBinary(r.host),
-    server: fromBinary(r.server.name),
-    location: fromBinary(r.location.name),
+    host: r.host,
+    server: r.server.name,
+    location: r.location.name,
     protocol: r.version,
     ...(caching === undefined ? {} : { cache: caching.statusText }),
     ...(upstream.length === 0 ? {} : { upstream }),

@@ -11,7 +11,7 @@ import { MimeSet, mimeTypes } from '../../http/message/mime-set.ts'
 import { UNKNOWN } from '../../http/message/response-head.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
-import { lowerAscii, NO_BYTES, toBinary } from '../../lib/bytes.ts'
+import { lowerAscii, NO_BYTES } from '../../lib/bytes.ts'
 import { ERROR } from '../../log/error-log.ts'
 import type { CapturePattern } from '../../tree/context.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
@@ -37,7 +37,7 @@ const ruleArgs: Args<Rule> = mapped(
     if (!/^[gior]+$/.test(given)) at.fail(`invalid flags "${given}"`, flags)
     if (source!.text === '') at.fail('empty search pattern', source)
     const caseless = given.includes('i')
-    const text = toBinary(source!.text)
+    const text = source!.text
     const search = given.includes('r')
       ? compilePattern(source!.text, { caseless }, (message) => at.fail(message, source))
       : caseless

@@ -12,7 +12,7 @@ import type { LocationConf } from '../../http/request/location.ts'
 import type { Getter } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { defineSlot } from '../../http/request/slots.ts'
-import { lowerAscii, toBinary } from '../../lib/bytes.ts'
+import { lowerAscii } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
 import { formatCookieDate } from '../../lib/http-date.ts'
 import { parseIp } from '../../lib/ip.ts'
@@ -106,7 +106,7 @@ export const useridModule = httpModule({
   },
   attach(conf, plan, at) {
     if (conf.userid === 'off') return
-    const name = toBinary(conf.userid_name)
+    const name = conf.userid_name
     const userId: UserId = {
       conf,
       name,
@@ -120,10 +120,10 @@ export const useridModule = httpModule({
 })
 
 function attributesOf(conf: ConfOf<typeof directives>): string {
-  const domain = conf.userid_domain === 'none' ? '' : `; domain=${toBinary(conf.userid_domain)}`
+  const domain = conf.userid_domain === 'none' ? '' : `; domain=${conf.userid_domain}`
   const flags = ['secure', 'httponly', 'samesite=strict', 'samesite=lax', 'samesite=none'] as const
   const given = flags.filter((flag) => conf.userid_flags.includes(flag))
-  return `${domain}; path=${toBinary(conf.userid_path)}${given.map((flag) => `; ${flag}`).join('')}`
+  return `${domain}; path=${conf.userid_path}${given.map((flag) => `; ${flag}`).join('')}`
 }
 
 function addCookie(r: Request, userId: UserId): void {
@@ -140,7 +140,7 @@ function addCookie(r: Request, userId: UserId): void {
     value = `${state.cookie.slice(0, ENCODED)}${conf.userid_mark}=`
   }
   r.out.add('Set-Cookie', `${userId.name}=${value}${expiresText(conf.userid_expires)}${userId.attributes}`)
-  if (conf.userid_p3p !== 'none' && conf.userid_p3p !== '') r.out.add('P3P', toBinary(conf.userid_p3p))
+  if (conf.userid_p3p !== 'none' && conf.userid_p3p !== '') r.out.add('P3P', conf.userid_p3p)
 }
 
 function expiresText(seconds: number): string {

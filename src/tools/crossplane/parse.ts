@@ -2,12 +2,13 @@
  * Configuration files as crossplane's JSON (github.com/nginxinc/crossplane): what was written, one entry a file, with
  * line numbers; errors are collected and the reading goes on. Which directives there are and where, the declarations say.
  */
+
 import { readFileSync } from 'node:fs'
 import { flag } from '../../config/args.ts'
 import type { Context } from '../../config/directive.ts'
-import { diskReader } from '../../config/include.ts'
 import { Registry } from '../../config/registry.ts'
 import { modules } from '../../modules/index.ts'
+import { textReader } from '../frame/files.ts'
 import { LexError, type Piece, pieces } from './lex.ts'
 
 /** A directive, or a comment (`directive` is `#`). */
@@ -158,7 +159,7 @@ class Parser {
   #expand(file: PlainFile, pattern: string, line: number): readonly string[] {
     if (/[*?[]/.test(pattern)) {
       const prefix = pattern.startsWith('/') ? '' : `${this.#folder}/`
-      return diskReader.glob(prefix + pattern).map((name) => name.slice(prefix.length))
+      return textReader.glob(prefix + pattern).map((name) => name.slice(prefix.length))
     }
     try {
       readFileSync(this.#full(pattern))

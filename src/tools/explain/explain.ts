@@ -4,7 +4,9 @@ import type { Origin } from '../../cli/origin.ts'
 import { formatPretty } from '../../config/format.ts'
 import type { Position } from '../../config/source.ts'
 import { traceTo } from '../../http/request/trace.ts'
+import { toBinary } from '../../lib/bytes.ts'
 import { parseIp } from '../../lib/ip.ts'
+import { readable } from '../../lib/text.ts'
 import { Paint } from '../frame/paint.ts'
 import { CANNOT_RUN, type Console, FINE, FOUND, ToolFailure, tool } from '../frame/tool.ts'
 import { TARGET_OPTIONS, targetOf } from '../target.ts'
@@ -84,13 +86,14 @@ export const explain = tool({
       traceTo(recorder)
       const { program, diagnostics, textOf: fileText } = compileForRequests(origin)
       for (const found of diagnostics.all) {
-        if (program === undefined || found.level !== 'notice') console.error(`${formatPretty(found, fileText)}\n`)
+        if (program === undefined || found.level !== 'notice')
+          console.error(readable(`${formatPretty(found, fileText)}\n`))
       }
       if (program === undefined) return CANNOT_RUN
       const answered = await answer(program, question, recorder)
       const report = reportOf(answered, program.config)
       reports.push(report)
-      const lineAt = ({ file, line }: Position): string => (fileText(file)?.split('\n')[line - 1] ?? '').trim()
+      const lineAt = ({ file, line }: Position): string => toBinary(fileText(file)?.split('\n')[line - 1] ?? '').trim()
       texts.push(textOf(report, new Paint(console.colours), console.folder, lineAt))
       const next = values.follow === true ? redirectOf(answered.head, question) : undefined
       if (next === undefined) break
@@ -124,20 +127,22 @@ async function differences(
     traceTo(recorder)
     const { program, diagnostics, textOf: fileText } = compileForRequests(each)
     if (program === undefined) {
-      for (const found of diagnostics.all) console.error(`${formatPretty(found, fileText)}\n`)
+      for (const found of diagnostics.all) console.error(readable(`${formatPretty(found, fileText)}\n`))
       return CANNOT_RUN
     }
     facts.push(factsOf(await answer(program, question, recorder)))
   }
   const changes = changesOf(facts[0]!, facts[1]!)
-  if (json) console.out(`${JSON.stringify(changes, undefined, 2)}\n`)
-  else console.out(changes.length === 0 ? 'nothing changes\n' : `${changes.map(changeText).join('\n')}\n`)
+  const text = changes.length === 0 ? 'nothing changes' : changes.map(changeText).join('\n')
+  console.out(readable(`${json ? JSON.stringify(changes, undefined, 2) : text}\n`))
   return changes.length === 0 ? FINE : FOUND
 }
 
 function show(reports: readonly Report[], texts: readonly string[], json: boolean, console: Console): void {
   console.out(
-    json ? `${JSON.stringify(reports.length === 1 ? reports[0] : reports, placesOnly, 2)}\n` : texts.join('\n'),
+    readable(
+      json ? `${JSON.stringify(reports.length === 1 ? reports[0] : reports, placesOnly, 2)}\n` : texts.join('\n'),
+    ),
   )
 }
 

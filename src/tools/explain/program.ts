@@ -1,11 +1,12 @@
 /** A configuration as a worker compiles it, in this process: what `explain` runs requests through. */
+import { inBytes, type Origin } from '../../cli/origin.ts'
 import { Diagnostics } from '../../config/diagnostics.ts'
 import { diskReader, snapshotReader } from '../../config/include.ts'
 import { finish } from '../../lib/steps.ts'
 import { NULL_LOG } from '../../log/error-log.ts'
 import { LogFile, LogFiles } from '../../log/log-files.ts'
 import { modules } from '../../modules/index.ts'
-import { type ConfigOrigin, loadProgram } from '../../process/load-program.ts'
+import { loadProgram } from '../../process/load-program.ts'
 import type { Program } from '../../runtime/program.ts'
 
 /** Log files that nothing is written to. */
@@ -29,7 +30,7 @@ class NoLogFile extends LogFile {
 export interface Compiled {
   readonly program: Program | undefined
   readonly diagnostics: Diagnostics
-  /** The text of a file of the configuration. */
+  /** The text of a file of the configuration, decoded; its path is a binary string. */
   textOf(path: string): string | undefined
 }
 
@@ -37,7 +38,8 @@ export interface Compiled {
  * Loads as a master, which finds all mistakes, and then as a worker, which serves. Nothing is opened, made or written; names
  * of servers are looked up, as they are at every start.
  */
-export function compileForRequests(origin: ConfigOrigin): Compiled {
+export function compileForRequests(target: Origin): Compiled {
+  const origin = inBytes(target)
   const files = new NoLogFiles()
   const common = { workerId: 0, files, openLog: () => NULL_LOG }
   const master = finish(

@@ -1,8 +1,11 @@
 /** Files that tools read and write; what fails is a sentence. Texts keep bytes that are no UTF-8. */
+
 import fs from 'node:fs'
 import path from 'node:path'
-import { decodeText, toBinary } from '../../config/text.ts'
+import { diskReader, type SourceReader } from '../../config/include.ts'
+import { toBinary } from '../../lib/bytes.ts'
 import { errnoText } from '../../lib/errno.ts'
+import { decodeText, readable } from '../../lib/text.ts'
 import { ToolFailure } from './tool.ts'
 
 /** Names that configuration files have in folders of them. */
@@ -15,6 +18,12 @@ export function configurationsIn(folder: string, others = /^$/): string[] {
     .filter((name) => CONFIGURATIONS.test(name) || others.test(name))
     .filter((name) => fs.statSync(path.join(folder, name), { throwIfNoEntry: false })?.isFile() === true)
     .sort()
+}
+
+/** Reads from the disk as `diskReader` does; paths are text in characters. */
+export const textReader: SourceReader = {
+  read: (full) => diskReader.read(toBinary(full)),
+  glob: (pattern) => diskReader.glob(toBinary(pattern)).map(readable),
 }
 
 /** Reads a text. */
@@ -30,7 +39,7 @@ export function readText(full: string): string {
 export function writeText(full: string, text: string): void {
   try {
     fs.mkdirSync(path.dirname(full), { recursive: true })
-    fs.writeFileSync(full, bytesOf(text))
+    fs.writeFileSync(full, bytesFor(text))
   } catch (error) {
     throw new ToolFailure(`"${full}" cannot be written ${errnoText(error)}`)
   }
@@ -42,7 +51,7 @@ export function replaceText(full: string, text: string): void {
   const status = fs.statSync(real)
   const temporary = `${real}.${process.pid}~`
   try {
-    fs.writeFileSync(temporary, bytesOf(text), { mode: status.mode, flag: 'wx' })
+    fs.writeFileSync(temporary, bytesFor(text), { mode: status.mode, flag: 'wx' })
     fs.chownSync(temporary, status.uid, status.gid)
     fs.renameSync(temporary, real)
   } catch (error) {
@@ -51,6 +60,6 @@ export function replaceText(full: string, text: string): void {
   }
 }
 
-function bytesOf(text: string): Uint8Array {
+function bytesFor(text: string): Uint8Array {
   return Buffer.from(toBinary(text), 'latin1')
 }

@@ -2,14 +2,15 @@
  * Where the configurations come from that are checked: a whole one, a file that others include, a folder of them, what
  * `nginx -T` printed, standard input. A file that is only a part is put into the blocks that its directives need.
  */
+
 import fs from 'node:fs'
 import path from 'node:path'
 import type { Context } from '../../config/directive.ts'
-import { diskReader, type SourceReader } from '../../config/include.ts'
+import type { SourceReader } from '../../config/include.ts'
 import { parse } from '../../config/parser.ts'
 import type { Statement } from '../../config/source.ts'
-import { decodeText } from '../../config/text.ts'
-import { configurationsIn, readText } from '../frame/files.ts'
+import { decodeText } from '../../lib/text.ts'
+import { configurationsIn, readText, textReader } from '../frame/files.ts'
 import { type Console, ToolFailure } from '../frame/tool.ts'
 import { type ModelSource, registry } from '../model/model.ts'
 import { type TargetValues, targetOf } from '../target.ts'
@@ -44,7 +45,7 @@ export async function sourcesOf(
   if (words.length === 0 || values.prefix !== undefined) {
     const { path: file, prefix, globals } = targetOf(values, words, console)
     readText(file)
-    return [{ path: file, prefix, globals, reader: diskReader }]
+    return [{ path: file, prefix, globals, reader: textReader }]
   }
   const sources: ModelSource[] = []
   for (const word of words) {
@@ -82,7 +83,7 @@ function isConfiguration(text: string, file: string): boolean {
 }
 
 /** A text as a configuration: a dump, a whole one or a part of one. `unnamed`: the text is nowhere on the disk. */
-export function sourceOf(text: string, file: string, unnamed = false, reader: SourceReader = diskReader): ModelSource {
+export function sourceOf(text: string, file: string, unnamed = false, reader: SourceReader = textReader): ModelSource {
   if (text.startsWith('# configuration file ') || (unnamed && DUMP_MARK.test(text))) return fromDump(text)
   const withText = besides(file, { glob: reader.glob, read: (name) => (name === file ? text : reader.read(name)) })
   const whole = { path: file, prefix: `${path.dirname(file)}/`, reader: withText, elsewhere: unnamed }

@@ -2,10 +2,12 @@
  * The configurations of an editor's folders. A file is looked at as part of the configuration that includes it; what the
  * editor has open takes the place of what is on the disk.
  */
+
 import fs from 'node:fs'
 import path from 'node:path'
-import { diskReader, type SourceReader } from '../../config/include.ts'
+import type { SourceReader } from '../../config/include.ts'
 import type { Position } from '../../config/source.ts'
+import { textReader } from '../frame/files.ts'
 import type { Finding } from '../lint/check.ts'
 import { lint } from '../lint/engine.ts'
 import { sourceOf } from '../lint/source.ts'
@@ -71,7 +73,7 @@ export class Workspace {
   constructor(folders: readonly string[], open: (file: string) => string | undefined) {
     this.#folders = [...folders]
     this.#open = open
-    this.#reader = { glob: diskReader.glob, read: (file) => open(file) ?? diskReader.read(file) }
+    this.#reader = { glob: textReader.glob, read: (file) => open(file) ?? textReader.read(file) }
   }
 
   /** Something has changed. */
@@ -123,7 +125,7 @@ export class Workspace {
 
 function read(file: string): string | undefined {
   try {
-    return diskReader.read(file)
+    return textReader.read(file)
   } catch {
     return undefined
   }

@@ -48,7 +48,17 @@ export function loadModel(source: ModelSource): Model {
   const { path, prefix, globals = '', reader } = source
   presumeHosts(NOBODY)
   const uses = new Uses(builder)
-  const config = loadConfig({ path, prefix, globals, reader, modules, diagnostics, reading: builder, uses })
+  const config = loadConfig({
+    path,
+    prefix,
+    globals,
+    reader,
+    modules,
+    diagnostics,
+    characters: true,
+    reading: builder,
+    uses,
+  })
   if (!diagnostics.failed && source.fragment !== true) compile(config, diagnostics)
   return new Model(root, config, diagnostics, source)
 }

@@ -6,7 +6,7 @@
 import fs from 'node:fs'
 import { clock } from '../../../lib/clock.ts'
 import { errnoText } from '../../../lib/errno.ts'
-import { closeOpen, openPath, readOpen, statPath } from '../../../lib/file-status.ts'
+import { closeOpen, openPath, readOpen, statPath, systemPath } from '../../../lib/file-status.ts'
 import type { Steps } from '../../../lib/steps.ts'
 import { CRIT, INFO } from '../../../log/error-log.ts'
 import { clampSeconds } from '../../../shared/cache/entries.ts'
@@ -84,7 +84,7 @@ export class Loader {
     let folder: fs.Dir | undefined
     // tidy: the keeper's thread serves nobody.
     try {
-      folder = fs.opendirSync(path)
+      folder = fs.opendirSync(systemPath(path), { encoding: 'latin1' })
       for (let one = folder.readSync(); one !== null; one = folder.readSync()) {
         if (one.isDirectory()) {
           // nginx keeps temporary files there when it is told to.

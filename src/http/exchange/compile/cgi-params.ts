@@ -6,7 +6,6 @@
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import type { Args } from '../../../config/directive.ts'
-import { toBinary } from '../../../lib/bytes.ts'
 import { parseTemplate, readTemplate, type Template } from '../../../value/template.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import { hashName } from '../../message/field-names.ts'
@@ -28,7 +27,7 @@ export const cgiParam: Args<CgiParam> = mapped(
     if (condition !== undefined && condition.text !== 'if_not_empty') {
       at.fail(`invalid parameter "${condition.text}"`, condition)
     }
-    return { name: toBinary(name!.text), value: readTemplate(value!, at), ifNotEmpty: condition !== undefined }
+    return { name: name!.text, value: readTemplate(value!, at), ifNotEmpty: condition !== undefined }
   },
 )
 

@@ -5,7 +5,6 @@
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import type { Args } from '../../../config/directive.ts'
-import { toBinary } from '../../../lib/bytes.ts'
 import { parseTemplate, readTemplate, type Template } from '../../../value/template.ts'
 import type { AttachContext } from '../../compile/module.ts'
 import { FieldRoles } from '../../message/field-names.ts'
@@ -25,7 +24,7 @@ export const setHeader: Args<SetHeader> = mapped(
   ([name, value], _, at): SetHeader => {
     // nginx sends whatever stands here.
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name!.text)) at.warn(`invalid header name "${name!.text}"`, name)
-    return { name: toBinary(name!.text), value: readTemplate(value!, at) }
+    return { name: name!.text, value: readTemplate(value!, at) }
   },
 )
 

@@ -14,7 +14,7 @@ import { sendBytes } from '../../../http/response/send-text.ts'
 import { historyOf } from '../../../http/status/history.ts'
 import { prepareStatus } from '../../../http/status/prepare.ts'
 import { statusReadersOf } from '../../../http/status/readers.ts'
-import { fromBinary, NO_BYTES } from '../../../lib/bytes.ts'
+import { NO_BYTES, soundUtf8 } from '../../../lib/bytes.ts'
 import {
   type Answer,
   found,
@@ -112,7 +112,8 @@ function answer(r: Request, { tree, writable, names }: Conf, body: Buffer): Verd
 function segmentsOf(r: Request): string[] | undefined {
   const { name } = r.location
   if (!r.uri.startsWith(name)) return undefined
-  return fromBinary(r.uri.slice(name.length))
+  return r.uri
+    .slice(name.length)
     .split('/')
     .filter((segment) => segment !== '')
 }
@@ -134,6 +135,7 @@ function sendProblem(r: Request, { status, text, code }: Problem): Verdict {
   )
 }
 
+/** All its texts are binary: names may be bytes that no JSON can have. */
 function jsonOf(body: unknown): Buffer {
-  return Buffer.from(JSON.stringify(body), 'utf8')
+  return Buffer.from(soundUtf8(JSON.stringify(body)), 'latin1')
 }

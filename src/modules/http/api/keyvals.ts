@@ -1,6 +1,6 @@
 /** `http/keyvals`: pairs of keys and values, read and changed. */
 
-import { fromBinary, toBinary } from '../../../lib/bytes.ts'
+import { toBinary } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import type { Pair, PairOutcome } from '../../../shared/keyval-records.ts'
 import { type KeyvalZone, keyvalZonesOf } from '../../../tree/keyval-zones.ts'
@@ -44,7 +44,7 @@ function pairsOf(zone: KeyvalZone): readonly Pair[] {
 }
 
 function objectOf(pairs: readonly Pair[]): object {
-  return Object.fromEntries(pairs.map(({ key, value }) => [fromBinary(key), fromBinary(value)]))
+  return Object.fromEntries(pairs.map(({ key, value }) => [key, value]))
 }
 
 function one(ask: Ask, zone: KeyvalZone): Answer | Problem {
@@ -78,17 +78,16 @@ function readGiven(body: Buffer, zone: KeyvalZone): readonly Given[] | Problem {
   return given.length === 0 ? format('key required') : given
 }
 
-function givenOf(name: string, value: unknown): Given | undefined {
-  const key = toBinary(name)
+function givenOf(key: string, value: unknown): Given | undefined {
   if (value === null) return { key, value, expireMs: undefined }
-  if (typeof value === 'string') return { key, value: toBinary(value), expireMs: undefined }
+  if (typeof value === 'string') return { key, value, expireMs: undefined }
   if (typeof value !== 'object' || Array.isArray(value)) return undefined
   const object: JsonObject = new Map(Object.entries(value))
   const [text, expire] = [object.get('value'), object.get('expire')]
   if ([...object.keys()].some((field) => field !== 'value' && field !== 'expire')) return undefined
   if (text !== undefined && text !== null && typeof text !== 'string') return undefined
   if (expire !== undefined && !(typeof expire === 'number' && expire >= 0 && Number.isFinite(expire))) return undefined
-  return { key, value: typeof text === 'string' ? toBinary(text) : text, expireMs: expire }
+  return { key, value: text, expireMs: expire }
 }
 
 function add({ body }: Ask, zone: KeyvalZone): Answer | Problem {

@@ -9,7 +9,6 @@ import { samplesOf, topOf } from '../../../http/status/recorders.ts'
 import { listPeers, shownGroups, stateName, stateOf } from '../../../http/status/upstreams.ts'
 import { workersOf } from '../../../http/status/workers.ts'
 import { zoneNumbers } from '../../../http/status/zones.ts'
-import { fromBinary } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import { countOf, quantileOf, TIME_BOUNDS, type TimeHistogram } from '../../../shared/time-histogram.ts'
 import type { TopEntry } from '../../../shared/top-records.ts'
@@ -111,7 +110,7 @@ function top(tree: HttpTree): object {
 }
 
 function topObject({ text, count, ms }: TopEntry): object {
-  return { text: fromBinary(text), count: Math.round(count * 10) / 10, ms: Math.round(ms * 10) / 10 }
+  return { text, count: Math.round(count * 10) / 10, ms: Math.round(ms * 10) / 10 }
 }
 
 function recent({ tree, argument }: Ask): object {

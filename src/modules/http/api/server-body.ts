@@ -1,7 +1,6 @@
 /** A server of a group as it is given in JSON: what is there is laid over a server that is, or over the defaults. */
 import { parseMilliseconds, parseSeconds } from '../../../config/units.ts'
 import { parseAddress } from '../../../lib/address.ts'
-import { toBinary } from '../../../lib/bytes.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
 import type { PeerOptions } from '../../../upstream/peer-row.ts'
 import { PEER_DEFAULTS } from '../../../upstream/registry.ts'
@@ -50,8 +49,8 @@ function build(given: JsonObject, group: PeerGroup, before: ServerSpec | undefin
   const route = given.get('route')
   if (route !== undefined) {
     if (typeof route !== 'string') return format('invalid "route" value')
-    if (toBinary(route).length > ROUTE_SIZE_MAX) return problem(400, 'UpstreamBadRoute', 'route is too long')
-    options.route = toBinary(route)
+    if (route.length > ROUTE_SIZE_MAX) return problem(400, 'UpstreamBadRoute', 'route is too long')
+    options.route = route
   }
   const wanted = given.has('backup') ? flagOf(given.get('backup')) : false
   if (wanted === undefined) return format('invalid "backup" value')

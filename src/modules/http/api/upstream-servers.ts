@@ -1,6 +1,5 @@
 /** The list of servers of a group, as NGINX Plus shows it and lets change it. */
 import { type ListedPeer, listPeers } from '../../../http/status/upstreams.ts'
-import { fromBinary } from '../../../lib/bytes.ts'
 import type { PeerGroup } from '../../../upstream/group.ts'
 import { BOOK_FULL, type ServerEntry } from '../../../upstream/server-book.ts'
 import type { ServerSpec } from '../../../upstream/server-line.ts'
@@ -27,7 +26,7 @@ function serverObject(id: number, { text, service, backup, options }: ServerSpec
     max_fails: options.maxFails,
     fail_timeout: `${options.failTimeoutS}s`,
     slow_start: timeText(options.slowStartMs),
-    route: fromBinary(options.route),
+    route: options.route,
     backup,
     down: options.down,
     ...(options.drain ? { drain: true } : {}),

@@ -1,10 +1,12 @@
 /** A provider as the configuration describes it, with what all workers know of those who have logged in. */
+
 import type { BlockValue, ConfOf } from '../../../config/directive.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import { cookieValue } from '../../../http/message/cookies.ts'
 import { hashName } from '../../../http/message/field-names.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
+import { fromBinary } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { OidcProvider } from '../../../lib/oidc.ts'
@@ -52,11 +54,11 @@ export class Provider {
     if (conf.client_id === undefined) tree.fail(`no "client_id" is defined in oidc_provider "${name}"`, at)
     if (!conf.scope.includes('openid')) tree.fail(`"scope" of oidc_provider "${name}" must have "openid"`, at)
     this.oidc = new OidcProvider({
-      issuer: conf.issuer ?? '',
-      clientId: conf.client_id ?? '',
-      clientSecret: conf.client_secret ?? '',
+      issuer: fromBinary(conf.issuer ?? ''),
+      clientId: fromBinary(conf.client_id ?? ''),
+      clientSecret: fromBinary(conf.client_secret ?? ''),
       configUrl: conf.config_url,
-      scope: conf.scope.join(' '),
+      scope: fromBinary(conf.scope.join(' ')),
       pkce: conf.pkce,
       userinfo: conf.userinfo,
       trust: { certificates: pem(conf.ssl_trusted_certificate, tree), revoked: pem(conf.ssl_crl, tree) },

@@ -2,6 +2,7 @@
  * ngx_http_fancyindex_module (of Adrian Perez de Castro): folders as a page that can be sorted and themed, with a header
  * and a footer of one's own.
  */
+
 import { flag, number, oneOf, raw, text } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { type ConfOf, directive, directives } from '../../../config/directive.ts'
@@ -12,7 +13,7 @@ import type { Request } from '../../../http/request/request.ts'
 import { DONE, NEXT, type Verdict } from '../../../http/request/verdict.ts'
 import { folderEntries, folderFailure, folderPath } from '../../../http/response/list-folder.ts'
 import { InPlaceSubrequest, orderedBody } from '../../../http/subrequest/ordered-body.ts'
-import { lowerAscii, NO_BYTES } from '../../../lib/bytes.ts'
+import { lowerAscii, NO_BYTES, toBinary } from '../../../lib/bytes.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { lstatPath } from '../../../lib/file-status.ts'
 import { type FolderEntry, readFolder } from '../../../lib/folder.ts'
@@ -119,7 +120,7 @@ function compileFrame(frame: Frame | undefined, at: AttachContext): CompiledFram
   const path = at.prefixed(frame.path)
   const { text, errno } = at.readFile(path)
   if (errno !== '') at.fail(`open() "${path}" failed ${errnoText(errno)}`)
-  return { uri: undefined, text: Buffer.from(text) }
+  return { uri: undefined, text: Buffer.from(toBinary(text), 'latin1') }
 }
 
 function list(r: Request, conf: ListingConf): Verdict {

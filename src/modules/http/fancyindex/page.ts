@@ -104,5 +104,5 @@ function sizeText({ kind, size }: FolderEntry, exact: boolean): string {
 }
 
 function timeText(seconds: number, { timeFormat, localtime }: PageOptions): string {
-  return escapeHtml(toBinary(strftime(timeFormat, seconds * 1000, !localtime)))
+  return escapeHtml(strftime(timeFormat, seconds * 1000, !localtime))
 }

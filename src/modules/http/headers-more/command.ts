@@ -14,7 +14,7 @@ import type { AttachContext } from '../../../http/compile/module.ts'
 import { hashName } from '../../../http/message/field-names.ts'
 import { MimeSet } from '../../../http/message/mime-set.ts'
 import type { Text } from '../../../http/request/plan.ts'
-import { lowerAscii, toBinary } from '../../../lib/bytes.ts'
+import { lowerAscii } from '../../../lib/bytes.ts'
 import { readTemplate, type Template } from '../../../value/template.ts'
 
 /** Where the directives may stand. */
@@ -105,7 +105,7 @@ function readCommand(words: readonly Word[], form: Form, options: readonly strin
 
 function readField(word: Word, { clears, request }: Form, at: ReadContext): FieldSpec {
   const colon = word.text.indexOf(':')
-  const name = toBinary(colon < 0 ? word.text : word.text.slice(0, colon)).trim()
+  const name = (colon < 0 ? word.text : word.text.slice(0, colon)).trim()
   const value = colon < 0 || clears ? '' : word.text.slice(colon + 1).trim()
   const plain = clears ? name.replace(/\*$/, '') : name
   if (!NAME.test(plain) && !(clears && name === '*')) at.fail(`invalid header name "${name}"`, word)

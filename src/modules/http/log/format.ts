@@ -6,7 +6,6 @@ import type { Position, Word } from '../../../config/source.ts'
 import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
-import { toBinary } from '../../../lib/bytes.ts'
 import { escapeDefault, escapeJson } from '../../../log/log-escape.ts'
 import { INVALID_NAME, parseTemplate, type TemplatePart } from '../../../value/template.ts'
 import type { Getter } from '../../../value/variables.ts'
@@ -39,7 +38,7 @@ export const logFormat = mapped(
 
 /** Each word for itself: a variable ends where its word does. */
 function partsOf(w: Word, at: ReadContext): readonly TemplatePart[] {
-  const { parts } = parseTemplate(toBinary(w.text), (message, rest) =>
+  const { parts } = parseTemplate(w.text, (message, rest) =>
     at.fail(message === INVALID_NAME ? `invalid parameter "${rest}"` : message, w),
   )
   // There are no captures in a log: nginx takes their numbers for names.

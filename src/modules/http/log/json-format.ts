@@ -12,7 +12,7 @@ import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Attempt } from '../../../http/request/attempts.ts'
 import type { Getter, Text } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
-import { soundUtf8, toBinary } from '../../../lib/bytes.ts'
+import { soundUtf8 } from '../../../lib/bytes.ts'
 import { secondsText } from '../../../lib/seconds.ts'
 import { escapeJson } from '../../../log/log-escape.ts'
 import { parseTemplate, readTemplate, type Template } from '../../../value/template.ts'
@@ -78,7 +78,7 @@ function readMember(
     return at.fail(`unknown type "${given}"`, where, 'it may be string, number, boolean or attempts')
   }
   const made = value === undefined ? undefined : template(value)
-  return { name: toBinary(name), type: (given as Type | undefined) ?? typeOf(made), value: made }
+  return { name: name, type: (given as Type | undefined) ?? typeOf(made), value: made }
 }
 
 /** One variable that is known to be a number is one. */

@@ -3,6 +3,7 @@
  * ones are always there; `compat=plus` adds those that the exporter has for NGINX Plus, `compat=vts` those of
  * nginx-module-vts, so that dashboards that were made for these go on.
  */
+
 import { raw } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { directive } from '../../../config/directive.ts'
@@ -15,6 +16,7 @@ import { sendBytes } from '../../../http/response/send-text.ts'
 import { Exposition } from '../../../http/status/exposition.ts'
 import { prepareStatus } from '../../../http/status/prepare.ts'
 import { statusReadersOf } from '../../../http/status/readers.ts'
+import { soundUtf8 } from '../../../lib/bytes.ts'
 import { writeOwn } from './own.ts'
 import { writePlus } from './plus.ts'
 import { writeServer } from './server.ts'
@@ -71,5 +73,5 @@ function sendMetrics(r: Request, { tree, compat }: Conf): Verdict {
   if (compat.includes('plus')) writePlus(page, tree)
   if (compat.includes('vts')) writeVts(page, tree)
   r.out.add('Cache-Control', 'no-cache')
-  return sendBytes(r, 200, Buffer.from(page.text, 'utf8'), page.contentType)
+  return sendBytes(r, 200, Buffer.from(soundUtf8(page.text), 'latin1'), page.contentType)
 }

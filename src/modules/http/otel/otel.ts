@@ -7,7 +7,6 @@ import { type Args, block, type ConfOf, directive, directives } from '../../../c
 import { httpModule } from '../../../http/compile/module.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../../http/request/verdict.ts'
-import { toBinary } from '../../../lib/bytes.ts'
 import { SpanBatch } from '../../../lib/otlp.ts'
 import { NGINX_VERSION } from '../../../lib/version.ts'
 import { readTemplate, type Template, template } from '../../../value/template.ts'
@@ -25,7 +24,7 @@ const attribute: Args<{ readonly name: string; readonly value: Template }> = {
   syntax: 'name value',
   min: 2,
   max: 2,
-  read: ([name, value], at) => ({ name: toBinary(name!.text), value: readTemplate(value!, at) }),
+  read: ([name, value], at) => ({ name: name!.text, value: readTemplate(value!, at) }),
 }
 
 const declared = {

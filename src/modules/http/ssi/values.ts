@@ -4,7 +4,7 @@
  */
 import type { Request } from '../../../http/request/request.ts'
 import { defineSlot } from '../../../http/request/slots.ts'
-import { fromBinary, lowerAscii } from '../../../lib/bytes.ts'
+import { lowerAscii } from '../../../lib/bytes.ts'
 import { Lru } from '../../../lib/lru.ts'
 import { ERROR } from '../../../log/error-log.ts'
 import { compilePattern, type Pattern } from '../../../value/regex.ts'
@@ -150,7 +150,7 @@ function patternOf(source: string): Pattern | string {
 function compile(source: string): Pattern | string {
   // tidy: once per pattern that a page has; compiling it takes far longer
   try {
-    return compilePattern(fromBinary(source), { caseless: false }, refuse)
+    return compilePattern(source, { caseless: false }, refuse)
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }

@@ -11,7 +11,6 @@ import type { HttpTree } from '../../../http/compile/module.ts'
 import type { Getter } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { defineSlot } from '../../../http/request/slots.ts'
-import { toBinary } from '../../../lib/bytes.ts'
 import { clock } from '../../../lib/clock.ts'
 import { formatCookieDate } from '../../../lib/http-date.ts'
 import { ALERT, WARN } from '../../../log/error-log.ts'
@@ -100,13 +99,13 @@ function readCookie([name, ...words]: readonly Word[], at: ReadContext): CookieS
   const { expires, domain, samesite, path } = Object.fromEntries(given)
   return {
     kind: 'cookie',
-    name: toBinary(name!.text),
+    name: name!.text,
     expires: expires === undefined ? undefined : readExpires(expires, at),
     domain: domain === undefined ? undefined : readTemplate(domain, at),
     samesite: samesite === undefined ? undefined : readSamesite(samesite, at),
     httponly: given.has('httponly'),
     secure: given.has('secure'),
-    path: path === undefined ? undefined : toBinary(path.text),
+    path: path?.text,
   }
 }
 

@@ -42,7 +42,7 @@ interface Command {
 /** The answer to a request with these arguments. */
 export function control(args: string, view: TrafficView, sumKey: string): object {
   const words = new URLSearchParams(args)
-  const word = (name: string, otherwise: string): string => words.get(name) ?? otherwise
+  const word = (name: string, otherwise: string): string => toBinary(words.get(name) ?? otherwise)
   const expireMs = parseMilliseconds(word('expire', '0'))
   const command: Command = { cmd: word('cmd', ''), group: word('group', ''), zone: word('zone', ALL), expireMs }
   const { cmd, group, zone } = command
@@ -76,10 +76,7 @@ function change({ cmd, group, zone, expireMs }: Command, { zone: { records, tree
 
 /** `group@name` as it stands in keys; `[:alpha:]` and `[:slash:]` stand for what cannot be written. */
 function keyRest(zone: string): string {
-  return toBinary(zone.replace(/^@/, ''))
-    .replaceAll('@', SEPARATOR)
-    .replaceAll('[:alpha:]', '@')
-    .replaceAll('[:slash:]', '/')
+  return zone.replace(/^@/, '').replaceAll('@', SEPARATOR).replaceAll('[:alpha:]', '@').replaceAll('[:slash:]', '/')
 }
 
 function statusOf({ group, zone }: Command, view: TrafficView, sumKey: string): object {

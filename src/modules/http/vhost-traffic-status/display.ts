@@ -1,9 +1,11 @@
 /** Answers of `vhost_traffic_status_display`: the page that the path asks for. */
+
 import { GET, HEAD } from '../../../http/message/method.ts'
 import type { Request } from '../../../http/request/request.ts'
 import type { Verdict } from '../../../http/request/verdict.ts'
 import { sendBytes } from '../../../http/response/send-text.ts'
 import { Exposition } from '../../../http/status/exposition.ts'
+import { soundUtf8 } from '../../../lib/bytes.ts'
 import { control } from './control.ts'
 import { statusObject } from './json.ts'
 import { HTML_PAGE } from './page.ts'
@@ -53,5 +55,5 @@ function page(r: Request, { view, callback, sumKey }: DisplayConf, format: Forma
 }
 
 function send(r: Request, text: string, type: string): Verdict {
-  return sendBytes(r, 200, Buffer.from(text, 'utf8'), type)
+  return sendBytes(r, 200, Buffer.from(soundUtf8(text), 'latin1'), type)
 }

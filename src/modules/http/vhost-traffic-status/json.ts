@@ -3,7 +3,6 @@ import { hostname } from 'node:os'
 import { connectionCounters } from '../../../http/server/connection-counters.ts'
 import { serverFactsOf } from '../../../http/status/machine.ts'
 import { VTS_CACHE_STATUSES, VTS_NO_GROUP, VTS_VERSION, vtsCaches } from '../../../http/status/vts-names.ts'
-import { fromBinary } from '../../../lib/bytes.ts'
 import { NGINX_VERSION } from '../../../lib/version.ts'
 import type { Times, Traffic } from './numbers.ts'
 import {
@@ -56,14 +55,14 @@ export function mainObject(zone: TrafficZone): object {
 
 /** Zones of one kind. */
 export function zonesObject(zones: ReadonlyMap<string, Traffic>): Record<string, object> {
-  return Object.fromEntries([...zones].map(([name, traffic]) => [fromBinary(name), serverObject(traffic)]))
+  return Object.fromEntries([...zones].map(([name, traffic]) => [name, serverObject(traffic)]))
 }
 
 /** Filters by their groups. */
 export function filtersObject(
   filters: ReadonlyMap<string, ReadonlyMap<string, Traffic>>,
 ): Record<string, Record<string, object>> {
-  return Object.fromEntries([...filters].map(([group, zones]) => [fromBinary(group), zonesObject(zones)]))
+  return Object.fromEntries([...filters].map(([group, zones]) => [group, zonesObject(zones)]))
 }
 
 function serverObject(traffic: Traffic): object {

@@ -1,7 +1,6 @@
 /** The page of nginx-module-vts for Prometheus. */
 import type { Exposition, Labels } from '../../../http/status/exposition.ts'
 import { VTS_NO_GROUP, VtsNames } from '../../../http/status/vts-names.ts'
-import { fromBinary } from '../../../lib/bytes.ts'
 import type { Times, Traffic } from './numbers.ts'
 import { filtersOf, serversOf, type TrafficView, type TrafficZone, upstreamRows } from './zone.ts'
 
@@ -11,8 +10,7 @@ export function writeTraffic(page: Exposition, view: TrafficView, sumKey: string
   const { tree } = view.zone
   names.main(tree)
   writeMemory(page, view.zone)
-  for (const [name, traffic] of serversOf(view, sumKey)) {
-    const host = fromBinary(name)
+  for (const [host, traffic] of serversOf(view, sumKey)) {
     writeRow(names, 'server', { host }, traffic)
     for (const [code, count] of Object.entries(traffic.codes ?? {})) {
       page.counter('nginx_vts_status_code_requests_total', 'The requests counter by status', { host, code }, count)
@@ -20,11 +18,11 @@ export function writeTraffic(page: Exposition, view: TrafficView, sumKey: string
   }
   for (const [group, filters] of filtersOf(view)) {
     for (const [name, traffic] of filters) {
-      writeRow(names, 'filter', { filter: fromBinary(group), filter_name: fromBinary(name) }, traffic)
+      writeRow(names, 'filter', { filter: group, filter_name: name }, traffic)
     }
   }
   for (const { group, server, traffic } of upstreamRows(view)) {
-    const labels = { upstream: group === '' ? VTS_NO_GROUP : fromBinary(group), backend: server }
+    const labels = { upstream: group === '' ? VTS_NO_GROUP : group, backend: server }
     names.traffic('upstream', labels, traffic)
     writeTimes(names, 'upstream_request', labels, traffic.request, traffic)
     writeTimes(names, 'upstream_response', labels, traffic.response, traffic)

@@ -9,7 +9,6 @@ import type { Word } from '../../../../config/source.ts'
 import type { AttachContext, HttpTree } from '../../../../http/compile/module.ts'
 import { HttpProbe } from '../../../../http/exchange/probes/http1.ts'
 import type { Plan } from '../../../../http/request/plan.ts'
-import { toBinary } from '../../../../lib/bytes.ts'
 import type { PeerGroup } from '../../../../upstream/group.ts'
 import type { CheckOptions, Probe, ProbeOwner } from '../../../../upstream/health.ts'
 import { HEALTHY, UNHEALTHY } from '../../../../upstream/peer-row.ts'
@@ -66,7 +65,7 @@ const groupDirectives = {
   }),
   check_http_send: directive({
     in: IN,
-    args: mapped(raw('request', { min: 1, max: 1 }), ([word]) => toBinary(word!.text)),
+    args: mapped(raw('request', { min: 1, max: 1 }), ([word]) => word!.text),
     default: '"GET / HTTP/1.0\\r\\n\\r\\n"',
     doc: 'The bytes that a check of type http sends.',
   }),
@@ -162,7 +161,7 @@ function probesOf(type: CheckType, tcp: ProbeOptions, conf: GroupConf): (owner: 
   const isAlive = (status: number): boolean => classes.has(Math.floor(status / 100))
   if (type === 'tcp') return (owner) => new TcpProbe(owner, tcp)
   if (type !== 'http') {
-    const params = conf.check_fastcgi_param.map(({ key, value }) => [toBinary(key), toBinary(value)] as const)
+    const params = conf.check_fastcgi_param.map(({ key, value }) => [key, value] as const)
     const check = type === 'fastcgi' ? fastcgi(params.length > 0 ? params : FASTCGI_PARAMS, isAlive) : PACKETS[type]
     return (owner) => new PacketProbe(owner, tcp, check)
   }

@@ -12,7 +12,6 @@ import { CodecProbe } from '../../../../http/exchange/probes/codec.ts'
 import { type Expectation, HttpProbe } from '../../../../http/exchange/probes/http1.ts'
 import { CHECK_PATH, GrpcProbe, type GrpcProbeOptions, Http2Probe } from '../../../../http/exchange/probes/http2.ts'
 import type { LocationConf } from '../../../../http/request/location.ts'
-import { toBinary } from '../../../../lib/bytes.ts'
 import type { ErrorLog } from '../../../../log/error-log.ts'
 import type { PeerGroup } from '../../../../upstream/group.ts'
 import { type CheckOptions, HealthChecks, type Probe, type ProbeOwner } from '../../../../upstream/health.ts'
@@ -72,12 +71,12 @@ const healthCheck = mapped(params(shape), (given, words, at): HealthCheckSpec =>
     jitterMs: given.jitter ?? 0,
     fails: given.fails ?? 1,
     passes: given.passes ?? 1,
-    uri: toBinary(uri),
+    uri: uri,
     mandatory,
     match: given.match ?? '',
     port: given.port ?? 0,
     keepTimeMs: given.keepalive_time ?? 0,
-    grpc: type === 'grpc' ? { service: toBinary(given.grpc_service ?? ''), status: given.grpc_status ?? 0 } : undefined,
+    grpc: type === 'grpc' ? { service: given.grpc_service ?? '', status: given.grpc_status ?? 0 } : undefined,
     at: at.end,
   }
 })

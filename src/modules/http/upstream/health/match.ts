@@ -5,7 +5,7 @@ import { directives, type ReadContext, type ScopeView } from '../../../../config
 import type { Word } from '../../../../config/source.ts'
 import type { AnswerHead, Expectation } from '../../../../http/exchange/probes/http1.ts'
 import { hashName } from '../../../../http/message/field-names.ts'
-import { lowerAscii, toBinary } from '../../../../lib/bytes.ts'
+import { lowerAscii } from '../../../../lib/bytes.ts'
 import { compilePattern, type Pattern } from '../../../../value/regex.ts'
 
 const STATUS = 'checking status code'
@@ -84,7 +84,7 @@ function readHeader([first, second, third]: readonly Word[], _: unknown, at: Rea
   switch (second.text) {
     case '=':
     case '!=':
-      return { name, not, comparison: { equals: toBinary(third.text) } }
+      return { name, not, comparison: { equals: third.text } }
     case '~':
     case '!~':
       return { name, not, comparison: { pattern: pattern(third, at) } }
@@ -100,7 +100,7 @@ function readBody([operator, text]: readonly Word[], _: unknown, at: ReadContext
 }
 
 function lowerName(word: Word): string {
-  return lowerAscii(toBinary(word.text))
+  return lowerAscii(word.text)
 }
 
 function pattern(word: Word, at: ReadContext): Pattern {
