@@ -28,6 +28,7 @@ http {
     location /variable { access_log %%DIR%%/v_$arg_n.log plain; return 204; }
     location /relative { access_log $arg_n.log plain; return 204; }
     location /nowhere { root %%DIR%%/$arg_n; access_log %%DIR%%/nowhere.log$arg_n plain; return 204; }
+    location /aliased { alias %%DIR%%/file; access_log %%DIR%%/a_$arg_n.log plain; }
     location /words { access_log %%DIR%%/words.log words; return 204; }
     location /pipe { access_log %%DIR%%/pipe.log pipe; return 204; }
   }
@@ -35,7 +36,7 @@ http {
 
 let server: Server
 before(async () => {
-  server = await startViaduct(CONF, { prepare: (dir) => fs.chmodSync(dir, 0o777) })
+  server = await startViaduct(CONF, { files: { file: 'text' }, prepare: (dir) => fs.chmodSync(dir, 0o777) })
 })
 after(async () => {
   await server[Symbol.asyncDispose]()
@@ -101,6 +102,11 @@ test('names may have variables', async () => {
   await written('v_x.log', '/variable 204 0\n')
   await get('/relative?n=y')
   await written('y.log', '/relative 204 0\n')
+})
+
+test('a file that was served is root enough', async () => {
+  await get('/aliased?n=f')
+  await written('a_f.log', '/aliased 200 4\n')
 })
 
 test('where there is no document root, names with variables are not used', async () => {

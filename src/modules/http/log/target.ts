@@ -7,6 +7,7 @@ import type { Position, Word } from '../../../config/source.ts'
 import { parseMilliseconds, parseNumber, parseSize } from '../../../config/units.ts'
 import type { AttachContext } from '../../../http/compile/module.ts'
 import type { Request } from '../../../http/request/request.ts'
+import { filePath } from '../../../http/response/file-path.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { statPath } from '../../../lib/file-status.ts'
 import { type AccessLog, openAccessLog } from '../../../log/access-log.ts'
@@ -147,8 +148,14 @@ function variableWriter(target: Template, cache: OpenLogFileCache | undefined, a
 function rootExists(r: Request): boolean {
   const root = r.location.root(r)
   const found = statPath(root)
-  if (typeof found !== 'string' && found.isDirectory()) return true
+  if ((typeof found !== 'string' && found.isDirectory()) || servedFile(r)) return true
   const why = typeof found === 'string' ? found : 'ENOTDIR'
   r.logError(ERROR, `testing "${root}" existence failed ${errnoText(why)}`)
   return false
+}
+
+/** A file was found there and sent: an `alias` may name one, which is no folder (`root_tested` of nginx). */
+function servedFile(r: Request): boolean {
+  const { file } = r.out
+  return file !== undefined && !r.inErrorPage && file.path.startsWith(filePath(r))
 }
