@@ -92,6 +92,21 @@ export function raw(
   return { syntax, min, max, read: (list) => list }
 }
 
+/** What is left of the largest bucket of a table when it has been aligned (ngx_hash_init). */
+const BUCKET_SIZE_MAX = 65536 - 64
+
+/** `*_hash_max_size` and `*_hash_bucket_size`, which say nothing here: sizes with which nginx can build no table are refused. */
+export const tableSize: Args<number> = word('size', (w, at) => {
+  const value = parseNumber(w.text) ?? general(setterMessage(at, 'invalid number'), w)
+  const { text: name } = at.directive
+  const table = name.replace(/_(?:max|bucket)_size$/, '')
+  if (value === 0) at.fail(`could not build ${table}, you should increase ${name}: 0`, w)
+  if (name.endsWith('_bucket_size') && value > BUCKET_SIZE_MAX) {
+    at.fail(`could not build ${table}, too large ${name}: ${Math.ceil(value / 64) * 64}`, w)
+  }
+  return value
+})
+
 /** A path that nginx resolves against the folder of the main configuration file (certificates, password files). */
 export function confFile(name = 'file'): Args<string> {
   return word(name, (w, at) => fullName(w.text, at.confPrefix))

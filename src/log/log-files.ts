@@ -79,7 +79,7 @@ export class LogFile {
 }
 
 /** A file that could not be opened again; the old descriptor stays in use. */
-export interface ReopenFailure {
+interface ReopenFailure {
   readonly path: string
   readonly error: unknown
 }

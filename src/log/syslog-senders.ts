@@ -9,10 +9,12 @@
  * `node:dgram` belongs to net/, which stands above this folder: it is loaded here, when first needed, because the log has
  * to work before and below everything else.
  */
+
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:dgram'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { fromBinary } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 
 /** Messages kept while a socket is being connected. */
@@ -166,7 +168,10 @@ class RelaySender implements SyslogSender {
     // Its own session: signals to the terminal's group must not end it before the last messages.
     const child = process
       .getBuiltinModule('node:child_process')
-      .spawn(relay.program, [...relay.args, this.#path], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+      .spawn(relay.program, [...relay.args, fromBinary(this.#path)], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+        detached: true,
+      })
     this.#child = child
     const gone = (): void => {
       if (this.#child === child) this.#child = undefined

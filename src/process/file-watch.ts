@@ -15,7 +15,7 @@ const FILES_PER_ROUND = 500
 const MISSING = ''
 
 /** Hears that files are other ones now. */
-export type OnChange = () => void
+type OnChange = () => void
 
 /** What tells one content of a file from another, to the second as in nginx; empty when there is no such file. */
 export function fileMark(path: string): string {

@@ -2,8 +2,11 @@
  * Loads what TLS needs beside settings: certificates with their keys, whom we trust, what was revoked. Used by both sides
  * of TLS; what is wrong is told in nginx's words (ngx_ssl_certificate and its neighbours).
  */
+
 import { constants } from 'node:os'
+import type { Directive } from '../config/directive.ts'
 import { fullName } from '../config/include.ts'
+import type { Scope } from '../config/scope.ts'
 import type { Position } from '../config/source.ts'
 import { toBinary } from '../lib/bytes.ts'
 import { errnoText } from '../lib/errno.ts'
@@ -27,6 +30,12 @@ const FILE_STORE = /^store:file:(?:\/\/(?:localhost)?(?=\/))?/
 
 /** A place of a PEM text: a path, or what the prefixes above say. */
 export type Place = string
+
+/** Reports a file of passwords (`ssl_password_file` and its like) of a block that cannot be read, whether or not it is used. */
+export function checkPasswords(directive: Directive<unknown> | undefined, scope: Scope, tree: TreeServices): void {
+  const file = directive === undefined ? undefined : (scope.given(directive) as NamedFile | undefined)
+  if (file !== undefined) new SslLoader(tree, '').usePasswords(file)
+}
 
 /** Loads for one block; what goes wrong is reported to the tree. */
 export class SslLoader {

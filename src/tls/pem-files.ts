@@ -2,9 +2,11 @@
  * Certificates and keys of our own whose names come from variables: read when a request needs them, and kept as
  * `ssl_certificate_cache` says (ngx_event_openssl_cache.c). Reading blocks the worker, as in nginx.
  */
+
 import { readFileSync, statSync } from 'node:fs'
 import { clock } from '../lib/clock.ts'
 import { errnoCode } from '../lib/errno.ts'
+import { systemPath } from '../lib/file-status.ts'
 import type { CertificateCacheOptions } from './sources.ts'
 
 /** How many entries one addition looks at to drop what nobody used. */
@@ -88,7 +90,7 @@ export class PemFiles {
   #load(path: string): Pem {
     // tidy: a file that cannot be read is told by an exception, once per file
     try {
-      return { text: readFileSync(path, 'latin1'), problem: '' }
+      return { text: readFileSync(systemPath(path), 'latin1'), problem: '' }
     } catch (error) {
       return { text: '', problem: this.#problem(path, errnoCode(error)) }
     }
@@ -96,6 +98,6 @@ export class PemFiles {
 }
 
 function markOf(path: string): string {
-  const status = statSync(path, { throwIfNoEntry: false })
+  const status = statSync(systemPath(path), { throwIfNoEntry: false })
   return status === undefined ? GONE : `${status.ino} ${status.mtimeMs}`
 }

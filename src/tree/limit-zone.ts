@@ -18,7 +18,7 @@ export interface LimitZoneSpec {
 }
 
 /** A use of a zone: `limit_req` or `limit_conn`. */
-export interface LimitUse {
+interface LimitUse {
   readonly zone: string
   readonly at: Position
 }

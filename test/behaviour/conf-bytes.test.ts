@@ -43,6 +43,7 @@ http {
     location /cache { proxy_pass http://group{E}; proxy_set_header Host h; proxy_cache zone{E}; proxy_cache_valid 1h; add_header X-Cache $upstream_cache_status; }
     location /store { proxy_pass http://group{E}; proxy_store %%DIR%%/open/stored{E}; proxy_set_header Host h; }
     location /auth { auth_basic "r{E}"; auth_basic_user_file users{E}; try_files /page{E} =404; }
+    location /plain { types { } default_type "{E}/$uri$"; try_files /page{E} =404; }
     location /type { rewrite ^ /typed.t{E} break; }
   }
 }`
@@ -93,6 +94,7 @@ for (const [kind, bytes] of KINDS) {
       assert.equal(await body('/missing'), `a${bytes}`)
       assert.equal(await body('/sub'), `A${bytes}`)
       assert.match(await ask(server, '/type'), new RegExp(`\r\nContent-Type: text/${bytes}\r\n`))
+      assert.ok((await ask(server, '/plain')).includes(`\r\nContent-Type: ${bytes}/$uri$\r\n`))
       assert.match(await ask(server, '/auth'), new RegExp(`\r\nWWW-Authenticate: Basic realm="r${bytes}"\r\n`))
       const user = Buffer.from(`u${bytes}:p${bytes}`, 'latin1').toString('base64')
       assert.match(await ask(server, '/auth', [`Authorization: Basic ${user}`]), /^HTTP\/1.1 200/)

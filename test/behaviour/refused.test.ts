@@ -72,6 +72,24 @@ const REFUSED: readonly (readonly [directive: string, message: string])[] = [
   ['proxy_limit_rate fast;', '"proxy_limit_rate" directive invalid value'],
 ]
 
+/** What stands in `http`, with no server: each alone, as what is wrong there has no line of its own. */
+const ALONE: readonly (readonly [text: string, message: RegExp])[] = [
+  ['proxy_cache none;', /\[emerg\] zero size shared memory zone "none"\n/],
+  ['types_hash_max_size 0;', /\[emerg\] could not build types_hash, you should increase types_hash_max_size: 0 in /],
+  ['map_hash_bucket_size 0;', /\[emerg\] could not build map_hash, you should increase map_hash_bucket_size: 0 in /],
+  [
+    'variables_hash_bucket_size 65473;',
+    /\[emerg\] could not build variables_hash, too large variables_hash_bucket_size: 65536 in /,
+  ],
+  ...['ssl', 'proxy_ssl', 'uwsgi_ssl', 'grpc_ssl'].map(
+    (prefix) =>
+      [
+        `${prefix}_password_file none;`,
+        /\[emerg\] open\(\) "[^"]*\/none" failed \(2: No such file or directory\) in [^ ]*:1\n/,
+      ] as const,
+  ),
+]
+
 /** What is seen when all of a block is known. */
 const TOGETHER: readonly (readonly [text: string, message: string])[] = [
   ['proxy_buffers 1 8k;', 'there must be at least 2 "proxy_buffers"'],
@@ -95,6 +113,14 @@ const TOGETHER: readonly (readonly [text: string, message: string])[] = [
 ]
 
 test('every mistake is reported with its line', () => refuses(REFUSED))
+test('what no server needs is refused, too', async () => {
+  for (const [text, message] of ALONE) {
+    await using prefix = await Prefix.create(withDefaults(`http { ${text} }`))
+    const { code, stderr } = await prefix.run(['-t'])
+    assert.match(stderr, message, text)
+    assert.equal(code, 1, text)
+  }
+})
 test('settings that do not go together', () => refuses(TOGETHER))
 
 async function refuses(list: readonly (readonly [text: string, message: string])[]): Promise<void> {

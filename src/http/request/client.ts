@@ -11,7 +11,7 @@ import type { Wire } from '../../net/wire.ts'
 import type { ServerConf } from './location.ts'
 
 /** What a listener tells about the connections that it accepts. */
-export interface LocalEnd {
+interface LocalEnd {
   /** Address of the socket when it is bound to one; empty for wildcards: then it is asked of the connection. */
   readonly address: string
   readonly port: number

@@ -64,7 +64,7 @@ export class LocationConf {
   errorPages: readonly CompiledErrorPage[] = []
   /** Media type by extension. */
   types: ReadonlyMap<string, string> = new Map()
-  defaultType: Text = () => ''
+  defaultType = ''
   /** `uninitialized_variable_warn`. */
   warnsUninitialized = true
   /** `http2_chunk_size`: the most that one DATA frame holds. */

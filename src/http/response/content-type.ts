@@ -12,5 +12,5 @@ export function setContentType(r: Request): void {
   const { location } = r
   const extension = uriExtension(r.uri)
   const known = extension === '' ? undefined : location.types.get(extension.toLowerCase())
-  r.out.contentType = known ?? location.defaultType(r)
+  r.out.contentType = known ?? location.defaultType
 }

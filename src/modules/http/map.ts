@@ -2,7 +2,7 @@
  * ngx_http_map_module: a variable whose value depends on another text. Keys without variables stand in one table,
  * regular expressions are tried in order after it. Texts are compiled when all variables are known.
  */
-import { number } from '../../config/args.ts'
+import { tableSize } from '../../config/args.ts'
 import { type Args, type BlockValue, block, directive, type Entry } from '../../config/directive.ts'
 import type { Word } from '../../config/source.ts'
 import type { HttpTree } from '../../http/compile/module.ts'
@@ -55,14 +55,14 @@ const directives = {
   }),
   map_hash_max_size: directive({
     in: ['http'],
-    args: number('size'),
+    args: tableSize,
     default: '2048',
     doc: 'Table of a map.',
     ...hash,
   }),
   map_hash_bucket_size: directive({
     in: ['http'],
-    args: number('size'),
+    args: tableSize,
     default: '64',
     doc: 'Table of a map.',
     ...hash,

@@ -1,5 +1,5 @@
 /** ngx_http_referer_module: `$invalid_referer` is `1` for requests that come from other sites' pages. */
-import { number } from '../../config/args.ts'
+import { tableSize } from '../../config/args.ts'
 import { type Args, directive, directives } from '../../config/directive.ts'
 import type { Word } from '../../config/source.ts'
 import { type AttachContext, httpModule } from '../../http/compile/module.ts'
@@ -56,14 +56,14 @@ const declared = {
   }),
   referer_hash_max_size: directive({
     in: ['server', 'location'],
-    args: number('size'),
+    args: tableSize,
     default: '2048',
     doc: 'Table of referers.',
     ...hash,
   }),
   referer_hash_bucket_size: directive({
     in: ['server', 'location'],
-    args: number('size'),
+    args: tableSize,
     default: '64',
     doc: 'Table of referers.',
     ...hash,

@@ -61,10 +61,10 @@ function refuse(r: Request, entry: FileEntry): Verdict {
   return 404
 }
 
-/** The type is remembered with the file where its path tells the URI's extension and `default_type` is not asked. */
+/** The type is remembered with the file where its path tells the URI's extension. */
 function setType(r: Request, entry: FileEntry): void {
   const { location } = r
   const known = location.types.get(uriExtension(r.uri).toLowerCase())
-  entry.type = known ?? location.defaultType(r)
-  entry.typeSource = known === undefined || location.aliasLength === Number.POSITIVE_INFINITY ? undefined : location
+  entry.type = known ?? location.defaultType
+  entry.typeSource = location.aliasLength === Number.POSITIVE_INFINITY ? undefined : location
 }

@@ -3,7 +3,7 @@ import { ERROR } from '../../../log/error-log.ts'
 import type { Cache } from '../../cache/cache.ts'
 import type { OpenOptions } from '../../cache/cache-use.ts'
 import { cachesOf, warnOfCopies } from '../../cache/caches.ts'
-import type { AttachContext } from '../../compile/module.ts'
+import type { AttachContext, HttpTree } from '../../compile/module.ts'
 import { GET, HEAD, METHODS } from '../../message/method.ts'
 import type { Text } from '../../request/plan.ts'
 import type { Request } from '../../request/request.ts'
@@ -118,12 +118,26 @@ export function validSeconds({ valid }: CacheConf, status: number): number {
 
 /** Reports a zone that nobody declares, also where nothing is passed on. */
 export function checkZone(prefix: string, zone: CacheDirectives['cache'], at: AttachContext): void {
-  const name = zone?.constant
-  if (name === undefined || cachesOf(at).find(prefix, name) !== undefined) return
-  const reported = at.shared('unknown cache zones', () => new Set<string>())
-  if (reported.has(name)) return
+  const name = unknownZone(prefix, zone, at)
+  if (name !== '') at.fail(`"${prefix}_cache" zone "${name}" is unknown`, zone?.at)
+}
+
+/** The same outside of all servers, which may be none: then nothing inherits it. */
+export function checkOuterZone(prefix: string, zone: CacheDirectives['cache'], tree: HttpTree): void {
+  tree.afterAttach(() => {
+    const name = unknownZone(prefix, zone, tree)
+    if (name !== '') tree.fail(`zero size shared memory zone "${name}"`)
+  })
+}
+
+/** Its name, if nobody declares it and that was not reported yet. */
+function unknownZone(prefix: string, zone: CacheDirectives['cache'], tree: HttpTree): string {
+  const name = zone?.constant ?? ''
+  if (name === '' || cachesOf(tree).find(prefix, name) !== undefined) return ''
+  const reported = tree.shared('unknown cache zones', () => new Set<string>())
+  if (reported.has(name)) return ''
   reported.add(name)
-  at.fail(`"${prefix}_cache" zone "${name}" is unknown`, zone?.at)
+  return name
 }
 
 function compileFind(

@@ -1,18 +1,22 @@
 /** What nginx checks of each block that says something about back ends: settings that do not go together. */
+
 import type { Directives } from '../../../config/directive.ts'
 import type { Scope } from '../../../config/scope.ts'
+import { checkPasswords } from '../../../tls/loader.ts'
+import type { HttpTree } from '../../compile/module.ts'
+import { checkOuterZone } from '../cache/conf.ts'
 import { checkStore } from '../cache/store-or-cache.ts'
-
-interface Reporter {
-  fail(message: string, at?: ReturnType<Scope['positionOf']>): void
-}
+import type { CacheDirectives } from '../directives/cache.ts'
 
 const SIZES = ['buffer_size', 'buffers', 'busy_buffers_size', 'temp_file_write_size', 'max_temp_file_size'] as const
 
 /** Checks a block of the family `prefix`; `declared` are the directives of the module. */
-export function checkBlock(prefix: string, declared: Directives, scope: Scope, tree: Reporter): void {
+export function checkBlock(prefix: string, declared: Directives, scope: Scope, tree: HttpTree): void {
   scope.read()
   checkStore(prefix, declared, scope, tree)
+  checkPasswords(declared[`${prefix}_ssl_password_file`], scope, tree)
+  const cache = scope.context === 'http' ? declared[`${prefix}_cache`] : undefined
+  if (cache !== undefined) checkOuterZone(prefix, scope.given(cache) as CacheDirectives['cache'], tree)
   const last = SIZES.findLast((name) => scope.given(declared[`${prefix}_${name}`]!) !== undefined)
   if (last === undefined) return
   const problem = sizeProblem(prefix, scope.resolve(declared))

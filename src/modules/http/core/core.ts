@@ -84,7 +84,7 @@ export const coreModule = httpModule({
     const { headerSeconds } = conf.keepalive_timeout
     if (headerSeconds > 0) location.keepAliveFields += `Keep-Alive: timeout=${headerSeconds}\r\n`
     location.types = typesOf(at.scope, at)
-    location.defaultType = at.text(conf.default_type)
+    location.defaultType = conf.default_type
     location.errorPages = conf.error_page.map(
       (page): CompiledErrorPage => ({
         conf: page,

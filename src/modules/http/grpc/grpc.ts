@@ -2,6 +2,7 @@
  * ngx_http_grpc_module: passes requests to gRPC servers over HTTP/2. Messages pass as they come, both ways at once, and
  * trailers follow the response. With `grpc_web` browsers are understood too (grpc-web.ts), which nginx cannot.
  */
+
 import { type ConfOf, type Context, directive, directives, family } from '../../../config/directive.ts'
 import { type AttachContext, httpModule } from '../../../http/compile/module.ts'
 import { HTTP2 } from '../../../http/exchange/codecs/http2.ts'
@@ -21,6 +22,7 @@ import { hashName } from '../../../http/message/field-names.ts'
 import { escapeUri } from '../../../http/message/uri.ts'
 import type { Plan } from '../../../http/request/plan.ts'
 import type { Request } from '../../../http/request/request.ts'
+import { checkPasswords } from '../../../tls/loader.ts'
 import { UpstreamRegistry } from '../../../upstream/registry.ts'
 import { template } from '../../../value/template.ts'
 import { noteGrpcPassed } from './check.ts'
@@ -112,6 +114,9 @@ export const grpcModule = httpModule({
   name: 'http_grpc',
   doc: 'Passes requests to gRPC servers.',
   directives: allDirectives,
+  declare(_, tree, scope) {
+    checkPasswords(allDirectives.grpc_ssl_password_file, scope, tree)
+  },
   variables: {
     grpc_internal_length: lengthOf,
     grpc_internal_trailers: (r) =>

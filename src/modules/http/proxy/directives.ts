@@ -1,5 +1,5 @@
 /** The directives of ngx_http_proxy_module that are not common to all protocols. */
-import { flag, number, oneOf, raw } from '../../../config/args.ts'
+import { flag, oneOf, raw, tableSize } from '../../../config/args.ts'
 import { mapped } from '../../../config/combine.ts'
 import { type Args, type Context, directive, directives } from '../../../config/directive.ts'
 import { setHeader } from '../../../http/exchange/compile/request-fields.ts'
@@ -69,14 +69,14 @@ export const proxyDirectives = {
   }),
   proxy_headers_hash_max_size: directive({
     in: HSL,
-    args: number(),
+    args: tableSize,
     default: '512',
     doc: 'Table of fields.',
     ...tables,
   }),
   proxy_headers_hash_bucket_size: directive({
     in: HSL,
-    args: number(),
+    args: tableSize,
     default: '64',
     doc: 'Table of fields.',
     ...tables,

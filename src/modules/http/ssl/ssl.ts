@@ -1,4 +1,5 @@
 /** ngx_http_ssl_module: TLS for clients. What is done when a connection begins stands in `src/http/ssl/`. */
+
 import { httpModule } from '../../../http/compile/module.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { NEXT, type Verdict } from '../../../http/request/verdict.ts'
@@ -6,6 +7,7 @@ import { INFO } from '../../../log/error-log.ts'
 import type { TlsServer } from '../../../net/tls-server.ts'
 import { clientProblem, NO_CERTIFICATE } from '../../../tls/client-certificate.ts'
 import { compileSslServer, declareZones } from '../../../tls/compile-server.ts'
+import { checkPasswords } from '../../../tls/loader.ts'
 import { type SslServer, VERIFY_OFF } from '../../../tls/server.ts'
 import { sslDirectives } from '../../../tls/server-directives.ts'
 import { sessionId } from '../../../tls/session-facts.ts'
@@ -22,6 +24,7 @@ export const sslModule = httpModule({
   variables: changeable(sslVariables),
   declare(_, tree, scope) {
     declareZones(scope.own(sslDirectives), tree)
+    checkPasswords(sslDirectives.ssl_password_file, scope, tree)
   },
   attach(conf, plan, at) {
     if (at.location !== at.server.base) return
