@@ -43,6 +43,8 @@ export interface Pair {
 export interface ServerContextOptions {
   /** Sessions of contexts that differ in this are not resumed. At most 32 chars. */
   readonly sessionIdContext: string
+  /** False: sessions are not resumed by their ids, and get none; Node's engine gives them one all the same. */
+  readonly sessionIds: boolean
   readonly sessionTimeoutS: number
   /** Diffie-Hellman parameters in PEM; empty: none. */
   readonly dhparam: string

@@ -57,6 +57,8 @@ export interface SslContextOptions {
   readonly pairs: readonly { readonly certificate: string; readonly key: string }[]
   readonly server?: {
     readonly sessionIdContext: string
+    /** False: sessions are not resumed by their ids, and get none. */
+    readonly sessionIds: boolean
     readonly sessionTimeoutS: number
     readonly dhparam: string
     readonly compression: boolean
@@ -246,6 +248,7 @@ class Maker {
     const context = this.#context
     const id = Buffer.from(server.sessionIdContext, 'latin1')
     if (c.SSL_CTX_set_session_id_context(context, addressOf(id), id.length) !== 1) return false
+    if (!server.sessionIds) this.#control(SESSION_CACHE_MODE, 0, 0)
     c.SSL_CTX_set_timeout(context, server.sessionTimeoutS)
     if (server.tickets !== undefined) c.SSL_CTX_callback_ctrl(context, TICKET_KEY_CALLBACK, callbacks.ticketKey)
     if (server.earlyData) c.SSL_CTX_set_max_early_data(context, EARLY_DATA_MAX)

@@ -22,6 +22,8 @@ interface SessionCacheOptions {
   /** Sessions that each worker keeps; 0: none. */
   readonly builtin: number
   readonly zone: CacheZone | undefined
+  /** Clients are told that there is no resumption by ids; `none` does not tell. */
+  readonly off: boolean
 }
 
 /** `off`, `none`, `builtin[:count]`, `shared:name:size`. */
@@ -29,6 +31,7 @@ export const sessionCache: Args<SessionCacheOptions> = mapped(
   raw('off | none | [builtin[:size]] [shared:name:size]', { min: 1, max: 2 }),
   (words, _, at) => {
     let builtin = 0
+    let off = false
     let zone: CacheZone | undefined
     for (const w of words) {
       const count = w.text.startsWith('builtin:') ? parseNumber(w.text.slice(8)) : undefined
@@ -36,8 +39,9 @@ export const sessionCache: Args<SessionCacheOptions> = mapped(
       else if (w.text === 'builtin') builtin = BUILTIN_DEFAULT
       else if (count !== undefined) builtin = count
       else zone = cacheZone(w, 'session cache', at)
+      if (!w.text.startsWith('shared:')) off = w.text === 'off'
     }
-    return { builtin, zone }
+    return { builtin, zone, off }
   },
 )
 

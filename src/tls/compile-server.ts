@@ -151,6 +151,7 @@ class Compiler<Subject extends HasSlots> {
     if (dhparam === undefined || tickets === undefined) return undefined
     const server: ServerContextOptions = {
       sessionIdContext: this.#sessionIdContext(pairs, trust.trusted + trust.alsoTrusted + trust.crl),
+      sessionIds: !conf.ssl_session_cache.off,
       sessionTimeoutS: conf.ssl_session_timeout,
       dhparam,
       compression: conf.ssl_certificate_compression,

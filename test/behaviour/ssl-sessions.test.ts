@@ -1,6 +1,7 @@
 /** Sessions: resumed by tickets and from caches, over workers and reloads, and never where they were not made. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { whyNoRing, whyNoSsl } from '../../src/net/engine.ts'
 import { Certificates } from '../harness/certificates.ts'
 import { startViaduct } from '../harness/server.ts'
 import { type AskOptions, askTls, sessionFor } from '../harness/tls-client.ts'
@@ -27,6 +28,20 @@ async function isResumed(port: number, options: AskOptions): Promise<boolean> {
   }
   return resumed
 }
+
+const why = whyNoRing() || whyNoSsl()
+const options = why === '' ? {} : { skip: why }
+
+test('TLSv1.2: sessions have no ids where nothing is resumed by them', options, async () => {
+  const only = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
+  await using server =
+    await startViaduct(`events { use io_uring; io_uring_tls on; } http { ${own} ssl_session_tickets off;
+    server { listen 127.0.0.1:%%PORT_0%% ssl; ssl_session_cache off; return 200 "[$ssl_session_id]"; }
+    server { listen 127.0.0.1:%%PORT_1%% ssl; ssl_session_cache none; return 200 "[$ssl_session_id]"; }
+  }`)
+  assert.match((await askTls(server.port(0), only)).body, /^\[\]/)
+  assert.match((await askTls(server.port(1), only)).body, /^\[[0-9a-f]{64}\]/)
+})
 
 for (const version of VERSIONS) {
   const only = { minVersion: version, maxVersion: version }

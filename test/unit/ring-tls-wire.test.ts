@@ -50,6 +50,7 @@ const own = secure({
   pairs: [{ certificate: pair.cert, key: pair.key }],
   server: {
     sessionIdContext: 'test',
+    sessionIds: true,
     sessionTimeoutS: 300,
     dhparam: '',
     compression: false,
