@@ -9,6 +9,7 @@
  * the lengths that occur stand as bits in words of the zone that the table leaves free.
  */
 import { parseIp, unmapIp } from '../lib/ip.ts'
+import { loadOnce } from './load-once.ts'
 import { type Handle, KEY_SIZE_MAX, NO_RECORD, Table } from './table.ts'
 import type { Zone } from './zone.ts'
 
@@ -25,10 +26,6 @@ const LENGTH_MAX = LENGTH_WORDS * 32 - 1
 const NUMBER_SIZE = 8
 const SIZE_SIZE = 4
 const NUMBER_MAX = 0x7ffffffe
-const LOADING = 1
-const LOADED = 2
-/** Nobody waits longer for another thread that loads. */
-const LOAD_WAIT_MS = 2000
 const EXPIRES = 0
 const NUMBER = 1
 /** Lengths of IPv6 ranges stand behind those of IPv4. */
@@ -59,14 +56,7 @@ export class KeyvalRecords {
 
   /** Calls `load` in the first thread that asks, for zones that begin with something; the others wait until it is done. */
   loadOnce(load: () => void): void {
-    const { words } = this.#zone
-    const before = Atomics.compareExchange(words, LOADED_AT, 0, LOADING)
-    if (before === LOADED) return
-    // Whoever loads may have ended: then this thread does it again, with the same pairs.
-    if (before === LOADING && Atomics.wait(words, LOADED_AT, LOADING, LOAD_WAIT_MS) !== 'timed-out') return
-    load()
-    Atomics.store(words, LOADED_AT, LOADED)
-    Atomics.notify(words, LOADED_AT)
+    loadOnce(this.#zone.words, LOADED_AT, load)
   }
 
   /** The value that a text has, by the rules of the zone's type. */

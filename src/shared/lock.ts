@@ -1,9 +1,12 @@
 /**
  * A mutex for the threads of one process, in four words of shared memory:
  *
- *     word 0  owner: 0 when free, else the thread's number + 1        word 2  1 after an owner died inside
- *     word 1  threads that sleep                                      word 3  acquisitions, to tell a dead owner
+ *     word 0  owner: 0 when free, else the thread's number + 1, and a bit while others sleep
+ *     word 1  1 after an owner died inside
+ *     word 2  acquisitions, to tell a dead owner
+ *     word 3  free
  *
+ * Those that sleep are not counted, as one of them may die: who wakes and enters takes it that there are more.
  * Critical sections take well under a microsecond, so waiting begins by spinning. A thread can be terminated anywhere, so
  * whoever learns of its end calls `release`; should nobody, an owner that does nothing for a second loses the lock. In
  * both cases the next to enter is told that the data may be half changed.
@@ -14,12 +17,13 @@ import { assert } from '../lib/assert.ts'
 /** Words that a lock occupies. */
 export const LOCK_WORDS = 4
 
-const WAITERS = 1
-const ABANDONED = 2
-const ACQUISITIONS = 3
+const ABANDONED = 1
+const ACQUISITIONS = 2
 
 const FREE = 0
 const RECOVERING = -1
+/** Beside the owner: whoever leaves must wake somebody. */
+const SLEEPERS = 1 << 30
 const SPINS = 200
 const WAIT_MS = 50
 /** So many idle waits in a row, and not one long one: a process that was stopped and continued must not look dead. */
@@ -49,8 +53,12 @@ export class Lock {
 
   /** Gives the lock back. */
   leave(): void {
-    Atomics.compareExchange(this.#words, this.#at, this.#me, FREE)
-    if (Atomics.load(this.#words, this.#at + WAITERS) > 0) Atomics.notify(this.#words, this.#at, 1)
+    const words = this.#words
+    const at = this.#at
+    const me = this.#me
+    if (Atomics.compareExchange(words, at, me, FREE) === me) return
+    // Somebody sleeps, or it was taken away from us.
+    if (Atomics.compareExchange(words, at, me | SLEEPERS, FREE) === (me | SLEEPERS)) Atomics.notify(words, at, 1)
   }
 
   /** Says, inside, that the owner lives: for what takes longer than usual. */
@@ -68,7 +76,12 @@ export class Lock {
   release(deadThreadId: number): void {
     const words = this.#words
     const at = this.#at
-    if (Atomics.compareExchange(words, at, deadThreadId + 1, RECOVERING) !== deadThreadId + 1) return
+    const dead = deadThreadId + 1
+    if (
+      Atomics.compareExchange(words, at, dead, RECOVERING) !== dead &&
+      Atomics.compareExchange(words, at, dead | SLEEPERS, RECOVERING) !== (dead | SLEEPERS)
+    )
+      return
     Atomics.store(words, at + ABANDONED, 1)
     Atomics.store(words, at, FREE)
     Atomics.notify(words, at)
@@ -77,12 +90,12 @@ export class Lock {
   #contend(): void {
     const words = this.#words
     const at = this.#at
-    assert(Atomics.load(words, at) !== this.#me, 'a lock is not entered twice')
+    assert((Atomics.load(words, at) & ~SLEEPERS) !== this.#me, 'a lock is not entered twice')
     for (let spin = 0; spin < SPINS; spin++) {
       if (Atomics.load(words, at) === FREE && Atomics.compareExchange(words, at, FREE, this.#me) === FREE) return
     }
     let idle = 0
-    while (Atomics.compareExchange(words, at, FREE, this.#me) !== FREE) {
+    while (Atomics.compareExchange(words, at, FREE, this.#me | SLEEPERS) !== FREE) {
       idle = this.#wait() ? 0 : idle + 1
       if (idle === IDLE_WAITS_MAX && this.#takeOver()) return
     }
@@ -95,15 +108,16 @@ export class Lock {
     const owner = Atomics.load(words, at)
     if (owner === FREE) return true
     const before = Atomics.load(words, at + ACQUISITIONS)
-    Atomics.add(words, at + WAITERS, 1)
-    const outcome = Atomics.wait(words, at, owner, WAIT_MS)
-    Atomics.sub(words, at + WAITERS, 1)
+    const marked = owner | SLEEPERS
+    if (marked !== owner && Atomics.compareExchange(words, at, owner, marked) !== owner) return true
+    const outcome = Atomics.wait(words, at, marked, WAIT_MS)
     return outcome !== 'timed-out' || Atomics.load(words, at + ACQUISITIONS) !== before
   }
 
   #takeOver(): boolean {
     const owner = Atomics.load(this.#words, this.#at)
-    if (owner === FREE || Atomics.compareExchange(this.#words, this.#at, owner, this.#me) !== owner) return false
+    if (owner === FREE || Atomics.compareExchange(this.#words, this.#at, owner, this.#me | SLEEPERS) !== owner)
+      return false
     Atomics.store(this.#words, this.#at + ABANDONED, 1)
     return true
   }

@@ -6,6 +6,7 @@
  *   rows zone:  header | rows made | first free row + 1 | loaded | labels | rows of numbers
  */
 import { LABEL_SLOTS, LabelSlots } from './label-slots.ts'
+import { loadOnce } from './load-once.ts'
 import { type Handle, NO_RECORD, Table } from './table.ts'
 import { ZONE_HEADER_WORDS, ZONE_SIZE_MIN, type Zone } from './zone.ts'
 
@@ -47,9 +48,9 @@ export class TrafficRecords {
     this.labels = new LabelSlots(rows.words, LABELS, LABEL_MAX)
   }
 
-  /** Calls `load` in the first thread that asks; what it brings may come a moment later than what others count. */
+  /** Calls `load` in the first thread that asks; the others wait until it is done. */
   loadOnce(load: () => void): void {
-    if (Atomics.exchange(this.#rows.words, LOADED, 1) === 0) load()
+    loadOnce(this.#rows.words, LOADED, load)
   }
 
   /** Runs without another thread that does the same. */
