@@ -68,6 +68,7 @@ export class WorkerSlot {
   #starter: NodeJS.Timeout | undefined
   /** False between two threads. */
   #running = true
+  #left = false
 
   /** Starts the thread. */
   constructor(index: number) {
@@ -102,7 +103,7 @@ export class WorkerSlot {
       clearTimeout(this.#starter)
     }
     if (this.#running) this.#worker.postMessage(message)
-    else if (message.type === 'stop') this.#tell((owner) => owner.onExit(this, 0, undefined))
+    else if (message.type === 'stop') this.#leave()
   }
 
   /** Puts another thread in the place of one that has been given nothing yet. */
@@ -152,9 +153,7 @@ export class WorkerSlot {
     this.#running = false
     this.given.clear()
     if (this.stopping) {
-      this.#tell((owner) => owner.onExit(this, 0, undefined))
-      forgetHeld(this.#notes.holdings)
-      spare.push(this.#notes)
+      this.#leave()
       return
     }
     const lived = performance.now() - this.#startedAt
@@ -165,6 +164,15 @@ export class WorkerSlot {
     this.#starter = setTimeout(() => {
       if (!this.stopping) this.#worker = this.#start()
     }, this.#delayMs)
+  }
+
+  /** There will be no other thread: whoever comes may have the notes. */
+  #leave(): void {
+    if (this.#left) return
+    this.#left = true
+    this.#tell((owner) => owner.onExit(this, 0, undefined))
+    forgetHeld(this.#notes.holdings)
+    spare.push(this.#notes)
   }
 }
 

@@ -30,3 +30,22 @@ test('the memory of a thread that is gone is the next one’s, and blank', async
   assert.notEqual(third.holdings, second.holdings)
   for (const slot of [second, third]) assert.deepEqual(await live(slot, () => {}), [])
 })
+
+test('the memory of one that is told to stop between two threads is the next one’s, too', async () => {
+  const slot = new WorkerSlot(0)
+  const code = await new Promise<number>((resolve) => {
+    slot.attach({
+      // What no thread survives: there is no configuration in it.
+      onStarted: () => slot.post({ type: 'install' } as never),
+      onMessage: () => {},
+      onExit: (_, status) => resolve(status),
+    })
+  })
+  assert.notEqual(code, 0)
+  slot.post({ type: 'stop', graceful: true, timeoutMs: 0 })
+  slot.post({ type: 'stop', graceful: true, timeoutMs: 0 })
+  const [second, third] = [new WorkerSlot(1), new WorkerSlot(2)]
+  assert.equal(second.holdings, slot.holdings)
+  assert.notEqual(third.holdings, slot.holdings)
+  for (const one of [second, third]) await live(one, () => {})
+})
