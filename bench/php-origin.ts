@@ -1,12 +1,15 @@
-/** php-fpm as a back end: a script with a small answer, and a process for each connection that a server may keep. */
+/** php-fpm as a back end: a script with a small answer, and a process for each connection that the servers may keep. */
 import type { ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
 import { freePorts } from '../test/harness/ports.ts'
 import { listening, startPinned } from './process-tree.ts'
 import { LOAD_CORE } from './servers.ts'
 
-/** More than connections of the load, so that nobody waits for a process. */
-const CHILDREN = 24
+/**
+ * A kept connection has a process to itself, also while another server is measured: enough for three servers with 16 each,
+ * so that nobody waits for one.
+ */
+const CHILDREN = 64
 const SCRIPT = '<?php header(\'Content-Type: application/json\'); echo \'{"id":1,"name":"a small response"}\';'
 
 /** Starts it with its files in `dir`; the script is `%%DIR%%/../php/small.php`. Resolves with its process and address. */
