@@ -1,6 +1,7 @@
 /** limit_rate: a response takes its time, and arrives whole. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Peer, reply } from '../harness/peer.ts'
 import { startViaduct } from '../harness/server.ts'
 
 const SIZE = 300000
@@ -38,6 +39,19 @@ test('a long head is held back too', async () => {
   assert.ok(first.length <= 1024, `${first.length} bytes at once`)
   assert.match(await client.rest(), /^HTTP\/1\.1 200 OK\r\n.*\r\nX-Long: x{1500}\r\n\r\nbody$/s)
   assert.ok(performance.now() - begun > 500)
+})
+
+test('what comes from a back end without buffers has no rate', async () => {
+  await using peer = await Peer.start(({ line }) =>
+    reply('x'.repeat(100), line.includes('/told') ? ['X-Accel-Buffering: no', 'X-Accel-Limit-Rate: 1'] : []),
+  )
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    location / { proxy_pass http://127.0.0.1:${peer.port}; }
+    location /off { proxy_pass http://127.0.0.1:${peer.port}; proxy_buffering off; limit_rate 1; } } }`)
+  // With their rates these would take longer than any test may.
+  for (const target of ['/told', '/off']) {
+    assert.equal(await (await fetch(server.url(target))).text(), 'x'.repeat(100))
+  }
 })
 
 test('a client that leaves ends the waiting', async () => {

@@ -15,6 +15,11 @@ const RESPONSES: Readonly<Record<string, string>> = {
     'Set-Cookie: a=b',
   ]),
   '/accel-text': reply('theirs', ['X-Accel-Redirect: /text.html', 'Content-Type: text/x-mine']),
+  '/accel-fields': reply('theirs', [
+    'X-Accel-Redirect: /internal/file.txt',
+    'X-Accel-Charset: koi8-r',
+    'Accept-Ranges: none',
+  ]),
   '/accel-empty': reply('theirs', ['X-Accel-Redirect:']),
   '/accel-named': reply('theirs', ['X-Accel-Redirect: @named']),
   '/accel-bad': reply('theirs', ['X-Accel-Redirect: /internal/../../etc/passwd']),
@@ -72,7 +77,7 @@ test('X-Accel-Redirect', async (t) => {
   await using peer = await startPeer()
   const back = `http://127.0.0.1:${peer.port}`
   await using server = await startViaduct(
-    `http { server { listen 127.0.0.1:%%PORT_0%%; types { text/plain txt; }
+    `http { charset_map koi8-r utf-8 { C1 D0B0; } server { listen 127.0.0.1:%%PORT_0%%; types { text/plain txt; }
       location / { proxy_pass ${back}; }
       location /ignored/ { proxy_pass ${back}/; proxy_ignore_headers X-Accel-Redirect; proxy_pass_header X-Accel-Redirect; }
       location /internal/ { internal; root %%DIR%%; add_header X-Args $args; }
@@ -95,6 +100,16 @@ test('X-Accel-Redirect', async (t) => {
     const { head, body } = await ask(server, '/accel-text')
     assert.equal(body, 'text')
     assert.match(head, /Content-Type: text\/x-mine\r\n/)
+  })
+  await t.test('in the character set that the back end names', async () => {
+    const { head } = await ask(server, '/accel-fields')
+    assert.match(head, /Content-Type: text\/plain; charset=koi8-r\r\n/)
+  })
+  await t.test('which has no ranges when it has not changed', async () => {
+    const lines = ['GET /accel-fields HTTP/1.1', 'Host: x', 'If-None-Match: *', 'Connection: close']
+    const answer = await server.raw(`${lines.join('\r\n')}\r\n\r\n`)
+    assert.match(answer, /^HTTP\/1.1 304 /)
+    assert.doesNotMatch(answer, /Accept-Ranges/)
   })
   await t.test('out of the root, or to nothing, is refused', async () => {
     assert.equal((await ask(server, '/accel-bad')).status, 404)

@@ -79,6 +79,7 @@ const KINDS = new FieldRoles([
 ])
 
 const ACCEL_LIMIT_RATE_NAME = hashName('x-accel-limit-rate')
+const ACCEL_CHARSET_NAME = hashName('x-accel-charset')
 const ACCEL_REDIRECT_NAME = hashName('x-accel-redirect')
 const WWW_AUTHENTICATE = hashName('www-authenticate')
 /** `Request.version` from here on. */
@@ -137,6 +138,8 @@ export function applyResponseHead(r: Request, conf: ExchangeConf, exchange: Exch
   const { caching } = exchange
   if (conf.transport.force_ranges) out.allowRanges = out.singleRange = true
   if (caching?.serving === true) out.singleRange = false
+  // What is not buffered has no rate for the client, as in nginx (ngx_http_upstream_send_response).
+  if (!exchange.pump.buffering) r.limitRate = 0
   // A response that is kept was asked for whole, and without the client's conditions.
   out.conditionsOff = caching === undefined || !(caching.cacheable || caching.serving)
   caching?.tell()
@@ -316,6 +319,8 @@ export function redirectedByBackEnd(r: Request, conf: ExchangeConf, codec: Codec
   dropAllRepeated(r, codec.headers)
   const rate = codec.headers.valueOf(ACCEL_LIMIT_RATE_NAME, 'x-accel-limit-rate')
   if (rate !== undefined) applyLimitRate(r, conf, rate)
+  const charset = codec.headers.valueOf(ACCEL_CHARSET_NAME, 'x-accel-charset')
+  if (charset !== undefined && (conf.ignore & IGNORE_CHARSET) === 0) r.out.overrideCharset = charset
   for (const name of KEPT) keepField(r, codec.headers, name)
   return () => followAccel(r, target)
 }

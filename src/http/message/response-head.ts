@@ -185,7 +185,7 @@ export class ResponseHead {
   clearRanges(): void {
     this.allowRanges = false
     this.acceptRanges = false
-    if (this.lines !== '') this.remove('accept-ranges')
+    if (this.lines !== '' || this.names.length > 0) this.remove('accept-ranges')
   }
 
   /** The body becomes another one: what was true of the original's bytes is taken back, and its tag made weak. */
