@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { after, before, test } from 'node:test'
+import { Peer } from '../harness/peer.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
 const CONF = `
@@ -136,4 +137,15 @@ test('copies beyond a number are waited for', async () => {
   await server.until('all answers', () => answers() === 20)
   hold = undefined
   for (const go of held) go()
+})
+
+test('an empty body in chunks has a length for the copy', async () => {
+  await using peer = await Peer.start()
+  await using proxy = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    location /file { mirror /copy; alias %%DIR%%/nginx.conf; error_page 405 =200 /done; }
+    location /done { return 200 done; }
+    location /copy { internal; proxy_pass http://127.0.0.1:${peer.port}; } } }`)
+  await proxy.raw('POST /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n')
+  await proxy.until('the copy has come', () => peer.requests.length > 0)
+  assert.equal(peer.requests[0]!.field('content-length'), '0')
 })

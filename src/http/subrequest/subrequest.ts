@@ -221,7 +221,8 @@ export class Subrequest extends BodySink implements Carrier, Held, Later {
 /** A body that was read whole goes with every subrequest; any other is not there for them. */
 function shareBody(r: Request, parent: Request): void {
   const body = parent.requestBody
-  if (parent.contentLength === 0) r.contentLength = 0
+  // One of chunks that was empty has this length, too.
+  if (parent.contentLength === 0 || (parent.chunked && body?.whole === true)) r.contentLength = 0
   if (body?.whole !== true || body.received === 0) return
   r.requestBody = body
   r.contentLength = body.received
