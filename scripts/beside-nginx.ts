@@ -14,13 +14,20 @@ import { proxyGroups } from '../test/conformance/beside-nginx/cases/proxy.ts'
 import { requestsGroups } from '../test/conformance/beside-nginx/cases/requests.ts'
 import { rewriteGroups } from '../test/conformance/beside-nginx/cases/rewrite.ts'
 import { staticGroups } from '../test/conformance/beside-nginx/cases/static.ts'
+import { togetherGroups } from '../test/conformance/beside-nginx/cases/together.ts'
 import { compare, type Difference } from '../test/conformance/beside-nginx/compare.ts'
 import { KNOWN, type Known } from '../test/conformance/beside-nginx/known.ts'
 import { Side } from '../test/conformance/beside-nginx/side.ts'
 
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
 const NGINX = process.env['NGINX'] ?? '/usr/sbin/nginx'
-const GROUPS: readonly Group[] = [...requestsGroups, ...staticGroups, ...rewriteGroups, ...proxyGroups]
+const GROUPS: readonly Group[] = [
+  ...requestsGroups,
+  ...staticGroups,
+  ...rewriteGroups,
+  ...proxyGroups,
+  ...togetherGroups,
+]
 /** Silence that ends a case; a difference is believed when it is still there with the longest. */
 const QUIET_MS = [25, 120, 600]
 

@@ -247,3 +247,16 @@ test('a body that is not passed on is read and judged first', async (t) => {
     })
   }
 })
+
+test('the log tells of bodies in files: a warning, or a notice where it is wanted', async () => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(`error_log error.log notice; http { server { listen 127.0.0.1:%%PORT_0%%;
+    client_body_buffer_size 4; proxy_request_buffering on;
+    location /large { proxy_pass http://127.0.0.1:${peer.port}; }
+    location /wanted { client_body_in_file_only clean; proxy_pass http://127.0.0.1:${peer.port}; } } }`)
+  for (const target of ['/large', '/wanted']) {
+    await (await fetch(server.url(target), { method: 'POST', body: 'more than four' })).text()
+  }
+  await server.logged(/\[warn\] .* a client request body is buffered to a temporary file .*"POST \/large/)
+  await server.logged(/\[notice\] .* a client request body is buffered to a temporary file .*"POST \/wanted/)
+})

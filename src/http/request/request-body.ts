@@ -9,7 +9,7 @@
  */
 
 import { NO_BYTES } from '../../lib/bytes.ts'
-import { CRIT, ERROR, WARN } from '../../log/error-log.ts'
+import { CRIT, ERROR, NOTICE, WARN } from '../../log/error-log.ts'
 import { TempFile, tempFileProblem } from '../files/temp-file.ts'
 import type { Request } from './request.ts'
 import { type Verdict, WAIT } from './verdict.ts'
@@ -284,8 +284,9 @@ export class RequestBody {
     } finally {
       if (before !== this.file) before?.close()
     }
-    if (!named) {
-      this.#r.logError(WARN, `a client request body is buffered to a temporary file ${this.file.path}`)
+    if (!this.#intoFile) {
+      const level = named ? NOTICE : WARN
+      this.#r.logError(level, `a client request body is buffered to a temporary file ${this.file.path}`)
     }
     const kept = this.memory
     const used = this.#used

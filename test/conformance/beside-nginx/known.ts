@@ -42,7 +42,7 @@ export const KNOWN: readonly Known[] = [
   },
   {
     why: 'what a server is at when it says something depends on how bytes arrive',
-    of: /^(?:proxy|rewrite|static)/,
+    of: /^(?:proxy|rewrite|static|together)/,
     aspects: ['errors'],
     without:
       / while (?:reading upstream|sending (?:response )?to client|reading response header from upstream|sending request to upstream|connecting to upstream)/g,
@@ -87,7 +87,7 @@ export const KNOWN: readonly Known[] = [
   { why: 'a response of known length is compressed at once and tells its length', of: /conditions: \/gzip\// },
   {
     why: 'nginx leaves the connection of a 412 without a word',
-    of: /conditions: |error pages: \/e29 If-Match/,
+    of: /conditions: |error pages: \/e29 If-Match|together: .* (?:unchanged since|no tag)$/,
     aspects: ['access'],
     without: /(?<=^request_completion=).*/gm,
   },
@@ -122,7 +122,7 @@ export const KNOWN: readonly Known[] = [
   { why: 'nginx cuts off before it has sent the head, if all comes at once', of: /chunked bad (?:second )?size/ },
   {
     why: 'a response that is cut is not complete',
-    of: /cut|without|too short|proxy: (?:methods|next)/,
+    of: /cut|without|too short|proxy: (?:methods|next)|: broken$/,
     aspects: ['access'],
     without: /(?<=^request_completion=).*/gm,
   },
@@ -150,7 +150,7 @@ export const KNOWN: readonly Known[] = [
   { why: 'who is answered at once need not be told to go on', of: /connections: .* expect(?: none)?$/ },
   {
     why: 'open: $content_length of a chunked body that nobody wants, or that is broken',
-    of: /connections: /,
+    of: /connections: |together: bodies: .*chunk/,
     aspects: ['access'],
     without: /(?<=^content_length=).*/gm,
   },
@@ -182,5 +182,39 @@ export const KNOWN: readonly Known[] = [
     why: 'open: order of fields that are set',
     of: /requests: (?:\/set\/own|\/vars\/a|\/set\/a A: a)$/,
     aspects: ['asked'],
+  },
+  {
+    why: 'a copy is sent also of a request that is refused with 412, where nginx leaves',
+    of: /mirror\/a.txt (?:unchanged since|no tag)$/,
+    aspects: ['asked'],
+  },
+  {
+    why: 'the status that was sent is logged, where nginx logs that of the error page',
+    of: /together: .*\/(?:sub-error|try-code)\//,
+    aspects: ['access'],
+    without: /(?<=^status=).*/gm,
+  },
+  {
+    why: 'a body that filters have changed is cut into chunks otherwise',
+    of: /\/(?:ssi|sub|add)[a-z-]*\//,
+    aspects: ['access'],
+    without: /(?<=^(?:body_)?bytes_sent=).*/gm,
+  },
+  {
+    why: 'what an added Content-Type says is logged also with 304',
+    of: /\/headers\/a.txt (?:changed since|any tag)$/,
+    aspects: ['access'],
+    without: /(?<=^sent_http_content_type=).*/gm,
+  },
+  { why: 'what words are replaced in has no ranges', of: /sub-back.*: text$/, aspects: ['replies', 'access'] },
+  { why: 'nginx leaves before it has sent the head', of: /ssi-back.*: broken$/ },
+  { why: 'a target inside without a slash is refused', of: /accel.*: to a host$/ },
+  { why: 'the head of an answer to HEAD has no rate', of: /accel\/x HEAD: without buffers$/ },
+  { why: 'a limit on bodies holds for those that nobody wants', of: /limited-file\/a.txt (?:POST )?chunked/ },
+  {
+    why: 'open: the words for a body that is too large have two numbers in nginx',
+    of: /limited\/x chunked/,
+    aspects: ['errors'],
+    without: /(?:3\+3|6) bytes/g,
   },
 ]
