@@ -260,3 +260,18 @@ test('a login is not begun', async () => {
     JSON.stringify(told),
   )
 })
+
+test('texts beyond ASCII are asked for, matched and shown as they are written', async () => {
+  using shop = new Workshop()
+  const told = await explained(shop, server('location /ö { if ($arg_x = ä) { return 200 "ß $http_x"; } }'), [
+    '-H',
+    'X: ü',
+    'http://a.com/%C3%B6?x=ä',
+  ])
+  assert.equal(told.status, 200)
+  const text = JSON.stringify(told)
+  for (const part of ['"/ö"', 'x=ä', '5 bytes of body']) assert.ok(text.includes(part), `${part} in ${text}`)
+  const { out } = await shop.run(['explain', '-c', 'nginx.conf', 'http://a.com/%C3%B6?x=ä'])
+  assert.ok(out.includes('return 200 "ß $http_x"'), out)
+  assert.ok(!out.includes('\ufffd') && !out.includes('Ã'), out)
+})

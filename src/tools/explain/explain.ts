@@ -170,12 +170,12 @@ function questionOf(url: string, values: QuestionValues): Question {
   const secure = scheme.toLowerCase() === 'https' || values.tls === true
   const from = values.from ?? '127.0.0.1'
   if (parseIp(from) === undefined) throw new ToolFailure(`--from takes an IP address, not "${from}"`)
-  const cookie = values.cookie === undefined ? [] : [['Cookie', values.cookie] as const]
+  const cookie = values.cookie === undefined ? [] : [['Cookie', toBinary(values.cookie)] as const]
   return {
     secure,
     host: host.toLowerCase().replace(/^\[|\]$/g, ''),
     port: port === undefined ? (secure ? 443 : 80) : Number(port),
-    target: path.startsWith('?') ? `/${path}` : path,
+    target: toBinary(path.startsWith('?') ? `/${path}` : path),
     method: methodOf(values.method ?? 'GET'),
     fields: [...(values.header ?? []).map((text) => fieldOf(text, '-H')), ...cookie],
     from,
@@ -199,7 +199,7 @@ function methodOf(text: string): string {
 function fieldOf(text: string, option: string): readonly [string, string] {
   const match = /^([^:\s]+):[ \t]*([^\r\n\0]*)$/.exec(text)
   if (match === null) throw new ToolFailure(`${option} takes "Name: value", not "${text}"`)
-  return [match[1]!, match[2]!]
+  return [match[1]!, toBinary(match[2]!)]
 }
 
 function numberOf(text: string, option: string, min: number, max: number): number {
