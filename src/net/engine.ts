@@ -12,6 +12,7 @@ import { SslEstate, settleSsl } from '../sys/ssl-estate.ts'
 import { sslThread } from '../sys/ssl-thread.ts'
 import { ASKED, Ring } from './ring.ts'
 import { Estate } from './ring-estate.ts'
+import { RingVigil } from './ring-vigil.ts'
 
 let ring: Ring | undefined
 let tls = false
@@ -58,6 +59,7 @@ export function startRing(estate: SharedArrayBuffer | undefined, withTls: boolea
     return noRing(started)
   }
   ring = made
+  made.vigil = new RingVigil(made, made.bell)
   if (withTls) startTls(made, notes)
   return ''
 }

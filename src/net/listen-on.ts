@@ -73,6 +73,7 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
   readonly #slot: number
   readonly #own: boolean
   readonly #timer = new Timer(this)
+  readonly isPatient = true
   #accepting = false
   #closed = false
   #left = false

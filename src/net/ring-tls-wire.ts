@@ -13,6 +13,7 @@
  */
 import { NO_BYTES } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
+import { soon } from '../lib/soon.ts'
 import { addressOf } from '../sys/openssl.ts'
 import {
   holdSealed,
@@ -198,7 +199,7 @@ export abstract class RingTlsWire extends RingWire {
   override resume(): void {
     super.resume()
     // Not from within the call: whoever resumes is in the middle of something.
-    if (this.#isHolding && this.reading) setImmediate(release, this)
+    if (this.#isHolding && this.reading) soon(release, this)
   }
 
   /** Goes on with what came while reading was stopped. */

@@ -393,6 +393,11 @@ export class RingWire extends StreamWire implements RingUser {
     this.#sendRest()
   }
 
+  get isPatient(): boolean {
+    if (this.#ending || this.#closeWhenFlushed || this.drainAsked || this.#dead) return false
+    return this.#restBytes === 0
+  }
+
   settled(): void {
     this.#sending = ''
     this.#queued = 0

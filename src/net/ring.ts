@@ -18,10 +18,11 @@ import type { Calls, Mapping } from '../sys/calls.ts'
 import { beginBatch, endBatch, runPostponed, submitBy } from './flush.ts'
 import { RingBell } from './ring-bell.ts'
 import type { Estate } from './ring-estate.ts'
+import { INPUT_SIZE, layoutOf, mapWithin, type RingSizes } from './ring-memory.ts'
 import { countDirect, messageSize, RingOutput } from './ring-output.ts'
 
 /** What a user asks for; its completion carries the same number. */
-export const ASKED = { ACCEPT: 1, RECEIVE: 2, SEND: 3, CONNECT: 4, WRITABLE: 5, READABLE: 6 } as const
+export const ASKED = { ACCEPT: 1, RECEIVE: 2, SEND: 3, CONNECT: 4, WRITABLE: 5, READABLE: 6, TIME: 7 } as const
 /** Nobody waits for it: it only fails when there was nothing to do. */
 const UNHEARD = 0
 
@@ -33,6 +34,7 @@ const BUFFER_SHIFT = 16
 
 const OP_POLL_ADD = 6
 const OP_SENDMSG = 9
+const OP_TIMEOUT = 11
 const OP_ACCEPT = 13
 const OP_ASYNC_CANCEL = 14
 const OP_CONNECT = 16
@@ -65,8 +67,10 @@ const SETUP_FLAGS = 8 | 0x80 | 0x200 | 0x1000 | 0x2000
 const CQ_EVENTFD_DISABLED = 1
 const REGISTER_EVENTFD = 4
 const REGISTER_PBUF_RING = 22
-/** For what is registered, in the ring's memory. */
+/** For what is registered, in the ring's memory; behind it a time (struct __kernel_timespec). */
 const SCRATCH = 1024
+const TIME = 1088
+const NANOSECONDS = 1_000_000
 const ENTER_GETEVENTS = 1
 const SQ_CQ_OVERFLOW = 2
 const SQ_TASKRUN = 4
@@ -77,11 +81,6 @@ const CQE_WORDS = 4
 const SQ_OFFSETS = 10
 const CQ_OFFSETS = 20
 
-/**
- * One piece of input; the kernel takes one for each. It may fill 33 of them for one connection before anybody can stop it, so
- * what a connection can be given that nobody wants is bounded by their size.
- */
-const INPUT_SIZE = 4096
 /** How often `drain` looks again before it lets the event loop go on. */
 const ROUNDS_MAX = 4
 /** So many completions, and so many bytes of input, are dealt with before output leaves. */
@@ -91,17 +90,10 @@ const BATCH_BYTES = 65536
 const ATTENDED_MAX = 16
 /** The same in bytes that the kernel was told to move from files: 4 MB take it a millisecond or less. */
 const MOVED_MAX = 4194304
+/** A signal has ended a wait. */
+const EINTR = -4
 /** The kernel may be short of memory for a moment. */
 const SUBMIT_TRIES = 1000
-
-/** How large a ring is; tests want small ones. */
-interface RingSizes {
-  /** Powers of two. */
-  readonly entries: number
-  readonly completions: number
-  readonly inputs: number
-  readonly output: number
-}
 
 const SIZES: RingSizes = { entries: 1024, completions: 8192, inputs: 512, output: 1 << 20 }
 
@@ -113,6 +105,20 @@ export interface RingUser {
   settled(): void
   /** The owner may be called now: what `settled` has found out is told. */
   attend(): void
+  /** Nothing waits for `settled`: until more has happened it need not be told that what it has sent is with the kernel. */
+  readonly isPatient: boolean
+}
+
+/** Decides when the thread waits by the ring, and not in its event loop. */
+export interface Vigil {
+  /** The thread has come to look after the ring. True: it stays. */
+  begin(): boolean
+  /** The event loop must go on. */
+  readonly isOver: boolean
+  /** About to wait: ticks and promises have their turn, after which there may be something to do. */
+  beforeWait(): void
+  /** The thread goes back to the event loop. True: it is to come again by itself, without a bell. */
+  end(stayed: boolean): boolean
 }
 
 /** The ring of this thread. */
@@ -151,6 +157,7 @@ export class Ring {
   #scanned: number
   /** Completions that were taken out of a queue that ran over. */
   #spilled: number[] = []
+  readonly #time: Uint32Array
   readonly #high: number
   readonly #low: number
   // ---- input
@@ -173,6 +180,10 @@ export class Ring {
   #draining = false
   #scheduled = false
   #bell: RingBell | undefined
+  /** Without one the thread always waits in its event loop. */
+  vigil: Vigil | undefined
+  /** What an event has sent is handed over by who is about to wait. */
+  #isHeld = false
   #estate: Estate | undefined
   readonly #submitScheduled = (): void => {
     this.#scheduled = false
@@ -210,6 +221,7 @@ export class Ring {
     // Entry n of the submission queue is always entry n of the array.
     const array = params[SQ_OFFSETS + 6]! >> 2
     for (let i = 0; i < sizes.entries; i++) u32[array + i] = i
+    this.#time = new Uint32Array(memory.bytes, TIME, 4)
     this.#high = Math.floor(memory.address / 2 ** 32)
     this.#low = memory.address % 2 ** 32
     const layout = layoutOf(sizes)
@@ -268,7 +280,7 @@ export class Ring {
     this.#estate = estate
     const place = { head: this.#cqHead, tail: this.#cqTail, mask: this.#cqMask, entries: this.#cqes }
     estate?.setRing(this.fd, [...this.#maps, this.#memory], place)
-    submitBy(this)
+    submitBy({ submit: () => (this.#isHeld ? undefined : this.submit()) })
     return 0
   }
 
@@ -279,6 +291,11 @@ export class Ring {
     submitBy(undefined)
     this.calls.close(this.fd)
     for (const { address, bytes } of [...this.#maps, this.#memory]) this.calls.unmap(address, bytes.byteLength)
+  }
+
+  /** What the event loop watches for the ring; -1 before `start`. */
+  get bell(): number {
+    return this.#bell?.fd ?? -1
   }
 
   /** The ring no longer holds the process; what is on it stays as it is. */
@@ -347,6 +364,12 @@ export class Ring {
   /** Completes once when there is something to receive, or nothing any more. */
   whenReadable(slot: number, fd: number): void {
     this.#ask(OP_POLL_ADD, ASKED.READABLE, slot, fd, 0, 0, POLLIN)
+  }
+
+  /** Completes once after so many milliseconds, less than a second; all who ask mean the same time. */
+  wakeUp(slot: number, ms: number): void {
+    this.#time[2] = ms * NANOSECONDS
+    this.#ask(OP_TIMEOUT, ASKED.TIME, slot, -1, TIME, 1, 0)
   }
 
   /** Completes once when the socket takes bytes again. */
@@ -440,11 +463,19 @@ export class Ring {
 
   /** Hands over what was asked for; sends are settled afterwards. */
   submit(): void {
-    for (let tries = 0; this.#submitted !== this.#tail; tries++) {
+    this.#handOver(0)
+  }
+
+  /** The same, and waits for so many completions in the same call when the kernel has taken all. */
+  #handOver(wait: number): void {
+    let least = wait
+    for (let tries = 0; this.#submitted !== this.#tail || least > 0; tries++) {
       assert(tries < SUBMIT_TRIES, 'the kernel takes what is asked for')
       Atomics.store(this.#u32, this.#sqTail, this.#tail)
-      const result = this.calls.ringEnter(this.fd, (this.#tail - this.#submitted) >>> 0, 0, ENTER_GETEVENTS)
-      if (result < 0) this.#spill()
+      const result = this.calls.ringEnter(this.fd, (this.#tail - this.#submitted) >>> 0, least, ENTER_GETEVENTS)
+      // A signal ends a wait, too, and whoever waits looks again.
+      if (result < 0 && result !== EINTR) this.#spill()
+      least = 0
       this.#submitted = Atomics.load(this.#u32, this.#sqHead)
     }
     if (this.#sentCount > 0) this.#settle()
@@ -496,18 +527,48 @@ export class Ring {
     Atomics.store(this.#u32, this.#cqFlags, CQ_EVENTFD_DISABLED)
     this.#settleKernel()
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      clock.update()
-      beginBatch()
-      this.#deal()
-      this.#attendSome()
-      endBatch()
+      this.#round(false)
       this.#settleKernel()
       if (!this.#busy) break
     }
+    const { vigil } = this
+    const stays = vigil?.begin() === true
+    if (stays) this.#stay(vigil!)
+    const comesAgain = vigil?.end(stays) === true
     this.#draining = false
+    if (comesAgain) return this.#drainSoon()
     Atomics.store(this.#u32, this.#cqFlags, 0)
     // What has come before this is not counted.
     if (this.#busy) this.#drainSoon()
+  }
+
+  /** One look at what has completed, as one event. `isHeld`: what it sends in the end is handed over by who called. */
+  #round(isHeld: boolean): void {
+    clock.update()
+    beginBatch()
+    this.#deal()
+    this.#attendSome()
+    this.#isHeld = isHeld
+    endBatch()
+    this.#isHeld = false
+  }
+
+  /** Stays as long as the vigil lasts. Each call hands over what the last round has sent, and waits if nothing is to be done. */
+  #stay(vigil: Vigil): void {
+    while (!vigil.isOver) {
+      if (!this.#busy) vigil.beforeWait()
+      if (!this.#busy && this.#arePatient && !vigil.isOver) this.#handOver(1)
+      else if (this.#submitted !== this.#tail) this.submit()
+      else this.#settleKernel()
+      this.#round(true)
+    }
+    this.submit()
+  }
+
+  /** Nobody who has sent waits to be told that it is with the kernel. */
+  get #arePatient(): boolean {
+    for (let i = 0; i < this.#sentCount; i++) if (!this.#sent[i]!.isPatient) return false
+    return true
   }
 
   /** Goes on when the event loop has had its turn. */
@@ -613,26 +674,4 @@ export class Ring {
     this.#inputTail = (this.#inputTail + 1) & 0xffff
     Atomics.store(this.#b16, 7, this.#inputTail)
   }
-}
-
-/** Maps memory whose addresses have the upper half in common, so that the lower one is added up without a carry. */
-function mapWithin(calls: Calls, size: number): Mapping | number {
-  const first = calls.map(size, -1, 0)
-  if (typeof first === 'number' || (first.address % 2 ** 32) + size <= 2 ** 32) return first
-  const second = calls.map(size, -1, 0)
-  calls.unmap(first.address, size)
-  return second
-}
-
-/** Where things lie in the memory of a ring. */
-function layoutOf({ inputs, output }: RingSizes): {
-  readonly inputRing: number
-  readonly inputs: number
-  readonly output: number
-  readonly size: number
-} {
-  const inputRing = 4096
-  const inputsAt = inputRing + Math.max(4096, inputs * 16)
-  const outputAt = inputsAt + inputs * INPUT_SIZE
-  return { inputRing, inputs: inputsAt, output: outputAt, size: outputAt + output }
 }

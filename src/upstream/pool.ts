@@ -7,6 +7,7 @@
 import { assert } from '../lib/assert.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
+import { soon } from '../lib/soon.ts'
 import { type ConnectOwner, type LocalAddress, leadsNowhere } from '../net/connect.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { openTlsWire, openWire } from '../net/open-wire.ts'
@@ -193,7 +194,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
    */
   #settle(): void {
     this.#settling = true
-    setImmediate(settling, this)
+    soon(settling, this)
   }
 
   /** The kernel had nothing to say. */
@@ -247,7 +248,7 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
 }
 
 function settling(connection: PeerConnection): void {
-  setImmediate(settled, connection)
+  soon(settled, connection)
 }
 
 function settled(connection: PeerConnection): void {

@@ -49,6 +49,7 @@ export class Listener<W extends RingWire> implements WireOwner {
 
 /** A ring that accepts; what becomes of a connection is for who extends it. */
 export abstract class RingAcceptor implements RingUser {
+  readonly isPatient = true
   readonly ring: Ring
   readonly port: number
   protected readonly calls: Calls

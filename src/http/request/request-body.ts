@@ -9,7 +9,8 @@
  */
 
 import { NO_BYTES } from '../../lib/bytes.ts'
-import { CRIT, ERROR, NOTICE, WARN } from '../../log/error-log.ts'
+import { soon } from '../../lib/soon.ts'
+import { CRIT, CRIT, ERROR, ERROR, NOTICE, WARN, WARN } from '../../log/error-log.ts'
 import { TempFile, tempFileProblem } from '../files/temp-file.ts'
 import type { Request } from './request.ts'
 import { type Verdict, WAIT } from './verdict.ts'
@@ -116,7 +117,7 @@ export class RequestBody {
 
   #startsFresh(): void {
     this.freshTurns = FRESH_TURNS
-    if (fresh.length === 0) setImmediate(age)
+    if (fresh.length === 0) soon(age, undefined)
     fresh.push(this)
   }
 
@@ -338,7 +339,7 @@ let fresh: RequestBody[] = []
 /** A turn of the event loop is over. */
 function age(): void {
   fresh = fresh.filter(isFresh)
-  if (fresh.length > 0) setImmediate(age)
+  if (fresh.length > 0) soon(age, undefined)
 }
 
 function isFresh(body: RequestBody): boolean {
