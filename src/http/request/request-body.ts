@@ -10,7 +10,7 @@
 
 import { NO_BYTES } from '../../lib/bytes.ts'
 import { soon } from '../../lib/soon.ts'
-import { CRIT, CRIT, ERROR, ERROR, NOTICE, WARN, WARN } from '../../log/error-log.ts'
+import { CRIT, ERROR, NOTICE, WARN } from '../../log/error-log.ts'
 import { TempFile, tempFileProblem } from '../files/temp-file.ts'
 import type { Request } from './request.ts'
 import { type Verdict, WAIT } from './verdict.ts'
