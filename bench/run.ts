@@ -43,6 +43,7 @@ import {
   type Engine,
   findNginx,
   type Running,
+  START_SECONDS,
   startAll,
   startGrpcOrigin,
   startOrigin,
@@ -69,12 +70,6 @@ const PACKAGES = 'nginx-light wrk nghttp2-client nghttp2-server util-linux php-f
 const WARM_UP_SECONDS = 2
 const WARM_UP_SECONDS_MAX = 12
 const WARM_UP_REQUESTS = 10_000
-/**
- * So long after a start there is still work that no request asks for: ten seconds after a process of Viaduct has given back
- * what reading its configuration took, V8 looks through the heaps of its threads once more, which on the one core that all
- * servers share is half a second from whoever is measured then.
- */
-const START_SECONDS = 13
 
 interface Plan extends Compared {
   readonly scenarios: readonly Scenario[]

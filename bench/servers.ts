@@ -13,6 +13,13 @@ const SERVER_CORE = 0
 /** The load and the back end run here. */
 export const LOAD_CORE = 1
 
+/**
+ * So long after a start there is still work that no request asks for: eight seconds after a process of Viaduct has given back
+ * what reading its configuration took, V8 looks through the heaps of its threads once more, which on the one core that all
+ * servers share is half a second from whoever is measured then.
+ */
+export const START_SECONDS = 13
+
 const GRPC_ORIGIN = fileURLToPath(new URL('grpc-origin.ts', import.meta.url))
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
 /** The ways of Viaduct to its sockets, by the words of `use`. */

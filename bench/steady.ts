@@ -3,6 +3,7 @@
  * (partners/steady.ts), and is the back end too.
  */
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Partner } from './partner.ts'
 import type { Timed } from './partners/partner.ts'
 import { stopProcess } from './process-tree.ts'
@@ -11,7 +12,7 @@ import type { Scenario } from './scenario.ts'
 import { fixed } from './scenarios/fixed.ts'
 import { production } from './scenarios/production.ts'
 import { proxied } from './scenarios/proxied.ts'
-import { type Compared, type Engine, type Running, startAll, stopAll } from './servers.ts'
+import { type Compared, type Engine, type Running, START_SECONDS, startAll, stopAll } from './servers.ts'
 
 const SCENARIOS: readonly Scenario[] = [fixed, proxied, production]
 const CONNECTIONS = 64
@@ -41,9 +42,11 @@ export async function measureSteady(
   const rows: SteadyRow[] = []
   try {
     for (const scenario of SCENARIOS) {
+      const started = performance.now()
       const servers = await startAll(path.join(dir, scenario.name), scenario, compared, partner.address)
       try {
         const full = await slowest(partner, servers)
+        await sleep(Math.max(0, started + START_SECONDS * 1000 - performance.now()))
         for (const share of SHARES) {
           const rate = Math.max(1, Math.round((full * share) / ROUNDED_TO)) * ROUNDED_TO
           const latency = await atRate(partner, servers, { rate, seconds, rounds })
