@@ -3,7 +3,8 @@ import type { Calls, Mapping } from '../sys/calls.ts'
 
 /**
  * One piece of input; the kernel takes one for each. It may fill 33 of them for one connection before anybody can stop it, so
- * what a connection can be given that nobody wants is bounded by their size.
+ * what a connection can be given that nobody wants is bounded by their size. Older kernels fill all that there are, and are
+ * asked for one at a time.
  */
 export const INPUT_SIZE = 4096
 
@@ -14,6 +15,8 @@ export interface RingSizes {
   readonly completions: number
   readonly inputs: number
   readonly output: number
+  /** Input is asked for piece by piece, as of an older kernel. */
+  readonly pieceByPiece?: boolean
 }
 
 /** Maps memory whose addresses have the upper half in common, so that the lower one is added up without a carry. */

@@ -77,6 +77,10 @@ const SQ_TASKRUN = 4
 const OFFSET_SQES = 0x10000000
 const SQE_WORDS = 16
 const CQE_WORDS = 4
+/** Where in struct io_uring_params the kernel tells its features, in words. */
+const FEATURES = 5
+/** A kernel of 6.10 or later. One before 6.8 knows no bounds when it receives again and again. */
+const FEAT_RECVSEND_BUNDLE = 1 << 14
 /** Where in struct io_uring_params the offsets stand, in words. */
 const SQ_OFFSETS = 10
 const CQ_OFFSETS = 20
@@ -158,6 +162,8 @@ export class Ring {
   /** Completions that were taken out of a queue that ran over. */
   #spilled: number[] = []
   readonly #time: Uint32Array
+  /** How `receive` asks. */
+  readonly #receiving: number
   readonly #high: number
   readonly #low: number
   // ---- input
@@ -222,6 +228,8 @@ export class Ring {
     const array = params[SQ_OFFSETS + 6]! >> 2
     for (let i = 0; i < sizes.entries; i++) u32[array + i] = i
     this.#time = new Uint32Array(memory.bytes, TIME, 4)
+    const isBounded = (params[FEATURES]! & FEAT_RECVSEND_BUNDLE) !== 0 && sizes.pieceByPiece !== true
+    this.#receiving = OP_RECV | SQE_BUFFER_SELECT | (isBounded ? RECV_MULTISHOT : 0)
     this.#high = Math.floor(memory.address / 2 ** 32)
     this.#low = memory.address % 2 ** 32
     const layout = layoutOf(sizes)
@@ -351,12 +359,12 @@ export class Ring {
     this.#ask(OP_ACCEPT | ACCEPT_MULTISHOT, ASKED.ACCEPT, slot, fd, 0, 0, SOCK_CLOEXEC_NONBLOCK)
   }
 
-  /** Receives until it is cancelled, ends or fails; failing for want of a buffer is ENOBUFS. Pieces are small. */
+  /** Receives until it is cancelled, ends or fails, or once; failing for want of a buffer is ENOBUFS. Pieces are small. */
   receive(slot: number, fd: number): void {
-    this.#ask(OP_RECV | SQE_BUFFER_SELECT | RECV_MULTISHOT, ASKED.RECEIVE, slot, fd, 0, 0, 0)
+    this.#ask(this.#receiving, ASKED.RECEIVE, slot, fd, 0, 0, 0)
   }
 
-  /** The same once: who may say no more than that is not to be cancelled. */
+  /** The same, always once: who may say no more than that is not to be cancelled. */
   receiveOnce(slot: number, fd: number): void {
     this.#ask(OP_RECV | SQE_BUFFER_SELECT, ASKED.RECEIVE, slot, fd, 0, 0, 0)
   }

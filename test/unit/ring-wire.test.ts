@@ -184,8 +184,18 @@ test('a wire that is paused takes in what has come, and no more', options, async
   assert.ok(one.bytes.equals(bytes))
 })
 
-test('what has come on a paused wire is bounded, though its peer says little before', options, async () => {
-  await using bench = new Bench({ ...NORMAL_RING, inputs: 512 })
+for (const [how, pieceByPiece, most] of [
+  ['again and again', false, 33],
+  ['piece by piece', true, 1],
+] as const) {
+  test(`what has come on a paused wire is bounded where the kernel receives ${how}`, options, () =>
+    stays(pieceByPiece, most),
+  )
+}
+
+/** A peer has said little before; then it says much, while the wire is paused, which keeps `most` pieces. */
+async function stays(pieceByPiece: boolean, most: number): Promise<void> {
+  await using bench = new Bench({ ...NORMAL_RING, inputs: 512, pieceByPiece })
   const { socket, one } = await bench.pair()
   for (let i = 1; i <= 3; i++) {
     socket.write('chat')
@@ -203,8 +213,8 @@ test('what has come on a paused wire is bounded, though its peer says little bef
   assert.ok(one.bytes.subarray(12).equals(bytes))
   // What was kept is told first, in the pieces in which it came: the kernel receives one, and tries 32 times for more.
   const kept = sizes.findIndex((size) => size > 4096)
-  assert.ok(kept > 0 && kept <= 33, `${kept} pieces`)
-})
+  assert.ok(kept > 0 && kept <= most, `${kept} pieces`)
+}
 
 test('who says little has its turn among many who have much to say', options, async () => {
   await using bench = new Bench({ ...NORMAL_RING, inputs: 512 })
