@@ -93,8 +93,10 @@ export class RingVigil implements RingUser, Vigil {
   }
 
   /**
-   * Nothing of the ring watches the loop while the loop watches the ring: the kernel would have to ring the bell from within the
-   * ringing of another one (eventfd), which it puts off, and may forget. Then nobody hears of what comes later. True: it is so.
+   * Nothing of the ring watches the loop while the bell may ring: what the loop hears would lead to the ring, and from within the
+   * ringing of an eventfd the kernel does not ring another one but puts that off. From Linux 6.11 on it does so once: the mark
+   * that something was put off (IO_EVENTFD_OP_SIGNAL_BIT in io_uring/eventfd.c) is never taken back, later ones are
+   * forgotten, and the thread sleeps on. True: nothing watches.
    */
   #unwatch(): boolean {
     if (this.#watching && !this.#cancelling) this.#ring.cancel(this.#slot, ASKED.READABLE)
