@@ -5,7 +5,7 @@
  * ends after a millisecond, so that timers are late by no more, and at once when the event loop has something to do.
  *
  *   loop's descriptor   libuv waits on an epoll of its own for all that is not the ring's; the ring watches that, too
- *   TURN_MS             so long a vigil lasts; one operation of the ring tells, since a time-out for each wait costs more
+ *   turn                so long a vigil lasts; one operation of the ring tells, since a time-out for each wait costs more
  *                       than the wait: on virtual machines setting the timer is a way out to the host
  */
 import fs from 'node:fs'
@@ -13,14 +13,19 @@ import { assert } from '../lib/assert.ts'
 import { loop } from '../lib/soon.ts'
 import { ASKED, type Ring, type RingUser, type Vigil } from './ring.ts'
 
-/** How long a vigil lasts, in milliseconds: so late may be what the event loop has to do and the ring does not know of. */
-const TURN_MS = 1
+/** In milliseconds, below a second. Tests are not to depend on how fast a machine is. */
+interface Pace {
+  /** How long a vigil lasts: so late may be what the event loop has to do and the ring does not know of. */
+  readonly turn: number
+  /** A bell that rings again so soon is worth staying for. */
+  readonly quick: number
+}
+
+const PACE: Pace = { turn: 1, quick: 0.5 }
 /** With fewer waits in that time going through the event loop costs less: after some such vigils in a row there are none. */
 const WAITS_MIN = 2
 const VAIN_MAX = 3
-/** A bell that rings again so soon is worth staying for, in milliseconds. */
-const QUICK_MS = 0.5
-/** So many of those in a row begin a vigil; right behind one that was in vain more. */
+/** So many quick bells in a row begin a vigil; right behind one that was in vain more. */
 const QUICK_MIN = 4
 const QUICK_AGAIN = 64
 
@@ -33,6 +38,7 @@ export class RingVigil implements RingUser, Vigil {
   readonly #ring: Ring
   readonly #slot: number
   readonly #bell: number
+  readonly #pace: Pace
   /** What libuv waits on; 0: nobody has looked yet, -1: it was not found, and there are no vigils. */
   #loop = runTicks === undefined ? -1 : 0
   /** Operations that have not completed. */
@@ -49,9 +55,10 @@ export class RingVigil implements RingUser, Vigil {
   #toCome = QUICK_MIN
   #leftMs = 0
 
-  constructor(ring: Ring, bell: number) {
+  constructor(ring: Ring, bell: number, pace = PACE) {
     this.#ring = ring
     this.#bell = bell
+    this.#pace = pace
     this.#slot = ring.enter(this)
   }
 
@@ -60,13 +67,13 @@ export class RingVigil implements RingUser, Vigil {
     this.#waits = 0
     this.#goesOn = this.#isOver = false
     if (!this.#watching) this.#ring.whenReadable(this.#slot, this.#loop)
-    if (!this.#timing) this.#ring.wakeUp(this.#slot, TURN_MS)
+    if (!this.#timing) this.#ring.wakeUp(this.#slot, this.#pace.turn)
     this.#watching = this.#timing = true
     return true
   }
 
   #isWorthIt(): boolean {
-    const isQuick = performance.now() - this.#leftMs < QUICK_MS
+    const isQuick = performance.now() - this.#leftMs < this.#pace.quick
     this.#toCome = isQuick ? this.#toCome - 1 : QUICK_MIN
     if (this.#toCome > 0) return false
     if (this.#loop === 0) this.#loop = loopWatching(this.#bell)

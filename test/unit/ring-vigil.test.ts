@@ -21,6 +21,9 @@ const system = calls()
 const skip = typeof system === 'string' ? system : typeof Ring.open(system) === 'number' ? 'no io_uring' : ''
 const options = skip === '' ? { timeout: 30_000 } : { skip }
 
+/** A slow machine stays as a fast one does. */
+const PACE = { turn: 20, quick: 900 }
+
 /** Counts the vigils of another one, and how often the thread waited in them. */
 class Counted implements Vigil {
   begun = 0
@@ -60,7 +63,7 @@ class Bench extends RingAcceptor implements AsyncDisposable {
 
   constructor() {
     super(system as Calls)
-    this.#own = new RingVigil(this.ring, this.ring.bell)
+    this.#own = new RingVigil(this.ring, this.ring.bell, PACE)
     this.vigil = new Counted(this.#own)
     this.ring.vigil = this.vigil
   }
