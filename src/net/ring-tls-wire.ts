@@ -369,6 +369,10 @@ export abstract class RingTlsWire extends RingWire {
     super.sendEnd()
   }
 
+  protected override get sendsAtOnce(): boolean {
+    return this.ssl === undefined && super.sendsAtOnce
+  }
+
   override get takesFiles(): boolean {
     return this.ssl === undefined && super.takesFiles
   }

@@ -86,6 +86,8 @@ export class RingWire extends StreamWire implements RingUser {
   #held: Buffer[] = NOTHING
   #heldEnd = 1
   #atEnd = false
+  /** What is being sent belongs to somebody else, and is copied when it has to be kept. */
+  #isBorrowing = false
   /** Handed to the ring and not submitted yet. */
   #queued = 0
   /** What the kernel has not taken, in order. */
@@ -550,7 +552,18 @@ export class RingWire extends StreamWire implements RingUser {
 
   /** What is kept of a piece that was not sent, longer than until it is settled. */
   protected kept(piece: string | Buffer): string | Buffer {
-    return piece
+    return this.#isBorrowing && typeof piece !== 'string' ? Buffer.from(piece) : piece
+  }
+
+  protected override get sendsAtOnce(): boolean {
+    return this.#restBytes === 0 && !this.#blocked
+  }
+
+  protected override flushBorrowed(): void {
+    this.#isBorrowing = true
+    this.flush()
+    this.#ring.submit()
+    this.#isBorrowing = false
   }
 
   /** Closing may go with the last bytes: the peer has said all that it had to say. */

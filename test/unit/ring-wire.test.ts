@@ -101,6 +101,45 @@ test('a peer that reads late gets every byte in order, whatever the kernel took 
   await turnUntil(() => drained === 1 && one.wire.pendingBytes === 0)
 })
 
+for (const [who, isLate] of [
+  ['at once', false],
+  ['late', true],
+] as const) {
+  test(`bytes that were lent may be written over, whether a peer reads ${who} or not`, options, () => lends(isLate))
+}
+
+/** Each piece is overwritten by the next as soon as it is written, with texts and little pieces in between. */
+async function lends(isLate: boolean): Promise<void> {
+  await using bench = new Bench()
+  const { socket, one } = await bench.pair()
+  if (isLate) socket.pause()
+  const bytes = pattern(6_000_000, 7)
+  const lent = Buffer.alloc(65_536)
+  const sizes = [65_536, 16_384, 16_385, 40_000, 5000, 100]
+  const whole = readAll(socket)
+  if (isLate) socket.pause()
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    inEvent(() => {
+      for (let n = 0; n <= i % 3 && at < bytes.length; n++) {
+        const size = sizes[(i + n) % sizes.length]!
+        const part = bytes.subarray(at, at + size)
+        part.copy(lent)
+        one.wire.writeBytes(lent.subarray(0, part.length), false)
+        lent.fill(0)
+        one.wire.write(bytes.toString('latin1', at + part.length, at + part.length + 10))
+        at += part.length + 10
+      }
+    })
+    if (!isLate) await new Promise((resolve) => setImmediate(resolve))
+  }
+  inEvent(() => one.wire.end())
+  if (isLate) {
+    assert.ok(one.wire.full)
+    socket.resume()
+  }
+  assert.ok((await whole).equals(bytes))
+}
+
 test('closing behind output sends all of it; closing at once does not wait', options, async () => {
   await using bench = new Bench()
   const bytes = pattern(4_000_000, 2)
