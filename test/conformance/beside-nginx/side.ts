@@ -97,6 +97,7 @@ export class Side {
   /** Replaces what differs between any two runs: places and ports. */
   plain(text: string): string {
     let result = text.replaceAll(this.dir, 'DIR').replaceAll(/boundary=\d{20}/g, 'boundary=N')
+    result = result.replaceAll(/(DIR\/body\/)\d{10}/g, '$1N')
     for (const [n, port] of this.#ports.entries()) result = result.replaceAll(`${port}`, `PORT${n}`)
     return result
   }
@@ -245,6 +246,7 @@ http {
 log_format mark '$request_uri';
 log_format wide '${LOGGED.map((name) => '$' + name).join('|')}';
 access_log %%DIR%%/access.log wide;
+client_body_temp_path %%DIR%%/body;
 server_tokens off;
 proxy_http_version 1.1;
 proxy_set_header Connection '';
