@@ -1,6 +1,6 @@
 /** `-t` and `-T`: checks a configuration as a start would, and prints its files. */
 
-import { toBinary } from '../lib/bytes.ts'
+import { bytesOf, toBinary } from '../lib/bytes.ts'
 import { whyNoRingHere } from '../net/engine.ts'
 import type { Applied } from '../process/configuration.ts'
 import { touchPidFile } from '../process/pid-file.ts'
@@ -33,7 +33,7 @@ export function testConfiguration(options: Options): number {
   say(`configuration file ${origin.path} test is successful`)
   if (options.dump) {
     for (const { path, text } of loaded.files) {
-      process.stdout.write(Buffer.from(`# configuration file ${path}:\n${toBinary(text)}\n`, 'latin1'))
+      process.stdout.write(bytesOf(`# configuration file ${path}:\n${toBinary(text)}\n`))
     }
   }
   return 0

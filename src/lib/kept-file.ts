@@ -2,7 +2,7 @@
 
 import fs from 'node:fs'
 import { threadId } from 'node:worker_threads'
-import { toBinary } from './bytes.ts'
+import { bytesOf, toBinary } from './bytes.ts'
 import { errnoText } from './errno.ts'
 import { systemPath } from './file-status.ts'
 import { decodeText } from './text.ts'
@@ -28,7 +28,7 @@ export function writeKept(path: string, text: string): string {
   // Threads of one process must not write into each other's drafts.
   const draft = systemPath(`${path}.${process.pid}.${threadId}.tmp`)
   try {
-    fs.writeFileSync(draft, Buffer.from(toBinary(text), 'latin1'), { mode: 0o644 })
+    fs.writeFileSync(draft, bytesOf(toBinary(text)), { mode: 0o644 })
     fs.renameSync(draft, systemPath(path))
     return ''
   } catch (error) {

@@ -223,7 +223,7 @@ export const locationHead: Args<LocationHead> = {
     const split = second === undefined ? splitModifier(first!.text) : { modifier: first!.text, name: second.text }
     const { modifier, name } = split
     const word = second ?? first!
-    const head = { name: name, pattern: undefined, at: at.end }
+    const head = { name, pattern: undefined, at: at.end }
     if (modifier === '=') return { ...head, kind: 'exact' }
     if (modifier === '^~') return { ...head, kind: 'noregex' }
     if (modifier === '~' || modifier === '~*') {

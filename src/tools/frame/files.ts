@@ -3,7 +3,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { diskReader, type SourceReader } from '../../config/include.ts'
-import { toBinary } from '../../lib/bytes.ts'
+import { bytesOf, toBinary } from '../../lib/bytes.ts'
 import { errnoText } from '../../lib/errno.ts'
 import { decodeText, readable } from '../../lib/text.ts'
 import { ToolFailure } from './tool.ts'
@@ -61,5 +61,5 @@ export function replaceText(full: string, text: string): void {
 }
 
 function bytesFor(text: string): Uint8Array {
-  return Buffer.from(toBinary(text), 'latin1')
+  return bytesOf(toBinary(text))
 }
