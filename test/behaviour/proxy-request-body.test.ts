@@ -260,3 +260,23 @@ test('the log tells of bodies in files: a warning, or a notice where it is wante
   await server.logged(/\[warn\] .* a client request body is buffered to a temporary file .*"POST \/large/)
   await server.logged(/\[notice\] .* a client request body is buffered to a temporary file .*"POST \/wanted/)
 })
+
+test('where every body goes to a file, one of no bytes has a file too, and is not told of', async () => {
+  await using peer = await Peer.start()
+  await using server = await startViaduct(`error_log error.log notice; http { client_body_temp_path %%DIR%%/body;
+    server { listen 127.0.0.1:%%PORT_0%%;
+      location / { client_body_in_file_only clean; proxy_set_header File $request_body_file;
+        proxy_pass http://127.0.0.1:${peer.port}; } } }`)
+  for (const [fields, body, hasFile] of [
+    ['Content-Length: 0', '', true],
+    ['Transfer-Encoding: chunked', chunks(), true],
+    ['A: b', '', false],
+    ['Content-Length: 3', 'abc', true],
+  ] as const) {
+    assert.match(await server.raw(post('/', fields, body)), /^HTTP\/1\.1 200 /)
+    assert.equal(/\/body\/\d+$/.test(peer.requests.at(-1)!.field('file') ?? ''), hasFile, fields)
+  }
+  await server.logged(/is buffered to a temporary file/)
+  assert.equal(server.prefix.read('error.log').match(/is buffered to a temporary file/g)!.length, 1)
+  assert.deepEqual(fs.readdirSync(server.prefix.path('body')), [])
+})

@@ -177,13 +177,13 @@ export class Exchange
 
   #needBody(): Verdict {
     const { r, conf } = this
-    if (r.contentLength <= 0 && !r.chunked) {
+    if (r.contentLength < 0 && !r.chunked) {
       r.noBody()
       return this.bodyRead()
     }
     // One that is not passed on is read first too: what is wrong with it is the client's fault, and no back end is asked.
     const streamed = conf.passBody && !conf.transport.request_buffering && (!r.chunked || conf.chunkedAllowed)
-    return streamed ? r.ensureBody().takeFirst() || this.bodyRead() : r.readBody(onBodyRead)
+    return streamed && r.contentLength !== 0 ? r.ensureBody().takeFirst() || this.bodyRead() : r.readBody(onBodyRead)
   }
 
   /** The request body is there, or will be streamed: asks the cache, then the first peer. */

@@ -91,6 +91,13 @@ export class RequestBody {
     return then(this.#r)
   }
 
+  /** Nothing more comes. A body of no bytes is one, and goes to a file where all do; returns false when that cannot be. */
+  collectNothing(): boolean {
+    const empty = !this.complete && this.#r.contentLength === 0
+    this.complete = true
+    return !empty || this.#r.location.core.client_body_in_file_only === 'off' || this.#spill()
+  }
+
   /** The same with a file for all of it, which has a name and may be moved elsewhere: then `file.leave()` is due. */
   collectIntoFile(then: (r: Request) => Verdict): Verdict {
     this.#intoFile = true
@@ -285,10 +292,6 @@ export class RequestBody {
     } finally {
       if (before !== this.file) before?.close()
     }
-    if (!this.#intoFile) {
-      const level = named ? NOTICE : WARN
-      this.#r.logError(level, `a client request body is buffered to a temporary file ${this.file.path}`)
-    }
     const kept = this.memory
     const used = this.#used
     this.memory = NO_BYTES
@@ -303,6 +306,10 @@ export class RequestBody {
   }
 
   #append(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.file!.size === 0 && !this.#intoFile) {
+      const level = this.#r.location.core.client_body_in_file_only === 'off' ? WARN : NOTICE
+      this.#r.logError(level, `a client request body is buffered to a temporary file ${this.file!.path}`)
+    }
     // tidy: a write to disk takes far longer
     try {
       this.file!.append(bytes, start, end)

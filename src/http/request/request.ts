@@ -543,12 +543,10 @@ export class Request extends Asked implements LogContext {
 
   /** Collects the request body, then goes on with `then` (at once when there is none). */
   readBody(then: (r: Request) => Verdict): Verdict {
-    if (this.requestBody?.complete === true || (this.contentLength <= 0 && !this.chunked)) {
-      this.noBody()
-      this.ensureBody().complete = true
-      return then(this)
-    }
-    return this.ensureBody().collect(then)
+    const body = this.ensureBody()
+    if (!body.complete && (this.contentLength > 0 || this.chunked)) return body.collect(then)
+    this.noBody()
+    return body.collectNothing() ? then(this) : 500
   }
 
   /** The same with all of the body in a file that has a name: `requestBody.file`. */

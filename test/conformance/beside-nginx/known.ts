@@ -126,6 +126,18 @@ export const KNOWN: readonly Known[] = [
     aspects: ['access'],
     without: /(?<=^request_completion=).*/gm,
   },
+  {
+    why: 'newer nginx sends Host first',
+    of: /together: bodies: \/single\//,
+    aspects: ['asked'],
+    without: /^B: .*\r\n/gm,
+  },
+  {
+    why: 'newer nginx tells no file of an empty body; of one that is broken the beginning is kept before the break is read',
+    of: /together: bodies: \/buffered\/x (?:empty|chunked broken)/,
+    aspects: ['errors'],
+    without: /^.*is buffered to a temporary file.*$/gm,
+  },
   { why: 'newer nginx keeps every WWW-Authenticate', of: /www-authenticate/ },
   { why: 'a charset that is not configured is taken as it is', of: /x-accel$| charset$/, aspects: ['errors'] },
   { why: 'a space is encoded in a target that is passed on', of: /\/revar\// },
