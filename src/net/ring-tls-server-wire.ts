@@ -15,6 +15,7 @@ export class RingTlsServerWire extends RingTlsWire implements TlsAgreement {
   #context: SslContext | undefined
   #peer: TlsPeer | undefined
   #asked = false
+  #offersProtocols = false
 
   /** Speaks TLS from now on; `start` follows. */
   secure(options: TlsAcceptOptions, owner: AcceptOwner): void {
@@ -26,14 +27,16 @@ export class RingTlsServerWire extends RingTlsWire implements TlsAgreement {
     if (options.requestCert) ssl.requestCertificate()
     if (options.ocsp !== undefined) ssl.setStaple(options.ocsp)
     this.recordSizes = options.records
+    this.#offersProtocols = options.alpn !== undefined
     this.#owner = owner
     this.#context = context
     this.begin(ssl)
   }
 
-  /** Begins with the bytes that were read before. */
-  start(early: Buffer): void {
+  /** Begins with the bytes that were read before; `is13`: TLS 1.3 may be spoken. */
+  start(early: Buffer, is13: boolean): void {
     const ssl = this.ssl!
+    if (!is13) ssl.expectOld()
     ssl.give(early, early.length)
     this.work(ssl)
   }
@@ -65,7 +68,7 @@ export class RingTlsServerWire extends RingTlsWire implements TlsAgreement {
   }
 
   get alpnProtocol(): string {
-    return this.alive ? this.ssl!.alpnProtocol : ''
+    return this.alive && this.#offersProtocols ? this.ssl!.alpnProtocol : ''
   }
 
   get session(): Buffer | undefined {

@@ -140,7 +140,7 @@ export abstract class RingTlsWire extends RingWire {
     return false
   }
 
-  /** Goes on with the handshake; true when it is over, and has been for nothing. */
+  /** Goes on with the handshake; true when it is over, and there is something to read. */
   #handshake(ssl: Ssl): boolean {
     const result = ssl.handshake()
     const problem = result < 0 ? problemOf(ssl, result, 'SSL_do_handshake()') : ''
@@ -148,7 +148,8 @@ export abstract class RingTlsWire extends RingWire {
     if (result < 0) this.#over(problem)
     if (result <= 0) return false
     this.onHandshakeDone()
-    if (this.open && !this.dead) return true
+    // A client that has nothing to say yet waits for the end of the handshake.
+    if (this.open && !this.dead) return ssl.unused > 0 || this.#waiting.length > 0
     ssl.forget()
     return false
   }
@@ -436,8 +437,11 @@ export abstract class RingTlsWire extends RingWire {
 
 /** Why nothing more comes, as nginx says it; empty when the peer has ended. What it has sent besides is forgotten. */
 function problemOf(ssl: Ssl, result: number, doing: string): string {
+  if (result === SSL_ENDED) {
+    ssl.forget()
+    return ''
+  }
   const problem = ssl.problem()
-  if (result === SSL_ENDED) return ''
   return problem === '' ? `${doing} failed` : `${doing} failed (SSL: ${problem})`
 }
 

@@ -45,7 +45,7 @@ export class TlsServerWire extends TlsWire implements TlsAgreement {
     tls.endParser()
   }
 
-  /** Begins with the bytes that were read before; `is13`: TLS 1.3 will be spoken. */
+  /** Begins with the bytes that were read before; `is13`: TLS 1.3 may be spoken. */
   start(early: Buffer, is13: boolean): void {
     this.resume()
     handshake.is13 = is13

@@ -82,6 +82,6 @@ export interface TlsAgreement {
 /** A wire from a client that TLS is spoken on. */
 export type TlsServer = StreamWire &
   TlsAgreement & {
-    /** Begins with the bytes that were read before; `is13`: TLS 1.3 will be spoken. */
+    /** Begins with the bytes that were read before; `is13`: TLS 1.3 may be spoken. */
     start(early: Buffer, is13: boolean): void
   }

@@ -70,13 +70,12 @@ const FUNCTIONS = {
   // Connections.
   SSL_new: 'll',
   SSL_free: 'il',
-  SSL_set0_rbio: 'ill',
-  SSL_set0_wbio: 'ill',
-  SSL_set_accept_state: 'il',
+  SSL_set_bio: 'illl',
   SSL_set_connect_state: 'il',
   SSL_set_verify: 'ilil',
   SSL_set_alpn_protos: 'illl',
   SSL_ctrl: 'llill',
+  SSL_accept: 'il',
   SSL_do_handshake: 'il',
   SSL_read: 'illi',
   SSL_write: 'illi',
@@ -108,9 +107,8 @@ const FUNCTIONS = {
   d2i_SSL_SESSION: 'llll',
   i2d_SSL_SESSION: 'ill',
   RAND_bytes: 'ili',
-  EVP_sha256: 'l',
-  EVP_aes_128_cbc: 'l',
-  EVP_aes_256_cbc: 'l',
+  EVP_MD_fetch: 'llll',
+  EVP_CIPHER_fetch: 'llll',
   EVP_EncryptInit_ex: 'illlll',
   EVP_DecryptInit_ex: 'illlll',
   HMAC_Init_ex: 'illill',
@@ -149,7 +147,8 @@ function make(): OpenSsl | string {
       return `this node has no ${name}()`
     }
   }
-  return functions as OpenSsl // One for each name.
+  // An object that is filled by name is a table to V8, and looked through at each use; what it is the prototype of is not.
+  return Object.create(functions) as OpenSsl // One for each name.
 }
 
 /** Bytes whose addresses were asked for last. */

@@ -3,6 +3,7 @@
  * call back. C calls into JavaScript only from within a call that the thread has made, and finds who is concerned in `asked`;
  * what OpenSSL passes to a callback is valid while that runs.
  */
+import { assert } from '../lib/assert.ts'
 import { addressOf, calledBy, functionAt, type OpenSsl, openssl } from './openssl.ts'
 import type { SslEstate } from './ssl-estate.ts'
 
@@ -89,12 +90,23 @@ export class SslThread {
   readonly #words: Uint32Array
   readonly #at: number
   readonly #bytesAt: number
+  /** For tickets. OpenSSL would look for them at each use if it were only told their names (EVP_sha256 and its like). */
+  readonly #aes128: number
+  readonly #aes256: number
+  readonly #sha256: number
+  /** The last memory whose address was asked for. */
+  #lastMemory: ArrayBufferLike | undefined
+  #lastMemoryAt = 0
 
   constructor(c: OpenSsl) {
     this.c = c
     this.#words = new Uint32Array(this.#scratch.buffer, 0, CELLS * 2)
     this.#at = addressOf(this.#scratch)
     this.#bytesAt = this.#at + CELLS * CELL_SIZE
+    this.#aes128 = c.EVP_CIPHER_fetch(0, textAddress('AES-128-CBC'), 0)
+    this.#aes256 = c.EVP_CIPHER_fetch(0, textAddress('AES-256-CBC'), 0)
+    this.#sha256 = c.EVP_MD_fetch(0, textAddress('SHA256'), 0)
+    assert(this.#aes128 !== 0 && this.#aes256 !== 0 && this.#sha256 !== 0, 'AES and SHA-2 are there')
     this.callbacks = {
       alpn: calledBy(
         (_ssl, out, outSize, given, size) => this.#chooseProtocol(out, outSize, given, size),
@@ -115,6 +127,16 @@ export class SslThread {
   /** The address of a cell. */
   cell(index: number): number {
     return this.#at + index * CELL_SIZE
+  }
+
+  /** The address of bytes that are mostly a piece of the same memory as the last ones; kept alive as by `addressOf`. */
+  addressIn(bytes: Uint8Array): number {
+    const { buffer } = bytes
+    if (buffer !== this.#lastMemory) {
+      this.#lastMemory = buffer
+      this.#lastMemoryAt = addressOf(bytes) - bytes.byteOffset
+    }
+    return this.#lastMemoryAt + bytes.byteOffset
   }
 
   /** Puts an address, or a size, into a cell. */
@@ -205,9 +227,9 @@ export class SslThread {
 
   #useKey({ aes, hmac }: TicketKey, init: OpenSsl['EVP_EncryptInit_ex'], cipher: number, iv: number, mac: number) {
     const { c } = this
-    const kind = aes.length === 32 ? c.EVP_aes_256_cbc() : c.EVP_aes_128_cbc()
+    const kind = aes.length === 32 ? this.#aes256 : this.#aes128
     if (init(cipher, kind, 0, addressOf(aes), iv) !== 1) return false
-    return c.HMAC_Init_ex(mac, addressOf(hmac), hmac.length, c.EVP_sha256(), 0) === 1
+    return c.HMAC_Init_ex(mac, addressOf(hmac), hmac.length, this.#sha256, 0) === 1
   }
 
   /** The session stays OpenSSL's. */
@@ -242,6 +264,10 @@ export class SslThread {
     this.asked?.onKeyLog(`${this.textAt(line)}\n`)
     return 0
   }
+}
+
+function textAddress(text: string): number {
+  return addressOf(Buffer.from(`${text}\0`, 'latin1'))
 }
 
 type TicketArguments = [ssl: number, name: number, iv: number, cipher: number, mac: number, encrypts: number]

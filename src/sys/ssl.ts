@@ -110,8 +110,12 @@ export class Ssl {
   mayBeEarly: boolean
   /** Answers may be written before the handshake is over. */
   #answersEarly: boolean
-  /** The time of a session that goes on was looked at. */
+  readonly #isServer: boolean
+  /** The time of a session that goes on was looked at, or need not be. */
   #timed = false
+  #is12 = false
+  /** The handshake is over. */
+  #isDone = false
 
   constructor(context: SslContext, isServer: boolean, asked: SslAsked) {
     const { thread } = context
@@ -127,11 +131,10 @@ export class Ssl {
     count++
     // Each connection counts as one who holds the buffers.
     c.BIO_up_ref(shared.input)
-    c.SSL_set0_rbio(address, shared.input)
     c.BIO_up_ref(shared.output)
-    c.SSL_set0_wbio(address, shared.output)
-    if (isServer) c.SSL_set_accept_state(address)
-    else c.SSL_set_connect_state(address)
+    c.SSL_set_bio(address, shared.input, shared.output)
+    this.#isServer = isServer
+    if (!isServer) c.SSL_set_connect_state(address)
   }
 
   /** Frees it. What it has in the shared output is to be taken before. */
@@ -193,14 +196,19 @@ export class Ssl {
     c.SSL_ctrl(this.#enter(), STATUS_RESPONSE, answer.length, copy)
   }
 
+  /** No more than TLS 1.2 will be spoken: what is to be seen to in TLS 1.3 alone is left out. */
+  expectOld(): void {
+    this.#is12 = this.#timed = true
+  }
+
   // ---- work ----------------------------------------------------------------------------------
 
   /** Gives what the peer has sent. */
   give(bytes: Uint8Array, size: number): void {
     const { thread, input } = this.#shared
-    // Outcomes are found in the thread's list of errors, where others may have left some.
-    thread.c.ERR_clear_error()
-    const written = thread.c.BIO_write(input, addressOf(bytes), size)
+    // Outcomes are found in the thread's list of errors, where others may have left some. A handshake blanks it by itself.
+    if (this.#isDone || this.mayBeEarly) thread.c.ERR_clear_error()
+    const written = thread.c.BIO_write(input, thread.addressIn(bytes), size)
     assert(written === size, 'a memory BIO takes everything')
   }
 
@@ -208,10 +216,12 @@ export class Ssl {
   handshake(): number {
     const { c } = this.#shared.thread
     const address = this.#enter()
-    const result = c.SSL_do_handshake(address)
+    // The first call says which side this is.
+    const result = this.#isServer ? c.SSL_accept(address) : c.SSL_do_handshake(address)
     if (!this.#timed) this.#keepTime(address)
     if (result !== 1) return this.#outcome(address, result)
-    this.#forgetKey(address)
+    this.#isDone = true
+    if (!this.#is12) this.#forgetKey(address)
     return 1
   }
 

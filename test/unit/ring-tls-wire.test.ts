@@ -76,7 +76,7 @@ class End extends Listener<RingTlsWire> {
   #secure(wire: RingTlsServerWire, early: Buffer): void {
     const none = { session: undefined, store: undefined, ocsp: undefined, alpn: undefined, keyLog: undefined }
     wire.secure({ secure: own, requestCert: false, records: { largest: 16384, growing: undefined }, ...none }, this)
-    wire.start(early)
+    wire.start(early, true)
   }
 }
 

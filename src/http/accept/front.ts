@@ -176,7 +176,7 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     this.client.wire = wire
     this.#state = HANDSHAKE
     wire.owner = this
-    wire.start(bytes, context.speaks13 && said.version >= TLS_1_3)
+    wire.start(bytes, context.speaks13 && (said === NO_HELLO || said.version >= TLS_1_3))
   }
 
   /** Ends with an alert that no engine has made. */
