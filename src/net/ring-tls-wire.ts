@@ -4,8 +4,11 @@
  *
  *   reading   what one completion brings is decrypted at once, into the thread's one buffer; when the owner pauses in
  *             between, the rest waits here as it came
- *   writing   what an event writes becomes records, which leave together with what OpenSSL has to say by itself: tickets,
- *             answers to key updates, the word that ends the connection
+ *   writing   the little that an event writes becomes a record, which leaves together with what OpenSSL has to say by itself:
+ *             tickets, answers to key updates, the word that ends the connection. Much is encrypted piece by piece when the
+ *             kernel takes it, files among it, and given to it while it is at hand (plain-output.ts): what a peer does
+ *             not take is not encrypted. The order of records is that in which they are made, so behind what waits
+ *             everything waits, but what OpenSSL says
  *   closing   the peer is told (close_notify), and nobody waits for its answer, as in nginx
  *
  *   RingTlsServerWire  from a client   (ring-tls-server-wire.ts)
@@ -15,18 +18,9 @@ import { NO_BYTES } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { soon } from '../lib/soon.ts'
 import { addressOf } from '../sys/openssl.ts'
-import {
-  holdSealed,
-  lastingPiece,
-  plainText,
-  RECORD_SIZE,
-  releaseSealed,
-  SSL_ENDED,
-  SSL_NOT_EARLY,
-  SSL_WANTS_MORE,
-  type Ssl,
-} from '../sys/ssl.ts'
+import { plainText, RECORD_SIZE, SSL_ENDED, SSL_NOT_EARLY, SSL_WANTS_MORE, type Ssl } from '../sys/ssl.ts'
 import { cork } from './flush.ts'
+import { type FileReader, PlainOutput } from './plain-output.ts'
 import { RingWire } from './ring-wire.ts'
 import type { RecordSizes } from './tls-server.ts'
 import { TLS_UNREAD_MAX } from './tls-unread.ts'
@@ -34,13 +28,19 @@ import { type FilePiece, readBuffer } from './wire.ts'
 import type { WireFailure } from './wire-failure.ts'
 
 const READ_MAX = readBuffer.length - RECORD_SIZE
+/** What is read and encrypted at a time: it stays in the processor's cache meanwhile. */
+const AT_ONCE = plainText.length
+/** So much of a connection's output is encrypted in one turn, which takes a tenth of a millisecond. */
+const TURN = 2 * AT_ONCE
+/** What encrypting costs, beside having the kernel move as much from a file. */
+const COST = 4
 const NOTHING_MADE: Buffer[] = []
 const LARGE_RECORDS: RecordSizes = { largest: RECORD_SIZE, growing: undefined }
 
 let readBufferAt = 0
 
 /** One TLS connection. */
-export abstract class RingTlsWire extends RingWire {
+export abstract class RingTlsWire extends RingWire implements FileReader {
   /** The engine; undefined before `begin`. */
   protected ssl: Ssl | undefined
   /** The handshake is over, and the peer has proved what it had to. */
@@ -56,6 +56,8 @@ export abstract class RingTlsWire extends RingWire {
   #shut = false
   /** The wire is closed as soon as it is flushed. */
   #closing = false
+  /** It is about to be closed: what the kernel does not get now, it never gets. */
+  #hurries = false
   /** Came while reading was stopped. */
   #held: Buffer = NO_BYTES
   /** The same, of what came before the end of the handshake: at most what clients are allowed. */
@@ -66,9 +68,14 @@ export abstract class RingTlsWire extends RingWire {
   /** There are such, or they are with the ring. */
   #holds = false
   #isHandingOver = false
-  /** What cannot be encrypted yet. */
-  #waiting: Buffer[] = NOTHING_MADE
-  #waitingBytes = 0
+  /** What is not encrypted yet, if there is any. */
+  #plain: PlainOutput | undefined
+  /** Nothing can be encrypted before the peer has said more: it has begun another handshake. */
+  #awaitsPeer = false
+  /** The kernel has said that there is room. */
+  #hasWaited = false
+  /** What is written goes together with the file that follows. */
+  #precedesFile = false
   /** What OpenSSL said by itself since the kernel has last taken everything. */
   #owed = 0
 
@@ -149,7 +156,7 @@ export abstract class RingTlsWire extends RingWire {
     if (result <= 0) return false
     this.onHandshakeDone()
     // A client that has nothing to say yet waits for the end of the handshake.
-    if (this.open && !this.dead) return ssl.unused > 0 || this.#waiting.length > 0
+    if (this.open && !this.dead) return ssl.unused > 0 || this.#awaitsPeer
     ssl.forget()
     return false
   }
@@ -178,7 +185,10 @@ export abstract class RingTlsWire extends RingWire {
     }
     const problem = result === SSL_WANTS_MORE ? '' : problemOf(ssl, result, 'SSL_read()')
     this.#collectOwed(ssl)
-    if (this.#waiting.length > 0 && !this.dead) this.#writeWaiting()
+    if (this.#awaitsPeer && !this.dead) {
+      this.#awaitsPeer = false
+      this.attendLater()
+    }
     if (size > 0) super.receivedIn(readBuffer, size)
     if (result !== SSL_WANTS_MORE) this.#over(problem)
   }
@@ -222,31 +232,52 @@ export abstract class RingTlsWire extends RingWire {
   protected override send(text: string, pieces: readonly (string | Buffer)[] | undefined): void {
     const { ssl } = this
     if (ssl === undefined) return super.send(text, pieces)
-    let size = 0
-    let max = this.#nextRecordSize()
-    const count = pieces === undefined ? 1 : pieces.length
-    for (let i = 0; i < count; i++) {
-      const piece = pieces === undefined ? text : pieces[i]!
-      for (let at = 0; at < piece.length; ) {
-        if (size === 0 && typeof piece !== 'string' && piece.length - at >= RECORD_SIZE && this.#isPlain) {
-          const whole = piece.length - at - ((piece.length - at) % RECORD_SIZE)
-          this.#writeWhole(ssl, piece, at, whole)
-          at += whole
-          continue
-        }
-        const part = Math.min(piece.length - at, max - size)
-        if (typeof piece === 'string') plainText.latin1Write(at === 0 ? piece : piece.slice(at), size, part)
-        else piece.copy(plainText, size, at, at + part)
-        at += part
-        size += part
-        if (size < max) continue
-        this.#write(ssl, size)
-        size = 0
-        max = this.#nextRecordSize()
-      }
+    const size = pieces === undefined ? text.length : sizeOf(pieces)
+    if (this.#plain === undefined && size < RECORD_SIZE && !this.#precedesFile) {
+      if (pieces === undefined) plainText.latin1Write(text, 0, size)
+      else copyAll(pieces)
+      return this.#writeLittle(ssl, size)
     }
-    if (size > 0) this.#write(ssl, size)
+    const plain = this.#waiting
+    if (pieces === undefined) plain.push(text)
+    else for (let i = 0; i < pieces.length; i++) plain.push(pieces[i]!)
+    if (!this.#precedesFile && plain.size === size && this.hasMore) this.makeMore()
+  }
+
+  get #waiting(): PlainOutput {
+    this.#plain ??= new PlainOutput()
+    return this.#plain
+  }
+
+  /** Makes records of what stands in `plainText`, which leave with those of other wires. */
+  #writeLittle(ssl: Ssl, size: number): void {
+    const written = this.#write(ssl, size, false)
+    if (written < size && !this.dead) this.#waiting.push(Buffer.from(plainText.subarray(written, size)))
     this.#collect(ssl)
+  }
+
+  /** Makes records of what stands in `plainText`; returns how much of it they hold. No record is short when more `follows`. */
+  #write(ssl: Ssl, size: number, follows: boolean): number {
+    let at = 0
+    while (at < size) {
+      const max = this.#isPlain ? size : this.#recordSize
+      if (follows && at > 0 && size - at < max) break
+      const part = Math.min(size - at, max)
+      const result = ssl.writePlain(at, part)
+      if (result <= 0) {
+        this.#notWritten(ssl, result)
+        break
+      }
+      at += part
+      this.#records++
+    }
+    return at
+  }
+
+  /** Something is wrong, or it has to wait. */
+  #notWritten(ssl: Ssl, result: number): void {
+    if (result === SSL_WANTS_MORE) this.#awaitsPeer = true
+    else this.refuse(problemOf(ssl, result, 'SSL_write()'))
   }
 
   /** All records are as large as can be: OpenSSL may cut a piece to them by itself. */
@@ -254,58 +285,98 @@ export abstract class RingTlsWire extends RingWire {
     return this.recordSizes.largest === RECORD_SIZE && this.recordSizes.growing === undefined
   }
 
-  /** Makes a record of what stands in `plainText`, or keeps it until the engine can. */
-  #write(ssl: Ssl, size: number): void {
-    const result = this.#waiting.length > 0 ? SSL_WANTS_MORE : ssl.writePlain(size)
-    if (result <= 0) this.#written(ssl, result, plainText, 0, size)
+  protected override get hasMore(): boolean {
+    return this.#plain !== undefined && !this.#awaitsPeer
   }
 
-  /** Makes records of a part of a piece where it lies, with one call for all. */
-  #writeWhole(ssl: Ssl, piece: Buffer, at: number, size: number): void {
-    const result = this.#waiting.length > 0 ? SSL_WANTS_MORE : ssl.write(addressOf(piece) + at, size)
-    if (result <= 0) this.#written(ssl, result, piece, at, size)
+  /** Encrypts what waits, as much of it as the kernel takes in a turn; it leaves when the event is over. */
+  protected override makeMore(): void {
+    const ssl = this.ssl!
+    const plain = this.#plain!
+    if (this.isFull) return
+    const most = this.#hurries ? plain.size : this.#turn()
+    if (most === 0) return
+    const size = this.#encrypt(ssl, plain, most)
+    this.ring.moved += COST * size
+    this.#collect(ssl)
+    if (this.dead || plain.size > 0) return
+    this.#plain = undefined
+    if (this.isEnding) this.#closeNotify(ssl)
   }
 
-  /** Nothing was written: something is wrong, or it has to wait. */
-  #written(ssl: Ssl, result: number, bytes: Buffer, at: number, size: number): void {
-    if (result !== SSL_WANTS_MORE) return this.refuse(problemOf(ssl, result, 'SSL_write()'))
-    if (this.#waiting.length === 0) this.#waiting = []
-    this.#waiting.push(Buffer.from(bytes.subarray(at, at + size)))
-    this.#waitingBytes += size
+  /** How much may be encrypted in this turn; 0: it has not come yet. */
+  #turn(): number {
+    if (this.ring.hasMovedMuch) this.attendLater()
+    else {
+      const { room } = this
+      // Rather much at once than little again and again. Some sockets never have more room than they are said to have then.
+      if (room >= Math.min(this.#plain!.size, AT_ONCE) || this.#hasWaited) {
+        this.#hasWaited = false
+        return Math.min(TURN, Math.max(room - (room % RECORD_SIZE), RECORD_SIZE))
+      }
+      this.#hasWaited = true
+      this.waitUntilWritable()
+    }
+    return 0
   }
 
-  /** The peer has said more: what waits for the end of another handshake is tried again. */
-  #writeWaiting(): void {
-    const waiting = this.#waiting
-    this.#waiting = NOTHING_MADE
-    this.#waitingBytes = 0
-    this.send('', waiting)
+  /** Encrypts what comes next, and returns how much of it. */
+  #encrypt(ssl: Ssl, plain: PlainOutput, most: number): number {
+    let size = 0
+    while (size < most && plain.size > 0) {
+      const max = Math.min(AT_ONCE, most - size)
+      // No record is short because a turn is over.
+      if (size > 0 && max < this.recordSizes.largest) break
+      const whole = this.#isPlain ? plain.whole(max) : undefined
+      const count = whole === undefined ? plain.copy(plainText, max, this) : whole.length
+      const written = whole === undefined ? this.#write(ssl, count, plain.size > count) : this.#writeWhole(ssl, whole)
+      plain.skip(written)
+      size += written
+      if (written > 0) continue
+      // What was there of the file leaves before.
+      if (count === 0 && size === 0 && !this.isFull) this.#endEarly(plain)
+      break
+    }
+    return size
+  }
+
+  /** Makes records of bytes where they lie, with one call for all; returns how many they are. */
+  #writeWhole(ssl: Ssl, bytes: Buffer): number {
+    const result = ssl.write(addressOf(bytes), bytes.length)
+    if (result <= 0) this.#notWritten(ssl, result)
+    return Math.max(0, result)
+  }
+
+  /** A file has become shorter: what was promised cannot be sent, and only closing tells the peer. */
+  #endEarly(plain: PlainOutput): void {
+    this.#shut = true
+    plain.clear(true)
+    this.closeNow()
   }
 
   /** A connection that begins, or was silent, sends small records, which a client can use as soon as one packet is there. */
-  #nextRecordSize(): number {
+  get #recordSize(): number {
     const { largest, growing } = this.recordSizes
     if (growing === undefined) return largest
     const now = clock.monotonic
     if (now - this.#recordMs > growing.timeoutMs) this.#records = 0
     this.#recordMs = now
-    const sent = this.#records++
-    if (sent > 2 * growing.threshold) return largest
-    return sent > growing.threshold ? growing.high : growing.low
+    if (this.#records > 2 * growing.threshold) return largest
+    return this.#records > growing.threshold ? growing.high : growing.low
   }
 
   /** Takes what the engine has made: the next connection uses the same buffer. */
   #collect(ssl: Ssl): void {
-    for (let piece = ssl.take(); piece !== undefined; piece = ssl.isEmptied ? undefined : ssl.take()) {
-      if (this.#made.length === 0) {
-        this.#made = []
-        cork(this)
-        if (!this.#holds) holdSealed()
-        this.#holds = true
-      }
-      this.#made.push(piece)
-      this.#madeBytes += piece.length
+    const piece = ssl.output.take()
+    if (piece === undefined) return
+    if (this.#made.length === 0) {
+      this.#made = []
+      cork(this)
+      if (!this.#holds) ssl.output.hold()
+      this.#holds = true
     }
+    this.#made.push(piece)
+    this.#madeBytes += piece.length
   }
 
   /** The same of what it said by itself: a peer that makes it say things and takes none of them is not waited for. */
@@ -340,7 +411,7 @@ export abstract class RingTlsWire extends RingWire {
   #release(): void {
     if (!this.#holds || this.#isHandingOver || this.#made.length > 0) return
     this.#holds = false
-    releaseSealed()
+    this.ssl!.output.release()
   }
 
   override settled(): void {
@@ -349,16 +420,20 @@ export abstract class RingTlsWire extends RingWire {
   }
 
   protected override kept(piece: string | Buffer): string | Buffer {
-    return typeof piece === 'string' ? piece : lastingPiece(piece)
+    return typeof piece === 'string' || this.ssl === undefined ? piece : this.ssl.output.lasting(piece)
   }
 
   protected override get kernelBytes(): number {
-    return super.kernelBytes + this.#madeBytes + this.#waitingBytes
+    return super.kernelBytes + this.#madeBytes + (this.#plain?.size ?? 0)
+  }
+
+  protected override get restBytes(): number {
+    return super.restBytes + (this.#plain?.size ?? 0)
   }
 
   /** Tells the peer that nothing more comes, if that can be told. */
   #closeNotify(ssl: Ssl): void {
-    if (this.#shut || !this.open || this.dead) return
+    if (this.#shut || !this.open || this.dead || this.#plain !== undefined) return
     this.#shut = true
     ssl.end()
     this.#collect(ssl)
@@ -375,18 +450,28 @@ export abstract class RingTlsWire extends RingWire {
   }
 
   override get takesFiles(): boolean {
-    return this.ssl === undefined && super.takesFiles
+    return this.ssl === undefined ? super.takesFiles : this.open
   }
 
   override writeFile(piece: FilePiece): void {
-    if (this.ssl === undefined) super.writeFile(piece)
-    else piece.done(0)
+    if (this.ssl === undefined) return super.writeFile(piece)
+    if (this.dead) return piece.done(0)
+    this.bytesWritten += piece.length
+    this.#precedesFile = true
+    this.flushCorked()
+    this.#precedesFile = false
+    this.#waiting.push(piece)
+    if (!this.isFull) this.attendLater()
+  }
+
+  readPart(piece: FilePiece, from: number, to: number, size: number): number {
+    return this.readFile(piece.fd, this.ssl!.plainTextAt + to, size, piece.at + from)
   }
 
   // ---- the end -------------------------------------------------------------------------------
 
   override destroy(): void {
-    this.#closing = true
+    this.#closing = this.#hurries = true
     super.destroy()
   }
 
@@ -415,6 +500,9 @@ export abstract class RingTlsWire extends RingWire {
     this.#handOver()
     this.#held = this.#early = NO_BYTES
     super.closeNow()
+    const plain = this.#plain
+    this.#plain = undefined
+    plain?.clear(false)
   }
 
   /** `reset_timedout_connection`: the peer is not told in the way of TLS, but by the kernel. */
@@ -443,6 +531,22 @@ function problemOf(ssl: Ssl, result: number, doing: string): string {
   }
   const problem = ssl.problem()
   return problem === '' ? `${doing} failed` : `${doing} failed (SSL: ${problem})`
+}
+
+function sizeOf(pieces: readonly (string | Buffer)[]): number {
+  let size = 0
+  for (let i = 0; i < pieces.length; i++) size += pieces[i]!.length
+  return size
+}
+
+/** Puts pieces that fit together into `plainText`. */
+function copyAll(pieces: readonly (string | Buffer)[]): void {
+  for (let i = 0, at = 0; i < pieces.length; i++) {
+    const piece = pieces[i]!
+    if (typeof piece === 'string') plainText.latin1Write(piece, at, piece.length)
+    else piece.copy(plainText, at)
+    at += piece.length
+  }
 }
 
 function release(wire: RingTlsWire): void {

@@ -14,6 +14,7 @@
 import { getSystemErrorName } from 'node:util'
 import { hostIn, portIn } from '../sys/socket-address.ts'
 import type { StreamHandle } from './handle-wire.ts'
+import { behind, cut } from './pieces.ts'
 import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
 import { StreamWire } from './stream-wire.ts'
 import { type FilePiece, readBuffer } from './wire.ts'
@@ -203,7 +204,7 @@ export class RingWire extends StreamWire implements RingUser {
   /** Sees to it that more is read if it is wanted. The owner is not called from here, which may be in the middle of something. */
   #readOn(): void {
     if (!this.#reading || this.#receiving || this.#awaiting || this.#dead) return
-    if (this.#drawing || this.#held.length > 0 || this.#heldEnd <= 0) this.#attendLater()
+    if (this.#drawing || this.#held.length > 0 || this.#heldEnd <= 0) this.attendLater()
     else this.#receive()
   }
 
@@ -253,9 +254,10 @@ export class RingWire extends StreamWire implements RingUser {
         this.#sending = pieces ?? text
         const ring = this.#ring
         if (this.#lastMs >= 0) this.#leave()
+        if (this.hasMore) ring.moreFollows = true
         if (pieces === undefined) ring.sendText(this, this.#slot, this.#fd, text)
         else ring.sendPieces(this, this.#slot, this.#fd, pieces, size)
-        ring.closeFollows = false
+        ring.closeFollows = ring.moreFollows = false
       }
     }
   }
@@ -309,13 +311,13 @@ export class RingWire extends StreamWire implements RingUser {
     this.flushCorked()
     this.#ring.moreFollows = false
     this.#keep(new FilePart(piece))
-    if (this.#queued === 0 && !this.#blocked) this.#attendLater()
+    if (this.#queued === 0 && !this.#blocked) this.attendLater()
   }
 
   /** Has the kernel send as much of a file as the socket takes. */
   #sendFile(part: FilePart): void {
     const result = this.#ring.calls.sendFile(this.#fd, part.piece.fd, part.at, part.length)
-    if (result === EAGAIN || result === EINTR) return this.#waitUntilWritable()
+    if (result === EAGAIN || result === EINTR) return this.waitUntilWritable()
     if (result < 0) return this.#failLater('sendfile', result)
     this.#ring.moved += result
     this.noteTaken()
@@ -329,7 +331,38 @@ export class RingWire extends StreamWire implements RingUser {
       // What was promised cannot be sent: only closing tells the peer.
       if (result === 0) return this.closeNow()
     }
-    if (!this.#dead) this.#attendLater()
+    if (!this.#dead) this.attendLater()
+  }
+
+  // ---- output that is made when the kernel takes it (ring-tls-wire.ts) -----------------------
+
+  /** There is such output. */
+  protected get hasMore(): boolean {
+    return false
+  }
+
+  /** Makes some of it; called when the kernel has taken all that was sent. */
+  protected makeMore(): void {}
+
+  protected get ring(): Ring {
+    return this.#ring
+  }
+
+  /** How many bytes the kernel takes now. */
+  protected get room(): number {
+    return this.#ring.calls.sendRoom(this.#fd)
+  }
+
+  /** Reads a part of a file to an address; 0 is the end of the file, and below 0 it has failed, and the wire with it. */
+  protected readFile(fd: number, to: number, size: number, at: number): number {
+    const count = this.#ring.calls.readFile(fd, to, size, at)
+    if (count < 0) this.#failLater('pread', count)
+    return count
+  }
+
+  /** The kernel takes nothing now: what is sent is kept. */
+  protected get isFull(): boolean {
+    return this.#blocked || this.#restBytes > 0
   }
 
   /** Sends as much of what is kept as goes at once. */
@@ -368,10 +401,11 @@ export class RingWire extends StreamWire implements RingUser {
     this.#rest = this.#restBytes > 0 ? [...left, ...this.#rest] : left
     this.#restBytes += this.#queued - Math.max(0, result)
     this.#queued = 0
-    this.#waitUntilWritable()
+    this.waitUntilWritable()
   }
 
-  #waitUntilWritable(): void {
+  /** Goes on when a third of the socket's buffer is free. */
+  protected waitUntilWritable(): void {
     this.#blocked = true
     this.#polling = true
     this.#ring.blocked++
@@ -383,7 +417,7 @@ export class RingWire extends StreamWire implements RingUser {
   #failLater(call: SystemCall, errno: number): void {
     this.#failure ??= { kind: 'system', call, errno: getSystemErrorName(errno), on: '' }
     this.#blocked = true
-    this.#attendLater()
+    this.attendLater()
   }
 
   #onWritable(result: number): void {
@@ -392,12 +426,17 @@ export class RingWire extends StreamWire implements RingUser {
     this.#blocked = false
     if (this.#dead || result === ECANCELED) return
     // What is wrong with the socket, the next send says.
-    this.#sendRest()
+    if (this.#restBytes > 0) this.#sendRest()
+    else this.attendLater()
   }
 
   get isPatient(): boolean {
-    if (this.#ending || this.#closeWhenFlushed || this.drainAsked || this.#dead) return false
-    return this.#restBytes === 0
+    return !this.#dead && !this.#goesOn
+  }
+
+  /** Something is to be done when all is with the kernel. */
+  get #goesOn(): boolean {
+    return this.#restBytes > 0 || this.hasMore || this.#ending || this.#closeWhenFlushed || this.drainAsked
   }
 
   settled(): void {
@@ -407,11 +446,11 @@ export class RingWire extends StreamWire implements RingUser {
     this.#leaving = false
     if (this.#dead) return this.#leaveIfDone()
     if (this.#blocked) return
-    if (this.#restBytes > 0) this.noteTaken()
-    if (this.#restBytes > 0 || this.#ending || this.#closeWhenFlushed || this.drainAsked) this.#attendLater()
+    if (this.restBytes > 0) this.noteTaken()
+    if (this.#goesOn) this.attendLater()
   }
 
-  #attendLater(): void {
+  protected attendLater(): void {
     if (this.#attending) return
     this.#attending = true
     this.#ring.attendTo(this)
@@ -432,6 +471,8 @@ export class RingWire extends StreamWire implements RingUser {
   /** The kernel has taken what was submitted. */
   #goOn(): void {
     if (this.#restBytes > 0) return this.#sendRest()
+    if (this.hasMore) this.makeMore()
+    if (this.#dead || this.kernelBytes > 0) return
     if (this.#ending && !this.#ended) this.#shutDown()
     if (this.#closeWhenFlushed) this.closeNow()
     else this.drained()
@@ -530,7 +571,7 @@ export class RingWire extends StreamWire implements RingUser {
       const piece = rest[i]!
       if (piece instanceof FilePart) piece.piece.done(0)
     }
-    this.#attendLater()
+    this.attendLater()
   }
 
   /** Nobody asks for anything under the slot any more. */
@@ -566,6 +607,11 @@ export class RingWire extends StreamWire implements RingUser {
     this.#isBorrowing = false
   }
 
+  /** The end of the stream was asked for. */
+  protected get isEnding(): boolean {
+    return this.#ending
+  }
+
   /** Closing may go with the last bytes: the peer has said all that it had to say. */
   protected get leavesAtOnce(): boolean {
     return true
@@ -578,11 +624,16 @@ export class RingWire extends StreamWire implements RingUser {
 
   /** The peer has not taken all that the kernel was given. */
   protected get isStuck(): boolean {
-    return this.#restBytes > 0
+    return this.restBytes > 0
+  }
+
+  /** What the kernel has not taken, and what was not handed to it because of that. */
+  protected get restBytes(): number {
+    return this.#restBytes
   }
 
   protected get backedUp(): boolean {
-    return this.#restBytes >= BACKED_UP_BYTES
+    return this.restBytes >= BACKED_UP_BYTES
   }
 
   protected get dead(): boolean {
@@ -642,22 +693,4 @@ function sizeOf(pieces: readonly (string | Buffer)[]): number {
   let size = 0
   for (let i = 0; i < pieces.length; i++) size += pieces[i]!.length
   return size
-}
-
-function cut(piece: string | Buffer, from: number, to: number): string | Buffer {
-  return typeof piece === 'string' ? piece.slice(from, to) : piece.subarray(from, to)
-}
-
-/** What is left of pieces behind so many bytes. */
-function behind(pieces: readonly (string | Buffer)[], bytes: number): (string | Buffer)[] {
-  const left: (string | Buffer)[] = []
-  for (let i = 0, skip = bytes; i < pieces.length; i++) {
-    const piece = pieces[i]!
-    if (skip >= piece.length) skip -= piece.length
-    else {
-      left.push(skip === 0 ? piece : cut(piece, skip, piece.length))
-      skip = 0
-    }
-  }
-  return left
 }

@@ -137,7 +137,7 @@ export class Ring {
   closeFollows = false
   /** Wires whose peers do not take what is sent. */
   blocked = 0
-  /** Bytes that came from files in this turn. */
+  /** Bytes that were moved from files, or to such a cost, in this turn. */
   moved = 0
   readonly #memory: Mapping
   readonly #maps: Mapping[]
@@ -345,6 +345,11 @@ export class Ring {
   /** Forgets one that is about to be closed. */
   disown(fd: number): void {
     this.#estate?.delete(fd)
+  }
+
+  /** So much was moved in this turn that others come first. */
+  get hasMovedMuch(): boolean {
+    return this.moved >= MOVED_MAX
   }
 
   /** Output waits here or for its peers. */
@@ -657,13 +662,13 @@ export class Ring {
 
   /** Attends to some of those who asked for it, oldest first. */
   #attendSome(): void {
+    this.moved = 0
     const users = this.#attending
     if (users.length === 0) return
     this.#attending = []
-    this.moved = 0
     const end = Math.min(users.length, ATTENDED_MAX)
     let i = 0
-    while (i < end && this.moved < MOVED_MAX) {
+    while (i < end && !this.hasMovedMuch) {
       users[i++]!.attend()
       runPostponed()
     }

@@ -3,7 +3,7 @@ import { errnoText } from '../lib/errno.ts'
 import { ALERT, CRIT, ERROR } from '../log/error-log.ts'
 
 /** The system call that failed. */
-export type SystemCall = 'socket' | 'setsockopt' | 'bind' | 'connect' | 'recv' | 'writev' | 'sendfile'
+export type SystemCall = 'socket' | 'setsockopt' | 'bind' | 'connect' | 'recv' | 'writev' | 'sendfile' | 'pread'
 
 /** What went wrong with a wire. */
 export type WireFailure =

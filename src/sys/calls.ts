@@ -17,6 +17,12 @@ const MSG_DONTWAIT = 0x40
 const SOCK_CLOEXEC_NONBLOCK = 0x80800
 /** A type of sockets: streams that nobody waits for. */
 export const SOCK_STREAM_CLOEXEC_NONBLOCK = 0x80801
+const SOL_SOCKET = 1
+/** How much memory a socket has and uses, in words: the size of its buffer for sending, and what is in it, are two of them. */
+const SO_MEMINFO = 55
+const MEMINFO_WORDS = 16
+const MEMINFO_SNDBUF = 3
+const MEMINFO_WMEM_QUEUED = 5
 /** For an address of a socket and, behind it, its size. */
 const NAME_SPACE = 128
 
@@ -53,10 +59,14 @@ export interface Calls {
   setOption(fd: number, level: number, name: number, value: Uint8Array): number
   /** Whether an option that is on or off is on. */
   isOn(fd: number, level: number, name: number): boolean
+  /** How many bytes can be sent before the buffer of a socket is full. */
+  sendRoom(fd: number): number
   /** Sets an option that is on or off to on. */
   turnOn(fd: number, level: number, name: number): number
   /** Receives what is there, and does not wait for it. */
   receive(fd: number, into: Uint8Array): number
+  /** Reads a part of a file to an address. */
+  readFile(fd: number, to: number, size: number, at: number): number
   /** Sends a part of a file, of which not all may be taken. */
   sendFile(to: number, from: number, at: number, size: number): number
   /** Fills `name` with the address of the other side. */
@@ -99,6 +109,7 @@ function make(c: Foreigner, result: (returned: number | bigint) => number): Call
   const shutdown = c.func('shutdown', INT, [INT, INT])
   const close = c.func('close', INT, [INT])
   const recv = c.func('recv', LONG, [INT, POINTER, LONG, INT])
+  const pread = c.func('pread64', LONG, [INT, LONG, LONG, LONG])
   const sendfile = c.func('sendfile', LONG, [INT, INT, POINTER, LONG])
   const offset = new BigInt64Array(1)
   const offsetBytes = new Uint8Array(offset.buffer)
@@ -116,6 +127,7 @@ function make(c: Foreigner, result: (returned: number | bigint) => number): Call
     shutdown: (fd, how) => result(shutdown(fd, how)),
     close: (fd) => result(close(fd)),
     receive: (fd, into) => Number(result(recv(fd, into, into.length, MSG_DONTWAIT))),
+    readFile: (fd, to, size, at) => Number(result(pread(fd, to, size, at))),
     sendFile(to, from, at, size) {
       offset[0] = BigInt(at)
       return Number(result(sendfile(to, from, offsetBytes, size)))
@@ -144,9 +156,14 @@ function make(c: Foreigner, result: (returned: number | bigint) => number): Call
 function makeOptions(
   c: Foreigner,
   result: (value: number | bigint) => number,
-): Pick<Calls, 'setOption' | 'isOn' | 'turnOn'> {
+): Pick<Calls, 'setOption' | 'isOn' | 'turnOn' | 'sendRoom'> {
   const setsockopt = c.func('setsockopt', INT, [INT, INT, INT, POINTER, UINT])
   const getsockopt = c.func('getsockopt', INT, [INT, INT, INT, POINTER, POINTER])
+  // Numbers are passed faster than Buffers.
+  const memoryOf = c.func('getsockopt', INT, [INT, INT, INT, LONG, LONG])
+  const memory = new Uint32Array(new ArrayBuffer(4 * (MEMINFO_WORDS + 1)))
+  const memoryAt = Number(c.address(new Uint8Array(memory.buffer)))
+  const memorySizeAt = memoryAt + 4 * MEMINFO_WORDS
   const words = new Int32Array(2)
   const value = new Uint8Array(words.buffer, 0, 4)
   const size = new Uint8Array(words.buffer, 4)
@@ -156,6 +173,11 @@ function makeOptions(
       words[0] = 0
       words[1] = value.length
       return getsockopt(fd, level, name, value, size) === 0 && words[0] !== 0
+    },
+    sendRoom(fd) {
+      memory[MEMINFO_WORDS] = 4 * MEMINFO_WORDS
+      if (memoryOf(fd, SOL_SOCKET, SO_MEMINFO, memoryAt, memorySizeAt) !== 0) return 0
+      return Math.max(0, memory[MEMINFO_SNDBUF]! - memory[MEMINFO_WMEM_QUEUED]!)
     },
     turnOn: (fd, level, name) => result(setsockopt(fd, level, name, ON, ON.length)),
   }

@@ -18,6 +18,7 @@ const FUNCTIONS = {
   BIO_up_ref: 'il',
   BIO_free: 'il',
   BIO_ctrl: 'llill',
+  BIO_set_flags: 'ili',
   BIO_ctrl_pending: 'll',
   BIO_read: 'illi',
   BIO_write: 'illi',

@@ -7,11 +7,14 @@
  */
 import type { Calls } from './calls.ts'
 import { openssl } from './openssl.ts'
+import { SSL_OUTPUT_SIZE } from './ssl-output.ts'
 
 /** Kinds, told by the lowest bits of addresses, which are 0. */
 export const SSL_CONNECTION = 0
 export const SSL_CONTEXT = 1
 export const SSL_BUFFER = 2
+/** The memory of an output. */
+export const SSL_MEMORY = 3
 
 /** More than a process can have connections. Pages that nobody has touched cost nothing. */
 const PLACES = 1 << 20
@@ -58,10 +61,14 @@ export function settleSsl(calls: Calls, address: number): void {
   const table = new Float64Array(calls.view(address, SIZE))
   const end = Math.min(table[0]!, PLACES)
   const free = [c.SSL_free, c.SSL_CTX_free, c.BIO_free]
+  const memories: number[] = []
   for (let place = 1; place < end; place++) {
     const word = table[place]!
     const kind = word % 4
-    if (word !== 0) free[kind]!(word - kind)
+    if (kind === SSL_MEMORY) memories.push(word - kind)
+    else if (word !== 0) free[kind]!(word - kind)
   }
+  // The last to go: connections that are freed in the middle of a handshake look into their output once more.
+  for (const memory of memories) calls.unmap(memory, SSL_OUTPUT_SIZE)
   calls.unmap(address, SIZE)
 }

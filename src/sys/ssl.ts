@@ -9,9 +9,11 @@
  * A connection that nothing happens on thus holds no buffer at all.
  */
 import { assert } from '../lib/assert.ts'
+import { calls } from './calls.ts'
 import { addressOf } from './openssl.ts'
 import type { SslContext } from './ssl-context.ts'
-import { SSL_BUFFER, SSL_CONNECTION } from './ssl-estate.ts'
+import { SSL_BUFFER, SSL_CONNECTION, SSL_MEMORY } from './ssl-estate.ts'
+import { SslOutput } from './ssl-output.ts'
 import type { SslAsked, SslThread } from './ssl-thread.ts'
 
 /** Outcomes below 0; sizes are above. */
@@ -40,44 +42,14 @@ const EARLY_DATA_SUCCESS = 1
 const EARLY_DATA_FINISH = 2
 const TLS_1_3 = 0x0304
 
-/** Where text is put together that is to be encrypted. */
-export const plainText: Buffer = Buffer.allocUnsafeSlow(RECORD_SIZE)
-
-/**
- * What is taken out is a piece of this. It begins anew when nobody holds pieces any more, which is mostly after each event; when
- * they do not fit, another takes its place, and whoever has pieces keeps the old one alive. Making one for each would
- * have V8 collect all the time, to which that is a lot of memory.
- */
-const SEALED_SIZE = 1 << 21
-/** A record with all that surrounds it fits. */
-const SEALED_MIN = 20480
-let sealed: Buffer = Buffer.alloc(0)
-let sealedAt = 0
-let sealedEnd = 0
-let sealedHolders = 0
-let isEmptied = true
-
-/** Somebody has pieces of what was taken out. */
-export function holdSealed(): void {
-  sealedHolders++
-}
-
-/** He does not need them any more. */
-export function releaseSealed(): void {
-  assert(sealedHolders > 0, 'who holds pieces lets them go once')
-  if (--sealedHolders === 0) sealedEnd = 0
-}
-
-/** Makes a piece that lasts of one that may be overwritten once nobody holds any. */
-export function lastingPiece(piece: Buffer): Buffer {
-  return piece.buffer === sealed.buffer ? Buffer.from(piece) : piece
-}
+/** Where text is put together that is to be encrypted, some records of it. */
+export const plainText: Buffer = Buffer.allocUnsafeSlow(4 * RECORD_SIZE)
 
 /** The buffers of this thread, and what is known of them. */
 interface Shared {
   readonly thread: SslThread
   readonly input: number
-  readonly output: number
+  readonly output: SslOutput
   readonly plainTextAt: number
 }
 
@@ -91,11 +63,15 @@ export function sslCount(): number {
 }
 
 function share(thread: SslThread): Shared {
-  const { c } = thread
-  const [input, output] = [c.BIO_new(c.BIO_s_mem()), c.BIO_new(c.BIO_s_mem())]
-  assert(input !== 0 && output !== 0, 'there is memory for two BIOs')
-  thread.estate?.add(input, SSL_BUFFER)
-  thread.estate?.add(output, SSL_BUFFER)
+  const { c, estate } = thread
+  const system = calls()
+  assert(typeof system !== 'string', 'who has OpenSSL has the C library')
+  const input = c.BIO_new(c.BIO_s_mem())
+  assert(input !== 0, 'there is memory for a BIO')
+  const output = SslOutput.make(c, system)
+  estate?.add(input, SSL_BUFFER)
+  estate?.add(output.bio, SSL_BUFFER)
+  estate?.add(output.address, SSL_MEMORY)
   return { thread, input, output, plainTextAt: addressOf(plainText) }
 }
 
@@ -131,8 +107,8 @@ export class Ssl {
     count++
     // Each connection counts as one who holds the buffers.
     c.BIO_up_ref(shared.input)
-    c.BIO_up_ref(shared.output)
-    c.SSL_set_bio(address, shared.input, shared.output)
+    c.BIO_up_ref(shared.output.bio)
+    c.SSL_set_bio(address, shared.input, shared.output.bio)
     this.#isServer = isServer
     if (!isServer) c.SSL_set_connect_state(address)
   }
@@ -276,8 +252,13 @@ export class Ssl {
    * Encrypts what stands in `plainText`, for the output; returns a size or an outcome. More is wanted before when the peer
    * has begun another handshake (TLS 1.2).
    */
-  writePlain(size: number): number {
-    return this.write(this.#shared.plainTextAt, size)
+  writePlain(at: number, size: number): number {
+    return this.write(this.#shared.plainTextAt + at, size)
+  }
+
+  /** The address of `plainText`. */
+  get plainTextAt(): number {
+    return this.#shared.plainTextAt
   }
 
   /** The same of bytes at an address. */
@@ -326,28 +307,9 @@ export class Ssl {
     this.#shared.thread.c.BIO_ctrl(this.#shared.input, BIO_RESET, 0, 0)
   }
 
-  /**
-   * Takes what is to be sent, or a part of it: there is more when the piece is as large as the place that was left for it,
-   * so it is asked until nothing comes, or `isEmptied` says so.
-   */
-  take(): Buffer | undefined {
-    const { thread, output } = this.#shared
-    if (sealed.length - sealedEnd < SEALED_MIN) {
-      sealed = Buffer.allocUnsafeSlow(SEALED_SIZE)
-      sealedAt = addressOf(sealed)
-      sealedEnd = 0
-    }
-    const room = sealed.length - sealedEnd
-    const size = thread.c.BIO_read(output, sealedAt + sealedEnd, room)
-    isEmptied = size < room
-    if (size <= 0) return undefined
-    sealedEnd += size
-    return sealed.subarray(sealedEnd - size, sealedEnd)
-  }
-
-  /** The last `take` has got all. */
-  get isEmptied(): boolean {
-    return isEmptied
+  /** What is to be sent, of all connections of the thread. */
+  get output(): SslOutput {
+    return this.#shared.output
   }
 
   /**

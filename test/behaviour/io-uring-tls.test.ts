@@ -24,6 +24,26 @@ const take = () => { try { fs.rmdirSync(new URL('bomb', import.meta.url)); retur
 if (!isMainThread) setInterval(() => { if (take()) throw new Error('a bug') }, 5).unref()
 `
 
+/** A client that hears nothing of what it is answered: its handshake stays where it is, once the server has said its part. */
+async function deafClient(port: number): Promise<net.Server> {
+  let heard = (): void => {}
+  const answered = new Promise<void>((resolve) => (heard = resolve))
+  const between = net.createServer((client) => {
+    const server = net.connect(port, '127.0.0.1')
+    client
+      .on('error', () => {})
+      .on('close', () => server.destroy())
+      .pipe(server)
+    server.on('error', () => {}).on('close', () => client.destroy())
+    server.on('data', heard)
+  })
+  await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve))
+  const client = tls.connect({ port: (between.address() as net.AddressInfo).port, rejectUnauthorized: false })
+  client.on('error', () => {})
+  await answered
+  return between
+}
+
 test('workers that die in the middle of handshakes and requests are replaced, again and again', options, async () => {
   const env = { NODE_OPTIONS: '--import=./bomb.mjs' }
   await using server = await startViaduct(
@@ -43,13 +63,16 @@ test('workers that die in the middle of handshakes and requests are replaced, ag
       const socket = tls.connect({ port: server.port(), host: '127.0.0.1', rejectUnauthorized: false })
       idle.push(socket.on('error', () => {}))
     }
+    const deaf = await Promise.all(Array.from({ length: 5 }, () => deafClient(server.port())))
     fs.mkdirSync(`${server.dir}/bomb`)
     await server.until('another worker', () => started() === death + 1)
     assert.match((await askTls(server.port())).body, /^TLSv1\.3 \.$/)
+    for (const between of deaf) between.close()
   }
   busy = false
   await Promise.all(loads)
   for (const socket of idle) socket.destroy()
+  assert.equal(server.errorLog().match(/.*exited on signal.*/g), null)
 })
 
 for (const [what, events] of [
@@ -67,7 +90,7 @@ for (const [what, events] of [
 }
 
 /** Sizes of the records of data that a server answers with, by TLS 1.2, where only data has this type. */
-async function recordsOf(port: number): Promise<number[]> {
+async function recordsOf(port: number, path = '/'): Promise<number[]> {
   const sizes: number[] = []
   let rest = Buffer.alloc(0)
   const note = (piece: Buffer): void => {
@@ -86,7 +109,7 @@ async function recordsOf(port: number): Promise<number[]> {
   })
   await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve))
   const { port: relayed } = between.address() as net.AddressInfo
-  await askTls(relayed, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })
+  await askTls(relayed, { path, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })
   between.close()
   return sizes
 }
@@ -98,8 +121,9 @@ test('ssl_buffer_size and ssl_dyn_rec_*: how large records are', options, async 
       server { listen 127.0.0.1:%%PORT_0%% ssl; ssl_buffer_size 4k; }
       server { listen 127.0.0.1:%%PORT_1%% ssl; ssl_dyn_rec_enable on; ssl_dyn_rec_threshold 5; ssl_dyn_rec_timeout 1h; }
       # What the kernel does not encrypt here changes nothing.
-      server { listen 127.0.0.1:%%PORT_2%% ssl; sendfile on; ssl_conf_command Options KTLS; } }`,
-    { files: { 'index.html': body } },
+      server { listen 127.0.0.1:%%PORT_2%% ssl; sendfile on; ssl_conf_command Options KTLS; }
+      server { listen 127.0.0.1:%%PORT_3%% ssl; sendfile on; ssl_buffer_size 5000; } }`,
+    { files: { 'index.html': body, large: 'x'.repeat(1_000_000) } },
   )
   // Data of a record with this cipher, and what surrounds it: 8 bytes before, 16 behind.
   const data = async (n: number): Promise<number[]> => (await recordsOf(server.port(n))).map((size) => size - 24)
@@ -113,6 +137,9 @@ test('ssl_buffer_size and ssl_dyn_rec_*: how large records are', options, async 
   const large = await data(2)
   assert.deepEqual(new Set(large.slice(0, -1)), new Set([16384]))
   assert.equal(sum(large), sum(even))
+  const file = (await recordsOf(server.port(3), '/large')).map((size) => size - 24)
+  assert.deepEqual(new Set(file.slice(0, -1)), new Set([5000]), 'a file that is encrypted in turns')
+  assert.ok(sum(file) > 1_000_000)
 })
 
 test('ssl_dyn_rec_enable on handles is ignored, with a warning', async () => {

@@ -4,7 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type net from 'node:net'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
 import { after, test } from 'node:test'
 import tls from 'node:tls'
 import { whyNoSsl } from '../../src/net/engine.ts'
@@ -15,6 +18,7 @@ import { RingTlsServerWire } from '../../src/net/ring-tls-server-wire.ts'
 import type { RingTlsWire } from '../../src/net/ring-tls-wire.ts'
 import type { SecureContextHandle } from '../../src/net/tls-wire.ts'
 import { type ContextOptions, contextOf } from '../../src/net/tls-wire-context.ts'
+import type { FilePiece } from '../../src/net/wire.ts'
 import { type Calls, calls } from '../../src/sys/calls.ts'
 import { internetAddress } from '../../src/sys/socket-address.ts'
 import { sslCount } from '../../src/sys/ssl.ts'
@@ -300,6 +304,135 @@ test('a server that begins another handshake in the middle gets everything', opt
   assert.equal(again, true)
   client.wire.destroy()
   server.close()
+})
+
+/** A file of those bytes on the disk, and parts of it, which say when they are not needed any more. */
+class TestFile implements Disposable {
+  readonly #path = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-file-')), 'file')
+  readonly #fd: number
+  /** What was missing of each part that is done. */
+  readonly told: number[] = []
+
+  constructor(bytes: Buffer) {
+    fs.writeFileSync(this.#path, bytes)
+    this.#fd = fs.openSync(this.#path, 'r')
+  }
+
+  part(at: number, length: number): FilePiece {
+    return { fd: this.#fd, at, length, done: (missing) => this.told.push(missing) }
+  }
+
+  shorten(size: number): void {
+    fs.truncateSync(this.#path, size)
+  }
+
+  [Symbol.dispose](): void {
+    fs.closeSync(this.#fd)
+    fs.rmSync(path.dirname(this.#path), { recursive: true })
+  }
+}
+
+for (const [what, records] of [
+  ['large records', { largest: 16_384, growing: undefined }],
+  ['records of a size that divides nothing', { largest: 5_000, growing: undefined }],
+  ['records that grow', { largest: 16_384, growing: { low: 1369, high: 4229, threshold: 7, timeoutMs: 1e9 } }],
+] as const) {
+  test(`files and bytes by turns, to peers that read now and then, in ${what}`, options, async () => {
+    await using bench = new Bench()
+    const bytes = pattern(3_000_001, 11)
+    using file = new TestFile(bytes)
+    const sizes = [1, 300, 40_000, 16_384, 700_000, 65_536, 5]
+    const ends = [await bench.socket({ maxVersion: 'TLSv1.2' }), await bench.socket(), await bench.socket()]
+    const got = ends.map(() => [] as Buffer[])
+    for (const [n, { socket, server }] of ends.entries()) {
+      socket.pause()
+      Object.assign(server.wire, { recordSizes: records })
+      let parts = 0
+      for (let at = 0, i = n; at < bytes.length; i++) {
+        const size = Math.min(sizes[i % sizes.length]!, bytes.length - at)
+        inEvent(() => {
+          if (i % 3 === 0) server.wire.write(bytes.latin1Slice(at, at + size))
+          else if (i % 3 === 1) server.wire.writeBytes(bytes.subarray(at, at + size), true)
+          else server.wire.writeFile(file.part(at, size))
+        })
+        if (i % 3 === 2) parts++
+        at += size
+      }
+      assert.ok(server.wire.full)
+      inEvent(() => server.wire.end())
+      socket.on('data', (piece: Buffer) => {
+        got[n]!.push(piece)
+        if (got[n]!.length % 16 !== 0) return
+        socket.pause()
+        setImmediate(() => socket.resume())
+      })
+      assert.ok(parts > 0)
+    }
+    for (const { socket } of ends) socket.resume()
+    await Promise.all(ends.map(({ socket }) => once(socket, 'end')))
+    for (const [n, pieces] of got.entries()) assert.ok(Buffer.concat(pieces).equals(bytes), `to peer ${n}`)
+    assert.ok(file.told.every((missing) => missing === 0))
+  })
+}
+
+test('what a peer does not take is not encrypted: it waits as a file', options, async () => {
+  await using bench = new Bench()
+  using file = new TestFile(pattern(200_000, 1))
+  const { socket, server } = await bench.socket()
+  socket.pause()
+  // More than the buffers of both sides can have.
+  let parts = 0
+  for (; parts < 200; parts++) inEvent(() => server.wire.writeFile(file.part(0, 200_000)))
+  await turnUntil(() => server.wire.pendingBytes < 200 * 200_000)
+  let before = 0
+  await turnUntil(() => before === (before = file.told.length) && before > 0)
+  assert.ok(file.told.length < 200)
+  inEvent(() => server.wire.destroy())
+  await turnUntil(() => server.closed)
+  assert.deepEqual(file.told, new Array(200).fill(0), 'given back by a wire that is closed')
+})
+
+/** Relays to a port, and keeps the types of the records that come from there. */
+async function relay(port: number): Promise<{ port: number; types: number[]; close(): void }> {
+  const types: number[] = []
+  let rest = Buffer.alloc(0)
+  const server = net.createServer((client) => {
+    const back = net.connect(port, '127.0.0.1')
+    for (const one of [client, back]) one.on('error', () => {})
+    client.pipe(back).pipe(client)
+    back.on('data', (piece) => {
+      rest = Buffer.concat([rest, piece])
+      for (
+        ;
+        rest.length >= 5 && rest.length >= 5 + rest.readUInt16BE(3);
+        rest = rest.subarray(5 + rest.readUInt16BE(3))
+      )
+        types.push(rest[0]!)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { port: (server.address() as net.AddressInfo).port, types, close: () => server.close() }
+}
+
+test('a file that has become shorter ends the connection, and not properly', options, async () => {
+  await using bench = new Bench()
+  using file = new TestFile(pattern(300_000, 1))
+  const between = await relay(bench.port)
+  const { socket, server } = await bench.socket({ port: between.port, maxVersion: 'TLSv1.2' })
+  let size = 0
+  socket.on('data', (piece: Buffer) => {
+    size += piece.length
+  })
+  file.shorten(100_000)
+  inEvent(() => {
+    server.wire.write('a head')
+    server.wire.writeFile(file.part(0, 300_000))
+  })
+  await once(socket, 'close')
+  between.close()
+  assert.deepEqual([size, file.told, server.closed], [100_006, [200_000], true])
+  // Data: an alert would have said that this was all.
+  assert.equal(between.types.at(-1), 23)
 })
 
 test('connections that are closed at any moment leave nothing behind', options, async () => {

@@ -90,7 +90,11 @@ class SentPiece implements FilePiece {
     // The request may be over, and its object another one's.
     if (missing > 0 && this.#r.out.file === entry) {
       const at = this.at + this.length - missing
-      this.#r.logError(ALERT, `sendfile() reported that "${entry.path}" was truncated at ${at}`)
+      const { secure } = this.#r.client
+      this.#r.logError(
+        ALERT,
+        secure ? readOnly(entry, at) : `sendfile() reported that "${entry.path}" was truncated at ${at}`,
+      )
     }
     entry.release()
   }
@@ -152,8 +156,10 @@ class FileProducer implements Producer {
 
   /** Sends one piece; false when there is nothing more to do now. */
   #piece(end: number): boolean {
+    const { client, body } = this.#r
     const { sendfile, sendfile_max_chunk } = this.#r.location.core
-    if (sendfile && this.#r.body.takesFiles) return this.#pieceByKernel(end, sendfile_max_chunk)
+    // What is encrypted is read in any case: by the wire, when it is the client's turn.
+    if ((sendfile || client.secure) && body.takesFiles) return this.#pieceByWire(end, sendfile_max_chunk)
     const size = Math.min(LENT_SIZE, end - this.#at)
     const bytes = lend()
     this.#lent.push(bytes)
@@ -172,7 +178,7 @@ class FileProducer implements Producer {
   }
 
   /** The same, without the bytes being seen here. */
-  #pieceByKernel(end: number, sizeMax: number): boolean {
+  #pieceByWire(end: number, sizeMax: number): boolean {
     const { body } = this.#r
     const most = sizeMax > 0 ? Math.min(sizeMax, FILE_PIECE_MAX) : FILE_PIECE_MAX
     const piece = new SentPiece(this.#r, this.#entry, this.#at, Math.min(most, end - this.#at))
@@ -195,10 +201,13 @@ class FileProducer implements Producer {
   /** The file ends before its time: only closing tells the client. */
   #fail(error: string | 0): void {
     const r = this.#r
-    const { path } = this.#entry
-    if (error === 0) r.logError(ALERT, `pread() read only ${this.#at} of ${this.#entry.size} from "${path}"`)
-    else r.logError(CRIT, `pread() "${path}" failed ${errnoText(error)}`)
+    if (error === 0) r.logError(ALERT, readOnly(this.#entry, this.#at))
+    else r.logError(CRIT, `pread() "${this.#entry.path}" failed ${errnoText(error)}`)
     this.#release()
     r.carrier.abortRequest(r, true)
   }
+}
+
+function readOnly({ path, size }: FileEntry, at: number): string {
+  return `pread() read only ${at} of ${size} from "${path}"`
 }
