@@ -8,7 +8,7 @@ import { assert } from '../lib/assert.ts'
 import { Lru } from '../lib/lru.ts'
 import { SslContext, type SslContextOptions } from '../sys/ssl-context.ts'
 import type { TicketKeys } from '../sys/ssl-thread.ts'
-import { speaksTlsOnRing } from './engine.ts'
+import { expectsTlsOnRing, speaksTlsOnRing } from './engine.ts'
 import type { SecureContextHandle } from './tls-wire.ts'
 import { sslErrorText } from './tls-wire-verify.ts'
 
@@ -69,8 +69,11 @@ interface NativeContext {
   enableTicketKeyCallback(): void
 }
 
-/** A text that says what is wrong, or the thing itself. */
-export type Made<T> = { readonly made: T } | { readonly problem: string }
+/** A text that says what is wrong (and which of `commands` it is about), or the thing itself. */
+export type Made<T> =
+  | { readonly made: T }
+  | { readonly problem: string }
+  | { readonly problem: string; readonly command: number }
 
 /** The handshake whose first message the engine is given: tickets are asked about from within. */
 export const handshake: { is13: boolean } = { is13: false }
@@ -117,7 +120,8 @@ class Context implements SecureContextHandle {
       return typeof ssl === 'string' ? { problem: ssl } : { made: new Context(options, undefined, ssl) }
     }
     const node = nodeContext(options)
-    return 'problem' in node ? node : { made: new Context(options, node.made, undefined) }
+    if ('problem' in node) return node
+    return (expectsTlsOnRing() && refusal(options)) || { made: new Context(options, node.made, undefined) }
   }
 
   get context(): unknown {
@@ -137,6 +141,16 @@ class Context implements SecureContextHandle {
     }
     return this.#ssl
   }
+}
+
+/** What OpenSSL has against commands, which Node has no options for: they are tried where TLS will be on the ring. */
+function refusal(options: ContextOptions) {
+  const { commands = [] } = options
+  for (const command of commands.keys()) {
+    const problem = SslContext.open({ ...options, commands: commands.slice(0, command + 1) })
+    if (typeof problem === 'string') return { problem, command }
+  }
+  return undefined
 }
 
 function nodeContext(options: ContextOptions): Made<SecureContext> {

@@ -45,6 +45,12 @@ const FUNCTIONS = {
   SSL_CTX_set_alpn_select_cb: 'illl',
   SSL_CTX_set_keylog_callback: 'ill',
   SSL_CTX_set_max_early_data: 'ilu',
+  SSL_CONF_CTX_new: 'l',
+  SSL_CONF_CTX_set_flags: 'ill',
+  SSL_CONF_CTX_set_ssl_ctx: 'ill',
+  SSL_CONF_CTX_finish: 'il',
+  SSL_CONF_CTX_free: 'il',
+  SSL_CONF_cmd: 'illl',
   SSL_CTX_get_cert_store: 'll',
   SSL_CTX_add_client_CA: 'ill',
   // Certificates and keys.

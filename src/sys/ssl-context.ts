@@ -39,6 +39,9 @@ const CRL_CHECK_ALL = 4 | 8
 
 const VERSIONS = { TLSv1: 0x0301, 'TLSv1.1': 0x0302, 'TLSv1.2': 0x0303, 'TLSv1.3': 0x0304 } as const
 
+/** Commands as they stand in files, for both sides, with certificates, and errors that are told (SSL_CONF_FLAG_*). */
+const CONF_FLAGS = 0x02 | 0x04 | 0x08 | 0x10 | 0x20
+
 /** What a context is made of; texts are PEM, empty ones: none. */
 export interface SslContextOptions {
   readonly minVersion: keyof typeof VERSIONS
@@ -55,6 +58,8 @@ export interface SslContextOptions {
   readonly alsoTrusted?: string
   readonly crl: string
   readonly pairs: readonly { readonly certificate: string; readonly key: string }[]
+  /** Names and values of what OpenSSL is told in the words of its own configuration (SSL_CONF_cmd), after all the rest. */
+  readonly commands?: readonly (readonly [name: string, value: string])[]
   readonly server?: {
     readonly sessionIdContext: string
     /** False: sessions are not resumed by their ids, and get none. */
@@ -159,7 +164,8 @@ class Maker {
       this.#algorithms(options) &&
       options.pairs.every((pair) => this.#pair(pair.certificate, pair.key)) &&
       this.#trust(options) &&
-      this.#server(options.server)
+      this.#server(options.server) &&
+      this.#command(options.commands ?? [])
     )
   }
 
@@ -268,6 +274,21 @@ class Maker {
         return false
       },
     )
+  }
+
+  #command(commands: NonNullable<SslContextOptions['commands']>): boolean {
+    if (commands.length === 0) return true
+    const { c } = this.#thread
+    const conf = c.SSL_CONF_CTX_new()
+    assert(conf !== 0, 'there is memory for commands')
+    c.SSL_CONF_CTX_set_flags(conf, CONF_FLAGS)
+    c.SSL_CONF_CTX_set_ssl_ctx(conf, this.#context)
+    const areTaken = commands.every(([name, value]) =>
+      withText(name, (nameAt) => withText(value, (valueAt) => c.SSL_CONF_cmd(conf, nameAt, valueAt) > 0)),
+    )
+    const isDone = areTaken && c.SSL_CONF_CTX_finish(conf) === 1
+    c.SSL_CONF_CTX_free(conf)
+    return isDone
   }
 
   /** Reads the blocks of one kind in a PEM text; `take` owns what it is given. */

@@ -1,7 +1,10 @@
-/** `ssl_conf_command`: OpenSSL's configuration commands (SSL_CONF_cmd), as far as Node.js lets contexts be configured. */
+/**
+ * `ssl_conf_command`: OpenSSL's configuration commands (SSL_CONF_cmd). What Node.js has an option for holds for either engine of
+ * TLS; the others are left to OpenSSL, which only the ring's engine can tell.
+ */
 import { constants } from 'node:crypto'
 import { fullName } from '../config/include.ts'
-import { cipherProblem, groupsProblem } from '../net/tls-wire-context.ts'
+import { type ContextOptions, cipherProblem, groupsProblem } from '../net/tls-wire-context.ts'
 import type { ConfCommand } from './sources.ts'
 
 /** A version of TLS, as Node names it. */
@@ -20,6 +23,8 @@ export interface Commanded {
   /** Files that stand for those of the directives. */
   certificate: string
   key: string
+  /** Those that Node cannot carry out. */
+  readonly others: ConfCommand[]
 }
 
 /** The bit that forbids a version. */
@@ -42,12 +47,14 @@ export function notCommanded(secureOptions: number): Commanded {
     signatureAlgorithms: '',
     certificate: '',
     key: '',
+    others: [],
   }
 }
 
 /** The settings of a context that result; `ciphers` hold where nothing else was commanded. */
 export function contextSettings(commanded: Commanded, ciphers: string) {
   const { minVersion, maxVersion, secureOptions, curves, signatureAlgorithms, cipherSuites, cipherString } = commanded
+  const commands = commanded.others.map(({ name, value }) => [name, value] as const)
   const list = cipherString === '' ? ciphers : cipherString
   return {
     minVersion,
@@ -56,6 +63,7 @@ export function contextSettings(commanded: Commanded, ciphers: string) {
     ciphers: cipherSuites === '' ? list : `${cipherSuites}:${list}`,
     curves,
     signatureAlgorithms,
+    commands,
   }
 }
 
@@ -97,16 +105,25 @@ const OPTIONS: Readonly<Record<string, readonly [bit: number, sets: boolean]>> =
   ktlstxzerocopysendfile: [0, true],
   antireplay: [NO_ANTI_REPLAY, false],
 }
+/** Options that Node knows nothing of. */
+const OTHER_OPTIONS: ReadonlySet<string> = new Set([
+  'clientrenegotiation',
+  'ignoreunexpectedeof',
+  'prefernodhekex',
+  'rxcertificatecompression',
+  'strictcertcheck',
+  'txcertificatecompression',
+])
 /** Set unless cleared; Node can only set. */
 const SET_BY_DEFAULT = ENABLE_MIDDLEBOX_COMPAT | constants.SSL_OP_NO_COMPRESSION
 
 const VERSIONS: readonly Version[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 
-/** Carries out one command; false when OpenSSL does not know it, or Node.js has no way to do it. */
+/** Carries out one command; false when OpenSSL does not know it, or does not take its value. */
 type Carry = (value: string, to: Commanded, command: ConfCommand) => boolean
 
 const COMMANDS: Readonly<Record<string, Carry>> = {
-  options: (value, to) => value.split(',').every((item) => setOption(item.trim(), to)),
+  options: (value, to, command) => value.split(',').every((item) => setOption(item.trim(), to, command)),
   protocol: (value, to) => value.split(',').every((item) => setProtocol(item.trim(), to)),
   minprotocol: (value, to) => {
     const version = value === 'None' ? 'TLSv1' : versionOf(value)
@@ -128,6 +145,21 @@ const COMMANDS: Readonly<Record<string, Carry>> = {
   },
   curves: setCurves,
   groups: setCurves,
+  ecdhparameters: (value, to) => /^\+?automatic$/i.test(value) || (!value.includes(':') && setCurves(value, to)),
+  clientsignaturealgorithms: other,
+  numtickets: other,
+  recordpadding: other,
+  verifymode: other,
+  chaincafile: otherPath,
+  chaincapath: otherPath,
+  clientcafile: otherPath,
+  clientcapath: otherPath,
+  dhparameters: otherPath,
+  requestcafile: otherPath,
+  requestcapath: otherPath,
+  serverinfofile: otherPath,
+  verifycafile: otherPath,
+  verifycapath: otherPath,
   signaturealgorithms: (value, to) => {
     to.signatureAlgorithms = value
     return groupsProblem('', value) === ''
@@ -142,6 +174,15 @@ const COMMANDS: Readonly<Record<string, Carry>> = {
   },
 }
 
+/** What is said when OpenSSL refuses one of `others`, by its number. */
+export function refusedText(
+  { problem, command }: { readonly problem: string; readonly command: number },
+  commands: ContextOptions['commands'],
+): string {
+  const [name, value] = commands![command]!
+  return `SSL_CONF_cmd("${name}", "${value}") failed (SSL: ${problem})`
+}
+
 /** Carries out commands in their order; returns the one that failed. */
 export function carryOut(commands: readonly ConfCommand[], to: Commanded): ConfCommand | undefined {
   return commands.find((command) => {
@@ -151,19 +192,29 @@ export function carryOut(commands: readonly ConfCommand[], to: Commanded): ConfC
   })
 }
 
+/** OpenSSL says what is wrong with it when it is asked. */
+function other(_value: string, to: Commanded, command: ConfCommand): boolean {
+  to.others.push(command)
+  return true
+}
+
+function otherPath(value: string, to: Commanded, command: ConfCommand): boolean {
+  return other(value, to, { ...command, value: fullName(value, command.prefix) })
+}
+
 function setCurves(value: string, to: Commanded): boolean {
   to.curves = value
   return groupsProblem(value, '') === ''
 }
 
-function setOption(item: string, to: Commanded): boolean {
+function setOption(item: string, to: Commanded, command: ConfCommand): boolean {
   const off = item.startsWith('-')
   const name = item.replace(/^[+-]/, '').toLowerCase()
   const known = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
-  if (known === undefined) return false
+  if (known === undefined) return OTHER_OPTIONS.has(name) && other(item, to, { ...command, value: item })
   const [bit, sets] = known
   if (sets !== off) to.secureOptions |= bit
-  else if ((bit & SET_BY_DEFAULT) !== 0) return false
+  else if ((bit & SET_BY_DEFAULT) !== 0) return other(item, to, { ...command, value: item })
   else to.secureOptions &= ~bit
   return true
 }

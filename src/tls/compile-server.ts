@@ -3,7 +3,6 @@ import { constants, createHash, X509Certificate } from 'node:crypto'
 import { toBinary } from '../lib/bytes.ts'
 import { errnoText } from '../lib/errno.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
-import { expectsTlsOnRing } from '../net/engine.ts'
 import type { KeyLog, RecordSizes } from '../net/tls-server.ts'
 import {
   type ContextOptions,
@@ -23,7 +22,15 @@ import { ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
 import type { BlockContext, TreeServices } from '../tree/context.ts'
 import { resolverOf } from '../tree/resolver.ts'
 import type { HasSlots } from '../value/variables.ts'
-import { type Commanded, carryOut, contextSettings, forbidden, NO_ANTI_REPLAY, notCommanded } from './commands.ts'
+import {
+  type Commanded,
+  carryOut,
+  contextSettings,
+  forbidden,
+  NO_ANTI_REPLAY,
+  notCommanded,
+  refusedText,
+} from './commands.ts'
 import { plainDhparam } from './dhparam.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
 import { namedProblem, placeOf, SslLoader } from './loader.ts'
@@ -159,7 +166,7 @@ class Compiler<Subject extends HasSlots> {
       tickets: tickets.source,
     }
     const options = { ...contextSettings(commanded, conf.ssl_ciphers), pairs, ...trust, server }
-    const choose = this.#chooser(options)
+    const choose = this.#chooser(options, commanded)
     if (choose === undefined) return undefined
     return {
       choose,
@@ -180,8 +187,8 @@ class Compiler<Subject extends HasSlots> {
   #possible(): boolean {
     const { ssl_dyn_rec_enable, ssl_early_data, ssl_ech_file, ssl_stapling, ssl_certificate_compression, ssl_ocsp } =
       this.#conf
-    if (ssl_early_data) this.#warnWithoutRing('ssl_early_data')
-    if (ssl_dyn_rec_enable) this.#warnWithoutRing('ssl_dyn_rec_enable')
+    if (ssl_early_data) this.#files.warnWithoutRing('ssl_early_data')
+    if (ssl_dyn_rec_enable) this.#files.warnWithoutRing('ssl_dyn_rec_enable')
     if (ssl_ech_file.length > 0) this.#at.warn('"ssl_ech_file" is not supported on this platform, ignored')
     if (ssl_stapling && ssl_certificate_compression) {
       this.#at.fail('"ssl_stapling" is incompatible with "ssl_certificate_compression"')
@@ -192,11 +199,6 @@ class Compiler<Subject extends HasSlots> {
       return false
     }
     return true
-  }
-
-  /** What Node's engine of TLS cannot do; it would serve as well without. */
-  #warnWithoutRing(name: string): void {
-    if (!expectsTlsOnRing()) this.#at.warn(`"${name}" is not supported by Node.js, ignored: it needs io_uring`)
   }
 
   /** OpenSSL notices repetitions only by sessions that it keeps itself, within one thread. */
@@ -224,6 +226,7 @@ class Compiler<Subject extends HasSlots> {
       commanded.curves = conf.ssl_ecdh_curve
     }
     const failed = carryOut(conf.ssl_conf_command, commanded)
+    for (const { name } of commanded.others) this.#files.warnWithoutRing(`ssl_conf_command ${name}`)
     if (failed === undefined) return commanded
     return this.#files.fail(`SSL_CONF_cmd("${failed.name}", "${failed.value}") failed`, failed.at)
   }
@@ -346,10 +349,11 @@ class Compiler<Subject extends HasSlots> {
   }
 
   /** How the context of a connection is found. */
-  #chooser(options: ContextOptions): SslContext<Subject>['choose'] | undefined {
+  #chooser(options: ContextOptions, { others }: Commanded): SslContext<Subject>['choose'] | undefined {
     const { ssl_certificate: own, ssl_certificate_key: keys } = this.#conf
     const mismatch = pairsProblem(options.pairs)
     const fixed = mismatch === '' ? contextOf(options) : { problem: mismatch }
+    if ('command' in fixed) return this.#files.fail(refusedText(fixed, options.commands), others[fixed.command]!.at)
     if ('problem' in fixed) {
       const last = keys.at(-1)
       const key = last === undefined ? '' : placeOf(last, last.template.source)

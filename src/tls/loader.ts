@@ -10,6 +10,7 @@ import type { Scope } from '../config/scope.ts'
 import type { Position } from '../config/source.ts'
 import { toBinary } from '../lib/bytes.ts'
 import { errnoText } from '../lib/errno.ts'
+import { expectsTlsOnRing } from '../net/engine.ts'
 import {
   certificateProblem,
   crlProblem,
@@ -47,6 +48,11 @@ export class SslLoader {
   constructor(at: TreeServices, ciphers: string) {
     this.#at = at
     this.#ciphers = ciphers
+  }
+
+  /** What Node's engine of TLS cannot do; it would serve as well without. */
+  warnWithoutRing(name: string): void {
+    if (!expectsTlsOnRing()) this.#at.warn(`"${name}" is not supported by Node.js, ignored: it needs io_uring`)
   }
 
   /** Takes the passwords of a file; false when it cannot be read. */

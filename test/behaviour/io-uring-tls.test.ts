@@ -1,12 +1,13 @@
 /** TLS on the ring: what a worker leaves of it when it dies, and where Node's engine serves instead. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
 import { after, test } from 'node:test'
 import tls from 'node:tls'
 import { whyNoRing, whyNoSsl } from '../../src/net/engine.ts'
 import { Certificates } from '../harness/certificates.ts'
-import { startViaduct } from '../harness/server.ts'
+import { Prefix, startViaduct, withDefaults } from '../harness/server.ts'
 import { askTls } from '../harness/tls-client.ts'
 
 const certificates = new Certificates()
@@ -147,4 +148,63 @@ test('ssl_dyn_rec_enable on handles is ignored, with a warning', async () => {
     server { listen 127.0.0.1:%%PORT_0%% ssl; return 200 ok; } }`)
   assert.equal((await askTls(server.port())).body, 'ok')
   await server.logged(/\[warn\] .*"ssl_dyn_rec_enable" is not supported by Node\.js, ignored/)
+})
+
+/** Counts tickets of TLS 1.3, which come behind the handshake. */
+async function ticketsOf(port: number): Promise<number> {
+  const client = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, minVersion: 'TLSv1.3' })
+  let count = 0
+  client.on('session', () => count++)
+  await once(client, 'secureConnect')
+  client.end('GET / HTTP/1.0\r\n\r\n')
+  for await (const _ of client);
+  return count
+}
+
+test('ssl_conf_command: what Node has no option for, too', options, async () => {
+  const other = certificates.make('two.example')
+  await using server = await startViaduct(`events { use io_uring; io_uring_tls on; } http { ${own}
+    server { listen 127.0.0.1:%%PORT_0%% ssl; return 200; }
+    server { listen 127.0.0.1:%%PORT_1%% ssl; return 200; ssl_conf_command NumTickets 1; }
+    server { listen 127.0.0.1:%%PORT_2%% ssl; return 200; ssl_conf_command numtickets 4;
+      ssl_conf_command Options -MiddleboxCompat,-TxCertificateCompression; ssl_conf_command RecordPadding 512; }
+    server { listen 127.0.0.1:%%PORT_3%% ssl; return 200 "$ssl_client_verify"; ssl_conf_command VerifyMode Peer,Require;
+      ssl_conf_command VerifyCAFile ${other.certFile}; }
+    server { listen 127.0.0.1:%%PORT_4%%; proxy_ssl_certificate ${other.certFile}; proxy_ssl_certificate_key ${other.keyFile};
+      location / { proxy_pass https://127.0.0.1:%%PORT_3%%; } } }`)
+  assert.equal(await ticketsOf(server.port(0)), 2)
+  assert.equal(await ticketsOf(server.port(1)), 1)
+  assert.equal(await ticketsOf(server.port(2)), 4)
+  await assert.rejects(askTls(server.port(3)).then(({ status }) => assert.ok(status > 0)))
+  assert.equal((await fetch(server.url('/', 4))).status, 200)
+})
+
+test('ssl_conf_command: what OpenSSL refuses is told as it says it', options, async () => {
+  for (const [command, why] of [
+    ['NumTickets -1', 'bad value'],
+    ['VerifyMode Perhaps', 'bad value'],
+    ['DHParameters none.pem', 'No such file'],
+  ] as const) {
+    const [name, value] = command.split(' ')
+    await using prefix = await Prefix.create(
+      withDefaults(`events { use io_uring; io_uring_tls on; } http { ${own} server { listen 127.0.0.1:1 ssl;
+        ssl_conf_command MinProtocol TLSv1.2; ssl_conf_command ${command}; } }`),
+    )
+    const { code, stderr } = await prefix.run(['-t'])
+    assert.equal(code, 1)
+    assert.match(
+      stderr,
+      new RegExp(
+        `SSL_CONF_cmd\\("${name}", ".*${value}"\\) failed \\(SSL: error:.*${why}.*\\) in .*nginx.conf:\\d+`,
+        's',
+      ),
+    )
+  }
+})
+
+test('ssl_conf_command: what Node has no option for is ignored on handles, with a warning', async () => {
+  await using server = await startViaduct(`events { use epoll; } http { ${own} ssl_conf_command NumTickets 1;
+    server { listen 127.0.0.1:%%PORT_0%% ssl; return 200 ok; } }`)
+  assert.equal((await askTls(server.port())).body, 'ok')
+  await server.logged(/\[warn\] .*"ssl_conf_command NumTickets" is not supported by Node\.js, ignored/)
 })

@@ -8,7 +8,14 @@ import { Lru } from '../../../lib/lru.ts'
 import { ERROR } from '../../../log/error-log.ts'
 import type { TlsSettings, TlsTarget } from '../../../net/tls-client.ts'
 import { type ContextOptions, cipherProblem, contextOf, type Pair } from '../../../net/tls-wire-context.ts'
-import { type Commanded, carryOut, contextSettings, forbidden, notCommanded } from '../../../tls/commands.ts'
+import {
+  type Commanded,
+  carryOut,
+  contextSettings,
+  forbidden,
+  notCommanded,
+  refusedText,
+} from '../../../tls/commands.ts'
 import { fileProblem, keyFile, type Place, placeFor, placeOf, readPem, SslLoader } from '../../../tls/loader.ts'
 import { PemFiles } from '../../../tls/pem-files.ts'
 import type { AttachContext } from '../../compile/module.ts'
@@ -131,6 +138,7 @@ class Loader {
     if (failed !== undefined) {
       return this.#files.fail(`SSL_CONF_cmd("${failed.name}", "${failed.value}") failed`, failed.at)
     }
+    for (const { name } of commanded.others) this.#files.warnWithoutRing(`${this.#family}_ssl_conf_command ${name}`)
     const pairs = this.#own(commanded)
     const trust = this.#trust()
     if (pairs === undefined || trust === undefined) return undefined
@@ -204,6 +212,7 @@ class Loader {
     const before = known.get(key)
     if (before !== undefined) return before
     const secure = contextOf(options)
+    if ('command' in secure) return { problem: refusedText(secure, options.commands) }
     if ('problem' in secure) return { problem: `SSL_CTX_use_PrivateKey("${keyName}") failed (SSL: ${secure.problem})` }
     const { files } = this.#at
     const settings: TlsSettings = {
