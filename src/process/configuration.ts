@@ -20,7 +20,7 @@ import { machineLimits, shortcomings } from './machine-limits.ts'
 import { mainLogPaths, openMainLog } from './main-log.ts'
 import type { ConfigSource, EngineSettings } from './messages.ts'
 import { createFolders, giveLogs, makeLogFolder } from './paths.ts'
-import { runningServer } from './pid-file.ts'
+import { removePidFile, runningServer, writePidFile } from './pid-file.ts'
 import { engineSettings, type MasterSettings, masterSettings } from './settings.ts'
 import type { SocketBook } from './socket-book.ts'
 
@@ -250,7 +250,18 @@ export class Configuration {
   /** Loads again and applies; false when the old configuration goes on. */
   async reload(sockets: SocketBook): Promise<boolean> {
     const next = this.load()
-    return next !== undefined && this.#keepsZones(next) && (await this.apply(next, sockets))
+    if (next === undefined || !this.#keepsZones(next)) return false
+    const { pidPath: before } = this.current.settings
+    const { pidPath } = next.settings
+    if (pidPath === before) return this.apply(next, sockets)
+    const error = writePidFile(pidPath)
+    if (error !== undefined) {
+      this.report('emerg', error)
+      return false
+    }
+    const applied = await this.apply(next, sockets)
+    removePidFile(applied ? before : pidPath)
+    return applied
   }
 
   /** Zones that stay must go on meaning the same. */

@@ -233,8 +233,6 @@ export class Master implements EngineOwner {
     const sameUser = before.identity?.uid === settings.identity?.uid && before.identity?.gid === settings.identity?.gid
     // What was given up does not come back.
     const sameRights = sameUser && engineBefore.keepsNetRaw === engine.keepsNetRaw
-    if (before.pidPath !== settings.pidPath && writePidFile(settings.pidPath) === undefined)
-      removePidFile(before.pidPath)
     if (this.#engine === undefined || this.#noAccepting) this.#resume()
     else if (sameRights) this.onEngineStarted(this.#engine)
     else this.#replaceEngine(this.#engine)

@@ -84,8 +84,11 @@ export class SocketBook {
     const wanted = new Map(listens.map((listen) => [listen.key, listen]))
     for (const [key, held] of this.#held) {
       const listen = wanted.get(key)
-      if (listen === undefined) this.#drop(key, report, removeFiles)
-      else for (const socket of held.sockets.splice(slotCount(listen, workers))) socket.close()
+      if (listen === undefined) {
+        const { kind, path } = held.listen
+        if (kind === 'unix' && removeFiles && !held.keepsFile) report('warn', `deleting socket ${path}`)
+        this.#drop(key, report, removeFiles)
+      } else for (const socket of held.sockets.splice(slotCount(listen, workers))) socket.close()
     }
   }
 
