@@ -15,6 +15,7 @@ import { cancelTimer, setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
 const EAGAIN = -11
 const ECANCELED = -125
 const ECONNABORTED = -103
+const ENOSYS = -38
 /** Accepting that has failed is tried again after this (ngx_event_accept has accept_mutex_delay for it). */
 const AGAIN_MS = 500
 
@@ -38,15 +39,19 @@ export interface SocketOption {
   readonly value: number
 }
 
+/** What is set on a socket that a thread accepts on. */
+export interface ListenSettings {
+  readonly backlog: number
+  readonly socketOptions: readonly SocketOption[]
+}
+
 /** A bound socket that a thread accepts on. */
 interface ListenTarget {
   /** Belongs to the listener. */
   readonly fd: number
-  readonly backlog: number
   /** It is of the internet, and not a unix socket. */
   readonly isInternet: boolean
-  /** What is set on it; Node's handles cannot. */
-  readonly options: readonly SocketOption[]
+  readonly settings: ListenSettings
 }
 
 /** Begins to accept. */
@@ -54,6 +59,23 @@ export function listenOn(target: ListenTarget, owner: ListenerOwner): Listener {
   const ring = threadRing()
   if (ring !== undefined) return new RingListener(ring, target, owner)
   return new HandleListener(target, owner)
+}
+
+/** Sets all options; what one lets go of stays as it is, but that connections wait for what they send (as in nginx). */
+function setOptions(fd: number, { socketOptions }: ListenSettings, before: ListenSettings, owner: ListenerOwner): void {
+  const system = whyNoCalls() === '' ? calls() : ''
+  const set = ({ name, value }: SocketOption): void => {
+    const [level, option] = OPTIONS[name]
+    const result =
+      typeof system === 'string'
+        ? ENOSYS
+        : system.setOption(fd, level, option, Buffer.from(Int32Array.of(value).buffer))
+    if (result < 0) owner.onOptionFailed(name, value, result)
+  }
+  for (const option of socketOptions) set(option)
+  for (const { name } of before.socketOptions) {
+    if (name === 'TCP_DEFER_ACCEPT' && !socketOptions.some((option) => option.name === name)) set({ name, value: 0 })
+  }
 }
 
 /** Closes a socket that this thread was given and does not listen on; Node's own call warns of what it has not opened. */
@@ -69,6 +91,7 @@ export function closeUnused(fd: number): void {
 class RingListener implements Listener, Incoming, RingUser, TimerOwner {
   readonly #ring: Ring
   readonly #target: ListenTarget
+  #settings: ListenSettings
   readonly #owner: ListenerOwner
   readonly #slot: number
   readonly #own: boolean
@@ -83,19 +106,19 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
   constructor(ring: Ring, target: ListenTarget, owner: ListenerOwner) {
     this.#ring = ring
     this.#target = target
+    this.#settings = target.settings
     this.#owner = owner
     this.#slot = ring.enter(this)
     ring.own(target.fd)
     this.#own = ring.calls.isOn(target.fd, SOL_SOCKET, SO_REUSEPORT)
-    for (const option of target.options) this.#set(option)
-    ring.calls.listen(target.fd, target.backlog)
+    this.change(target.settings)
     this.#accept()
   }
 
-  #set({ name, value }: SocketOption): void {
-    const [level, option] = OPTIONS[name]
-    const result = this.#ring.calls.setOption(this.#target.fd, level, option, Buffer.from(Int32Array.of(value).buffer))
-    if (result < 0) this.#owner.onOptionFailed(name, value, result)
+  change(settings: ListenSettings): void {
+    setOptions(this.#target.fd, settings, this.#settings, this.#owner)
+    this.#settings = settings
+    this.#ring.calls.listen(this.#target.fd, settings.backlog)
   }
 
   #accept(): void {
@@ -154,7 +177,7 @@ class RingListener implements Listener, Incoming, RingUser, TimerOwner {
     } else this.#leave()
     // The kernel has told of a connection perhaps nobody but who was cancelled before it came to look: another one does not
     // know of it until the next one comes.
-    if (letsIn) letIn(this.#ring.calls, this.#target, (fd) => this.#accepted(fd))
+    if (letsIn) letIn(this.#ring.calls, this.#target.fd, this.#settings, (fd) => this.#accepted(fd))
     // At once: who comes in between is thrown out.
     this.#ring.disown(this.#target.fd)
     this.#ring.calls.close(this.#target.fd)
@@ -179,22 +202,33 @@ interface NativeServer {
 class HandleListener implements Listener, Incoming {
   readonly #server: net.Server
   readonly #target: ListenTarget
+  #settings: ListenSettings
   readonly #owner: ListenerOwner
   #handle: StreamHandle | undefined
 
   constructor(target: ListenTarget, owner: ListenerOwner) {
     this.#target = target
+    this.#settings = target.settings
     this.#owner = owner
+    setOptions(target.fd, target.settings, target.settings, owner)
     this.#server = net.createServer()
     // Whoever waits in the queue of a socket that cannot be listened on waits there for another one.
     this.#server.on('error', () => {})
-    this.#server.listen({ fd: target.fd, backlog: target.backlog })
+    // With a descriptor it is the second argument that counts.
+    this.#server.listen({ fd: target.fd }, target.settings.backlog as unknown as () => void)
     const native = (this.#server as unknown as { _handle: NativeServer | null })._handle
     assert(native !== null, 'a bound descriptor can be listened on')
     native.onconnection = (status, client) => {
       if (status !== 0 || client === undefined) return owner.onAcceptError(status)
       this.#accepted(client)
     }
+  }
+
+  change(settings: ListenSettings): void {
+    const system = whyNoCalls() === '' ? calls() : ''
+    setOptions(this.#target.fd, settings, this.#settings, this.#owner)
+    this.#settings = settings
+    if (typeof system !== 'string') system.listen(this.#target.fd, settings.backlog)
   }
 
   #accepted(client: StreamHandle): void {
@@ -218,15 +252,16 @@ class HandleListener implements Listener, Incoming {
   }
 
   close(letsIn: boolean): void {
-    const { isInternet } = this.#target
+    const { fd, isInternet } = this.#target
     const system = letsIn && this.#server.listening && whyNoCalls() === '' ? calls() : ''
-    if (typeof system !== 'string') letIn(system, this.#target, (fd) => this.#accepted(adoptHandle(fd, isInternet)))
+    if (typeof system !== 'string')
+      letIn(system, fd, this.#settings, (client) => this.#accepted(adoptHandle(client, isInternet)))
     this.#server.close()
   }
 }
 
 /** Accepts all who wait in the queue of a socket that is about to be closed: that may be the end of it. */
-function letIn(calls: Calls, { fd, backlog }: ListenTarget, accepted: (fd: number) => void): void {
+function letIn(calls: Calls, fd: number, { backlog }: ListenSettings, accepted: (client: number) => void): void {
   for (let i = 0; i < backlog; i++) {
     const client = calls.accept(fd)
     if (client >= 0) accepted(client)

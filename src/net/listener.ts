@@ -11,6 +11,7 @@ import net from 'node:net'
 import { constants } from 'node:os'
 import { fromBinary, toBinary } from '../lib/bytes.ts'
 import { systemPath } from '../lib/file-status.ts'
+import type { ListenSettings } from './listen-on.ts'
 import type { StreamWire } from './stream-wire.ts'
 
 const UV_TCP_IPV6ONLY = 1
@@ -118,6 +119,8 @@ export interface ListenerOwner {
 
 /** One accepting stream socket of one thread, with a descriptor of its own. */
 export interface Listener {
+  /** Goes on with other options and another backlog. Without `koffi` that is not possible: what cannot be set is told. */
+  change(settings: ListenSettings): void
   /**
    * Stops accepting and closes this thread's descriptor; accepted connections live on. `letsIn`: so do those who wait in the
    * queue of the socket, which may end with the descriptor. Without `koffi` they are not.

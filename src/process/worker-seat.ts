@@ -99,11 +99,10 @@ export class WorkerSeat {
       return diagnostics.all.filter((found) => found.level === 'emerg').map(formatMessage)
     }
     this.#log = log
-    const { id: workerId, wantSockets } = this.#options
-    const connectionsMax = workerConnections(program.config)
-    this.#runtime ??= new WorkerRuntime({ workerId, log, connectionsMax, wantSockets })
+    const { wantSockets } = this.#options
+    this.#runtime ??= new WorkerRuntime({ wantSockets })
     this.#bindThread(program.config)
-    this.#runtime.install(program)
+    this.#runtime.install(program, { log, connectionsMax: workerConnections(program.config) })
     const keys = new Set(program.listens.map((listen) => listen.key))
     for (const key of this.#listening) {
       if (keys.has(key)) continue

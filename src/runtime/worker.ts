@@ -6,37 +6,43 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { getSystemErrorName } from 'node:util'
 import { acceptClient } from '../http/accept/front.ts'
 import type { Client } from '../http/request/client.ts'
+import type { ClientConnection } from '../http/server/client-connection.ts'
 import { connectionCounters } from '../http/server/connection-counters.ts'
-import { HttpListener } from '../http/server/listener.ts'
+import { HttpListener, type VirtualServers } from '../http/server/listener.ts'
 import { reusableConnections } from '../http/server/reusable.ts'
 import { type Cidr, findCidr } from '../lib/cidr.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
 import { parseIp } from '../lib/ip.ts'
-import { ALERT, CRIT, ERROR, type ErrorLog } from '../log/error-log.ts'
+import { ALERT, CRIT, ERROR, type ErrorLog, NULL_LOG } from '../log/error-log.ts'
 import { debugAddresses } from '../modules/core/events.ts'
 import { mainDirectives } from '../modules/core/main.ts'
 import { descriptorsMax, hasDescriptors, watchShortage } from '../net/descriptors.ts'
 import { beginEvent, flushWires } from '../net/flush.ts'
 import { closeUnused, listenOn } from '../net/listen-on.ts'
 import type { Incoming, Listener } from '../net/listener.ts'
+import { VERIFY_OFF } from '../tls/server.ts'
 import type { EndpointPlan } from './endpoints.ts'
 import type { Program } from './program.ts'
 
 /** What a worker gets from the thread that it runs in. */
 export interface WorkerEnv {
-  readonly workerId: number
+  /** Asks for the sockets of addresses once more; undefined where accepting cannot rest. */
+  readonly wantSockets: ((keys: readonly string[]) => void) | undefined
+}
+
+/** What a configuration says about the worker itself. */
+export interface WorkerSettings {
   readonly log: ErrorLog
   /** `worker_connections`: accepting rests while that many are open. */
   readonly connectionsMax: number
-  /** Asks for the sockets of addresses once more; undefined where accepting cannot rest. */
-  readonly wantSockets: ((keys: readonly string[]) => void) | undefined
 }
 
 interface Seat {
   /** Undefined while accepting rests. */
   socket: Listener | undefined
   readonly listener: HttpListener
+  endpoint: EndpointPlan
 }
 
 /** nginx's accept_mutex_delay: when to try again after there was no descriptor left. */
@@ -53,6 +59,7 @@ export class WorkerRuntime {
   /** Listeners that no longer accept but still have connections. */
   readonly #leaving = new Set<HttpListener>()
   #program: Program | undefined
+  #settings: WorkerSettings = { log: NULL_LOG, connectionsMax: 0 }
   /** Clients that everything is logged about. */
   #debugged: readonly Cidr[] = []
   #done: (() => void) | undefined
@@ -71,22 +78,63 @@ export class WorkerRuntime {
     watchShortage((errno) => this.#restAccepting(errno))
   }
 
-  install(program: Program): void {
+  install(program: Program, settings: WorkerSettings): void {
     const before = this.#program
     this.#program = program
+    this.#settings = settings
     this.#debugged = debugAddresses(program.config)
     this.#workers = program.config.main.resolve(mainDirectives).worker_processes
     if (this.#env.wantSockets !== undefined) this.#descriptorsMax = descriptorsMax()
+    clock.update()
+    beginEvent()
     for (const endpoint of program.http?.endpoints ?? []) {
       const seat = this.#seats.get(endpoint.spec.key)
-      if (seat === undefined) continue
-      seat.listener.servers = endpoint.servers
-      seat.listener.byAddress = endpoint.byAddress
+      if (seat !== undefined) this.#change(seat, endpoint)
     }
+    this.#makeRoom()
+    flushWires()
     const builder = program.http?.builder
     if (before?.http !== undefined) builder?.inherit(before.http.builder)
     builder?.start()
     for (const run of before?.http?.builder.exitHooks ?? []) run()
+  }
+
+  /** Goes on at an address with other servers and other settings of its socket. */
+  #change(seat: Seat, endpoint: EndpointPlan): void {
+    const { listener } = seat
+    const connections = [...listener.connections]
+    const before = connections.map(({ client }) => listener.serversFor(client))
+    listener.servers = endpoint.servers
+    listener.byAddress = endpoint.byAddress
+    seat.endpoint = endpoint
+    seat.socket?.change(endpoint.spec)
+    const leaving = connections.filter(({ client }, i) => mustLeave(client, before[i]!, listener.serversFor(client)))
+    for (const connection of leaving) {
+      connection.client.leaving = true
+      connection.shutDown()
+    }
+    if (leaving.length > 0) this.#cutOffLater(() => leaving)
+  }
+
+  /** Fewer connections may be open than before: as many of those that wait for a request go. */
+  #makeRoom(): void {
+    const { connectionsMax, log } = this.#settings
+    for (let n = reusableConnections.count; n > 0 && connectionCounters.own > connectionsMax; n--) {
+      reusableConnections.drain(connectionsMax, ownConnections, log)
+    }
+  }
+
+  /** `worker_shutdown_timeout` for connections that do not follow a reload. */
+  #cutOffLater(connections: () => Iterable<ClientConnection>): void {
+    const timeoutMs = this.#program?.config.main.resolve(mainDirectives).worker_shutdown_timeout ?? 0
+    if (timeoutMs === 0) return
+    const end = (): void => {
+      clock.update()
+      beginEvent()
+      for (const connection of connections()) cutOff(connection)
+      flushWires()
+    }
+    setTimeout(end, timeoutMs).unref()
   }
 
   listen(key: string, fd: number): void {
@@ -97,25 +145,24 @@ export class WorkerRuntime {
       return
     }
     const listener = this.#seats.get(key)?.listener ?? this.#httpListener(endpoint)
+    const seat: Seat = { socket: undefined, listener, endpoint }
+    this.#seats.set(key, seat)
     if (this.#rest !== undefined) {
       // It was asked for before accepting rested again.
       closeUnused(fd)
-      this.#seats.set(key, { socket: undefined, listener })
       return
     }
-    const { kind, backlog, socketOptions } = endpoint.spec
-    const socket = listenOn(
-      { fd, backlog, isInternet: kind === 'tcp', options: socketOptions },
+    seat.socket = listenOn(
+      { fd, isInternet: endpoint.spec.kind === 'tcp', settings: endpoint.spec },
       {
         onOptionFailed: (name, value, errno) => {
           const text = errnoText(getSystemErrorName(errno))
-          this.#env.log.write(ALERT, `setsockopt(${name}, ${value}) ${key} failed ${text}, ignored`)
+          this.#settings.log.write(ALERT, `setsockopt(${name}, ${value}) ${key} failed ${text}, ignored`)
         },
-        onAccept: (incoming) => this.#accept(listener, incoming, endpoint.soKeepalive),
+        onAccept: (incoming) => this.#accept(seat, incoming),
         onAcceptError: (errno) => this.#acceptFailed(errno),
       },
     )
-    this.#seats.set(key, { socket, listener })
   }
 
   /** True while the address has no socket because accepting rests. */
@@ -129,7 +176,7 @@ export class WorkerRuntime {
    */
   #restAccepting(errno: string): void {
     if (this.#rest !== undefined || this.#seats.size === 0) return
-    this.#env.log.write(CRIT, `accept4() failed ${errnoText(errno)}`)
+    this.#settings.log.write(CRIT, `accept4() failed ${errnoText(errno)}`)
     if (this.#env.wantSockets !== undefined) this.#restNow()
   }
 
@@ -146,7 +193,7 @@ export class WorkerRuntime {
     clock.update()
     if (errno === 'EMFILE' || errno === 'ENFILE') this.#restAccepting(errno)
     // Clients may go again while they wait.
-    else this.#env.log.write(errno === 'ECONNABORTED' ? ERROR : ALERT, `accept4() failed ${errnoText(errno)}`)
+    else this.#settings.log.write(errno === 'ECONNABORTED' ? ERROR : ALERT, `accept4() failed ${errnoText(errno)}`)
   }
 
   #tryAccepting(): void {
@@ -175,8 +222,8 @@ export class WorkerRuntime {
     return listener
   }
 
-  #accept(listener: HttpListener, incoming: Incoming, soKeepalive: EndpointPlan['soKeepalive']): void {
-    const { connectionsMax, log } = this.#env
+  #accept({ listener, endpoint: { soKeepalive } }: Seat, incoming: Incoming): void {
+    const { connectionsMax, log } = this.#settings
     clock.update()
     beginEvent()
     if (incoming.fd >= this.#descriptorsMax) this.#restAccepting('EMFILE')
@@ -212,9 +259,11 @@ export class WorkerRuntime {
     if (seat === undefined) return
     this.#seats.delete(key)
     seat.socket?.close(graceful)
-    if (seat.listener.connections.size === 0) return
-    this.#leaving.add(seat.listener)
-    seat.listener.shutDown()
+    const { listener } = seat
+    if (listener.connections.size === 0) return
+    this.#leaving.add(listener)
+    listener.shutDown()
+    this.#cutOffLater(() => [...listener.connections])
   }
 
   reopenLogs(): void {
@@ -251,10 +300,8 @@ export class WorkerRuntime {
     this.#forced = true
     for (const listener of [...this.#leaving]) {
       for (const connection of [...listener.connections]) {
-        if (overdue) connection.cutOff()
-        connection.close()
-        // Copies of its requests are not waited for either.
-        connection.close()
+        if (overdue) cutOff(connection)
+        else end(connection)
       }
     }
   }
@@ -267,7 +314,7 @@ export class WorkerRuntime {
   /** Whoever is counted when nobody is there any more was forgotten somewhere. */
   #checkCounts(): void {
     const left = connectionCounters.ownUnderWay
-    if (left !== 0) this.#env.log.write(ALERT, `${left} connections or requests are counted and none is open`)
+    if (left !== 0) this.#settings.log.write(ALERT, `${left} connections or requests are counted and none is open`)
   }
 
   #checkDone(): void {
@@ -284,6 +331,26 @@ export class WorkerRuntime {
     if (this.#forced || builder === undefined || builder.leaveHooks.length === 0) end()
     else leaveBy(builder.leaveHooks, end)
   }
+}
+
+/**
+ * A connection follows a reload unless it is none that its address would accept now, or its client was let in for a
+ * certificate: what is trusted, or revoked, may have changed.
+ */
+function mustLeave({ secure, sniServer }: Client, before: VirtualServers, after: VirtualServers): boolean {
+  if (before.ssl !== after.ssl || before.proxyProtocol !== after.proxyProtocol) return true
+  return secure && (sniServer ?? before.defaultServer).ssl.verify !== VERIFY_OFF
+}
+
+function cutOff(connection: ClientConnection): void {
+  connection.cutOff()
+  end(connection)
+}
+
+function end(connection: ClientConnection): void {
+  connection.close()
+  // Copies of its requests are not waited for either.
+  connection.close()
 }
 
 function ownConnections(): number {

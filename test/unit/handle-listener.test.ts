@@ -28,7 +28,7 @@ for (const letsIn of [true, false]) {
       onAcceptError: (errno: number) => assert.fail(`accept: ${errno}`),
       onOptionFailed: () => assert.fail('an option'),
     }
-    const listener = listenOn({ fd, backlog: 511, isInternet: true, options: [] }, owner)
+    const listener = listenOn({ fd, isInternet: true, settings: { backlog: 511, socketOptions: [] } }, owner)
     const clients = Array.from({ length: CLIENTS }, () => system.socket(2, STREAM))
     // Connecting does not wait, and the connection is there at once nevertheless.
     for (const client of clients) system.connect(client, address)

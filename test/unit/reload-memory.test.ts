@@ -50,11 +50,11 @@ test('25 reloads leave one tree', async () => {
     }
     const { facts, zones: asked, config } = load(diskReader)
     const zones = new Map(asked.map(({ name, size }) => [name, new SharedArrayBuffer(size)]))
-    const runtime = new WorkerRuntime({ workerId: 0, log: NULL_LOG, connectionsMax: 512, wantSockets: undefined })
+    const runtime = new WorkerRuntime({ wantSockets: undefined })
     const trees: WeakRef<object>[] = []
     const reload = (): void => {
       const program = load(snapshotReader(structuredClone(config.snapshot)), structuredClone(facts), zones)
-      runtime.install(program)
+      runtime.install(program, { log: NULL_LOG, connectionsMax: 512 })
       const { servers } = program.http!.endpoints[0]!
       const late = servers.findByName('second')!
       trees.push(...[program.config.main, program.http!.builder, servers, late.base].map((part) => new WeakRef(part)))

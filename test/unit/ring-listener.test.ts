@@ -58,7 +58,7 @@ test('whoever comes when accepting ends is let in, or left to another one', { sk
       onOptionFailed: () => assert.fail('an option'),
     }
     // The kernel tells of a connection who asked first.
-    const first = listenOn({ fd, backlog: 511, isInternet: true, options: [] }, owner)
+    const first = listenOn({ fd, isInternet: true, settings: { backlog: 511, socketOptions: [] } }, owner)
     ring.submit()
     const second = new Successor(system, NORMAL_RING, duplicate(fd) as number)
     second.ring.submit()

@@ -355,7 +355,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   }
 
   get closing(): boolean {
-    return this.listener.closing
+    return this.listener.closing || this.client.leaving
   }
 
   get pendingBytes(): number {
@@ -379,7 +379,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     if (this.client.requests >= core.keepalive_requests) return false
     if (keepAliveDisabled !== 0 && mustNotKeepAlive(r, keepAliveDisabled)) return false
     if (core.keepalive_timeout.timeoutMs === 0) return false
-    return clock.monotonic - this.#startedMs < core.keepalive_time && !this.listener.closing
+    return clock.monotonic - this.#startedMs < core.keepalive_time && !this.closing
   }
 
   sendInterim(r: Request, status: number, lines: string): void {
@@ -505,7 +505,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     assert(!this.#framingLost, 'a request follows only where the last one is known to end')
     const { core } = r.location
     const timeout = core.keepalive_timeout.timeoutMs
-    if (this.listener.closing && this.#rest.length === 0) return this.#endOutput()
+    if (this.closing && this.#rest.length === 0) return this.#endOutput()
     this.#state = HEAD
     this.#keptUntilMs = core.keepalive_min_timeout === 0 ? 0 : clock.monotonic + core.keepalive_min_timeout
     this.body.wanted = false

@@ -146,6 +146,6 @@ function open09(r: Request, host: OpenHost): void {
   r.start(r.server)
 }
 
-function mayKeepAlive(r: Request, { listener }: OpenHost): boolean {
-  return !listener.closing && r.location.core.keepalive_timeout.timeoutMs > 0
+function mayKeepAlive(r: Request, { listener, client }: OpenHost): boolean {
+  return !listener.closing && !client.leaving && r.location.core.keepalive_timeout.timeoutMs > 0
 }

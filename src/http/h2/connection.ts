@@ -160,7 +160,7 @@ export class H2Connection
     this.wire.write(settings + ConnectionWindow.firstUpdate())
     if (this.#server.base.core.tcp_nodelay) this.wire.setNoDelay()
     this.#arm(HEADER_TIMEOUT, connection.client_header_timeout)
-    if (this.#listener.closing) this.shutDown()
+    if (this.closing) this.shutDown()
     this.wire.resume()
   }
 
@@ -498,7 +498,7 @@ export class H2Connection
   }
 
   get closing(): boolean {
-    return this.#listener.closing
+    return this.#listener.closing || this.client.leaving
   }
 
   get frameMax(): number {

@@ -26,6 +26,8 @@ export class Client {
   /** Text without port; `unix:` for unix sockets. */
   address: string
   secure = false
+  /** The connection does not follow a reload: it ends when what is under way is done. */
+  leaving = false
   /** TLS as it was agreed on. */
   tls: TlsServer | undefined
   /** What the client said when TLS began. */
