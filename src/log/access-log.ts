@@ -38,9 +38,12 @@ export function openAccessLog(spec: AccessLogSpec, files: LogFiles, log: ErrorLo
   const file = files.open(spec.path)
   if (spec.bufferSize === 0) return new DirectLog(file, log)
   for (const other of file.buffers) {
-    if (other instanceof BufferedLog && other.isLike(spec)) return other
+    if (!(other instanceof BufferedLog && other.isLike(spec))) continue
+    other.epoch = files.epoch
+    return other
   }
   const buffered = new BufferedLog(spec, file, log)
+  buffered.epoch = files.epoch
   file.buffers.add(buffered)
   return buffered
 }
@@ -85,6 +88,8 @@ class BufferedLog implements AccessLog, Flushable {
   readonly #onTimeout = (): void => this.flush()
   #used = 0
   #timer: NodeJS.Timeout | undefined = undefined
+  #retired = false
+  epoch = 0
 
   constructor(spec: AccessLogSpec, file: LogFile, log: ErrorLog) {
     this.#spec = spec
@@ -99,7 +104,7 @@ class BufferedLog implements AccessLog, Flushable {
 
   write(line: string): void {
     if (line.length > this.#buffer.length - this.#used) this.flush()
-    if (line.length > this.#buffer.length) {
+    if (this.#retired || line.length > this.#buffer.length) {
       this.#append(Buffer.from(line, 'latin1'))
       return
     }
@@ -117,6 +122,11 @@ class BufferedLog implements AccessLog, Flushable {
     const bytes = this.#buffer.subarray(0, this.#used)
     this.#used = 0
     this.#append(bytes)
+  }
+
+  retire(): void {
+    this.flush()
+    this.#retired = true
   }
 
   #append(bytes: Buffer): void {

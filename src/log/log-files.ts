@@ -27,7 +27,11 @@ export const LOG_OK = ''
 
 /** Something that keeps lines back, and is told when they must be in the file. */
 export interface Flushable {
+  /** The configuration that last asked for it, by `LogFiles.epoch`. */
+  readonly epoch: number
   flush(): void
+  /** No configuration in use names it: what is still written by requests of old ones is not kept back. */
+  retire(): void
 }
 
 /** One file opened for appending. It never throws; a lost line is a lost line. */
@@ -76,6 +80,22 @@ export class LogFile {
   flush(): void {
     for (const buffer of this.buffers) buffer.flush()
   }
+
+  /** Lets go of buffers that nobody has asked for since `epoch`. Only `LogFiles` calls it. */
+  retireBuffers(epoch: number): void {
+    for (const buffer of this.buffers) {
+      if (buffer.epoch >= epoch) continue
+      buffer.retire()
+      this.buffers.delete(buffer)
+    }
+  }
+}
+
+/** A descriptor that requests of an old configuration may write to. */
+interface Left {
+  readonly fd: number
+  /** It is another thread's. */
+  readonly adopted: boolean
 }
 
 /** A file that could not be opened again; the old descriptor stays in use. */
@@ -89,7 +109,18 @@ export class LogFiles {
   readonly #files = new Map<string, LogFile>()
   readonly #adopted = new Map<string, number>()
   readonly #retired: number[] = []
+  /** Those that `settle` let go of and somebody has: only the collector knows when the last request of an old tree is gone. */
+  readonly #left = new Set<number>()
+  readonly #collected = new FinalizationRegistry<Left>(({ fd, adopted }) => {
+    this.#left.delete(fd)
+    if (adopted) this.onUnheld(fd)
+    else closeQuietly(fd)
+  })
   readonly #mode: number
+  /** Hears that nobody in this thread can write any more to an adopted descriptor that `settle` let go of. */
+  onUnheld: (fd: number) => void = () => {}
+  /** Counts configurations that were begun. */
+  epoch = 0
 
   /** `mode` is of files that have to be created; nginx's is 0644. */
   constructor(mode = 0o644) {
@@ -150,6 +181,36 @@ export class LogFiles {
     }
   }
 
+  /**
+   * A configuration that names these paths is in use now, and `epoch` says when it was begun. What others named is written
+   * out, is not opened anew any more, and goes when the last request that may write to it has gone.
+   */
+  settle(paths: ReadonlySet<string>): void {
+    for (const [path, file] of this.#files) {
+      if (paths.has(path)) {
+        file.retireBuffers(this.epoch)
+        continue
+      }
+      file.retireBuffers(Number.POSITIVE_INFINITY)
+      this.#files.delete(path)
+      this.#left.add(file.fd)
+      this.#collected.register(file, { fd: file.fd, adopted: this.#adopted.has(path) })
+    }
+    for (const path of this.#adopted.keys()) if (!paths.has(path)) this.#adopted.delete(path)
+  }
+
+  /** True while somebody in this thread may write to a descriptor that `settle` let go of. */
+  holds(fd: number): boolean {
+    return this.#left.has(fd)
+  }
+
+  /** Forgets files that a new configuration no longer names; their descriptors are the caller's, who closes them. */
+  handOver(paths: ReadonlySet<string>): number[] {
+    const others = [...this.#files.values()].filter((file) => !paths.has(file.path))
+    for (const { path } of others) this.#files.delete(path)
+    return others.map((file) => file.fd)
+  }
+
   /** Writes out what buffered logs hold: at exit, and before descriptors change hands. */
   flush(): void {
     for (const file of this.#files.values()) file.flush()
@@ -195,7 +256,8 @@ function streamOf(path: string): number | undefined {
   return undefined
 }
 
-function closeQuietly(fd: number): void {
+/** Closes a descriptor of a log, unless it is one of the streams that a process begins with. */
+export function closeQuietly(fd: number): void {
   if (fd <= STDERR) return
   try {
     closeSync(fd)

@@ -249,6 +249,15 @@ export class Configuration {
 
   /** Loads again and applies; false when the old configuration goes on. */
   async reload(sockets: SocketBook): Promise<boolean> {
+    const applied = await this.#reload(sockets)
+    const { files } = this.#options
+    // Also of a configuration that was refused.
+    files.keepOnly(new Set(this.current.engine.logFiles))
+    files.closeRetired()
+    return applied
+  }
+
+  async #reload(sockets: SocketBook): Promise<boolean> {
     const next = this.load()
     if (next === undefined || !this.#keepsZones(next)) return false
     const { pidPath: before } = this.current.settings

@@ -4,7 +4,7 @@
  */
 import { setTimeout } from 'node:timers'
 import { errnoText } from '../lib/errno.ts'
-import { LogFiles } from '../log/log-files.ts'
+import { closeQuietly, LogFiles } from '../log/log-files.ts'
 import { settleEstate } from '../net/engine.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import { releaseThread } from '../shared/dead-thread.ts'
@@ -64,6 +64,8 @@ class Engine implements SlotOwner {
   readonly #alive = new Set<WorkerSlot>()
   readonly #zones = new ZoneStore()
   readonly #files = new LogFiles()
+  /** Descriptors of logs that the configuration no longer names, with the threads whose old requests may write to them. */
+  readonly #leaving = new Map<number, Set<WorkerSlot>>()
   readonly #history = new History()
   readonly #caches = new CacheKeepers((level, message) => this.#log(LEVELS[level] ?? 'notice', message))
   /** Descriptors belong to the threads; the objects are kept because closing them would close the numbers. */
@@ -128,6 +130,9 @@ class Engine implements SlotOwner {
         slot.reopens--
         this.#closeRetired()
         break
+      case 'unheld':
+        this.#unheld(slot, message.fd)
+        break
       case 'stopped':
         slot.terminate()
     }
@@ -136,6 +141,7 @@ class Engine implements SlotOwner {
 
   onExit(slot: WorkerSlot, code: number, error: string | undefined): void {
     settleEstate(slot.estate)
+    for (const fd of this.#leaving.keys()) this.#unheld(slot, fd)
     releaseThread(this.#zones.buffers.values(), slot)
     if (error === undefined) this.#log('notice', `worker process ${slot.tid} exited with code ${code}`)
     else {
@@ -175,6 +181,16 @@ class Engine implements SlotOwner {
   #closeRetired(): void {
     for (const slot of this.#alive) if (slot.reopens > 0) return
     this.#files.closeRetired()
+  }
+
+  /** Closes a descriptor when the last thread has let go of it. */
+  #unheld(slot: WorkerSlot, fd: number): void {
+    const holders = this.#leaving.get(fd)
+    if (holders === undefined) return
+    holders.delete(slot)
+    if (holders.size > 0) return
+    this.#leaving.delete(fd)
+    closeQuietly(fd)
   }
 
   /** Ends every worker, at once or when its last connection is gone; may be called again to hurry. */
@@ -226,6 +242,7 @@ class Engine implements SlotOwner {
     this.#history.open(this.#zones.buffers)
     this.#history.begin(message.generation, settings.workers, message.source.snapshot)
     this.#openLogs(settings.logFiles)
+    for (const fd of this.#files.handOver(new Set(settings.logFiles))) this.#leaving.set(fd, new Set(this.#alive))
     for (const slot of this.#slots.values()) this.#install(slot, message)
     this.#caches.settle(settings.caches, this.#zones.buffers)
   }
@@ -256,6 +273,7 @@ class Engine implements SlotOwner {
       source,
       zones: this.#zones.buffers,
       logs: this.#files.descriptors(),
+      leaving: [...this.#leaving.keys()],
     })
   }
 

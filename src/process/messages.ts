@@ -88,6 +88,8 @@ export type ToWorker =
       readonly source: ConfigSource
       readonly zones: ReadonlyMap<string, SharedArrayBuffer>
       readonly logs: ReadonlyMap<string, number>
+      /** Descriptors of logs that this configuration does not name: to be closed when no thread holds them. */
+      readonly leaving: readonly number[]
     }
   | { readonly type: 'listen'; readonly key: string; readonly fd: number }
   | { readonly type: 'reopen'; readonly logs: ReadonlyMap<string, number> }
@@ -102,4 +104,6 @@ export type FromWorker =
   /** Accepting rested for want of descriptors, and may go on. */
   | { readonly type: 'want'; readonly keys: readonly string[] }
   | { readonly type: 'reopened' }
+  /** Nothing in the thread can write to the descriptor of a log that is no longer named. */
+  | { readonly type: 'unheld'; readonly fd: number }
   | { readonly type: 'stopped' }

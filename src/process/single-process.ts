@@ -76,6 +76,7 @@ export class SingleProcess {
     const errors = this.#seat.installNow(source, this.#zones.buffers)
     for (const error of errors) configuration.report('emerg', error)
     if (errors.length > 0) return false
+    this.#files.settle(new Set(engine.logFiles))
     const keys = new Set(listens.map((listen) => listen.key))
     // The seat closes descriptors with its listeners; the book forgets them.
     for (const key of this.#given) if (!keys.has(key)) sockets.forget(key)

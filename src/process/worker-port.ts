@@ -28,17 +28,21 @@ const { slot: id, holdings, estate } = workerData as WorkerData // Who starts th
 noteHoldingsIn(holdings)
 const files = new LogFiles()
 const send = (message: FromWorker): void => port.postMessage(message)
+files.onUnheld = (fd) => send({ type: 'unheld', fd })
 const wantSockets = (keys: readonly string[]): void => send({ type: 'want', keys })
 const seat = new WorkerSeat({ id, modules, files, estate, wantSockets })
 
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'install': {
-      const { generation, source, zones, logs } = message
+      const { generation, source, zones, logs, leaving } = message
       files.adopt(logs)
-      seat.install(source, zones, (errors) =>
-        send(errors.length === 0 ? { type: 'installed', generation } : { type: 'failed', generation, errors }),
-      )
+      seat.install(source, zones, (errors) => {
+        if (errors.length > 0) return send({ type: 'failed', generation, errors })
+        files.settle(new Set(logs.keys()))
+        for (const fd of leaving) if (!files.holds(fd)) send({ type: 'unheld', fd })
+        send({ type: 'installed', generation })
+      })
       break
     }
     case 'listen':

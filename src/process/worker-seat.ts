@@ -80,6 +80,7 @@ export class WorkerSeat {
   #load(source: ConfigSource, zones: ReadonlyMap<string, SharedArrayBuffer>): Steps<Loaded> {
     const { id: workerId, modules, files } = this.#options
     const { facts, snapshot, errorLog } = source
+    files.epoch++
     return loadProgram(source, modules, snapshotReader(snapshot), {
       role: 'worker',
       zones,

@@ -136,7 +136,7 @@ test('reopen goes on in a new file after a rename, flushing buffers into the old
     const files = new LogFiles()
     const path = join(folder, 'access.log')
     const file = files.open(path)
-    const buffer = { flush: () => void file.write('late\n') }
+    const buffer = { epoch: 0, flush: () => void file.write('late\n'), retire() {} }
     file.buffers.add(buffer)
     file.write('old\n')
     renameSync(path, path + '.1')

@@ -1,0 +1,75 @@
+/** Logs over reloads: requests under way log where their configuration says, and a log that is named no more is let go of. */
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import { test } from 'node:test'
+import { type Server, startViaduct, withDefaults } from '../harness/server.ts'
+
+let marks = 0
+
+function conf(access: string, mode: string): string {
+  return `master_process ${mode};
+    http { log_format f $uri; access_log ${access}; server { listen 127.0.0.1:%%PORT_0%%;
+    location / { return 200 ok; } location = /mark { access_log off; return 200 "mark ${marks}"; } } }`
+}
+
+/** Descriptors that the processes of a server have of a file, whatever it is called now. */
+function holders({ pid, prefix }: Server, name: string): string[] {
+  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ')
+  const processes = [String(pid), ...children].filter((id) => id !== '')
+  const links = processes.flatMap((id) => fs.readdirSync(`/proc/${id}/fd`).map((fd) => `/proc/${id}/fd/${fd}`))
+  return links.filter((link) => {
+    try {
+      return fs.readlinkSync(link) === prefix.path(name)
+    } catch {
+      return false // It is the one that the folder was read by.
+    }
+  })
+}
+
+for (const mode of ['on', 'off']) {
+  test(`master_process ${mode}: a log that is not named any more`, async () => {
+    await using server = await startViaduct(conf('%%DIR%%/one.log f', mode))
+    const { prefix } = server
+    using client = await server.connect()
+    client.write('GET /late HTTP/1.1\r\nHost: x\r\nX-Begun: ')
+    await server.until('the head has begun', async () => (await server.raw('GET /first HTTP/1.0\r\n\r\n')) !== '')
+    await reload(server, '%%DIR%%/two.log f', mode)
+    client.write('1\r\n\r\n')
+    await client.until(/ok$/)
+    fs.renameSync(prefix.path('one.log'), prefix.path('one.log.1'))
+    fs.renameSync(prefix.path('two.log'), prefix.path('two.log.1'))
+    server.signal('SIGUSR1')
+    await server.until('two.log is opened anew', () => fs.existsSync(prefix.path('two.log')))
+    await server.raw('GET /last HTTP/1.0\r\n\r\n')
+    assert.equal(prefix.read('two.log'), '/last\n')
+    assert.match(prefix.read('one.log.1'), /^\/first\n/)
+    assert.equal(prefix.read('two.log.1'), '/late\n')
+    assert.ok(!fs.existsSync(prefix.path('one.log')))
+    assert.doesNotMatch(server.errorLog(), /one\.log" failed/)
+    if (mode === 'on') assert.ok(!holders(server, 'one.log.1').some((link) => link.includes(`/${server.pid}/`)))
+  })
+
+  test(`master_process ${mode}: a refused configuration leaves no log open`, async () => {
+    await using server = await startViaduct(conf('off', mode))
+    await server.reloadRefused(conf('%%DIR%%/never.log f; access_log %%DIR%%/none/x.log', mode))
+    assert.deepEqual(holders(server, 'never.log'), [])
+  })
+
+  test(`master_process ${mode}: what a buffer holds is written when it is not used any more`, async () => {
+    await using server = await startViaduct(conf('%%DIR%%/one.log f buffer=64k', mode))
+    await server.raw('GET /1 HTTP/1.0\r\n\r\n')
+    await reload(server, '%%DIR%%/one.log f buffer=32k', mode)
+    await server.until('the line', () => server.prefix.read('one.log') === '/1\n')
+    await server.raw('GET /2 HTTP/1.0\r\n\r\n')
+    await reload(server, '%%DIR%%/two.log f', mode)
+    await server.until('the next line', () => server.prefix.read('one.log') === '/1\n/2\n')
+  })
+}
+
+/** Resolves when the new configuration serves: without a master nothing is logged then. */
+async function reload(server: Server, access: string, mode: string): Promise<void> {
+  const mark = ++marks
+  server.prefix.write('nginx.conf', withDefaults(conf(access, mode)))
+  server.signal('SIGHUP')
+  await server.until('it serves', async () => (await server.raw('GET /mark HTTP/1.0\r\n\r\n')).endsWith(`mark ${mark}`))
+}
