@@ -76,6 +76,9 @@ class Engine implements SlotOwner {
   #ready = 0
   #stopping = false
   #deaths = 0
+  readonly #home = process.cwd()
+  #folder = this.#home
+  #priority = 0
 
   constructor(send: (message: FromEngine) => void, ended: () => void) {
     this.#send = send
@@ -237,6 +240,7 @@ class Engine implements SlotOwner {
 
   #apply(message: Configure): void {
     const { settings } = message
+    if (this.#current !== undefined) this.#settleAgain(settings)
     this.#current = message
     this.#zones.settle(settings.zones)
     this.#history.open(this.#zones.buffers)
@@ -325,16 +329,30 @@ class Engine implements SlotOwner {
   }
 
   #settleProcess(settings: EngineSettings): void {
-    for (const { name, value } of settings.env) if (value !== undefined) process.env[name] = value
-    const error = settings.priority === 0 ? undefined : setPriority(settings.priority)
-    if (error !== undefined) this.#log('alert', error)
+    this.#setPriority(settings.priority)
     if (settings.user !== undefined) this.#becomeUser(settings.user, settings.keepsNetRaw)
-    if (settings.workingDirectory === undefined) return
+    this.#settleAgain(settings)
+  }
+
+  /** What also a reload may change, as far as the account that the process has now is allowed to. */
+  #settleAgain({ env, priority, workingDirectory }: EngineSettings): void {
+    for (const { name, value } of env) if (value !== undefined) process.env[name] = value
+    this.#setPriority(priority)
+    const folder = workingDirectory ?? this.#home
+    if (folder === this.#folder) return
     try {
-      process.chdir(settings.workingDirectory)
+      process.chdir(folder)
+      this.#folder = folder
     } catch (error) {
-      this.#log('alert', `chdir("${settings.workingDirectory}") failed ${errnoText(error)}`)
+      this.#log('alert', `chdir("${folder}") failed ${errnoText(error)}`)
     }
+  }
+
+  #setPriority(priority: number): void {
+    if (priority === this.#priority) return
+    const error = setPriority(priority)
+    if (error === undefined) this.#priority = priority
+    else this.#log('alert', error)
   }
 
   #becomeUser(user: Identity, keepsNetRaw: boolean): void {

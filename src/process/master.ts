@@ -3,7 +3,7 @@
  * It never serves, so nothing that a client sends can end it; a reload or an upgrade never interrupts serving.
  */
 import type { ChildProcess } from 'node:child_process'
-import { setTimeout } from 'node:timers'
+import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import { ALERT, CRIT, EMERG, levelOf, NOTICE, WARN } from '../log/error-log.ts'
 import type { Affinity } from '../modules/core/main.ts'
 import { allowedCpus, bindProcess } from './affinity.ts'
@@ -23,6 +23,9 @@ import { ownCommand, startNewBinary } from './upgrade.ts'
 
 /** An engine that has not ended this long after it was told to stop at once is killed. */
 const KILL_AFTER_MS = 1000
+
+/** A master has no work of its own: it wakes up this often for nothing. */
+const HOLD_MS = 24 * 60 * 60 * 1000
 
 /** What a master starts with. */
 export interface MasterOptions {
@@ -69,8 +72,13 @@ export class Master implements EngineOwner {
       this.#log(ALERT, `master process: ${error.stack ?? error.message}`),
     )
     this.#log(NOTICE, 'start worker processes')
+    // After the signal to stop accepting there is no engine, and nothing else that the process waits for.
+    const hold = setInterval(() => {}, HOLD_MS)
     return new Promise((resolve) => {
-      this.#exit = resolve
+      this.#exit = (code) => {
+        clearInterval(hold)
+        resolve(code)
+      }
       this.#engine = this.#options.engine
       this.#engine.attach(this)
     })

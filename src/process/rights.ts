@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import { getSystemErrorName } from 'node:util'
-import { errnoText } from '../lib/errno.ts'
+import { errnoCode, errnoText } from '../lib/errno.ts'
 import { processCalls } from '../sys/process-calls.ts'
 import type { Identity } from './messages.ts'
 
@@ -35,13 +35,27 @@ export function becomeUserWithNetRaw(identity: Identity): string | undefined {
   return set < 0 ? `capset() failed ${errnoText(getSystemErrorName(set))}` : undefined
 }
 
-/** Sets the scheduling priority; returns nginx's error text when the system refuses. */
+/**
+ * Sets the scheduling priority of the process; returns nginx's error text when the system refuses. Linux has one for each
+ * thread: those that run change theirs, and those to come have that of the thread that starts them.
+ */
 export function setPriority(priority: number): string | undefined {
   try {
+    const threads = process.platform === 'linux' ? fs.readdirSync('/proc/self/task').map(Number) : []
     os.setPriority(0, priority)
+    for (const thread of threads) setPriorityOf(thread, priority)
     return undefined
   } catch (error) {
     return `setpriority(${priority}) failed ${errnoText((error as { info?: unknown }).info ?? error)}`
+  }
+}
+
+function setPriorityOf(thread: number, priority: number): void {
+  try {
+    os.setPriority(thread, priority)
+  } catch (error) {
+    // It has ended meanwhile.
+    if (errnoCode((error as { info?: unknown }).info ?? error) !== 'ESRCH') throw error
   }
 }
 

@@ -65,12 +65,20 @@ asRoot("worker_rlimit_nofile, worker_priority, working_directory and env are the
   const pid = enginePid(server)
   assert.match(fs.readFileSync(`/proc/${pid}/limits`, 'latin1'), /^Max open files +777 +777 /m)
   assert.equal(fs.readlinkSync(`/proc/${pid}/cwd`), '/tmp')
-  const stat = fs
-    .readFileSync(`/proc/${pid}/stat`, 'latin1')
-    .replace(/^.*\) /, '')
-    .split(' ')
-  assert.equal(stat[16], '5')
+  assert.deepEqual(priorities(pid), ['5'])
+  await server.reload(`worker_rlimit_nofile 777; worker_priority 6; working_directory /; ${HTTP}`)
+  assert.equal(fs.readlinkSync(`/proc/${pid}/cwd`), '/')
+  assert.deepEqual(priorities(pid), ['6'])
+  await server.reload(`worker_rlimit_nofile 777; worker_priority 6; ${HTTP}`)
+  assert.equal(fs.readlinkSync(`/proc/${pid}/cwd`), process.cwd())
 })
+
+/** Those that threads of a process have. */
+function priorities(pid: number): string[] {
+  const tasks = `/proc/${pid}/task`
+  const texts = fs.readdirSync(tasks).map((tid) => fs.readFileSync(`${tasks}/${tid}/stat`, 'latin1'))
+  return [...new Set(texts.map((text) => text.replace(/^.*\) /, '').split(' ')[16]!))]
+}
 
 /** The CPUs of each worker thread, as the kernel says them. */
 function workerCpus(server: Server): string[] {

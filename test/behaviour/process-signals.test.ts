@@ -112,6 +112,16 @@ test('a change of the terminal window does not stop a server in the foreground',
   assert.match(await server.raw('GET / HTTP/1.0\n\n'), /^HTTP\/1.1 /)
 })
 
+test('WINCH without a new binary: who comes waits until HUP', async () => {
+  await using server = await startViaduct(`daemon on; ${CONF}`)
+  server.signal('SIGWINCH')
+  await server.logged(/worker process \d+ exited with code 0\n.*worker process \d+ exited with code 0\n/)
+  using client = await server.connect()
+  client.write('GET / HTTP/1.0\r\n\r\n')
+  server.signal('SIGHUP')
+  assert.match(await client.rest(), /^HTTP\/1.1 /)
+})
+
 test('the start is noted with the version that tools look for', async () => {
   await using server = await startViaduct(CONF)
   assert.match(
