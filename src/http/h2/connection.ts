@@ -18,6 +18,7 @@ import type { ClientConnection } from '../server/client-connection.ts'
 import { connectionCounters, NONE, WAITING, WRITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
 import { type Reusable, reusableConnections } from '../server/reusable.ts'
+import { HTTP2_DEFAULTS, type Http2Conf } from '../settings/http2.ts'
 import { ClientSettings } from './client-settings.ts'
 import { ClosedStreams } from './closed-streams.ts'
 import { type DataHost, DataReader } from './data-reader.ts'
@@ -122,6 +123,8 @@ export class H2Connection
   /** Streams begun by the bytes of one read. */
   #newStreams = 0
   #refusedStreams = 0
+  /** What the client knows of, whatever a reload has changed meanwhile. */
+  #told: Http2Conf = HTTP2_DEFAULTS
   #totalBytes = 0
   #payloadBytes = 0
   #lingerUntil = 0
@@ -136,7 +139,7 @@ export class H2Connection
     this.#count(WAITING)
   }
 
-  /** The server whose settings hold for the connection. */
+  /** The server whose settings hold for the connection, but for those that it was told of. */
   get #server(): ServerConf {
     return this.client.sniServer ?? this.#listener.serversFor(this.client).defaultServer
   }
@@ -151,6 +154,7 @@ export class H2Connection
   /** Tells the client the settings, and begins to read. Its preface comes first. */
   start(): void {
     const { connection, http2 } = this.#server
+    this.#told = http2
     const settings = settingsFrame([
       [MAX_CONCURRENT_STREAMS, http2.streamsMax],
       [INITIAL_WINDOW_SIZE, http2.prereadSize],
@@ -318,7 +322,7 @@ export class H2Connection
   }
 
   refusal(flags: number): string {
-    const { streamsMax, prereadSize } = this.#server.http2
+    const { streamsMax, prereadSize } = this.#told
     if (this.open >= streamsMax) return `concurrent streams exceeded ${this.open}`
     if (this.#newStreams++ >= 2 * streamsMax) return 'client sent too many streams at once'
     if (!this.#acknowledged && (flags & END_STREAM) === 0 && prereadSize < WINDOW_DEFAULT) {
@@ -330,7 +334,7 @@ export class H2Connection
   refuse(id: number, reason: string): boolean {
     this.logInfo(reason)
     this.answer(rstStream(id, REFUSED_STREAM))
-    if (this.#refusedStreams++ <= Math.max(this.#server.http2.streamsMax, 100)) return true
+    if (this.#refusedStreams++ <= Math.max(this.#told.streamsMax, 100)) return true
     return this.fail(ENHANCE_YOUR_CALM, 'client sent too many refused streams')
   }
 
@@ -353,7 +357,7 @@ export class H2Connection
     this.#guard.request()
     this.#payloadBytes += size
     stream.request.requestLength = size
-    stream.intake.begin(this.#server.http2.prereadSize, (flags & END_STREAM) !== 0)
+    stream.intake.begin(this.#told.prereadSize, (flags & END_STREAM) !== 0)
     const tooOld = clock.monotonic - this.#startedMs > core.keepalive_time
     if (core.keepalive_timeout.timeoutMs === 0 || client.requests >= core.keepalive_requests || tooOld) {
       this.#state = LEAVING
