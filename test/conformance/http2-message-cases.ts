@@ -59,6 +59,8 @@ const MESSAGES: readonly Case[] = [
   { section: '8.2', name: 'a name in upper case', send: head(['X-Up', 'x']), outcome: status(400) },
   { section: '8.2', name: 'a space in a name', send: head(['x up', 'x']), outcome: status(400) },
   { section: '8.2', name: 'a colon in a name', send: head(['x:up', 'x']), outcome: status(400) },
+  { section: '8.2', name: 'NUL in a name', send: head(['x\0up', 'x']), outcome: status(400) },
+  { section: '8.2', name: 'NUL behind a name', send: head(['x-up\0', 'x']), outcome: status(400) },
   { section: '8.2', name: 'CR in a value', send: head(['x-up', 'a\rb']), outcome: status(400) },
   { section: '8.2', name: 'LF in a value', send: head(['x-up', 'a\nb: c']), outcome: status(400) },
   { section: '8.2', name: 'NUL in a value', send: head(['x-up', 'a\0b']), outcome: status(400) },

@@ -157,7 +157,7 @@ export class RequestFields implements FieldReceiver {
     for (let i = 0; i < name.length; i++) {
       const byte = name.charCodeAt(i)
       const lower = NAME[byte]!
-      if (lower === byte) continue
+      if (lower === byte && byte !== 0) continue
       if (byte <= SPACE || byte === DEL || byte === COLON || (byte >= UPPER_A && byte <= UPPER_Z)) {
         this.#refuse(`sent invalid header name: "${name}"`)
         return false
