@@ -28,6 +28,8 @@ export interface FrameContext {
   readonly closedStreams: ClosedStreams
   /** The highest number of a stream that the client has begun. */
   readonly lastStream: number
+  /** GOAWAY was sent: what comes on later streams was on its way, and is ignored. */
+  readonly leaving: boolean
   /** The stream whose block of fields is not whole yet; 0 when there is none. */
   readonly headStream: number
   isOpen(id: number): boolean
@@ -65,9 +67,9 @@ export function judgeFrame(type: number, flags: number, id: number, size: number
   }
 }
 
-/** Nothing was ever said on that stream. */
+/** Nothing was ever said on that stream, as far as is known: heads behind GOAWAY are not looked at (RFC 9113, 6.8). */
 export function isIdle(id: number, at: FrameContext): boolean {
-  return id > at.lastStream || id % 2 === 0
+  return id % 2 === 0 || (id > at.lastStream && !at.leaving)
 }
 
 function judgeHeaders(flags: number, id: number, size: number, at: FrameContext): boolean {
