@@ -35,6 +35,7 @@ export interface OpenHost {
 export function openRequest(r: Request, parser: RequestParser, code: number, host: OpenHost): void {
   const { line, facts } = parser
   r.begin(clock.now, clock.monotonic)
+  r.connectionRequests = r.client.requests
   r.requestLine = parser.requestLine
   // Empty lines before a request are no part of it.
   r.requestLength = parser.headLength - line.start

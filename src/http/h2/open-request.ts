@@ -33,6 +33,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   const r = stream.request
   const servers = listener.serversFor(stream.client)
   r.begin(clock.now, clock.monotonic)
+  r.connectionRequests = stream.client.requests
   r.version = 20
   r.method = fields.method
   r.methodBit = methodBit(fields.method)
@@ -42,7 +43,10 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   const hostSound = findServer(r, fields, listener)
   r.host = r.facts.host
   r.location = r.server.base
-  for (const name of fields.dropped) r.logError(INFO, `client sent invalid header: "${name}"`)
+  const pathSound = fields.pathSound && readPath(r)
+  for (const name of fields.dropped) {
+    r.logError(INFO, `client sent invalid header: "${name}" while reading client request headers`)
+  }
   if (fields.status !== 0) return refuse(r, fields.status, `client ${fields.problem}`)
   if (!hostSound) return refuse(r, 400, 'client sent invalid ":authority" header')
   if (!r.server.http2.on && !servers.http2Listen) {
@@ -60,11 +64,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   // Without a length there is a body when the client goes on after its head; so there is one, if an empty one, with 0.
   r.chunked = r.contentLength <= 0 && !ended && !stream.extended
   if (r.methodBit === CONNECT) return refuse(r, 405, 'client sent CONNECT method')
-  if (!normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) {
-    return refuse(r, 400, 'client sent invalid request')
-  }
-  r.uri = target.uri
-  r.args = target.args
+  if (!pathSound) return refuse(r, 400, 'client sent invalid request')
   debugHead(r)
   // A body that came together with its head can be looked at before anything is answered.
   if (ended || stream.extended) r.start(r.server)
@@ -75,6 +75,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
 export function logLateHead(stream: H2Stream, server: ServerConf): void {
   const r = stream.request
   r.begin(clock.now, clock.monotonic)
+  r.connectionRequests = stream.client.requests
   r.version = 20
   r.malformed = true
   r.server = server
@@ -82,6 +83,14 @@ export function logLateHead(stream: H2Stream, server: ServerConf): void {
   r.logError(INFO, 'client timed out (110: Connection timed out)')
   r.out.status = 408
   logRequest(r)
+}
+
+/** Also a request that will be refused is told with its path; false: that is malformed. */
+function readPath(r: Request): boolean {
+  if (!normalizeUri(r.unparsedUri, r.server.connection.merge_slashes, target)) return false
+  r.uri = target.uri
+  r.args = target.args
+  return true
 }
 
 /** Finds the server by what is known of the host, also for a head that will be refused; false when `:authority` is malformed. */

@@ -53,6 +53,7 @@ export class RequestFields implements FieldReceiver {
   method = ''
   scheme = ''
   path = ''
+  pathSound = false
   authority = ''
   /** `:protocol` of an extended CONNECT (RFC 8441). */
   protocol = ''
@@ -78,6 +79,7 @@ export class RequestFields implements FieldReceiver {
   /** Begins a block whose fields go to `table`. */
   begin(table: HeaderTable, limits: FieldLimits, trailers: boolean): void {
     this.method = this.scheme = this.path = this.authority = this.protocol = ''
+    this.pathSound = false
     this.problem = this.excess = ''
     this.status = 0
     this.nameless = false
@@ -237,6 +239,7 @@ export class RequestFields implements FieldReceiver {
       const byte = value.charCodeAt(i)
       if (byte <= SPACE || byte === DEL) sound = false
     }
+    this.pathSound = sound
     if (!sound) this.#refuse(`sent invalid :path header: "${value}"`)
   }
 }

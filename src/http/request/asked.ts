@@ -34,6 +34,8 @@ export class Asked {
   withoutPage = false
   /** Bytes of head and body that came, for `$request_length`. */
   requestLength = 0
+  /** Which of its connection's requests it is, from 1 on: others may have begun meanwhile. */
+  connectionRequests = 0
   /** `$request_uri` may be passed to a back end as it came: nothing rewrote it. */
   uriUnchanged = true
   /** The URI still begins with the name of its location: a rewrite with `break` changes that. */
@@ -58,7 +60,7 @@ export class Asked {
     this.keepAlive = false
     this.headerOnly = false
     this.withoutPage = false
-    this.requestLength = 0
+    this.requestLength = this.connectionRequests = 0
     this.uriUnchanged = true
     this.locationValid = true
     this.internal = false

@@ -58,7 +58,7 @@ export function encodeNeverIndexed(name: string, value: string): string {
 
 /** `:status`. */
 export function encodeStatus(status: number): string {
-  return (statuses[status] ??= statusField(String(status)))
+  return (statuses[status] ??= statusField(String(status).padStart(3, '0')))
 }
 
 function statusField(status: string): string {

@@ -33,7 +33,7 @@ const clientVariables: Variables<Request> = {
   server_addr: (r) => r.client.serverAddress,
   server_port: (r) => (r.client.serverPort === 0 ? '' : String(r.client.serverPort)),
   connection: (r) => String(r.client.id),
-  connection_requests: (r) => String(r.client.requests),
+  connection_requests: (r) => String(r.main.connectionRequests),
   connection_time: (r) => secondsText(clock.monotonic - r.client.startMs),
   proxy_protocol_addr: (r) => notEmpty(r.client.proxyAddress),
   proxy_protocol_port: (r) => proxyPort(r, r.client.proxyPort),
@@ -164,7 +164,7 @@ function contentLength({ headers, main }: Request): string | undefined {
 }
 
 function protocolOf(r: Request): string | undefined {
-  if (r.malformed && r.main.method === '') return undefined
+  if (r.malformed && r.version < 20 && r.main.method === '') return undefined
   switch (r.version) {
     case 9:
       // Such a request has no word for it.
