@@ -51,7 +51,7 @@ export class ZlibStream {
   }
 
   static gunzip(): ZlibStream {
-    return new ZlibStream(createGunzip(), [constants.Z_SYNC_FLUSH, constants.Z_SYNC_FLUSH, constants.Z_SYNC_FLUSH])
+    return new ZlibStream(createGunzip(), [constants.Z_SYNC_FLUSH, constants.Z_SYNC_FLUSH, constants.Z_FINISH])
   }
 
   /** `params`: numbers of `zlib.constants.BROTLI_PARAM_*` and their values. */

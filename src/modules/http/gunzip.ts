@@ -8,7 +8,7 @@ import type { Request } from '../../http/request/request.ts'
 import { acceptsGzip, type GzipClientRules, gzipClientRules, noteVary } from '../../http/response/gzip-client.ts'
 import { HoldingFilter } from '../../http/response/holding-filter.ts'
 import { NO_BYTES } from '../../lib/bytes.ts'
-import { ZlibStream } from '../../lib/zlib-stream.ts'
+import { END, ZlibStream } from '../../lib/zlib-stream.ts'
 import { ERROR } from '../../log/error-log.ts'
 
 const HSL = ['http', 'server', 'location'] as const
@@ -55,6 +55,8 @@ class GunzipBody extends HoldingFilter {
   /** Input that waits for the client to take what came out before. */
   #held: Uint8Array | undefined
   #heldFlags = 0
+  /** Something has come: an empty body is not the beginning of one. */
+  #begun = false
 
   constructor(next: BodySink, r: Request) {
     super(next, r)
@@ -63,9 +65,10 @@ class GunzipBody extends HoldingFilter {
   write(bytes: Uint8Array, flags: number): boolean {
     let input = bytes
     let room = true
+    if (bytes.length > 0) this.#begun = true
     while (input.length > 0 || this.#stream.more) {
       const size = this.#stream.write(input, piece)
-      if (this.#stream.error !== '') return this.#fail()
+      if (this.#stream.error !== '') return this.#fail(`inflate() failed: ${this.#stream.error}`)
       input = input.subarray(this.#stream.used)
       if (size > 0) room = this.next.write(piece.subarray(0, size), 0)
       // What comes after the end of the compressed body is nothing of it.
@@ -77,6 +80,7 @@ class GunzipBody extends HoldingFilter {
       }
     }
     if ((flags & LAST) === 0) return (flags & FLUSH) === 0 ? room : this.next.write(NO_BYTES, FLUSH)
+    if (this.#begun && this.#isCut()) return this.#fail('inflate() returned -5 on response end')
     this.drop()
     return this.next.write(NO_BYTES, LAST)
   }
@@ -93,8 +97,14 @@ class GunzipBody extends HoldingFilter {
     this.#stream.close()
   }
 
-  #fail(): boolean {
-    this.r.logError(ERROR, `inflate() failed: ${this.#stream.error}`)
+  /** All came that will, and the compressed body goes on behind it: nobody may take the rest for all of it. */
+  #isCut(): boolean {
+    this.#stream.write(NO_BYTES, piece, END)
+    return this.#stream.error !== ''
+  }
+
+  #fail(problem: string): boolean {
+    this.r.logError(ERROR, problem)
     this.drop()
     this.r.breakOff()
     return true
