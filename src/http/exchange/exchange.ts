@@ -513,8 +513,7 @@ export class Exchange
   #bodyEnded(failure: WireFailure | undefined, level: number): void {
     if (failure === undefined && this.codec.endsWithConnection) {
       this.#finishPeer(false)
-      this.pump.end()
-      return
+      return this.pump.end()
     }
     this.r.logError(level, `${endText(failure)} while reading upstream`)
     this.#breakOff()
@@ -524,7 +523,8 @@ export class Exchange
   #breakOff(): void {
     this.#finishPeer(false)
     this.caching?.settle()
-    if (this.pump.breakOff()) return
+    const generation = this.#generation
+    if (this.pump.breakOff() || generation !== this.#generation) return
     this.r.producer = undefined
     this.r.breakOff()
   }

@@ -171,10 +171,13 @@ export class ResponsePump implements Producer {
 
   /**
    * Nothing follows, and the body is not whole. True: the client takes what has come before it is cut off, as in
-   * ngx_http_upstream_finalize_request; false: it has all of that.
+   * ngx_http_upstream_finalize_request; false: it has all of that, also what filters held back. The request may be over
+   * when this returns.
    */
   breakOff(): boolean {
-    if (!this.stalled || this.#deaf) return false
+    if (this.#deaf) return false
+    if (!this.stalled) this.stalled = !this.#r.body.write(NO_BYTES, FLUSH)
+    if (!this.stalled) return false
     this.#keeper = undefined
     this.#store?.discard()
     this.#store = undefined
@@ -239,7 +242,7 @@ export class ResponsePump implements Producer {
       if (piece === undefined) return
       const last = this.#nothingHeld && this.#complete
       if (last) r.producer = undefined
-      const more = r.body.write(piece, last ? LAST : 0)
+      const more = r.body.write(piece, last ? LAST : this.#broken && this.#nothingHeld ? FLUSH : 0)
       if (last) return
       if (!more) {
         this.stalled = true

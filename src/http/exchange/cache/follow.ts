@@ -4,7 +4,7 @@ import { errnoText } from '../../../lib/errno.ts'
 import { CRIT } from '../../../log/error-log.ts'
 import type { CachedObject } from '../../cache/cached-object.ts'
 import type { GrowingBody, GrowthListener } from '../../cache/growing-body.ts'
-import { LAST, type Producer, STABLE } from '../../message/body.ts'
+import { FLUSH, LAST, type Producer, STABLE } from '../../message/body.ts'
 import type { Request } from '../../request/request.ts'
 
 const PIECE_SIZE = 65536
@@ -69,6 +69,8 @@ class Follower implements Producer, GrowthListener {
         r.body.write(NO_BYTES, LAST)
         return
       } else if (broken) {
+        // What filters hold back goes first, as when a back end's answer is cut.
+        if (!r.body.write(NO_BYTES, FLUSH) || r.producer !== this) return
         this.#stop()
         r.breakOff()
         return
