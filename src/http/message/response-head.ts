@@ -193,7 +193,16 @@ export class ResponseHead {
     this.contentLength = UNKNOWN
     this.clearRanges()
     this.seekable = false
-    if (this.etag !== '' && !this.etag.startsWith('W/')) this.etag = this.etag.startsWith('"') ? 'W/' + this.etag : ''
+    const { etag } = this
+    if (etag === '' || (etag.length > 2 && etag.startsWith('W/'))) return
+    this.etag = etag.startsWith('"') ? 'W/' + etag : ''
+  }
+
+  /** Forgets the date and the tag, which are those of another body, also a date that could not be read. */
+  clearValidators(): void {
+    this.lastModified = UNKNOWN
+    this.etag = ''
+    if (this.lines !== '' || this.names.length > 0) this.remove('last-modified')
   }
 
   /** Removes every field of that lower-case name, added or passed on. */

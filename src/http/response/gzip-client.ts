@@ -11,7 +11,7 @@ import { parseHttpDate } from '../../lib/http-date.ts'
 import { compilePattern, type Pattern } from '../../value/regex.ts'
 import { acceptedCodings, type CodingName } from '../message/accept-encoding.ts'
 import { hashName } from '../message/field-names.ts'
-import { UNKNOWN } from '../message/response-head.ts'
+import { type ResponseHead, UNKNOWN } from '../message/response-head.ts'
 import type { Request } from '../request/request.ts'
 
 const HSL = ['http', 'server', 'location'] as const
@@ -76,6 +76,10 @@ export function gzipClientRules(scope: ScopeView): GzipClientRules {
   }
 }
 
+/** Words of Cache-Control, as ngx_http_parse_multi_header_lines finds them: one with a value (`private="x"`) is none. */
+const CONTROLS = ['no-cache', 'no-store', 'private'].map(
+  (name) => [name, new RegExp(`(?:^|[,;] *)${name} *(?:,|$)`, 'i')] as const,
+)
 const ACCEPT_ENCODING = hashName('accept-encoding')
 const USER_AGENT = hashName('user-agent')
 const VIA = hashName('via')
@@ -141,17 +145,15 @@ function proxyMayHave(r: Request, proxied: ReadonlySet<string>): boolean {
   }
   const control = out.field('cache-control')
   if (control !== undefined) {
-    return ['no-cache', 'no-store', 'private'].some((name) => proxied.has(name) && hasDirective(control, name))
+    return CONTROLS.some(([name, pattern]) => proxied.has(name) && pattern.test(control))
   }
-  if (proxied.has('no_last_modified') && out.lastModified !== UNKNOWN) return false
+  if (proxied.has('no_last_modified') && tellsLastModified(out)) return false
   return !(proxied.has('no_etag') && out.etag !== '')
 }
 
-function hasDirective(control: string, name: string): boolean {
-  return control
-    .toLowerCase()
-    .split(/[,;=\s]+/)
-    .includes(name)
+/** Also by a date that cannot be read. */
+function tellsLastModified(out: ResponseHead): boolean {
+  return out.lastModified !== UNKNOWN || out.field('last-modified') !== undefined
 }
 
 /** Notes in the head that what is sent depends on Accept-Encoding, where `gzip_vary` wants that. */

@@ -5,7 +5,6 @@ import { type Args, directive, directives } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
 import { type BodySink, FLUSH, LAST, LENT, STABLE } from '../../http/message/body.ts'
 import { MimeSet, mimeTypes } from '../../http/message/mime-set.ts'
-import { UNKNOWN } from '../../http/message/response-head.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { HoldingFilter } from '../../http/response/holding-filter.ts'
@@ -92,8 +91,7 @@ function begin(r: Request, conf: SubConf): void {
   if (r === r.main) {
     out.transform()
     if (!conf.lastModified) {
-      out.lastModified = UNKNOWN
-      out.etag = ''
+      out.clearValidators()
     }
   }
   out.seekable = false

@@ -8,7 +8,6 @@ import { type Args, directive, directives } from '../../config/directive.ts'
 import { type AttachContext, httpModule } from '../../http/compile/module.ts'
 import { BodyFilter, type BodySink, FLUSH, LAST, STABLE } from '../../http/message/body.ts'
 import { MimeSet, mimeTypes } from '../../http/message/mime-set.ts'
-import { UNKNOWN } from '../../http/message/response-head.ts'
 import type { Text } from '../../http/request/plan.ts'
 import type { Request } from '../../http/request/request.ts'
 import { lowerAscii, NO_BYTES } from '../../lib/bytes.ts'
@@ -116,8 +115,7 @@ function begin(r: Request, conf: SubsConf): void {
   for (let i = 0; i < conf.bypass.length; i++) if (isTrue(conf.bypass[i]!(r))) return
   if (r === r.main) {
     out.transform()
-    out.lastModified = UNKNOWN
-    out.etag = ''
+    out.clearValidators()
   }
   out.seekable = false
   if (!r.headerOnly) r.addBodyFilter((next) => new SubsBody(next, r, conf.rules))

@@ -8,7 +8,6 @@ import { type ConfOf, directive, directives } from '../../../config/directive.ts
 import { httpModule } from '../../../http/compile/module.ts'
 import { type BodySink, FLUSH, LAST, LENT, STABLE } from '../../../http/message/body.ts'
 import { MimeSet, mimeTypes } from '../../../http/message/mime-set.ts'
-import { UNKNOWN } from '../../../http/message/response-head.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { defineSlot } from '../../../http/request/slots.ts'
 import { HoldingFilter } from '../../../http/response/holding-filter.ts'
@@ -105,8 +104,7 @@ function begin(r: Request, conf: SsiConf): void {
   if (r === r.main) {
     out.transform()
     if (!conf.settings.ssi_last_modified) {
-      out.lastModified = UNKNOWN
-      out.etag = ''
+      out.clearValidators()
     }
   }
   out.seekable = false
