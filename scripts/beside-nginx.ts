@@ -4,19 +4,22 @@
  *
  *     npm run beside-nginx                    all of them
  *     npm run beside-nginx -- static 'range'  groups whose name begins with the first word, cases that contain the second
+ *     npm run beside-nginx -- --http2 static  the same requests over HTTP/2
  *
  * Needs nginx (Debian: nginx-core, or NGINX=path). What an older nginx does otherwise is said in the case.
  */
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Case, Group } from '../test/conformance/beside-nginx/case.ts'
+import { filtersGroups } from '../test/conformance/beside-nginx/cases/filters.ts'
+import { http2Groups } from '../test/conformance/beside-nginx/cases/http2.ts'
 import { proxyGroups } from '../test/conformance/beside-nginx/cases/proxy.ts'
 import { requestsGroups } from '../test/conformance/beside-nginx/cases/requests.ts'
 import { rewriteGroups } from '../test/conformance/beside-nginx/cases/rewrite.ts'
 import { staticGroups } from '../test/conformance/beside-nginx/cases/static.ts'
 import { togetherGroups } from '../test/conformance/beside-nginx/cases/together.ts'
 import { compare, type Difference } from '../test/conformance/beside-nginx/compare.ts'
-import { KNOWN, type Known } from '../test/conformance/beside-nginx/known.ts'
+import { KNOWN, KNOWN_OF_HTTP2, type Known } from '../test/conformance/beside-nginx/known.ts'
 import { Side } from '../test/conformance/beside-nginx/side.ts'
 
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
@@ -27,30 +30,37 @@ const GROUPS: readonly Group[] = [
   ...rewriteGroups,
   ...proxyGroups,
   ...togetherGroups,
+  ...filtersGroups,
+  ...http2Groups,
 ]
+const WORDS = process.argv.slice(2).filter((word) => word !== '--http2')
+const OVER_2 = WORDS.length < process.argv.length - 2
 /** Silence that ends a case; a difference is believed when it is still there with the longest. */
 const QUIET_MS = [25, 120, 600]
 
 /** Reasons that were needed. */
 const needed = new Set<Known>()
 
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main(WORDS)
 
 async function main([groupWord = '', caseWord = '']: readonly string[]): Promise<number> {
   if (!fs.existsSync(NGINX)) {
     console.log(`skipped: no nginx at ${NGINX} (apt-get install nginx-core, or NGINX=path)`)
     return 0
   }
-  const groups = GROUPS.filter((group) => group.name.startsWith(groupWord))
+  const groups = GROUPS.filter((group) => group.name.startsWith(groupWord) && (!OVER_2 || group.http2 !== true))
   let count = 0
   let differing = 0
   for (const group of groups) {
-    const cases = Object.entries(group.cases).filter(([name]) => name.includes(caseWord))
+    const cases = Object.entries(group.cases).filter(
+      ([name, asked]) => name.includes(caseWord) && (!OVER_2 || speakable(asked)),
+    )
     count += cases.length
     differing += await runGroup(group, cases)
   }
-  if (groupWord === '' && caseWord === '') {
-    for (const known of KNOWN) if (!needed.has(known)) console.log(`no case needs the reason "${known.why}" any more`)
+  if (groupWord === '' && caseWord === '' && !OVER_2) {
+    for (const known of [...KNOWN, ...KNOWN_OF_HTTP2])
+      if (!needed.has(known)) console.log(`no case needs the reason "${known.why}" any more`)
   }
   console.log(`${groups.length} groups, ${count} cases, ${differing} differ without a known reason`)
   return differing === 0 ? 0 : 1
@@ -59,8 +69,8 @@ async function main([groupWord = '', caseWord = '']: readonly string[]): Promise
 /** Runs a group's cases and returns how many are not as they should be. */
 async function runGroup(group: Group, cases: readonly (readonly [string, Case])[]): Promise<number> {
   const started = await Promise.allSettled([
-    Side.start(NGINX, '', group),
-    Side.start(VIADUCT, 'server_identity nginx;', group),
+    Side.start(NGINX, '', group, OVER_2),
+    Side.start(VIADUCT, 'server_identity nginx;', group, OVER_2),
   ])
   const sides = started.flatMap((side) => (side.status === 'fulfilled' ? [side.value] : []))
   for (const side of started) if (side.status === 'rejected') console.log(`${group.name}: ${side.reason}`)
@@ -97,4 +107,10 @@ function print({ aspect, nginx, viaduct }: Difference): void {
   for (const line of left) if (!right.includes(line)) console.log(`    nginx   ${JSON.stringify(line).slice(1, -1)}`)
   for (const line of right) if (!left.includes(line)) console.log(`    viaduct ${JSON.stringify(line).slice(1, -1)}`)
   if (left.toSorted().join() === right.toSorted().join()) console.log('    the same lines in another order')
+}
+
+/** HTTP/2 can ask for it: it begins with the head of a request whose fields have names. */
+function speakable({ send }: Case): boolean {
+  const text = typeof send === 'string' ? send : send.join('')
+  return /^[A-Z]+ \S.* HTTP\/1\.[01]\r\n(?:[!-9;-~]+:.*\r\n)*\r\n/.test(text)
 }

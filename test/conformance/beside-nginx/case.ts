@@ -17,7 +17,10 @@ export type Aspect = (typeof ASPECTS)[number]
 
 /** One exchange with a server. */
 export interface Case {
-  /** Bytes of the client, as latin1 text; with several, each is sent when the answer to the one before has come. */
+  /**
+   * Bytes of the client, as latin1 text; with several, each is sent when the answer to the one before has come. Over HTTP/2
+   * requests of HTTP/1 become frames, and what begins with its preface is frames already.
+   */
   readonly send: string | readonly string[]
   /** The client ends its side after the last byte. */
   readonly end?: boolean
@@ -33,6 +36,8 @@ export interface Group {
    * listens at `%%PORT_8%%`; `%%DIR%%` is the folder.
    */
   readonly http: string
+  /** Its cases are frames of HTTP/2. */
+  readonly http2?: true
   /** Files in the folder. */
   readonly files?: Readonly<Record<string, string>>
   /** Which port cases go to, 0 by default. */

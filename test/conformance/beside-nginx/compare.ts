@@ -1,6 +1,8 @@
 /** Makes what two servers did comparable: without times, numbers of processes and connections, and the order of fields. */
+import zlib from 'node:zlib'
 import { ASPECTS, type Aspect } from './case.ts'
-import { KNOWN, type Known } from './known.ts'
+import { plainFrames } from './http2.ts'
+import { KNOWN, KNOWN_OF_HTTP2, type Known } from './known.ts'
 import { LOGGED, type Seen, type Side } from './side.ts'
 
 /** One aspect in which two servers differ. */
@@ -25,7 +27,7 @@ export function compare(
   const found: Difference[] = []
   for (const aspect of ASPECTS) {
     let [one, other] = [left[aspect], right[aspect]]
-    for (const known of KNOWN) {
+    for (const known of nginx.http2 ? [...KNOWN, ...KNOWN_OF_HTTP2] : KNOWN) {
       if (one === other) break
       if (!known.of.test(name) || known.aspects?.includes(aspect) === false) continue
       const before = one + other
@@ -40,7 +42,7 @@ export function compare(
 
 function plainSeen(side: Side, seen: Seen): Record<Aspect, string> {
   return {
-    replies: plainReplies(side.plain(seen.replies)).replaceAll(/^--\d{20}/gm, '--N'),
+    replies: repliesOf(side, seen).replaceAll(/^--\d{20}/gm, '--N'),
     open: String(seen.open),
     access: named(side.plain(seen.access)),
     errors: side
@@ -51,6 +53,10 @@ function plainSeen(side: Side, seen: Seen): Record<Aspect, string> {
       .join('\n'),
     asked: side.plain(seen.asked),
   }
+}
+
+function repliesOf(side: Side, seen: Seen): string {
+  return side.http2 ? side.plain(plainFrames(seen.replies)) : plainReplies(side.plain(seen.replies))
 }
 
 /** One variable a line. */
@@ -76,7 +82,7 @@ function plainReplies(text: string): string {
     result += `${lines[0]}\n${fields.toSorted().join('\n')}\n\n`
     const body = bodyOf(lines.join('\n'), rest)
     rest = rest.slice(body.size)
-    result += body.text
+    result += /\ncontent-encoding: gzip$/im.test(lines.join('\n')) ? unpacked(body.text) : body.text
   }
   return result
 }
@@ -99,5 +105,18 @@ function bodyOf(head: string, rest: string): { text: string; size: number } {
     }
     text += rest.slice(at, at + size)
     at += size + 2
+  }
+}
+
+/** What a compressed text says, as far as it can be read (libraries compress differently), and the trailers behind it. */
+function unpacked(text: string): string {
+  const end = /\n(?:[\w-]+: .*\r\n)*(?:\r\n)?$/.exec(text) ?? /<cut>$/.exec(text)
+  if (end === null || end.index === 0) return text
+  try {
+    const bytes = Buffer.from(text.slice(0, end.index), 'latin1')
+    const plain = zlib.gunzipSync(bytes, { finishFlush: zlib.constants.Z_SYNC_FLUSH })
+    return `<gzip>${plain.toString('latin1')}</gzip>${end[0].trim()}\n`
+  } catch {
+    return text
   }
 }

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePorts } from '../../harness/ports.ts'
 import type { Answer, Case, Group } from './case.ts'
+import { Http2Writer } from './http2.ts'
 
 /** The variables of an access line, in its order. */
 export const LOGGED: readonly string[] = (
@@ -42,6 +43,8 @@ export interface Seen {
 /** A running server with its back ends; cases are put to it one after the other. */
 export class Side {
   readonly dir: string
+  /** Cases are put to it over HTTP/2. */
+  readonly http2: boolean
   readonly #ports: readonly number[]
   readonly #child: ChildProcess
   readonly #backEnds: net.Server[] = []
@@ -52,8 +55,9 @@ export class Side {
   #accessRead = 0
   #errorsRead = 0
 
-  private constructor(program: string, dir: string, ports: readonly number[]) {
+  private constructor(program: string, dir: string, ports: readonly number[], http2: boolean) {
     this.dir = dir
+    this.http2 = http2
     this.#ports = ports
     this.#child = spawn(program, ['-p', `${dir}/`, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -61,13 +65,16 @@ export class Side {
     this.#child.stderr!.on('data', (data) => fs.appendFileSync(path.join(dir, 'stderr'), data))
   }
 
-  /** Starts a server with a group's configuration. */
-  static async start(program: string, extra: string, group: Group): Promise<Side> {
+  /** Starts a server with a group's configuration; `over2` has all be asked over HTTP/2. */
+  static async start(program: string, extra: string, group: Group, over2: boolean): Promise<Side> {
     const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'beside-'))
     fs.chmodSync(dir, 0o755)
     const ports = await freePorts(PORTS)
     const expand = (text: string): string => expanded(text, dir, ports)
-    for (const [name, content] of Object.entries({ ...group.files, 'nginx.conf': wholeConf(group.http, extra) })) {
+    for (const [name, content] of Object.entries({
+      ...group.files,
+      'nginx.conf': wholeConf(group.http, over2 ? `${extra} http2 on;` : extra),
+    })) {
       const file = path.join(dir, name)
       fs.mkdirSync(path.dirname(file), { recursive: true })
       fs.writeFileSync(file, Buffer.from(expand(content), 'latin1'))
@@ -76,7 +83,7 @@ export class Side {
     for (const file of fs.readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
       fs.utimesSync(path.join(dir, file), FILE_TIME, FILE_TIME)
     }
-    const side = new Side(program, dir, ports)
+    const side = new Side(program, dir, ports, over2 || group.http2 === true)
     for (const n of BACK_ENDS) await side.#openBackEnd(ports[n]!)
     await side.#untilReady()
     return side
@@ -148,11 +155,12 @@ export class Side {
       wake()
     }
     socket.on('end', onEnd).on('error', onEnd).on('close', onEnd)
-    const parts = typeof asked.send === 'string' ? [asked.send] : asked.send
+    const written = typeof asked.send === 'string' ? [asked.send] : asked.send
+    const parts = this.http2 ? inFrames(written, asked.end === true) : written
     for (const [n, part] of parts.entries()) {
       const before = replies.length
       if (open) socket.write(Buffer.from(part, 'latin1'))
-      if (open && asked.end && n === parts.length - 1) socket.end()
+      if (open && asked.end && !this.http2 && n === parts.length - 1) socket.end()
       const deadline = performance.now() + ANSWER_TIMEOUT_MS
       let size = -1
       while (open && performance.now() < deadline) {
@@ -219,6 +227,13 @@ export class Side {
     if (answer?.after === 'close') socket.end()
     if (answer?.after === 'reset') socket.resetAndDestroy()
   }
+}
+
+/** The parts of a case as frames, which they may be already. */
+function inFrames(parts: readonly string[], end: boolean): readonly string[] {
+  if (parts[0]?.startsWith('PRI ') === true) return parts
+  const writer = new Http2Writer()
+  return parts.map((part, n) => writer.write(part, end && n === parts.length - 1))
 }
 
 function expanded(text: string, dir: string, ports: readonly number[]): string {
