@@ -82,13 +82,17 @@ test('a part that is not answered at all ends the request', async () => {
   assert.equal(await server.raw('GET /broken HTTP/1.0\r\n\r\n'), '')
 })
 
-test('a response that breaks off has its head all the same', async () => {
+test('a response that breaks off has its head all the same, and what stands before it', async () => {
   await using peer = await Peer.start(() => 'HTTP/1.1 200 OK\r\nX-Own: a\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n')
   await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%; addition_types *;
     location /before { add_before_body /x; proxy_pass http://127.0.0.1:${peer.port}; }
     location /after { add_after_body /x; proxy_pass http://127.0.0.1:${peer.port}; } location /x { return 200 x; } } }`)
-  for (const path of ['/before', '/after']) {
+  for (const [path, body] of [
+    ['/before', 'x'],
+    ['/after', ''],
+  ] as const) {
     const text = await server.raw(`GET ${path} HTTP/1.0\r\nHost: x\r\n\r\n`)
-    assert.match(text, /^HTTP\/1\.1 200 OK\r\n.*\r\nX-Own: a\r\n\r\n$/s, path)
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n.*\r\nX-Own: a\r\n\r\nx?$/s, path)
+    assert.equal(text.slice(text.indexOf('\r\n\r\n') + 4), body, path)
   }
 })

@@ -1,7 +1,6 @@
 /**
  * One request's conversation with its upstream group: as many attempts as it takes, one peer at a time, whatever the
- * protocol (a Codec speaks it). What goes to the peer is the RequestSender's part, what goes to the client the
- * ResponsePump's.
+ * protocol (a Codec speaks it). What goes to the peer is the RequestSender's part, to the client the ResponsePump's.
  *
  *   IDLE -> CONNECT -> HEAD -> BODY -> FINISHED          TUNNEL after 101, QUEUED before CONNECT when no peer is free
  *             \---------+--> next peer, or a status
@@ -182,8 +181,9 @@ export class Exchange
       return this.bodyRead()
     }
     // One that is not passed on is read first too: what is wrong with it is the client's fault, and no back end is asked.
-    const streamed = conf.passBody && !conf.transport.request_buffering && (!r.chunked || conf.chunkedAllowed)
-    return streamed && r.contentLength !== 0 ? r.ensureBody().takeFirst() || this.bodyRead() : r.readBody(onBodyRead)
+    const mayStream = r.chunked ? conf.chunkedAllowed : r.contentLength > 0
+    const streamed = mayStream && conf.passBody && !conf.transport.request_buffering
+    return streamed ? r.ensureBody().takeFirst() || this.bodyRead() : r.readBody(onBodyRead)
   }
 
   /** The request body is there, or will be streamed: asks the cache, then the first peer. */

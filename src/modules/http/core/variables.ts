@@ -164,7 +164,7 @@ function contentLength({ headers, main }: Request): string | undefined {
 }
 
 function protocolOf(r: Request): string | undefined {
-  if (r.malformed && r.version < 20 && r.main.method === '') return undefined
+  if (r.malformed && r.version !== 20 && r.main.method === '') return undefined
   switch (r.version) {
     case 9:
       // Such a request has no word for it.
