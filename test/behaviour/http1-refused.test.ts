@@ -133,6 +133,7 @@ test('of a refused request the logs have what was understood', async () => {
     ['GET /a HTP/1.1\r\n\r\n', '- - 0 - -', 'line'],
     ['G{T /a HTTP/1.1\r\n\r\n', '- - 0 - -', 'line'],
     ['GET /a HTTP/3.0\r\n\r\n', '- - 0 - -', 'line'],
+    ['GET /a HTTP/2.0\r\n\r\n', '- - 0 - -', 'line'],
     [`GET /${'x'.repeat(2000)}`, '- - 0 - -', 'line'],
     ['GET /../a HTTP/1.1\r\nHost: a\r\n\r\n', 'GET HTTP/1.1 20 - ', 'line'],
     ['GET http://a!@/b HTTP/1.1\r\n\r\n', '- - 0 - -', 'line'],

@@ -118,7 +118,7 @@ function takeTarget(r: Request, mergeSlashes: boolean): boolean {
 
 function refuse(r: Request, parser: RequestParser, code: number, host: OpenHost): void {
   takeBroken(r, parser, host)
-  if (parser.line.major === 0) r.version = code === INVALID_09_METHOD ? 9 : 11
+  if (parser.line.major !== 1) r.version = code === INVALID_09_METHOD ? 9 : 11
   host.loseFraming()
   r.logError(INFO, parser.logMessage() + (parser.refusedInLine ? IN_LINE : IN_FIELDS))
   r.finish(REQUEST_ERRORS[code]!.status)
