@@ -61,15 +61,19 @@ export function listenOn(target: ListenTarget, owner: ListenerOwner): Listener {
   return new HandleListener(target, owner)
 }
 
+/** System calls, where they can be made. */
+function systemCalls(): Calls | undefined {
+  const system = whyNoCalls() === '' ? calls() : ''
+  return typeof system === 'string' ? undefined : system
+}
+
 /** Sets all options; what one lets go of stays as it is, but that connections wait for what they send (as in nginx). */
 function setOptions(fd: number, { socketOptions }: ListenSettings, before: ListenSettings, owner: ListenerOwner): void {
-  const system = whyNoCalls() === '' ? calls() : ''
+  const system = systemCalls()
   const set = ({ name, value }: SocketOption): void => {
     const [level, option] = OPTIONS[name]
     const result =
-      typeof system === 'string'
-        ? ENOSYS
-        : system.setOption(fd, level, option, Buffer.from(Int32Array.of(value).buffer))
+      system === undefined ? ENOSYS : system.setOption(fd, level, option, Buffer.from(Int32Array.of(value).buffer))
     if (result < 0) owner.onOptionFailed(name, value, result)
   }
   for (const option of socketOptions) set(option)
@@ -225,10 +229,9 @@ class HandleListener implements Listener, Incoming {
   }
 
   change(settings: ListenSettings): void {
-    const system = whyNoCalls() === '' ? calls() : ''
     setOptions(this.#target.fd, settings, this.#settings, this.#owner)
     this.#settings = settings
-    if (typeof system !== 'string') system.listen(this.#target.fd, settings.backlog)
+    systemCalls()?.listen(this.#target.fd, settings.backlog)
   }
 
   #accepted(client: StreamHandle): void {
@@ -253,8 +256,8 @@ class HandleListener implements Listener, Incoming {
 
   close(letsIn: boolean): void {
     const { fd, isInternet } = this.#target
-    const system = letsIn && this.#server.listening && whyNoCalls() === '' ? calls() : ''
-    if (typeof system !== 'string')
+    const system = letsIn && this.#server.listening ? systemCalls() : undefined
+    if (system !== undefined)
       letIn(system, fd, this.#settings, (client) => this.#accepted(adoptHandle(client, isInternet)))
     this.#server.close()
   }

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:crypto'
 import { fullName } from '../config/include.ts'
-import { type ContextOptions, cipherProblem, groupsProblem } from '../net/tls-wire-context.ts'
+import { cipherProblem, groupsProblem } from '../net/tls-wire-context.ts'
 import type { ConfCommand } from './sources.ts'
 
 /** A version of TLS, as Node names it. */
@@ -174,13 +174,9 @@ const COMMANDS: Readonly<Record<string, Carry>> = {
   },
 }
 
-/** What is said when OpenSSL refuses one of `others`, by its number. */
-export function refusedText(
-  { problem, command }: { readonly problem: string; readonly command: number },
-  commands: ContextOptions['commands'],
-): string {
-  const [name, value] = commands![command]!
-  return `SSL_CONF_cmd("${name}", "${value}") failed (SSL: ${problem})`
+/** What is said of a command that failed; `problem` is what OpenSSL has said, if it was asked. */
+export function failedText(name: string, value: string, problem = ''): string {
+  return `SSL_CONF_cmd("${name}", "${value}") failed${problem === '' ? '' : ` (SSL: ${problem})`}`
 }
 
 /** Carries out commands in their order; returns the one that failed. */

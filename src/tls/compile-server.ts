@@ -26,10 +26,10 @@ import {
   type Commanded,
   carryOut,
   contextSettings,
+  failedText,
   forbidden,
   NO_ANTI_REPLAY,
   notCommanded,
-  refusedText,
 } from './commands.ts'
 import { plainDhparam } from './dhparam.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
@@ -228,7 +228,7 @@ class Compiler<Subject extends HasSlots> {
     const failed = carryOut(conf.ssl_conf_command, commanded)
     for (const { name } of commanded.others) this.#files.warnWithoutRing(`ssl_conf_command ${name}`)
     if (failed === undefined) return commanded
-    return this.#files.fail(`SSL_CONF_cmd("${failed.name}", "${failed.value}") failed`, failed.at)
+    return this.#files.fail(failedText(failed.name, failed.value), failed.at)
   }
 
   /** Certificates that are known when the configuration loads: none when variables name them. */
@@ -353,7 +353,10 @@ class Compiler<Subject extends HasSlots> {
     const { ssl_certificate: own, ssl_certificate_key: keys } = this.#conf
     const mismatch = pairsProblem(options.pairs)
     const fixed = mismatch === '' ? contextOf(options) : { problem: mismatch }
-    if ('command' in fixed) return this.#files.fail(refusedText(fixed, options.commands), others[fixed.command]!.at)
+    if ('command' in fixed) {
+      const { name, value, at } = others[fixed.command]!
+      return this.#files.fail(failedText(name, value, fixed.problem), at)
+    }
     if ('problem' in fixed) {
       const last = keys.at(-1)
       const key = last === undefined ? '' : placeOf(last, last.template.source)

@@ -12,9 +12,9 @@ import {
   type Commanded,
   carryOut,
   contextSettings,
+  failedText,
   forbidden,
   notCommanded,
-  refusedText,
 } from '../../../tls/commands.ts'
 import { fileProblem, keyFile, type Place, placeFor, placeOf, readPem, SslLoader } from '../../../tls/loader.ts'
 import { PemFiles } from '../../../tls/pem-files.ts'
@@ -136,7 +136,7 @@ class Loader {
     }
     const failed = carryOut(conf.ssl_conf_command, commanded)
     if (failed !== undefined) {
-      return this.#files.fail(`SSL_CONF_cmd("${failed.name}", "${failed.value}") failed`, failed.at)
+      return this.#files.fail(failedText(failed.name, failed.value), failed.at)
     }
     for (const { name } of commanded.others) this.#files.warnWithoutRing(`${this.#family}_ssl_conf_command ${name}`)
     const pairs = this.#own(commanded)
@@ -212,7 +212,10 @@ class Loader {
     const before = known.get(key)
     if (before !== undefined) return before
     const secure = contextOf(options)
-    if ('command' in secure) return { problem: refusedText(secure, options.commands) }
+    if ('command' in secure) {
+      const [name, value] = options.commands![secure.command]!
+      return { problem: failedText(name, value, secure.problem) }
+    }
     if ('problem' in secure) return { problem: `SSL_CTX_use_PrivateKey("${keyName}") failed (SSL: ${secure.problem})` }
     const { files } = this.#at
     const settings: TlsSettings = {
