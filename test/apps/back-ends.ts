@@ -102,15 +102,15 @@ export class BackEnd implements AsyncDisposable {
     return new BackEnd([PYTHON, '-B', GRPC_SOURCE, 'serve', `${port}`], { at: port!, folder: os.tmpdir() }).#started()
   }
 
-  /** Compiles the Go server and starts it `count` times. */
-  static async go(count: number): Promise<BackEnd[]> {
+  /** Compiles the Go server and starts one for each of `idle`: how long it keeps connections that are idle, as Go writes it. */
+  static async go(idle: readonly string[]): Promise<BackEnd[]> {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-go-'))
     const env = { ...process.env, GOCACHE: path.join(folder, 'cache'), GO111MODULE: 'off', CGO_ENABLED: '0' }
     await promisify(execFile)('go', ['build', '-o', path.join(folder, 'server'), GO_SOURCE], { env })
-    const ports = await freePorts(count)
-    const start = (at: number) =>
-      new BackEnd([path.join(folder, 'server'), `127.0.0.1:${at}`], { at, folder, temporary: folder })
-    return Promise.all(ports.map((port) => start(port).#started()))
+    const ports = await freePorts(idle.length)
+    const start = (at: number, n: number) =>
+      new BackEnd([path.join(folder, 'server'), `127.0.0.1:${at}`, idle[n]!], { at, folder, temporary: folder })
+    return Promise.all(ports.map((port, n) => start(port, n).#started()))
   }
 
   /**

@@ -9,7 +9,8 @@ import { BackEnd } from './back-ends.ts'
 
 const USERS = 8
 const REQUESTS_EACH = 250
-/** The servers close idle connections after 500 ms. */
+/** Shorter than the proxy keeps connections: it must see them go. */
+const IDLE = '500ms'
 const IDLE_MS = 700
 
 const running = new AsyncDisposableStack()
@@ -17,7 +18,7 @@ let server: Server
 let servers: readonly BackEnd[]
 
 before(async () => {
-  servers = await BackEnd.go(2)
+  servers = await BackEnd.go([IDLE, IDLE, '1m', '1m'])
   for (const one of servers) running.use(one)
   server = running.use(
     await startViaduct(
@@ -26,6 +27,11 @@ before(async () => {
         upstream goapp {
           server 127.0.0.1:${servers[0]!.port};
           server 127.0.0.1:${servers[1]!.port};
+          keepalive 64;
+        }
+        upstream patient {
+          server 127.0.0.1:${servers[2]!.port};
+          server 127.0.0.1:${servers[3]!.port};
           keepalive 64;
         }
         server {
@@ -46,6 +52,9 @@ before(async () => {
             access_log off;
             proxy_connect_timeout 2s;
             proxy_read_timeout 2s;
+          }
+          location = /kept {
+            proxy_pass http://patient/healthz;
           }
         }
       }`,
@@ -68,9 +77,9 @@ interface Counts {
   readonly requests: number
 }
 
-/** What both servers have had together. */
+/** What both servers of the group `patient` have had together. */
 async function counts(): Promise<Counts> {
-  const each = servers.map(async ({ port }) => {
+  const each = servers.slice(2).map(async ({ port }) => {
     const response = await fetch(`http://127.0.0.1:${port}/counts`)
     return (await response.json()) as Counts
   })
@@ -91,7 +100,7 @@ test('the headers arrive as the configuration says, and none that closes', async
 test('connections are kept: as many as there are users, however many requests', async (t) => {
   const before = await counts()
   const user = async (): Promise<void> => {
-    for (let n = 0; n < REQUESTS_EACH; n++) assert.equal(await (await fetch(server.url('/healthz'))).text(), 'ok')
+    for (let n = 0; n < REQUESTS_EACH; n++) assert.equal(await (await fetch(server.url('/kept'))).text(), 'ok')
   }
   await Promise.all(Array.from({ length: USERS }, user))
   const { connections, requests } = await counts()
