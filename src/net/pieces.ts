@@ -1,5 +1,12 @@
 /** Pieces of output: texts, one char a byte, and bytes. */
 
+/** How many bytes they are together. */
+export function sizeOf(pieces: readonly (string | Buffer)[]): number {
+  let size = 0
+  for (let i = 0; i < pieces.length; i++) size += pieces[i]!.length
+  return size
+}
+
 /** A part of a piece; bytes are not copied. */
 export function cut(piece: string | Buffer, from: number, to: number): string | Buffer {
   return typeof piece === 'string' ? piece.slice(from, to) : piece.subarray(from, to)

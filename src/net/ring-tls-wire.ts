@@ -20,6 +20,7 @@ import { soon } from '../lib/soon.ts'
 import { addressOf } from '../sys/openssl.ts'
 import { plainText, RECORD_SIZE, SSL_ENDED, SSL_NOT_EARLY, SSL_WANTS_MORE, type Ssl } from '../sys/ssl.ts'
 import { cork } from './flush.ts'
+import { sizeOf } from './pieces.ts'
 import { type FileReader, PlainOutput } from './plain-output.ts'
 import { RingWire } from './ring-wire.ts'
 import type { RecordSizes } from './tls-server.ts'
@@ -531,12 +532,6 @@ function problemOf(ssl: Ssl, result: number, doing: string): string {
   }
   const problem = ssl.problem()
   return problem === '' ? `${doing} failed` : `${doing} failed (SSL: ${problem})`
-}
-
-function sizeOf(pieces: readonly (string | Buffer)[]): number {
-  let size = 0
-  for (let i = 0; i < pieces.length; i++) size += pieces[i]!.length
-  return size
 }
 
 /** Puts pieces that fit together into `plainText`. */

@@ -14,7 +14,7 @@
 import { getSystemErrorName } from 'node:util'
 import { hostIn, portIn } from '../sys/socket-address.ts'
 import type { StreamHandle } from './handle-wire.ts'
-import { behind, cut } from './pieces.ts'
+import { behind, cut, sizeOf } from './pieces.ts'
 import { ASKED, MORE, type Ring, type RingUser } from './ring.ts'
 import { StreamWire } from './stream-wire.ts'
 import { type FilePiece, readBuffer } from './wire.ts'
@@ -687,10 +687,4 @@ export class RingWire extends StreamWire implements RingUser {
 
 function int(value: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(value).buffer)
-}
-
-function sizeOf(pieces: readonly (string | Buffer)[]): number {
-  let size = 0
-  for (let i = 0; i < pieces.length; i++) size += pieces[i]!.length
-  return size
 }
