@@ -1,9 +1,6 @@
 /**
  * What clients see of a cached object that keeps expiring: 50 of them ask for it all the time, the back end takes 50 ms for an
  * answer that is good for a second. Beside nginx, with the lock alone and with stale answers while it is renewed.
- *
- *     node bench/expired-object.ts                        6 s for each
- *     node bench/expired-object.ts --seconds 20 --clients 200
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +10,7 @@ import net, { type AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { command, positive } from '../scripts/command.ts'
 import { freePorts } from '../test/harness/ports.ts'
 import { listening, stopProcess } from './process-tree.ts'
 import { findNginx } from './servers.ts'
@@ -29,9 +26,10 @@ const WAYS = {
   'and use_stale updating': 'proxy_cache_lock on; proxy_cache_use_stale updating; proxy_cache_background_update on;',
 } as const
 
-const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '6' }, clients: { type: 'string', default: '50' } },
-})
+interface Load {
+  readonly seconds: number
+  readonly clients: number
+}
 
 /** The back end: how often it was asked. */
 let asked = 0
@@ -40,28 +38,47 @@ const origin = http.createServer((_, response) => {
   response.setHeader('Cache-Control', `max-age=${FRESH_S}`).setHeader('Content-Length', SIZE)
   setTimeout(() => response.end('x'.repeat(SIZE)), ORIGIN_MS)
 })
-origin.listen(0, '127.0.0.1')
-await once(origin, 'listening')
 
-const nginx = findNginx()
-const servers = { ...(nginx === undefined ? {} : { nginx }), viaduct: VIADUCT }
-console.log('| | server | requests | of the back end | p50 ms | p99 ms | slowest |\n|---|---|--:|--:|--:|--:|--:|')
-for (const [way, directives] of Object.entries(WAYS)) {
-  for (const [name, command] of Object.entries(servers)) await measure(way, directives, name, command)
+await command({
+  called: 'node bench/expired-object.ts',
+  summary: 'what clients see of a cached object that keeps expiring',
+  usage: ['[OPTION ...]'],
+  about: 'Beside nginx where there is one (nginx-light of Debian, or NGINX=PATH).',
+  options: {
+    seconds: { type: 'string', value: 'N', help: 'for each server; 6 unless told' },
+    clients: { type: 'string', value: 'N', help: 'that ask all the time; 50 unless told' },
+  },
+  examples: [['--seconds 20 --clients 200', 'longer, and more of them']],
+  words: [],
+  run: async ({ seconds, clients }) => {
+    await measureAll({ seconds: positive('--seconds', seconds, 6), clients: positive('--clients', clients, 50) })
+    return 0
+  },
+})
+
+async function measureAll(load: Load): Promise<void> {
+  origin.listen(0, '127.0.0.1')
+  await once(origin, 'listening')
+  const nginx = findNginx()
+  const servers = { ...(nginx === undefined ? {} : { nginx }), viaduct: VIADUCT }
+  console.log('| | server | requests | of the back end | p50 ms | p99 ms | slowest |\n|---|---|--:|--:|--:|--:|--:|')
+  for (const way of Object.keys(WAYS) as (keyof typeof WAYS)[]) {
+    for (const [name, program] of Object.entries(servers)) await measure(way, name, program, load)
+  }
+  origin.close()
+  origin.closeAllConnections()
 }
-origin.close()
-origin.closeAllConnections()
 
-async function measure(way: string, directives: string, name: string, command: string): Promise<void> {
+async function measure(way: keyof typeof WAYS, name: string, program: string, load: Load): Promise<void> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-bench-'))
   const [port] = (await freePorts(1)) as [number]
-  fs.writeFileSync(path.join(dir, 'nginx.conf'), configuration(dir, port, directives))
-  const child = spawn(command, ['-p', `${dir}/`, '-c', 'nginx.conf', '-e', 'error.log'], { stdio: 'ignore' })
+  fs.writeFileSync(path.join(dir, 'nginx.conf'), configuration(dir, port, WAYS[way]))
+  const child = spawn(program, ['-p', `${dir}/`, '-c', 'nginx.conf', '-e', 'error.log'], { stdio: 'ignore' })
   try {
     await listening(port, child)
-    await ask(port, 1)
+    await ask(port, { clients: 1, seconds: 0 })
     asked = 0
-    const times = (await ask(port, Number(values.clients))).toSorted((a, b) => a - b)
+    const times = (await ask(port, load)).toSorted((a, b) => a - b)
     const at = (part: number): string => times[Math.floor(part * (times.length - 1))]!.toFixed(1)
     console.log(`| ${way} | ${name} | ${times.length} | ${asked} | ${at(0.5)} | ${at(0.99)} | ${at(1)} |`)
   } finally {
@@ -87,10 +104,10 @@ server {
 `
 }
 
-/** Milliseconds of each request of so many clients, for the time that is asked for; one client asks once. */
-async function ask(port: number, clients: number): Promise<number[]> {
+/** Milliseconds of each request of so many clients, for that time; each asks at least once. */
+async function ask(port: number, { seconds, clients }: Load): Promise<number[]> {
   const times: number[] = []
-  const end = performance.now() + (clients === 1 ? 0 : Number(values.seconds) * 1000)
+  const end = performance.now() + seconds * 1000
   const talk = (): Promise<void> =>
     new Promise((resolve, reject) => {
       let begun = 0

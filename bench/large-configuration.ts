@@ -1,9 +1,5 @@
 /**
  * What a configuration costs: how long a start and a reload take, how long requests wait meanwhile, and the memory.
- *
- *     node bench/large-configuration.ts                                 one server, 300, and 2,000 with 60,000 map lines
- *     node bench/large-configuration.ts --servers 300 --lines 0         one size only
- *     node bench/large-configuration.ts --reloads 25 --command nginx    another program, more reloads
  */
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
@@ -11,7 +7,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { command, positive } from '../scripts/command.ts'
 import { freePorts } from '../test/harness/ports.ts'
 import { cpuSeconds, descendants, stopProcess } from './process-tree.ts'
 
@@ -34,26 +30,38 @@ const SIZES: readonly Size[] = [
   { servers: 2000, lines: 60_000 },
 ]
 
-const { values } = parseArgs({
+await command({
+  called: 'node bench/large-configuration.ts',
+  summary: 'what a large configuration costs: start, reload, requests meanwhile, memory',
+  usage: ['[OPTION ...]'],
+  about: 'One server, 300, and 2,000 with 60,000 map lines, unless one size is named.',
   options: {
-    servers: { type: 'string' },
-    lines: { type: 'string', default: '0' },
-    reloads: { type: 'string', default: '5' },
-    command: { type: 'string', default: VIADUCT },
+    servers: { type: 'string', value: 'N', help: 'only so many servers' },
+    lines: { type: 'string', value: 'N', help: 'and so many lines of a map with them; none unless told' },
+    reloads: { type: 'string', value: 'N', help: 'of each size; 5 unless told' },
+    command: { type: 'string', value: 'PROGRAM', help: 'instead of Viaduct' },
+  },
+  examples: [
+    ['--servers 300', 'one size only'],
+    ['--reloads 25 --command nginx', 'another program, more reloads'],
+  ],
+  words: [],
+  run: async ({ servers, lines, reloads, command: program = VIADUCT }) => {
+    const one = { servers: positive('--servers', servers, 1), lines: lines === '0' ? 0 : positive('--lines', lines, 0) }
+    const count = positive('--reloads', reloads, 5)
+    for (const size of servers === undefined ? SIZES : [one]) await measure(size, count, program)
+    return 0
   },
 })
 
-const sizes = values.servers === undefined ? SIZES : [{ servers: Number(values.servers), lines: Number(values.lines) }]
-for (const size of sizes) await measure(size, Number(values.reloads))
-
-async function measure(size: Size, reloads: number): Promise<void> {
+async function measure(size: Size, reloads: number, program: string): Promise<void> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-bench-'))
   const [port] = (await freePorts(1)) as [number]
   const write = (generation: number): void =>
     fs.writeFileSync(path.join(dir, 'nginx.conf'), configuration(size, port, generation))
   write(1)
   const begin = performance.now()
-  const child = spawn(values.command, ['-p', `${dir}/`, '-c', 'nginx.conf', '-e', 'error.log'], {
+  const child = spawn(program, ['-p', `${dir}/`, '-c', 'nginx.conf', '-e', 'error.log'], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   try {

@@ -3,15 +3,13 @@
  * on one core, one after the other under the same load. Rounds alternate, are short and many, and what else the machine
  * does can only add to the cost of one: the cheapest quarter of each server's rounds is compared. A profile of each says how
  * much of its worker's time goes into what it adds.
- *
- *     npm run bench:operations                          writes a section of docs/BENCHMARKS.md
- *     npm run bench:operations -- --seconds 3 --rounds 20 --print
  */
 import { once } from 'node:events'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { command, positive } from '../scripts/command.ts'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
 import { measure } from './measure.ts'
 import { stopProcess } from './process-tree.ts'
 import { profileOptions, shareOf } from './profile.ts'
@@ -69,50 +67,83 @@ const WAYS: readonly Way[] = [
 // Profiles name the files of what was added, which a built program has not.
 delete process.env['VIADUCT_BUILT']
 
-const options = {
-  seconds: { type: 'string', default: '1' },
-  rounds: { type: 'string', default: '40' },
-  print: { type: 'boolean', default: false },
-} as const
-const { values } = parseArgs({ options })
-const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)]
-const nginx = findNginx()
-if (nginx === undefined) throw new Error('nginx is the back end: apt-get install nginx-light wrk util-linux')
-
-const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-bench-'))
-const origin = await startOrigin(path.join(dir, 'origin'), nginx)
 const running = new Map<Way, Running>()
 /** CPU time of a request in microseconds, by way, a number for each round. */
 const costs = new Map<Way, number[]>(WAYS.map((way) => [way, []]))
 /** The share of what each way adds of all that its server does. */
 const shares = new Map<Way, number>()
-try {
-  for (const way of WAYS) if (way.files !== undefined) shares.set(way, await profile(way, way.files))
-  for (const way of WAYS) {
-    const scenario: Scenario = { name: way.name, title: way.title, http: way.http, target: '/small' }
-    running.set(way, await startOurs(path.join(dir, way.name), scenario, origin.address))
-  }
-  for (const way of WAYS) await round(way, WARM_UP_SECONDS)
-  for (let n = 0; n < rounds; n++) {
-    // Each way is first, second ... as often as the others.
-    for (const way of [...WAYS.slice(n % WAYS.length), ...WAYS.slice(0, n % WAYS.length)]) {
-      costs.get(way)!.push(await round(way, seconds))
-    }
-    console.log(WAYS.map((way) => `${way.name} ${costs.get(way)!.at(-1)!.toFixed(2)}`).join(', '))
-  }
-} finally {
-  await stopAll([...running.values()])
-  await stopProcess(origin.child)
-  fs.rmSync(dir, { recursive: true, force: true })
+
+interface Plan {
+  readonly seconds: number
+  readonly rounds: number
+  /** The page stays as it is. */
+  readonly print: boolean
 }
-report()
+
+/** Where servers run, and what is behind them. */
+interface Place {
+  readonly dir: string
+  readonly origin: string
+}
+
+await command({
+  called: 'npm run bench:operations',
+  summary: 'what it costs a proxied request to be counted, shown and traced',
+  usage: ['[OPTION ...]'],
+  about: `Writes a section of docs/BENCHMARKS.md; the exit status is 1 when something takes more than ${BOUND} % of its worker's time. Needs, on
+Debian, apt-get install nginx-light wrk util-linux; NGINX=PATH is another back end.`,
+  options: {
+    seconds: { type: 'string', value: 'N', help: 'of each round; 1 unless told' },
+    rounds: { type: 'string', value: 'N', help: 'of each way; 40 unless told' },
+    print: { type: 'boolean', help: 'only print the section' },
+  },
+  examples: [['--seconds 3 --rounds 20 --print', 'longer rounds, and the page stays as it is']],
+  words: [],
+  run: async ({ seconds, rounds, print = false }) => {
+    const plan = { seconds: positive('--seconds', seconds, 1), rounds: positive('--rounds', rounds, 40), print }
+    const nginx = findNginx()
+    if (nginx === undefined)
+      throw new ToolFailure('nginx is the back end', 'apt-get install nginx-light wrk util-linux')
+    await measureAll(plan, nginx)
+    return report(plan)
+  },
+})
+
+async function measureAll({ seconds, rounds }: Plan, nginx: string): Promise<void> {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-bench-'))
+  const origin = await startOrigin(path.join(dir, 'origin'), nginx)
+  const place = { dir, origin: origin.address }
+  try {
+    for (const way of WAYS) if (way.files !== undefined) shares.set(way, await profile(place, way, way.files))
+    for (const way of WAYS) running.set(way, await start(place, way, way.name))
+    for (const way of WAYS) await round(way, WARM_UP_SECONDS)
+    for (let n = 0; n < rounds; n++) {
+      // Each way is first, second ... as often as the others.
+      for (const way of [...WAYS.slice(n % WAYS.length), ...WAYS.slice(0, n % WAYS.length)]) {
+        costs.get(way)!.push(await round(way, seconds))
+      }
+      console.log(WAYS.map((way) => `${way.name} ${costs.get(way)!.at(-1)!.toFixed(2)}`).join(', '))
+    }
+  } finally {
+    await stopAll([...running.values()])
+    await stopProcess(origin.child)
+    fs.rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function scenarioOf({ name, title, http }: Way): Scenario {
+  return { name, title, http, target: '/small' }
+}
+
+function start({ dir, origin }: Place, way: Way, folder: string): Promise<Running> {
+  return startOurs(path.join(dir, folder), scenarioOf(way), origin)
+}
 
 /** Loads a server of its own, each thread of which leaves a profile. */
-async function profile(way: Way, files: RegExp): Promise<number> {
-  const folder = path.join(dir, `profile-${way.name}`)
+async function profile(place: Place, way: Way, files: RegExp): Promise<number> {
+  const folder = path.join(place.dir, `profile-${way.name}`)
   process.env['NODE_OPTIONS'] = profileOptions(folder)
-  const scenario: Scenario = { name: way.name, title: way.title, http: way.http, target: '/small' }
-  const one = await startOurs(path.join(dir, `profiled-${way.name}`), scenario, origin.address)
+  const one = await start(place, way, `profiled-${way.name}`)
   delete process.env['NODE_OPTIONS']
   await round(way, PROFILE_SECONDS, one)
   // Threads write their profiles when they end in order.
@@ -126,8 +157,7 @@ async function profile(way: Way, files: RegExp): Promise<number> {
 
 async function round(way: Way, length: number, one: Running = running.get(way)!): Promise<number> {
   const scraping = way.scraped === undefined ? undefined : scrape(new URL(way.scraped, one.url).href)
-  const scenario: Scenario = { name: way.name, title: way.title, http: way.http, target: '/small' }
-  const { cpuMicroseconds } = await measure(scenario, one, length, undefined)
+  const { cpuMicroseconds } = await measure(scenarioOf(way), one, length, undefined)
   await scraping?.[Symbol.asyncDispose]()
   return cpuMicroseconds
 }
@@ -154,7 +184,8 @@ function cheapest(values: readonly number[]): number {
   return least.reduce((sum, value) => sum + value, 0) / least.length
 }
 
-function report(): void {
+/** Shows and writes the section; returns the exit status. */
+function report({ seconds, rounds, print }: Plan): number {
   const [plain] = WAYS
   const base = cheapest(costs.get(plain!)!)
   const lines = WAYS.map((way) => {
@@ -181,8 +212,8 @@ included; it hardly depends on what else the machine does, and is what must not 
 |---|---:|---:|---:|
 ${rows.join('\n')}`
   console.log(`\n${text}`)
-  if (!values.print) writeSection('operations', text)
+  if (!print) writeSection('operations', text)
   const over = lines.filter(({ within }) => !within)
   if (over.length > 0) console.error(`more than ${BOUND} %: ${over.map(({ title }) => title).join('; ')}`)
-  process.exitCode = over.length > 0 ? 1 : 0
+  return over.length > 0 ? 1 : 0
 }

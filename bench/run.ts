@@ -1,22 +1,13 @@
 /**
  * `npm run bench`: Viaduct side by side with nginx. One worker each, the same configuration, both on one core, the load
  * and the back end on another; rounds alternate, so that what else the machine does hurts both, and the median counts.
- *
- *     npm run bench                          all scenarios; writes docs/BENCHMARKS.md
- *     npm run bench -- fixed static-1kb      only these
- *     npm run bench -- --seconds 10 --rounds 5
- *     npm run bench -- --engine io_uring     without Viaduct's other engine (`epoll`)
- *     npm run bench -- --idle                only memory per idle connection
- *     npm run bench -- --steady              only what requests take at a fixed rate
- *
- * Needs a Debian machine's `apt-get install nginx-light wrk nghttp2-client nghttp2-server util-linux php-fpm`; NGINX=/path
- * measures another nginx.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { command, positive } from '../scripts/command.ts'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
 import { type IdleRow, idleTable, measureIdle } from './idle.ts'
 import { checkAlike, measure, median, type Result } from './measure.ts'
 import { Partner } from './partner.ts'
@@ -88,14 +79,46 @@ interface Findings {
   readonly idle: readonly IdleRow[]
 }
 
-process.exitCode = await main(process.argv.slice(2))
+await command({
+  called: 'npm run bench',
+  summary: 'Viaduct side by side with nginx, and what requests of each cost',
+  usage: ['[OPTION ...] [SCENARIO ...]'],
+  about: `Without words, --idle and --steady all of it, which writes docs/BENCHMARKS.md. Needs two cores and, on Debian,
 
-async function main(args: readonly string[]): Promise<number> {
-  const plan = readPlan(args)
-  if (typeof plan === 'string') {
-    console.error(plan)
-    return 1
-  }
+apt-get install ${PACKAGES}
+
+NGINX=PATH measures another nginx. The scenarios:
+
+${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(18)}${title}`).join('\n')}`,
+  options: {
+    seconds: { type: 'string', value: 'N', help: 'of each round; 3 unless told' },
+    rounds: { type: 'string', value: 'N', help: 'of each scenario; 3 unless told' },
+    engine: { type: 'string', value: 'NAME', help: `only this engine of Viaduct: ${ENGINES.join(' or ')}` },
+    idle: { type: 'boolean', help: 'memory per idle connection' },
+    steady: { type: 'boolean', help: 'what requests take at a fixed rate' },
+  },
+  examples: [
+    ['fixed static-1kb', 'only these'],
+    ['--seconds 10 --rounds 5 --engine io_uring proxied', 'longer, and one engine'],
+  ],
+  words: SCENARIOS.map(({ name }) => name),
+  run: async ({ seconds, rounds, engine, idle = false, steady = false }, words) => {
+    const engines = ENGINES.filter((one) => engine === undefined || one === engine)
+    if (engines.length === 0) throw new ToolFailure(`no engine "${engine}"`, `there are: ${ENGINES.join(' ')}`)
+    const all = words.length === 0 && !idle && !steady
+    const plan = {
+      scenarios: SCENARIOS.filter(({ name }) => all || words.includes(name)),
+      seconds: positive('--seconds', seconds, 3),
+      rounds: Math.ceil(positive('--rounds', rounds, 3)),
+      idle: idle || all,
+      steady: steady || all,
+      engines,
+    }
+    return await main({ ...plan, nginx: neededNginx() })
+  },
+})
+
+async function main(plan: Plan): Promise<number> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-bench-'))
   const origin = await startOrigin(path.join(dir, 'origin'), plan.nginx)
   const rows: Row[] = []
@@ -119,40 +142,17 @@ async function main(args: readonly string[]): Promise<number> {
   return 0
 }
 
-/** What is to be done, or why it cannot be. */
-function readPlan(args: readonly string[]): Plan | string {
-  const options = {
-    seconds: { type: 'string', default: '3' },
-    rounds: { type: 'string', default: '3' },
-    engine: { type: 'string', default: 'both' },
-    idle: { type: 'boolean', default: false },
-    steady: { type: 'boolean', default: false },
-  } as const
-  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+/** Where nginx is, when all else that this needs is here too. */
+function neededNginx(): string {
   const nginx = findNginx()
   const missing = ['wrk', 'h2load', 'nghttpd', 'taskset'].filter(
     (name) => spawnSync(name, ['--version']).error !== undefined,
   )
   if (nginx === undefined) missing.unshift('nginx')
-  if (nginx === undefined || missing.length > 0) {
-    return `bench: not here: ${missing.join(', ')}; apt-get install ${PACKAGES}`
-  }
-  if (os.cpus().length < 2) return 'bench: two cores are needed: one for the server, one for the load'
-  const unknown = positionals.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name))
-  const names = SCENARIOS.map(({ name }) => name).join(' ')
-  if (unknown.length > 0) return `bench: no scenario ${unknown.join(', ')}; there are: ${names}`
-  const engines = ENGINES.filter((engine) => values.engine === 'both' || values.engine === engine)
-  if (engines.length === 0) return `bench: no engine ${values.engine}; there are: both ${ENGINES.join(' ')}`
-  const all = positionals.length === 0 && !values.idle && !values.steady
-  return {
-    scenarios: SCENARIOS.filter(({ name }) => all || positionals.includes(name)),
-    seconds: Number(values.seconds),
-    rounds: Number(values.rounds),
-    idle: values.idle || all,
-    steady: values.steady || all,
-    nginx,
-    engines,
-  }
+  if (nginx === undefined || missing.length > 0)
+    throw new ToolFailure(`not here: ${missing.join(', ')}`, `apt-get install ${PACKAGES}`)
+  if (os.cpus().length < 2) throw new ToolFailure('two cores are needed: one for the server, one for the load')
+  return nginx
 }
 
 async function compare(dir: string, scenario: Scenario, plan: Plan, origin: string): Promise<Row> {

@@ -1,15 +1,11 @@
 /**
  * `npm run beside-nginx`: puts the same requests to nginx and to Viaduct, with the same configuration and the same back
- * ends, and compares responses, logs, and what back ends are sent. The cases are data, in test/conformance/beside-nginx/.
- *
- *     npm run beside-nginx                    all but what takes long (filters) and what needs nginx 1.25.1 (http2)
- *     npm run beside-nginx -- static 'range'  groups whose name begins with the first word, cases that contain the second
- *     npm run beside-nginx -- --http2 static  the same requests over HTTP/2
- *
- * Needs nginx (Debian: nginx-core, or NGINX=path). What an older nginx does otherwise is said in the case.
+ * ends, and compares responses, logs, and what back ends are sent. The cases are data, in test/conformance/beside-nginx/; what an
+ * older nginx does otherwise is said in the case.
  */
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
 import type { Case, Group } from '../test/conformance/beside-nginx/case.ts'
 import { filtersGroups } from '../test/conformance/beside-nginx/cases/filters.ts'
 import { http2Groups } from '../test/conformance/beside-nginx/cases/http2.ts'
@@ -21,6 +17,7 @@ import { togetherGroups } from '../test/conformance/beside-nginx/cases/together.
 import { compare, type Difference } from '../test/conformance/beside-nginx/compare.ts'
 import { KNOWN, type Known } from '../test/conformance/beside-nginx/known.ts'
 import { Side } from '../test/conformance/beside-nginx/side.ts'
+import { command } from './command.ts'
 
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
 const NGINX = process.env['NGINX'] ?? '/usr/sbin/nginx'
@@ -33,39 +30,50 @@ const GROUPS: readonly Group[] = [
 ]
 /** Those that run only when they are named. */
 const MORE: readonly Group[] = [...filtersGroups, ...http2Groups]
-const WORDS = process.argv.slice(2).filter((word) => word !== '--http2')
-const OVER_2 = WORDS.length < process.argv.length - 2
 /** Silence that ends a case; a difference is believed when it is still there with the longest. */
 const QUIET_MS = [25, 120, 600]
 
 /** Reasons that were needed. */
 const needed = new Set<Known>()
 
-process.exitCode = await main(WORDS)
+await command({
+  called: 'npm run beside-nginx',
+  summary: 'puts the same requests to nginx and to Viaduct, and compares all that can be seen',
+  usage: ['[--http2] [GROUP [CASE]]'],
+  about: `Groups whose name begins with the first word, and of these the cases that contain the second. Without words all but what takes
+long (filters) and what needs nginx 1.25.1 (http2). Needs nginx: nginx-core of Debian, or NGINX=path; without one it does nothing.`,
+  options: { http2: { type: 'boolean', help: 'the same requests over HTTP/2' } },
+  examples: [
+    ["static 'range'", 'cases with "range" of the groups that begin with "static"'],
+    ['--http2 static', 'those groups over HTTP/2'],
+  ],
+  run: async ({ http2 = false }, words) => {
+    if (words.length > 2) throw new ToolFailure(`it takes a group and a case, not also "${words[2]}"`)
+    return await compareGroups(http2, words)
+  },
+})
 
-async function main([groupWord = '', caseWord = '']: readonly string[]): Promise<number> {
+async function compareGroups(over2: boolean, [groupWord = '', caseWord = '']: readonly string[]): Promise<number> {
   if (!fs.existsSync(NGINX)) {
     console.log(`skipped: no nginx at ${NGINX} (apt-get install nginx-core, or NGINX=path)`)
     return 0
   }
   const named = groupWord === '' ? GROUPS : [...GROUPS, ...MORE]
-  const groups = named.filter((group) => group.name.startsWith(groupWord) && (!OVER_2 || group.http2 !== true))
+  const groups = named.filter((group) => group.name.startsWith(groupWord) && (!over2 || group.http2 !== true))
   if (groups.length === 0) {
-    console.error(
-      `no group begins with "${groupWord}"; there are: ${[...GROUPS, ...MORE].map(({ name }) => name).join(', ')}`,
-    )
-    return 1
+    const names = [...GROUPS, ...MORE].map(({ name }) => name)
+    throw new ToolFailure(`no group begins with "${groupWord}"`, `there are: ${names.join(', ')}`)
   }
   let count = 0
   let differing = 0
   for (const group of groups) {
     const cases = Object.entries(group.cases).filter(
-      ([name, asked]) => name.includes(caseWord) && (!OVER_2 || speakable(asked)),
+      ([name, asked]) => name.includes(caseWord) && (!over2 || speakable(asked)),
     )
     count += cases.length
-    differing += await runGroup(group, cases)
+    differing += await runGroup(group, over2, cases)
   }
-  if (groupWord === '' && caseWord === '' && !OVER_2) {
+  if (groupWord === '' && caseWord === '' && !over2) {
     for (const known of KNOWN) {
       if (needed.has(known) || MORE.some(({ name }) => known.of.test(name))) continue
       console.log(`no case needs the reason "${known.why}" any more`)
@@ -76,10 +84,10 @@ async function main([groupWord = '', caseWord = '']: readonly string[]): Promise
 }
 
 /** Runs a group's cases and returns how many are not as they should be. */
-async function runGroup(group: Group, cases: readonly (readonly [string, Case])[]): Promise<number> {
+async function runGroup(group: Group, over2: boolean, cases: readonly (readonly [string, Case])[]): Promise<number> {
   const started = await Promise.allSettled([
-    Side.start(NGINX, '', group, OVER_2),
-    Side.start(VIADUCT, 'server_identity nginx;', group, OVER_2),
+    Side.start(NGINX, '', group, over2),
+    Side.start(VIADUCT, 'server_identity nginx;', group, over2),
   ])
   const sides = started.flatMap((side) => (side.status === 'fulfilled' ? [side.value] : []))
   for (const side of started) if (side.status === 'rejected') console.log(`${group.name}: ${side.reason}`)

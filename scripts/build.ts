@@ -3,16 +3,15 @@
  * it imports, which for hundreds of files takes longer than all else, so there are only a few: one for each entry, and
  * those that entries share. These lie one folder deep, as nearly all sources do, so that what the program finds relative to
  * its own files is found from either.
- *
- *     node scripts/build.ts FOLDER      the same into another folder of the clone, without the types being checked: `npm test`
- *                                       starts hundreds of servers, which then takes half the time
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type ChunkingContext as Graph, type OutputAsset, type OutputChunk, rolldown } from 'rolldown'
 import { modules } from '../src/modules/index.ts'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
 import { libraryTypes } from '../src/tools/typed/library.ts'
+import { command } from './command.ts'
 import { buildDashboard, DASHBOARD } from './dashboard.ts'
 import { splitForCode, storeCode } from './stored-code.ts'
 
@@ -32,7 +31,23 @@ const CHUNKS: readonly (readonly [name: string, ...files: string[]])[] = [
 ]
 const chunks = new Map<string, string>()
 
-process.exitCode = process.argv[2] === undefined ? await build() : await bundle(process.argv[2])
+await command({
+  called: 'npm run build',
+  summary: 'puts the program together, for the published package',
+  usage: ['[FOLDER]'],
+  about: `Into \`dist\`, once the types are checked; or into another folder of the clone without that, as \`npm test\` does: it starts
+hundreds of servers, which then takes half the time. Tests and measurements run what VIADUCT_BUILT=FOLDER names. What lies in the folder
+is removed.`,
+  options: {},
+  examples: [
+    ['', 'what is published'],
+    ['.build', 'what VIADUCT_BUILT=.build runs'],
+  ],
+  run: async (_, [folder, more]) => {
+    if (more !== undefined) throw new ToolFailure(`it takes one folder, not also "${more}"`)
+    return folder === undefined ? await build() : await bundle(folder)
+  },
+})
 
 async function build(): Promise<number> {
   const check = spawnSync(`${ROOT}node_modules/.bin/tsc`, ['--noEmit'], {

@@ -2,9 +2,6 @@
  * Runs the public tests for HTTP caches (npm package http-cache-tests, https://cache-tests.fyi) against a server with a
  * cache, and counts what passes as the site does: tests that depend on one that fails do not count.
  *
- *     CACHE_TESTS=<folder of the installed package> npm run cache-tests            this server, both modes
- *     CACHE_TESTS=... npm run cache-tests -- /usr/sbin/nginx                       another program that reads the configuration
- *
  * Tests for browsers and for what only content delivery networks have are left out.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -14,6 +11,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
+import { command } from './command.ts'
 
 const ORIGIN_PORT = 18_765
 const SERVER_PORT = 18_766
@@ -32,10 +31,10 @@ interface Suite {
 }
 type Results = Readonly<Record<string, true | readonly [string, string]>>
 
-async function main([binary]: readonly string[]): Promise<void> {
+async function main(binary: string | undefined): Promise<void> {
   const folder = process.env.CACHE_TESTS
   if (folder === undefined)
-    throw new Error('CACHE_TESTS must name the folder of the installed package http-cache-tests')
+    throw new ToolFailure('CACHE_TESTS must name the folder of the installed package http-cache-tests')
   const loaded: { default: Suite[] } = await import(pathToFileURL(path.join(folder, 'tests/index.mjs')).href)
   const env = {
     ...process.env,
@@ -133,4 +132,20 @@ function report(suites: readonly Suite[], results: Results): void {
   }
 }
 
-await main(process.argv.slice(2))
+await command({
+  called: 'npm run cache-tests',
+  summary: 'the public tests for HTTP caches (cache-tests.fyi) against a server with a cache',
+  usage: ['[PROGRAM]'],
+  about: `This server, with \`proxy_cache_rfc9111\` off and on, or another program that reads the configuration. CACHE_TESTS names the folder of
+the installed package http-cache-tests.`,
+  options: {},
+  examples: [
+    ['', 'this server'],
+    ['/usr/sbin/nginx', 'nginx'],
+  ],
+  run: async (_, [program, more]) => {
+    if (more !== undefined) throw new ToolFailure(`it takes one program, not also "${more}"`)
+    await main(program)
+    return 0
+  },
+})

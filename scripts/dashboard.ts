@@ -6,6 +6,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { command } from './command.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const SOURCE = `${ROOT}dashboard`
@@ -16,7 +17,21 @@ const FILE = `${ROOT}dist/${DASHBOARD}`
 const LIBRARIES = ['preact', 'uplot']
 
 if (process.argv[1] !== undefined && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  if (!process.argv.includes('--if-tools') || (await hasTools())) await buildDashboard()
+  await command({
+    called: 'npm run build:dashboard',
+    summary: 'makes the dashboard one HTML file, dist/dashboard.html',
+    usage: ['[--if-tools]'],
+    about: 'Does nothing when the file is newer than all it is made of.',
+    options: {
+      'if-tools': { type: 'boolean', help: 'do nothing where the packages are not installed that this needs' },
+    },
+    examples: [['', 'after a change in `dashboard/`; a server that runs has it after a reload']],
+    words: [],
+    run: async (wanted) => {
+      if (wanted['if-tools'] !== true || (await hasTools())) await buildDashboard()
+      return 0
+    },
+  })
 }
 
 /** Vite's bundler is a program for each system, in optional packages. */

@@ -1,25 +1,20 @@
 /**
  * `npm run nginx-tests`: nginx's own test suite against this server. test/nginx-tests/passing.txt names the files that
  * pass, with the number of assertions; one that no longer does makes the command fail.
- *
- *     NGINX_TESTS=DIR npm run nginx-tests                    all files that are ours to pass
- *     npm run nginx-tests -- DIR proxy 'limit_*' gzip.t      the suite as an argument, and only files that match
- *     npm run nginx-tests -- --passing                       only files of passing.txt
- *     npm run nginx-tests -- --record                        add to passing.txt what passes now and did not before
- *
- * The suite is the repository nginx/nginx-tests. The runner and the list of files lie in NGINX_TESTS_RUNNER.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
+import { command } from './command.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PASSING = `${ROOT}test/nginx-tests/passing.txt`
 const RUNNER_FOLDER = process.env['NGINX_TESTS_RUNNER'] ?? path.join(ROOT, '../shared/nginx-tests')
-const NOT_HERE = `nginx's test suite is not here. Fetch the repository nginx/nginx-tests, name its folder with
-NGINX_TESTS=DIR or as first argument, and the folder of run-nginx-tests and open.txt with NGINX_TESTS_RUNNER=DIR.`
+const WHERE = `The suite is the repository nginx/nginx-tests: its folder is the first word, or NGINX_TESTS. The runner and the list of
+files (run-nginx-tests, open.txt) lie in NGINX_TESTS_RUNNER.`
 
 /** One file of the suite after its run. */
 interface Result {
@@ -35,17 +30,33 @@ interface Listed {
   readonly assertions: number
 }
 
-process.exitCode = main(process.argv.slice(2))
+await command({
+  called: 'npm run nginx-tests',
+  summary: "nginx's own test suite against this server",
+  usage: ['[OPTION ...] [DIR] [FILE ...]'],
+  about: `All files that are ours to pass, or those that match. A file of test/nginx-tests/passing.txt that no longer passes makes the
+command fail. ${WHERE}`,
+  options: {
+    passing: { type: 'boolean', help: 'only files of passing.txt' },
+    record: { type: 'boolean', help: 'add to passing.txt what passes now and did not before' },
+  },
+  examples: [
+    ['DIR', 'all of them'],
+    ["DIR proxy 'limit_*' gzip.t", 'a group of files, those that match, one file'],
+  ],
+  run: (wanted, words) => {
+    const first = words[0] !== undefined && isSuite(words[0]) ? words[0] : undefined
+    const suite = first ?? process.env['NGINX_TESTS']
+    if (suite === undefined || !isSuite(suite) || !fs.existsSync(`${RUNNER_FOLDER}/run-nginx-tests`)) {
+      throw new ToolFailure(`nginx's test suite is not here. ${WHERE.replaceAll('\n', ' ')}`)
+    }
+    const passing = readPassing()
+    const named = first === undefined ? words : words.slice(1)
+    return runSuite(suite, wanted.passing === true ? [...passing.keys()] : named, passing, wanted.record === true)
+  },
+})
 
-function main(args: readonly string[]): number {
-  const words = args.filter((word) => !word.startsWith('--'))
-  const suite = words[0] !== undefined && isSuite(words[0]) ? words.shift() : process.env['NGINX_TESTS']
-  if (suite === undefined || !isSuite(suite) || !fs.existsSync(`${RUNNER_FOLDER}/run-nginx-tests`)) {
-    console.error(NOT_HERE)
-    return 2
-  }
-  const passing = readPassing()
-  const patterns = args.includes('--passing') ? [...passing.keys()] : words
+function runSuite(suite: string, patterns: readonly string[], passing: Map<string, number>, recorded: boolean): number {
   const results = run(suite, patterns)
   const broken = results.filter((result) => isBroken(result, passing))
   // Files that measure time fail now and then on a busy machine: believed when they fail alone, too.
@@ -58,7 +69,7 @@ function main(args: readonly string[]): number {
         )
   const lost = again.filter((result) => isBroken(result, passing))
   printGroups(results)
-  if (args.includes('--record')) record(results, passing)
+  if (recorded) record(results, passing)
   for (const { file, status, ok, detail } of lost) {
     console.error(`no longer passes: ${file} (${status}, ${ok} of ${passing.get(file)} assertions) ${detail}`)
   }

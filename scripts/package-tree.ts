@@ -1,44 +1,44 @@
 /**
- * Lays out an installed Viaduct in a folder, as the image and the Debian package have it:
- *
- *     node scripts/package-tree.ts FOLDER            the program: /usr/lib/viaduct, /usr/sbin/viaduct
- *     node scripts/package-tree.ts --image FOLDER    and what an image needs: /etc/nginx, html, entry point
- *
- * Needs `npm run build` before. The Node that runs this is the one that is packed.
+ * Lays out an installed Viaduct in a folder, as the image and the Debian package have it. The Node that runs this is the one that
+ * is packed.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
+import { command } from './command.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const HOME = 'usr/lib/viaduct'
 
-const { values, positionals } = parseArgs({
-  options: { image: { type: 'boolean', default: false } },
-  allowPositionals: true,
+await command({
+  called: 'node scripts/package-tree.ts',
+  summary: 'lays out an installed Viaduct in a folder',
+  usage: ['[--image] FOLDER'],
+  about: 'The program: /usr/lib/viaduct, /usr/sbin/viaduct. Needs `npm run build` before.',
+  options: { image: { type: 'boolean', help: 'and what an image needs: /etc/nginx, html, entry point' } },
+  examples: [['--image /tree', 'what the image is made of']],
+  run: ({ image = false }, [folder, more]) => {
+    if (folder === undefined || more !== undefined) throw new ToolFailure('it takes one folder')
+    if (!fs.existsSync(path.join(ROOT, 'dist/main.js')))
+      throw new ToolFailure("nothing is built: run 'npm run build' first")
+    const target = path.resolve(folder)
+    layOutProgram(target)
+    if (image) layOutImage(target)
+    return 0
+  },
 })
-const [folder] = positionals
-if (folder === undefined || positionals.length !== 1) {
-  console.error('usage: node scripts/package-tree.ts [--image] FOLDER')
-  process.exit(1)
-}
-if (!fs.existsSync(path.join(ROOT, 'dist/main.js'))) {
-  console.error("package-tree: nothing is built: run 'npm run build' first")
-  process.exit(1)
-}
-const target = path.resolve(folder)
-layOutProgram()
-if (values.image) layOutImage()
 
-function put(from: string, to: string): void {
-  fs.cpSync(path.join(ROOT, from), path.join(target, to), { recursive: true, dereference: true })
+/** Copies files of the clone into a folder. */
+function putter(target: string): (from: string, to: string) => void {
+  return (from, to) => fs.cpSync(path.join(ROOT, from), path.join(target, to), { recursive: true, dereference: true })
 }
 
-function layOutProgram(): void {
+function layOutProgram(target: string): void {
+  const put = putter(target)
   for (const name of ['dist', 'conf', 'docs/explained', 'LICENSE', 'package.json']) put(name, `${HOME}/${name}`)
-  productionDependencies()
+  productionDependencies(put)
   fs.mkdirSync(path.join(target, HOME, 'bin'), { recursive: true })
   fs.copyFileSync(fs.realpathSync(process.execPath), path.join(target, HOME, 'bin/node'))
   // Symbols of the binary are a sixth of it; where there is no strip, they stay.
@@ -47,7 +47,7 @@ function layOutProgram(): void {
 }
 
 /** What package.json names as needed while serving, with what that needs. */
-function productionDependencies(): void {
+function productionDependencies(put: (from: string, to: string) => void): void {
   const packed = new Set<string>()
   const pack = (folder: string): void => {
     const { dependencies, optionalDependencies } = JSON.parse(
@@ -64,7 +64,8 @@ function productionDependencies(): void {
   pack('.')
 }
 
-function layOutImage(): void {
+function layOutImage(target: string): void {
+  const put = putter(target)
   put('deploy/image/docker-entrypoint.sh', 'docker-entrypoint.sh')
   put('deploy/image/watch-configuration.sh', 'watch-configuration.sh')
   put('deploy/image/docker-entrypoint.d', 'docker-entrypoint.d')

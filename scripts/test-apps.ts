@@ -1,18 +1,11 @@
-/**
- * `npm run test:apps`: real applications behind the server, as people run them. Needs what a Debian machine gets by
- *
- *     apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium \
- *       memcached python3-grpcio curl nghttp2-client openssl php-fpm dokuwiki fcgiwrap git uwsgi-plugin-python3 \
- *       python3-django libscgi-perl
- *
- *     npm run test:apps                 all of them
- *     npm run test:apps -- vite         only files whose name contains one of the words
- */
+/** `npm run test:apps`: real applications behind the server, as people run them. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { testArguments } from './test-files.ts'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
+import { command } from './command.ts'
+import { testArguments, testFiles } from './test-files.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TEST_TIMEOUT_MS = 120_000
@@ -38,29 +31,35 @@ const NEEDED = [
   '/usr/share/perl5/SCGI.pm',
 ]
 
-process.exitCode = await main(process.argv.slice(2))
+/** What a Debian machine gets those by. */
+const INSTALL = `apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium \\
+  memcached python3-grpcio curl nghttp2-client openssl php-fpm dokuwiki fcgiwrap git uwsgi-plugin-python3 \\
+  python3-django libscgi-perl`
 
-async function main(words: readonly string[]): Promise<number> {
-  const missing = NEEDED.filter((file) => !fs.existsSync(file))
-  const own = process.env['CHROMIUM'] !== undefined && process.env['PYTHON'] !== undefined
-  if (missing.length > 0 && !own) {
-    console.error(`not here: ${missing.join(', ')}`)
-    console.error(
-      'apt-get install --no-install-recommends python3-fastapi uvicorn gunicorn python3-websockets golang-go chromium ' +
-        'memcached python3-grpcio curl nghttp2-client openssl php-fpm dokuwiki fcgiwrap git uwsgi-plugin-python3 ' +
-        'python3-django libscgi-perl',
-    )
-    return 1
-  }
-  const types = run(`${ROOT}node_modules/.bin/tsc`, ['--noEmit', '-p', 'examples/fastapi-vite/frontend'])
-  const files = fs
-    .globSync('test/apps/*.app.ts', { cwd: ROOT })
-    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  const patient = files.filter((file) => PATIENT.includes(file))
-  const others = files.filter((file) => !PATIENT.includes(file))
-  const tests = await Promise.all([patient, others].map(runTests))
-  return types && tests.every((passed) => passed) ? 0 : 1
-}
+await command({
+  called: 'npm run test:apps',
+  summary: 'real applications behind the server, as people run them',
+  usage: ['[WORD ...]'],
+  about: `All of them, or files whose path contains one of the words. Needs what a Debian machine gets by
+
+${INSTALL}
+
+unless CHROMIUM and PYTHON name others.`,
+  options: {},
+  examples: [['vite', 'only files that have "vite" in their path']],
+  run: async (_, words) => {
+    const missing = NEEDED.filter((file) => !fs.existsSync(file))
+    const own = process.env['CHROMIUM'] !== undefined && process.env['PYTHON'] !== undefined
+    if (missing.length > 0 && !own)
+      throw new ToolFailure(`not here: ${missing.join(', ')}`, INSTALL.replaceAll('\\\n ', ''))
+    const files = testFiles('test/apps/*.app.ts', words)
+    const types = run(`${ROOT}node_modules/.bin/tsc`, ['--noEmit', '-p', 'examples/fastapi-vite/frontend'])
+    const patient = files.filter((file) => PATIENT.includes(file))
+    const others = files.filter((file) => !PATIENT.includes(file))
+    const tests = await Promise.all([patient, others].map(runTests))
+    return types && tests.every((passed) => passed) ? 0 : 1
+  },
+})
 
 /** Runs files one after the other: a browser and a dev server fill a small machine. */
 async function runTests(files: readonly string[]): Promise<boolean> {

@@ -2,25 +2,19 @@
  * What `npm test` and CI run: the type check, format and lint, the project's own rules, then tests. Those that start the
  * server start it as it is built, since that takes half the time; and of them `npm test` has only what shows at once
  * that something basic is broken, so that it takes two minutes and not eight.
- *
- *     npm test                          the checks, all tests of parts, and the basic ones of behaviour
- *     npm run test:behaviour            the other ones of behaviour (node scripts/test.ts --rest)
- *     npm test -- --only reload cli     only test files whose path contains one of the words, without the checks, and with
- *                                       the server's sources
- *     npm test -- --checks              only the checks
- *     npm test -- --basic               only the basic tests of behaviour
- *
- * VIADUCT_TEST_ENGINE=epoll (or io_uring) has servers that do not say it themselves use that engine for their sockets.
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { testArguments } from './test-files.ts'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
+import { command } from './command.ts'
+import { testArguments, testFiles } from './test-files.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BIN = `${ROOT}node_modules/.bin/`
 const TEST_TIMEOUT_MS = 60_000
+const ALL = 'test/**/*.test.ts'
 /** Where the server that tests start is built; see bin/viaduct. */
 const BUILT = '.build'
 
@@ -41,23 +35,45 @@ interface Step {
   readonly command: readonly string[]
 }
 
-process.exitCode = main(process.argv.slice(2))
+await command({
+  called: process.argv.includes('--rest') ? 'npm run test:behaviour' : 'npm test',
+  summary: 'checks and tests',
+  usage: ['[--checks | --basic | --rest]', '--only WORD ...'],
+  about: `Without an option: the checks, all tests of parts, and the basic ones of behaviour (the running server). The other ones of
+behaviour are \`npm run test:behaviour\`. Servers are started as they are built.
 
-function main(args: readonly string[]): number {
-  const only = args[0] === '--only' ? args.slice(1) : undefined
-  // Without a file Node would run whatever it takes for a test.
-  if (only !== undefined && filesFor(only, false).length === 0) {
-    console.error(`no test file has ${only.join(' or ')} in its path`)
-    return 1
-  }
-  const rest = args[0] === '--rest'
-  const basic = args[0] === '--basic'
-  const steps = only === undefined && !rest && !basic ? checks() : []
-  if (args[0] !== '--checks') {
-    if (only === undefined) steps.push({ name: 'build', command: [process.execPath, `${ROOT}scripts/build.ts`, BUILT] })
-    steps.push(tests(basic ? [...BASIC] : filesFor(only, rest)))
-  }
-  if (only === undefined) process.env['VIADUCT_BUILT'] = BUILT
+VIADUCT_TEST_ENGINE=epoll (or io_uring) has servers that do not say it themselves use that engine for their sockets.`,
+  options: {
+    only: {
+      type: 'boolean',
+      help: "only files whose path contains a word, without the checks, with the server's sources",
+    },
+    checks: { type: 'boolean', help: "only the checks: types, format, lint, the project's rules" },
+    basic: { type: 'boolean', help: 'only the basic tests of behaviour' },
+    rest: { type: 'boolean', help: 'only the other tests of behaviour' },
+  },
+  examples: [
+    ['', 'what should pass before each commit'],
+    ['--only reload cli', 'files that have "reload" or "cli" in their path'],
+  ],
+  run: (wanted, words) => {
+    const only = wanted.only === true
+    const ways = [only, wanted.checks, wanted.basic, wanted.rest].filter((way) => way === true)
+    if (ways.length > 1) throw new ToolFailure('--only, --checks, --basic and --rest exclude each other')
+    if (only !== words.length > 0)
+      throw new ToolFailure(only ? '--only needs words' : `words need --only: "${words[0]}"`)
+    const steps = ways.length === 0 || wanted.checks === true ? checks() : []
+    if (wanted.checks !== true) {
+      if (!only) steps.push({ name: 'build', command: [process.execPath, `${ROOT}scripts/build.ts`, BUILT] })
+      if (only) steps.push(tests(testFiles(ALL, words)))
+      else steps.push(tests(wanted.basic === true ? [...BASIC] : testsOf(wanted.rest === true)))
+    }
+    if (!only) process.env['VIADUCT_BUILT'] = BUILT
+    return runAll(steps)
+  },
+})
+
+function runAll(steps: readonly Step[]): number {
   keepCompiled()
   const failed = steps.filter((step) => !run(step)).map((step) => step.name)
   if (failed.length === 0) return 0
@@ -83,10 +99,9 @@ function keepCompiled(): void {
   if (fs.lstatSync(folder).uid === process.geteuid?.()) process.env['NODE_COMPILE_CACHE'] ??= folder
 }
 
-function filesFor(only: readonly string[] | undefined, rest: boolean): string[] {
-  const all = fs.globSync('test/**/*.test.ts', { cwd: ROOT })
-  if (only !== undefined) return all.filter((file) => only.some((word) => file.includes(word)))
-  return all.filter((file) => (file.startsWith('test/behaviour/') && !BASIC.has(file)) === rest)
+/** The tests of parts and the basic ones of behaviour, or the rest. */
+function testsOf(rest: boolean): string[] {
+  return testFiles(ALL, []).filter((file) => (file.startsWith('test/behaviour/') && !BASIC.has(file)) === rest)
 }
 
 function tests(files: readonly string[]): Step {
@@ -94,8 +109,8 @@ function tests(files: readonly string[]): Step {
   return { name: 'tests', command: [process.execPath, ...args] }
 }
 
-function run({ name, command }: Step): boolean {
-  const [program, ...args] = command
+function run({ name, command: words }: Step): boolean {
+  const [program, ...args] = words
   const startedAt = performance.now()
   const { status } = spawnSync(program!, args, { cwd: ROOT, stdio: 'inherit' })
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)

@@ -1,12 +1,10 @@
 /**
  * Checks the project's own rules (docs/HACKING.md): layers of imports, sizes, exports, what the data plane may not do,
  * texts, and that directives and their reference pages agree.
- *
- *     npm run tidy                  findings, one per line; the exit status is 1 when there are any
- *     npm run tidy -- --sizes       the longest files and functions too
  */
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { command } from './command.ts'
 import { checkCode } from './tidy/code-rules.ts'
 import { checkDeclarations } from './tidy/declaration-rules.ts'
 import { checkExports } from './tidy/export-rules.ts'
@@ -37,12 +35,12 @@ export function checkFiles(root: string, files: readonly TreeFile[] = parseTree(
   ]
 }
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(sizes: boolean): Promise<number> {
   const root = fileURLToPath(new URL('..', import.meta.url))
   const files = parseTree(root)
   const findings = [...checkFiles(root, files), ...(await checkDeclarations(root))]
   for (const { path: file, line, message } of findings) console.log(`${file}:${line}: ${message}`)
-  if (args.includes('--sizes')) showSizes(files)
+  if (sizes) showSizes(files)
   console.log(`${findings.length === 0 ? 'tidy' : `${findings.length} findings`}: ${files.length} files`)
   return findings.length === 0 ? 0 : 1
 }
@@ -61,5 +59,14 @@ function showSizes(files: readonly TreeFile[]): void {
 }
 
 if (process.argv[1] !== undefined && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  process.exitCode = await main(process.argv.slice(2))
+  await command({
+    called: 'npm run tidy',
+    summary: "checks the project's own rules (docs/HACKING.md)",
+    usage: ['[--sizes]'],
+    about: 'Findings, one a line; the exit status is 1 when there are any.',
+    options: { sizes: { type: 'boolean', help: 'the longest files and functions too' } },
+    examples: [['', 'what `npm test` runs too']],
+    words: [],
+    run: ({ sizes = false }) => main(sizes),
+  })
 }

@@ -1,11 +1,6 @@
 /**
  * `npm run tls-audit`: what testssl.sh and sslscan find about TLS as this server speaks it with common settings. It fails
  * on findings of any weight, but for those that lie in the settings themselves or in a certificate made for the occasion.
- *
- *     npm run tls-audit                   all settings; some minutes
- *     npm run tls-audit -- modern         only those of this name
- *
- * Both programs come with Debian (testssl.sh, sslscan).
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -14,6 +9,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
+import { command } from './command.ts'
 
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
 const START_TIMEOUT_MS = 15_000
@@ -47,13 +44,22 @@ const WEIGHTS: ReadonlySet<string> = new Set(['LOW', 'MEDIUM', 'HIGH', 'CRITICAL
 const WEAK =
   /^(?:SSLv[23]|TLSv1\.[01])\s+enabled|Insecure session renegotiation|vulnerable to heartbleed(?<!not vulnerable to heartbleed)|^(?:Accepted|Preferred).*(?:RC4|DES|NULL|EXP|anon|MD5|CBC)/m
 
-process.exitCode = await main(process.argv.slice(2))
+await command({
+  called: 'npm run tls-audit',
+  summary: 'what testssl.sh and sslscan find about TLS as this server speaks it',
+  usage: ['[SETTINGS ...]'],
+  about: `With all settings, which takes some minutes, or those that are named: ${Object.keys(SETTINGS).join(', ')}. Both programs come with
+Debian (apt-get install testssl.sh sslscan openssl).`,
+  options: {},
+  examples: [['modern', 'only TLS 1.3']],
+  words: Object.keys(SETTINGS),
+  run: async (_, names) => main(names),
+})
 
 async function main(names: readonly string[]): Promise<number> {
   for (const tool of ['testssl', 'sslscan', 'openssl']) {
     if (spawnSync(tool, ['--version']).error === undefined) continue
-    console.error(`"${tool}" is not installed`)
-    return 1
+    throw new ToolFailure(`"${tool}" is not installed`)
   }
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'viaduct-audit-'))
   fs.chmodSync(dir, 0o755)

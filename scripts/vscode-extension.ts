@@ -1,12 +1,11 @@
 /**
  * Packs the extension for VS Code: one file with the client library in it, the grammar, and what the editor wants to know.
- *
- *     (cd editors/vscode && npm ci) && node scripts/vscode-extension.ts [FILE.vsix]
- *     code --install-extension editors/vscode/viaduct-nginx.vsix
  */
 import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { ToolFailure } from '../src/tools/frame/tool.ts'
+import { command } from './command.ts'
 import { zip } from './zip.ts'
 
 const FOLDER = fileURLToPath(new URL('../editors/vscode/', import.meta.url))
@@ -27,7 +26,20 @@ const CONTENT_TYPES = `<?xml version="1.0" encoding="utf-8"?>
 </Types>
 `
 
-process.exitCode = await pack(process.argv[2] ?? `${FOLDER}viaduct-nginx.vsix`)
+await command({
+  called: 'node scripts/vscode-extension.ts',
+  summary: 'packs the extension for VS Code',
+  usage: ['[FILE.vsix]'],
+  about: `Into that file, or editors/vscode/viaduct-nginx.vsix. Needs \`npm ci\` in editors/vscode before;
+code --install-extension FILE.vsix installs it.`,
+  options: {},
+  examples: [['', 'editors/vscode/viaduct-nginx.vsix']],
+  run: async (_, [target = `${FOLDER}viaduct-nginx.vsix`, more]) => {
+    if (more !== undefined) throw new ToolFailure(`it takes one file, not also "${more}"`)
+    await pack(target)
+    return 0
+  },
+})
 
 interface Manifest {
   readonly name: string
@@ -38,10 +50,9 @@ interface Manifest {
   readonly engines: { readonly vscode: string }
 }
 
-async function pack(target: string): Promise<number> {
+async function pack(target: string): Promise<void> {
   if (!fs.existsSync(`${FOLDER}node_modules/vscode-languageclient`)) {
-    console.error('vscode-extension: run `npm ci` in editors/vscode first')
-    return 1
+    throw new ToolFailure('run `npm ci` in editors/vscode first')
   }
   const made = await rolldown({ input: `${FOLDER}src/extension.ts`, platform: 'node', external: ['vscode', /^node:/] })
   const { output } = await made.generate({ format: 'cjs', codeSplitting: false })
@@ -57,7 +68,6 @@ async function pack(target: string): Promise<number> {
   ]
   fs.writeFileSync(target, zip(files))
   console.log(target)
-  return 0
 }
 
 function vsixManifest({ name, publisher, version, displayName, description, engines }: Manifest): string {

@@ -25,23 +25,26 @@ export function overview(entries: readonly ToolEntry[], colours: boolean): strin
   ].join('\n')
 }
 
-/** Returns what `viaduct TOOL --help` shows. */
-export function helpOf({ name, summary, usage, about, options, examples }: Tool, colours: boolean): string {
+/** Returns what `viaduct TOOL --help` shows; `called` is how it is called when it is none of the program's. */
+export function helpOf(
+  { name, summary, usage, about, options, examples }: Tool,
+  colours: boolean,
+  called = `viaduct ${name}`,
+): string {
   const paint = new Paint(colours)
   const rows = Object.entries(options).map(([long, option]) => [heading(long, option), option.help] as const)
   const width = Math.min(Math.max(...rows.map(([left]) => left.length)), WIDTH_MAX) + 2
+  const row = ([left, right]: readonly [string, string]): string => `  ${left.padEnd(width)}${right}`
   const lines = [
-    `${paint.bold(`viaduct ${name}`)}: ${summary}`,
+    `${paint.bold(called)}: ${summary}`,
     '',
-    ...usage.map((words, i) => `${i === 0 ? 'Usage: ' : '       '}viaduct ${name} ${words}`.trimEnd()),
+    ...usage.map((words, i) => `${i === 0 ? 'Usage: ' : '       '}${called} ${words}`.trimEnd()),
     '',
     about,
     '',
-    paint.bold('Options'),
-    ...rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`),
-    '',
+    ...(rows.length > 0 ? [paint.bold('Options'), ...rows.map(row), ''] : []),
     paint.bold('Examples'),
-    ...examples.flatMap(([words, what]) => [`  ${`viaduct ${name} ${words}`.trimEnd()}`, paint.dim(`      ${what}`)]),
+    ...examples.flatMap(([words, what]) => [`  ${`${called} ${words}`.trimEnd()}`, paint.dim(`      ${what}`)]),
     '',
   ]
   return lines.join('\n')

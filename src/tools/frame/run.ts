@@ -6,7 +6,7 @@ import { watchOutput } from '../../cli/output.ts'
 import { suggest } from '../../config/suggest.ts'
 import { NGINX_VERSION, VERSION } from '../../lib/version.ts'
 import { helpOf, overview } from './help.ts'
-import { CANNOT_RUN, type Console, FINE, type Tool, ToolFailure } from './tool.ts'
+import { CANNOT_RUN, type Console, FINE, type Tool, ToolFailure, type ToolOptions } from './tool.ts'
 import { TOOLS } from './tools.ts'
 
 /** Runs what the words ask for; undefined when they are not for a tool, but nginx's command line. */
@@ -37,7 +37,7 @@ async function runOne(tool: Tool, args: readonly string[], console: Console): Pr
       console.out(helpOf(tool, console.colours))
       return FINE
     }
-    const { values, positionals } = read(tool, args)
+    const { values, positionals } = readWords(tool.options, args, `viaduct ${tool.name} --help`)
     if (positionals.length > 0 && typeof tool.words === 'object' && tool.words.length === 0)
       throw new ToolFailure(
         `it takes no words, not "${positionals[0]}"`,
@@ -57,9 +57,10 @@ interface Given {
   readonly positionals: readonly string[]
 }
 
-function read(tool: Tool, args: readonly string[]): Given {
+/** Reads words by the options that are declared; `help` is what lists them. */
+export function readWords(declared: ToolOptions, args: readonly string[], help: string): Given {
   const options = Object.fromEntries(
-    Object.entries(tool.options).map(([name, { type, short, multiple = false }]) => [
+    Object.entries(declared).map(([name, { type, short, multiple = false }]) => [
       name,
       short === undefined ? { type, multiple } : { type, short, multiple },
     ]),
@@ -70,11 +71,8 @@ function read(tool: Tool, args: readonly string[]): Given {
   } catch (error) {
     const unknown = args.find((arg) => /^--[a-z]/.test(arg) && !Object.hasOwn(options, arg.slice(2).split('=')[0]!))
     const near = unknown && suggest(unknown.slice(2).split('=')[0]!, Object.keys(options))
-    const message = error instanceof Error ? error.message.split('. To specify')[0]! : String(error)
-    throw new ToolFailure(
-      message,
-      near === undefined ? `viaduct ${tool.name} --help lists the options` : `did you mean "--${near}"?`,
-    )
+    const message = error instanceof Error ? error.message.split(/\. To specify|\n/)[0]! : String(error)
+    throw new ToolFailure(message, near === undefined ? `${help} lists the options` : `did you mean "--${near}"?`)
   }
 }
 
