@@ -3,7 +3,7 @@
  * its limits and oddities included: a comment counts against the 4096-byte token buffer, `}` is an ordinary character
  * inside a word, a backslash that escapes nothing stays in the word.
  */
-import { toBinary } from '../lib/bytes.ts'
+import { KEPT_BYTE, toBinary } from '../lib/bytes.ts'
 import type { Position, Word } from './source.ts'
 
 /** What one call of `Lexer.next` found. `words` is never empty; `end` is where the `;` or `{` stands. */
@@ -329,7 +329,7 @@ function byteWidth(ch: number): number {
   if (ch < 0x80) return 1
   if (ch < 0x800) return 2
   if (ch >= 0xd800 && ch < 0xdc00) return 4
-  if (ch >= 0xdc00 && ch < 0xe000) return ch >= 0xdc80 && ch <= 0xdcff ? 1 : 0
+  if (ch >= 0xdc00 && ch < 0xe000) return ch >= KEPT_BYTE + 0x80 && ch <= KEPT_BYTE + 0xff ? 1 : 0
   return 3
 }
 

@@ -7,7 +7,7 @@
 export const NO_BYTES: Buffer = Buffer.alloc(0)
 
 /** A byte that is no UTF-8 is this and the byte in text that `decodeText` (text.ts) has made. */
-const KEPT_BYTE = 0xdc00
+export const KEPT_BYTE = 0xdc00
 
 /**
  * Returns the bytes of `text` as a binary string: its UTF-8, and the bytes that `decodeText` kept; plain ASCII is returned

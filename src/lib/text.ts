@@ -1,8 +1,6 @@
 /** Bytes as JavaScript text, without loss: for configuration files, state files, and what people are shown. */
-import { bytesOf } from './bytes.ts'
+import { bytesOf, KEPT_BYTE } from './bytes.ts'
 
-/** What a byte that is no UTF-8 is added to. */
-const KEPT_BYTE = 0xdc00
 const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**

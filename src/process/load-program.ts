@@ -6,10 +6,10 @@ import { Diagnostics } from '../config/diagnostics.ts'
 import type { SourceReader } from '../config/include.ts'
 import { type Config, type ConfigModule, loadInSteps } from '../config/load.ts'
 import { forgetHosts } from '../lib/resolve-host.ts'
-import type { Steps } from '../lib/steps.ts'
+import { finish, type Steps } from '../lib/steps.ts'
 import type { ErrorLog } from '../log/error-log.ts'
 import { NULL_LOG } from '../log/error-log.ts'
-import type { LogFiles } from '../log/log-files.ts'
+import { LogFiles } from '../log/log-files.ts'
 import { eventsBlocks } from '../modules/core/events.ts'
 import { compileProgram, type Program } from '../runtime/program.ts'
 import type { CheckedFacts } from '../tree/builder.ts'
@@ -66,4 +66,22 @@ export function* loadProgram(
   const env = { diagnostics, modules, role, zones, log, files, workerId, facts }
   const program = yield* compileProgram(config, env)
   return { config, diagnostics, program: diagnostics.failed ? undefined : program, log }
+}
+
+/** Loads at once, as the master does, what nobody is going to serve: nothing is logged. */
+export function loadForInspection(
+  origin: ConfigOrigin,
+  modules: readonly ConfigModule[],
+  reader: SourceReader,
+  files: LogFiles = new LogFiles(),
+): Loaded {
+  const setting = {
+    role: 'master',
+    facts: undefined,
+    zones: new Map(),
+    workerId: -1,
+    files,
+    openLog: () => NULL_LOG,
+  } as const
+  return finish(loadProgram(origin, modules, reader, setting))
 }

@@ -102,13 +102,16 @@ export class WorkerRuntime {
   /** Goes on at an address with other servers and other settings of its socket. */
   #change(seat: Seat, endpoint: EndpointPlan): void {
     const { listener } = seat
-    const connections = [...listener.connections]
-    const before = connections.map(({ client }) => listener.serversFor(client))
+    const leaving: ClientConnection[] = []
+    for (const connection of listener.connections) {
+      const { client } = connection
+      if (mustLeave(client, listener.serversFor(client), HttpListener.choose(endpoint, client)))
+        leaving.push(connection)
+    }
     listener.servers = endpoint.servers
     listener.byAddress = endpoint.byAddress
     seat.endpoint = endpoint
     seat.socket?.change(endpoint.spec)
-    const leaving = connections.filter(({ client }, i) => mustLeave(client, before[i]!, listener.serversFor(client)))
     for (const connection of leaving) {
       connection.client.leaving = true
       connection.shutDown()

@@ -6,7 +6,6 @@ import { resolveHost } from '../lib/resolve-host.ts'
 import type { KeyLog, RecordSizes } from '../net/tls-server.ts'
 import {
   type ContextOptions,
-  cipherProblem,
   contextOf,
   dhparamProblem,
   groupsProblem,
@@ -22,15 +21,7 @@ import { ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
 import type { BlockContext, TreeServices } from '../tree/context.ts'
 import { resolverOf } from '../tree/resolver.ts'
 import type { HasSlots } from '../value/variables.ts'
-import {
-  type Commanded,
-  carryOut,
-  contextSettings,
-  failedText,
-  forbidden,
-  NO_ANTI_REPLAY,
-  notCommanded,
-} from './commands.ts'
+import { type Commanded, contextSettings, failedText, forbidden, NO_ANTI_REPLAY, notCommanded } from './commands.ts'
 import { plainDhparam } from './dhparam.ts'
 import { DynamicPairs } from './dynamic-pairs.ts'
 import { namedProblem, placeOf, SslLoader } from './loader.ts'
@@ -214,10 +205,7 @@ class Compiler<Subject extends HasSlots> {
     if (conf.ssl_prefer_server_ciphers) options |= constants.SSL_OP_CIPHER_SERVER_PREFERENCE
     if (!conf.ssl_session_tickets) options |= constants.SSL_OP_NO_TICKET
     const commanded = notCommanded(options)
-    const ciphers = cipherProblem(conf.ssl_ciphers)
-    if (ciphers !== '') {
-      return this.#files.fail(`SSL_CTX_set_cipher_list("${conf.ssl_ciphers}") failed (SSL: ${ciphers})`)
-    }
+    if (!this.#files.useCiphers()) return undefined
     if (conf.ssl_ecdh_curve !== 'auto') {
       const problem = groupsProblem(conf.ssl_ecdh_curve, '')
       if (problem !== '') {
@@ -225,10 +213,7 @@ class Compiler<Subject extends HasSlots> {
       }
       commanded.curves = conf.ssl_ecdh_curve
     }
-    const failed = carryOut(conf.ssl_conf_command, commanded)
-    for (const { name } of commanded.others) this.#files.warnWithoutRing(`ssl_conf_command ${name}`)
-    if (failed === undefined) return commanded
-    return this.#files.fail(failedText(failed.name, failed.value), failed.at)
+    return this.#files.command('ssl_conf_command', conf.ssl_conf_command, commanded) ? commanded : undefined
   }
 
   /** Certificates that are known when the configuration loads: none when variables name them. */

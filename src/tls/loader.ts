@@ -13,6 +13,7 @@ import { errnoText } from '../lib/errno.ts'
 import { expectsTlsOnRing } from '../net/engine.ts'
 import {
   certificateProblem,
+  cipherProblem,
   crlProblem,
   type Made,
   openKey,
@@ -20,8 +21,9 @@ import {
   trustedProblem,
 } from '../net/tls-wire-context.ts'
 import type { TreeServices } from '../tree/context.ts'
+import { type Commanded, carryOut, failedText } from './commands.ts'
 import { openProblem, type Pem, type PemFiles } from './pem-files.ts'
-import type { NamedFile, PemSource } from './sources.ts'
+import type { ConfCommand, NamedFile, PemSource } from './sources.ts'
 
 const DATA = 'data:'
 const ENGINE = 'engine:'
@@ -53,6 +55,21 @@ export class SslLoader {
   /** What Node's engine of TLS cannot do; it would serve as well without. */
   warnWithoutRing(name: string): void {
     if (!expectsTlsOnRing()) this.#at.warn(`"${name}" is not supported by Node.js, ignored: it needs io_uring`)
+  }
+
+  /** Takes the ciphers; false when OpenSSL does not. */
+  useCiphers(): boolean {
+    const problem = cipherProblem(this.#ciphers)
+    if (problem !== '') this.fail(`SSL_CTX_set_cipher_list("${this.#ciphers}") failed (SSL: ${problem})`)
+    return problem === ''
+  }
+
+  /** Carries out what a directive commands; false when that fails. */
+  command(directive: string, commands: readonly ConfCommand[], to: Commanded): boolean {
+    const failed = carryOut(commands, to)
+    if (failed !== undefined) this.fail(failedText(failed.name, failed.value), failed.at)
+    for (const { name } of to.others) this.warnWithoutRing(`${directive} ${name}`)
+    return failed === undefined
   }
 
   /** Takes the passwords of a file; false when it cannot be read. */

@@ -8,11 +8,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { formatPlain } from '../../src/config/format.ts'
 import { diskReader } from '../../src/config/include.ts'
-import { finish } from '../../src/lib/steps.ts'
-import { NULL_LOG } from '../../src/log/error-log.ts'
-import { LogFiles } from '../../src/log/log-files.ts'
 import { modules } from '../../src/modules/index.ts'
-import { loadProgram } from '../../src/process/load-program.ts'
+import { loadForInspection } from '../../src/process/load-program.ts'
 import { masterSettings } from '../../src/process/settings.ts'
 
 const SEPARATOR = '----------\n'
@@ -36,21 +33,9 @@ for (const name of readdirSync(folder).sort()) {
 
 function said(input: string): string {
   const text = input.includes('events {') ? input : `${input.trimEnd()} events { }\n`
-  const { diagnostics, program } = finish(
-    loadProgram(
-      { path: PATH, prefix: '/srv/', globals: '', errorLog: 'stderr' },
-      modules,
-      { ...diskReader, read: (path) => (path === PATH ? text : diskReader.read(path)) },
-      {
-        role: 'master',
-        facts: undefined,
-        zones: new Map(),
-        workerId: -1,
-        files: new LogFiles(),
-        openLog: () => NULL_LOG,
-      },
-    ),
-  )
+  const origin = { path: PATH, prefix: '/srv/', globals: '', errorLog: 'stderr' }
+  const reader = { ...diskReader, read: (path: string) => (path === PATH ? text : diskReader.read(path)) }
+  const { diagnostics, program } = loadForInspection(origin, modules, reader)
   if (program !== undefined) masterSettings(program, '/run/v.pid', diagnostics)
   for (const run of program?.http?.builder.exitHooks ?? []) run()
   return diagnostics.all.map((found) => `${formatPlain(found)}\n`).join('')

@@ -2,24 +2,13 @@
 import fs from 'node:fs'
 import type { Diagnostic } from '../../src/config/diagnostics.ts'
 import { diskReader } from '../../src/config/include.ts'
-import { finish } from '../../src/lib/steps.ts'
-import { NULL_LOG } from '../../src/log/error-log.ts'
-import { LogFiles } from '../../src/log/log-files.ts'
 import { modules } from '../../src/modules/index.ts'
-import { loadProgram } from '../../src/process/load-program.ts'
+import { loadForInspection } from '../../src/process/load-program.ts'
 
 /** Writes the text to `nginx.conf` in a folder, loads it, and returns all that is wrong or doubtful. */
 export function problemsOf(folder: string, conf: string): readonly Diagnostic[] {
   const path = `${folder}/nginx.conf`
   fs.writeFileSync(path, conf)
   const origin = { path, prefix: `${folder}/`, globals: '', errorLog: 'stderr' }
-  const steps = loadProgram(origin, modules, diskReader, {
-    role: 'master',
-    zones: new Map(),
-    workerId: -1,
-    files: new LogFiles(),
-    facts: undefined,
-    openLog: () => NULL_LOG,
-  })
-  return finish(steps).diagnostics.all
+  return loadForInspection(origin, modules, diskReader).diagnostics.all
 }

@@ -3,27 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isHttpModule } from '../../src/http/compile/module.ts'
 import { standInRequest } from '../../src/http/exchange/stand-in.ts'
-import { finish } from '../../src/lib/steps.ts'
-import { NULL_LOG } from '../../src/log/error-log.ts'
-import { LogFiles } from '../../src/log/log-files.ts'
 import { modules } from '../../src/modules/index.ts'
-import { loadProgram } from '../../src/process/load-program.ts'
+import { loadForInspection } from '../../src/process/load-program.ts'
 
 const CONF = 'events { } http { server { listen 127.0.0.1:8080; } }'
 
 function location() {
   const reader = { read: () => CONF, glob: () => [] }
   const origin = { path: '/etc/v/nginx.conf', prefix: '/srv/', globals: '', errorLog: 'stderr' }
-  const { program } = finish(
-    loadProgram(origin, modules, reader, {
-      role: 'master',
-      facts: undefined,
-      zones: new Map(),
-      workerId: -1,
-      files: new LogFiles(),
-      openLog: () => NULL_LOG,
-    }),
-  )
+  const { program } = loadForInspection(origin, modules, reader)
   return program!.http!.endpoints[0]!.servers.defaultServer.base
 }
 

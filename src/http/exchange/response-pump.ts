@@ -176,8 +176,8 @@ export class ResponsePump implements Producer {
    */
   breakOff(): boolean {
     if (this.#deaf) return false
-    if (!this.stalled) this.stalled = !this.#r.body.write(NO_BYTES, FLUSH)
-    if (!this.stalled) return false
+    if (!this.stalled && this.#r.body.write(NO_BYTES, FLUSH)) return false
+    this.stalled = true
     this.#keeper = undefined
     this.#store?.discard()
     this.#store = undefined

@@ -16,6 +16,7 @@ import type { Wire, WireOwner } from '../../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../../net/wire-failure.ts'
 import type { Tunnel } from '../../upstream/tunnel.ts'
 import { NEED_MORE, DONE as PARSED } from '../message/request-errors.ts'
+import { HTTP11 } from '../request/asked.ts'
 import { mustNotKeepAlive } from '../request/browser-quirks.ts'
 import type { Carrier } from '../request/carrier.ts'
 import type { Client } from '../request/client.ts'
@@ -384,7 +385,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
 
   sendInterim(r: Request, status: number, lines: string): void {
     const reason = status === CONTINUE ? 'Continue' : 'Early Hints'
-    if (r.version < 11) return
+    if (r.version < HTTP11) return
     const head = `HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n`
     r.bytesSent += head.length
     this.wire.write(head)

@@ -6,6 +6,7 @@ import { NO_BYTES } from '../../lib/bytes.ts'
 import type { FilePiece, Wire } from '../../net/wire.ts'
 import { BodySink, LAST, LENT, STABLE } from '../message/body.ts'
 import { CONNECT } from '../message/method.ts'
+import { HTTP11 } from '../request/asked.ts'
 import type { Request } from '../request/request.ts'
 import { serializeHead } from './serializer.ts'
 
@@ -61,7 +62,8 @@ export class ResponseWriter extends BodySink {
     this.#promised = -1
     if (!r.headerOnly) {
       // Trailers need chunks, even when the length is known.
-      if (out.trailers !== undefined && !out.trailersOptional && r.version >= 11 && !isTunnel(r)) out.contentLength = -1
+      if (out.trailers !== undefined && !out.trailersOptional && r.version >= HTTP11 && !isTunnel(r))
+        out.contentLength = -1
       if (out.contentLength >= 0) this.#promised = out.contentLength
       else if (!isTunnel(r)) this.#frameUnknownLength(r)
     }
@@ -84,7 +86,7 @@ export class ResponseWriter extends BodySink {
   }
 
   #frameUnknownLength(r: Request): void {
-    if (r.version >= 11 && r.location.core.chunked_transfer_encoding) this.#chunked = r.out.chunked = true
+    if (r.version >= HTTP11 && r.location.core.chunked_transfer_encoding) this.#chunked = r.out.chunked = true
     else r.keepAlive = false
   }
 

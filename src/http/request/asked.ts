@@ -3,8 +3,8 @@
  * server change.
  */
 
-/** Where a version is not known yet, and of requests that no client sent. */
-const HTTP11 = 11
+/** The `version` that is supposed where it is not known yet, and of requests that no client sent. */
+export const HTTP11 = 11
 
 /** The base of `Request`. */
 export class Asked {

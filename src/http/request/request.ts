@@ -14,7 +14,7 @@ import type { HeaderTable } from '../message/header-table.ts'
 import { HEAD } from '../message/method.ts'
 import type { RequestFacts } from '../message/request-facts.ts'
 import { ResponseHead } from '../message/response-head.ts'
-import { Asked } from './asked.ts'
+import { Asked, HTTP11 } from './asked.ts'
 import type { Carrier } from './carrier.ts'
 import type { Client } from './client.ts'
 import type { Conversation } from './conversation.ts'
@@ -30,8 +30,6 @@ import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
-/** `version` of who may wait for a word. */
-const HTTP11 = 11
 /** `refusal` while a filter keeps the head back. */
 const HELD = 1
 

@@ -142,6 +142,9 @@ export interface ServerNameEntry {
 
 let connectionIds = 0
 
+/** Who answers on an address. */
+type AddressServers = Pick<HttpListener, 'servers' | 'byAddress'>
+
 /** One address that a worker accepts on. */
 export class HttpListener {
   readonly key: string
@@ -190,9 +193,14 @@ export class HttpListener {
     return (client.sniServer ?? this.serversFor(client).defaultServer).headLimits
   }
 
-  /** The servers for a connection: they may depend on the address that it came to. */
+  /** The servers for a connection. */
   serversFor(client: Client): VirtualServers {
-    return this.byAddress.size === 0 ? this.servers : (this.byAddress.get(client.serverAddress) ?? this.servers)
+    return HttpListener.choose(this, client)
+  }
+
+  /** The servers of an address for a connection: they may depend on the address that it came to. */
+  static choose({ servers, byAddress }: AddressServers, client: Client): VirtualServers {
+    return byAddress.size === 0 ? servers : (byAddress.get(client.serverAddress) ?? servers)
   }
 
   opened(connection: ClientConnection): void {

@@ -6,7 +6,7 @@ import { finish } from '../../lib/steps.ts'
 import { NULL_LOG } from '../../log/error-log.ts'
 import { LogFile, LogFiles } from '../../log/log-files.ts'
 import { modules } from '../../modules/index.ts'
-import { loadProgram } from '../../process/load-program.ts'
+import { loadForInspection, loadProgram } from '../../process/load-program.ts'
 import type { Program } from '../../runtime/program.ts'
 
 /** Log files that nothing is written to. */
@@ -41,17 +41,15 @@ export interface Compiled {
 export function compileForRequests(target: Origin): Compiled {
   const origin = inBytes(target)
   const files = new NoLogFiles()
-  const common = { workerId: 0, files, openLog: () => NULL_LOG }
-  const master = finish(
-    loadProgram(origin, modules, diskReader, { ...common, role: 'master', zones: new Map(), facts: undefined }),
-  )
+  const master = loadForInspection(origin, modules, diskReader, files)
   const { config, diagnostics } = master
   const textOf = (path: string): string | undefined => config.files.find((file) => file.path === path)?.text
   if (master.program === undefined) return { program: undefined, diagnostics, textOf }
   const { facts } = master.program
   const zones = new Map(master.program.zones.map(({ name, size }) => [name, new SharedArrayBuffer(size)]))
   const reader = snapshotReader(config.snapshot)
-  const worker = finish(loadProgram(origin, modules, reader, { ...common, role: 'worker', zones, facts }))
+  const setting = { role: 'worker', workerId: 0, files, openLog: () => NULL_LOG, zones, facts } as const
+  const worker = finish(loadProgram(origin, modules, reader, setting))
   return {
     program: worker.program,
     diagnostics: worker.program === undefined ? worker.diagnostics : new Diagnostics(),

@@ -7,15 +7,8 @@ import { parseIp } from '../../../lib/ip.ts'
 import { Lru } from '../../../lib/lru.ts'
 import { ERROR } from '../../../log/error-log.ts'
 import type { TlsSettings, TlsTarget } from '../../../net/tls-client.ts'
-import { type ContextOptions, cipherProblem, contextOf, type Pair } from '../../../net/tls-wire-context.ts'
-import {
-  type Commanded,
-  carryOut,
-  contextSettings,
-  failedText,
-  forbidden,
-  notCommanded,
-} from '../../../tls/commands.ts'
+import { type ContextOptions, contextOf, type Pair } from '../../../net/tls-wire-context.ts'
+import { type Commanded, contextSettings, failedText, forbidden, notCommanded } from '../../../tls/commands.ts'
 import { fileProblem, keyFile, type Place, placeFor, placeOf, readPem, SslLoader } from '../../../tls/loader.ts'
 import { PemFiles } from '../../../tls/pem-files.ts'
 import type { AttachContext } from '../../compile/module.ts'
@@ -130,15 +123,8 @@ class Loader {
   options(): ContextOptions | undefined {
     const conf = this.#conf
     const commanded = notCommanded(forbidden(conf.ssl_protocols))
-    const ciphers = cipherProblem(conf.ssl_ciphers)
-    if (ciphers !== '') {
-      return this.#files.fail(`SSL_CTX_set_cipher_list("${conf.ssl_ciphers}") failed (SSL: ${ciphers})`)
-    }
-    const failed = carryOut(conf.ssl_conf_command, commanded)
-    if (failed !== undefined) {
-      return this.#files.fail(failedText(failed.name, failed.value), failed.at)
-    }
-    for (const { name } of commanded.others) this.#files.warnWithoutRing(`${this.#family}_ssl_conf_command ${name}`)
+    if (!this.#files.useCiphers()) return undefined
+    if (!this.#files.command(`${this.#family}_ssl_conf_command`, conf.ssl_conf_command, commanded)) return undefined
     const pairs = this.#own(commanded)
     const trust = this.#trust()
     if (pairs === undefined || trust === undefined) return undefined

@@ -11,6 +11,7 @@ import type { CodingName } from '../../../http/message/accept-encoding.ts'
 import { BodyFilter, type BodySink, FLUSH, LAST, STABLE } from '../../../http/message/body.ts'
 import type { MimeSet } from '../../../http/message/mime-set.ts'
 import { UNKNOWN } from '../../../http/message/response-head.ts'
+import { HTTP11 } from '../../../http/request/asked.ts'
 import type { Request } from '../../../http/request/request.ts'
 import { defineSlot } from '../../../http/request/slots.ts'
 import { trace } from '../../../http/request/trace.ts'
@@ -18,7 +19,6 @@ import { codingQuality, type GzipClientRules, noteVary, refusalOf } from '../../
 import type { Pieces } from '../../../lib/coded-pieces.ts'
 
 /** `Request.version` of HTTP/1.1. */
-const HTTP_11 = 11
 /** Bytes that are collected before they are compressed, unless they are to be flushed. */
 const PIECE_SIZE = 65536
 
@@ -82,7 +82,7 @@ export function compress(r: Request, list: readonly Compression[]): void {
     const bytes = variantOf(file, file.content, chosen)
     out.replacement = bytes
     // What stands behind something else in its file is a cached response, which nginx sends in chunks then.
-    if (file.base === 0 || r.version !== HTTP_11) out.contentLength = bytes.length
+    if (file.base === 0 || r.version !== HTTP11) out.contentLength = bytes.length
     ratio.bytesIn = original
     ratio.bytesOut = bytes.length
   } else {
