@@ -1,5 +1,6 @@
 /** proxy_cache_purge in its three forms, by key, prefix and tag. */
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import { test } from 'node:test'
 import { ask, cachedConf, outcome } from '../harness/cached.ts'
 import { Peer, reply } from '../harness/peer.ts'
@@ -95,3 +96,37 @@ test('all variants go', async () => {
   assert.match(await purge(server, '/a'), /^HTTP\/1.1 200 /)
   for (const type of ['a', 'b']) assert.match(await outcome(server, '/a', [`Accept: ${type}`]), /^MISS/)
 })
+
+for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+  test(`purges hold when ${signal} comes right behind them`, async () => {
+    await using peer = await Peer.start(({ line }) =>
+      reply('answer', [...KEEP, `Surrogate-Key: ${line.split('/')[1]}`]),
+    )
+    // Files stay as long as nobody is in a hurry.
+    const path =
+      'proxy_cache_path %%DIR%%/slow keys_zone=slow:1m manager_sleep=1m purger_sleep=1m manager_files=1 purger_files=1;'
+    const more =
+      'proxy_cache slow; proxy_cache_key $uri; proxy_cache_purge PURGE from all; proxy_cache_use_stale updating;'
+    const conf = cachedConf(peer, '', path).replace('proxy_cache one;', more)
+    await using server = await startViaduct(conf, { alerts: true })
+    const pages = ['/a/1', '/a/2', '/b/1', '/b/2', '/c/1', '/d/1', '/d/2']
+    for (const page of pages) assert.equal(await outcome(server, page), 'MISS answer')
+    await purge(server, '/a/*')
+    await purge(server, '/', ['Surrogate-Key: b'])
+    await purge(server, '/', ['Surrogate-Key: c', 'Fastly-Soft-Purge: 1'])
+    await killEngine(server, signal)
+    await server.until('the new one', async () => (await outcome(server, '/d/1')) === 'HIT answer')
+    for (const page of ['/a/1', '/a/2', '/b/1', '/b/2']) assert.equal(await outcome(server, page), 'MISS answer', page)
+    assert.match(await outcome(server, '/c/1'), /^(?:EXPIRED|STALE|UPDATING) /)
+    assert.equal(await outcome(server, '/d/2'), 'HIT answer')
+  })
+}
+
+/** Ends the process that serves; the master starts another. */
+async function killEngine(server: Server, signal: NodeJS.Signals): Promise<void> {
+  const [, master, engine] = /(\d+)#\d+: start worker process (\d+)/.exec(server.errorLog()) ?? []
+  for (const child of fs.readFileSync(`/proc/${master}/task/${master}/children`, 'latin1').trim().split(' '))
+    process.kill(Number(child), signal)
+  const others = new RegExp(`start worker process (?!${engine}\\b)`)
+  await server.until('others', () => others.test(server.errorLog()))
+}

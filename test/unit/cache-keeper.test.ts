@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { CACHE_HIT, CACHE_MISS, CACHE_STALE } from '../../src/http/cache/cache-use.ts'
 import { Keeper } from '../../src/http/cache/keeper/keeper.ts'
 import { decodeSnapshot, SNAPSHOT_NAME } from '../../src/http/cache/keeper/snapshot.ts'
+import { forgetPurges, notedPurges, notePurge } from '../../src/http/cache/purge-journal.ts'
 import { clock } from '../../src/lib/clock.ts'
 import { COLD, DOOMED_COUNT, ENTRY_COUNT, LOADED, LOADING, RULE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
 import { until } from '../harness/wait.ts'
@@ -36,8 +37,8 @@ async function restart(made: TestCache): Promise<TestCache> {
 }
 
 function fileCount(made: TestCache): number {
-  return readdirSync(made.cache.path.path, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())
-    .length
+  const files = readdirSync(made.cache.path.path, { recursive: true, withFileTypes: true })
+  return files.filter((one) => one.isFile() && !one.name.startsWith('viaduct.purges')).length
 }
 
 test('what was not used for long goes, and what is used stays', async () => {
@@ -186,6 +187,98 @@ test('a purge that a restart interrupts goes on, and does not take what came aft
   assert.equal(lookUp(again, '/p/2')[0], CACHE_MISS)
   await until('the purge', () => again.zone.words[RULE_COUNT] === 0)
   assert.equal(again.zone.words[ENTRY_COUNT], 2)
+})
+
+const killed = (made: TestCache) => {
+  for (const key of ['/p/1', '/p/2', '/soft']) store(made, key, 'x')
+  for (const key of ['/tagged', '/stale']) store(made, key, 'x', { tags: [key] })
+  store(made, '/q', 'x')
+}
+
+const purgeAll = ({ cache }: TestCache) => {
+  cache.purgePrefix('/p/', false)
+  cache.purgePrefix('/soft', true)
+  cache.purgeTag('/tagged', false)
+  cache.purgeTag('/stale', true)
+}
+
+for (const [when, end] of [
+  ['before anything was done', () => {}],
+  ['after a snapshot', (made: TestCache) => new Keeper(made.zone, made.cache.path, () => {}).stop()],
+] as const) {
+  test(`purges survive a process that is killed ${when}`, async () => {
+    const made = makeCache()
+    killed(made)
+    if (when.startsWith('after')) end(made)
+    purgeAll(made)
+    end(made)
+    const again = await restart(made)
+    for (const key of ['/p/1', '/p/2', '/tagged']) assert.equal(lookUp(again, key)[0], CACHE_MISS, key)
+    for (const key of ['/soft', '/stale']) assert.equal(lookUp(again, key)[0], CACHE_STALE, key)
+    assert.equal(lookUp(again, '/q')[0], CACHE_HIT)
+    await until('the purge', () => again.zone.words[RULE_COUNT] === 0)
+    assert.equal(fileCount(again) - Number(existsSync(join(again.cache.path.path, SNAPSHOT_NAME))), 3)
+  })
+}
+
+test('purges of keys of which nothing is known yet survive, too', async () => {
+  const made = makeCache()
+  killed(made)
+  const cold = makeCache({ path: made.cache.path.path })
+  cold.zone.words[LOADING] = COLD
+  store(made, '/v', 'zip', VARY, GZIP)
+  store(made, '/v', 'plain', VARY, PLAIN)
+  cold.cache.purgeKey('/v', false, { logError: () => {} })
+  const again = await restart(made)
+  assert.equal(lookUp(again, '/v', PLAIN)[0], CACHE_MISS)
+  assert.equal(lookUp(again, '/q')[0], CACHE_HIT)
+})
+
+test('the journal of purges goes when a snapshot tells of them, and not before', async () => {
+  const made = makeCache()
+  killed(made)
+  const path = join(made.cache.path.path, 'viaduct.purges')
+  purgeAll(made)
+  new Keeper(made.zone, made.cache.path, () => {}).stop()
+  assert.equal(existsSync(path), true)
+  const { keeper } = keep(made)
+  await until('the keeper', () => made.zone.words[DOOMED_COUNT] === 0 && made.zone.words[RULE_COUNT] === 0)
+  keeper.stop()
+  assert.equal(existsSync(path), false)
+  assert.equal(notedPurges(made.cache.path.path).length, 0)
+})
+
+test('what is added to the journal while it is left for a snapshot stays until the next', () => {
+  const made = makeCache()
+  const folder = made.cache.path.path
+  mkdirSync(folder, { recursive: true })
+  const note = (text: string) => notePurge(folder, { type: 0, text }, undefined)
+  const texts = () => notedPurges(folder).map(({ text }) => text)
+  note('one')
+  forgetPurges(folder, () => false)
+  note('two')
+  assert.deepEqual(texts(), ['one', 'two'])
+  forgetPurges(folder, () => false)
+  assert.deepEqual(texts(), ['two'])
+  forgetPurges(folder, () => true)
+  assert.deepEqual(texts(), [])
+})
+
+test('a journal that is cut off tells of what is whole; one that is too long purges everything', () => {
+  const made = makeCache()
+  const folder = made.cache.path.path
+  mkdirSync(folder, { recursive: true })
+  for (let n = 0; n < 600; n++) notePurge(folder, { type: 0, text: `/${n % 512}` }, undefined)
+  assert.equal(notedPurges(folder).length, 512)
+  const path = join(folder, 'viaduct.purges')
+  writeFileSync(path, readFileSync(path).subarray(0, 35))
+  assert.deepEqual(
+    notedPurges(folder).map(({ text }) => text),
+    ['/0', '/1', '/2'],
+  )
+  writeFileSync(path, '')
+  for (let n = 0; n < 513; n++) notePurge(folder, { type: 1, text: `/${n}` }, undefined)
+  assert.deepEqual(notedPurges(folder), [{ type: 0, text: '' }])
 })
 
 test('a snapshot with any flipped bit, or cut off anywhere, is not used', () => {

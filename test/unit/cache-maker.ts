@@ -96,7 +96,8 @@ export function use(made: TestCache, key: string, values: Readonly<Record<string
 
 /** Begins to store what `used` has looked up. */
 export function begin(made: TestCache, used: CacheUse, more: Partial<StoreMeta> = {}, length = -1): boolean {
-  return used.begin(meta(more), Buffer.from(HEAD), length, { path: made.temp, levels: [] })
+  const head = more.tags === undefined ? HEAD : HEAD.replace(/\r\n$/, `Surrogate-Key: ${more.tags.join(' ')}\r\n\r\n`)
+  return used.begin(meta(more), Buffer.from(head), length, { path: made.temp, levels: [] })
 }
 
 /** Stores a response; the use is released. */

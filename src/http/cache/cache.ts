@@ -1,6 +1,7 @@
 /** One cache of a configuration: what locations hold, and what requests begin with. */
 import { clock } from '../../lib/clock.ts'
 import type { KeyWords } from '../../shared/cache/memory.ts'
+import { RULE_KEY, RULE_PREFIX, RULE_SOFT, RULE_TAG } from '../../shared/cache/rules.ts'
 import { tagHash } from '../../shared/cache/tags.ts'
 import { CacheKey, fileNameOf } from './cache-file.ts'
 import type { CachePath } from './cache-path.ts'
@@ -8,6 +9,7 @@ import { CacheUse } from './cache-use.ts'
 import type { CachedObject } from './cached-object.ts'
 import { type CacheCounters, PURGED } from './counters.ts'
 import { variantSlot } from './object-memory.ts'
+import { notePurge } from './purge-journal.ts'
 import { expireFile } from './rewrite-header.ts'
 import type { CacheLog, CacheRoom } from './room.ts'
 import { type VaryValues, variantOf } from './vary.ts'
@@ -83,20 +85,33 @@ export class Cache {
    * Returns how many responses there were.
    */
   purgeKey(key: string, soft: boolean, log: CacheLog): number {
-    return purgeKey(this.#room!, CacheKey.of(key), soft, log)
+    const { cold } = this.#room!.index
+    const count = purgeKey(this.#room!, CacheKey.of(key), soft, log)
+    if (cold) this.#note(RULE_KEY, key, soft, log)
+    return count
   }
 
   /**
    * Purges all keys that begin with a text; an empty one is everything. It holds from now on, and the files go one after
    * another. False: too many such purges are under way.
    */
-  purgePrefix(prefix: string, soft: boolean): boolean {
-    return this.#room!.index.purgePrefix(prefix, soft)
+  purgePrefix(prefix: string, soft: boolean, log?: CacheLog): boolean {
+    const done = this.#room!.index.purgePrefix(prefix, soft)
+    if (done) this.#note(RULE_PREFIX, prefix, soft, log)
+    return done
   }
 
   /** Purges what has a tag; returns how many responses are known to have it. */
-  purgeTag(tag: string, soft: boolean): number {
-    return purgeTag(this.#room!, tag, soft)
+  purgeTag(tag: string, soft: boolean, log?: CacheLog): number {
+    const count = purgeTag(this.#room!, tag, soft)
+    // Of those that expire the index alone knows.
+    if (count > 0 || this.#room!.index.cold) this.#note(RULE_TAG, String(tagHash(tag)), soft, log)
+    return count
+  }
+
+  /** A purge goes on after the process that has begun it. */
+  #note(type: number, text: string, soft: boolean, log: CacheLog | undefined): void {
+    notePurge(this.path.path, { type: soft ? type | RULE_SOFT : type, text }, log)
   }
 }
 

@@ -125,6 +125,35 @@ export interface PurgeRule {
   readonly text: string
 }
 
+const RULE_HEAD = 8
+
+/** A rule as files have it, little-endian: type(4) size(4) text. */
+export function encodeRule({ type, text }: PurgeRule): Buffer {
+  const bytes = Buffer.alloc(RULE_HEAD + text.length)
+  bytes.writeUInt32LE(type, 0)
+  bytes.writeUInt32LE(text.length, 4)
+  bytes.latin1Write(text, RULE_HEAD)
+  return bytes
+}
+
+/** The rules that stand one behind the other; one that is not whole ends them. */
+export function decodeRules(bytes: Buffer, count: number = Number.POSITIVE_INFINITY): PurgeRule[] {
+  const rules: PurgeRule[] = []
+  let at = 0
+  while (rules.length < count && at + RULE_HEAD <= bytes.length) {
+    const end = at + RULE_HEAD + bytes.readUInt32LE(at + 4)
+    if (end > bytes.length) break
+    rules.push({ type: bytes.readUInt32LE(at), text: bytes.latin1Slice(at + RULE_HEAD, end) })
+    at = end
+  }
+  return rules
+}
+
+/** The bytes that `encodeRule` makes of rules. */
+export function rulesSize(rules: readonly PurgeRule[]): number {
+  return rules.reduce((sum, { text }) => sum + RULE_HEAD + text.length, 0)
+}
+
 /** All rules, the oldest first. */
 export function listRules({ words, bytes }: CacheMemory): PurgeRule[] {
   const rules: PurgeRule[] = []

@@ -15,6 +15,7 @@ import type { Zone } from '../../../shared/zone.ts'
 import type { CachePath, Pace } from '../cache-path.ts'
 import { EXPIRED_FILES } from '../counters.ts'
 import { headTags } from '../head-tags.ts'
+import { forgetPurges, notedSize } from '../purge-journal.ts'
 import { readStored } from '../read-object.ts'
 import { expireFile } from '../rewrite-header.ts'
 import { CacheRoom, freeBytes, idleSeconds } from '../room.ts'
@@ -28,6 +29,9 @@ export type KeeperLog = (level: number, message: string) => void
 /** Longest rest, as in nginx. */
 const REST_MAX_MS = 10_000
 const SNAPSHOT_EVERY_MS = 300_000
+/** Sooner when there is so much in the journal of purges. */
+const SNAPSHOT_AT_MOST_EVERY_MS = 30_000
+const NOTED_BYTES = 8192
 /** The loader lets the server begin. */
 const LOAD_AFTER_MS = 200
 
@@ -82,6 +86,7 @@ export class Keeper {
     this.#manager.startIn(0)
     if (this.#upkeep.loading === LOADED) return
     this.#upkeep.loading = BEING_LOADED
+    this.#files.restorePurges()
     this.#loader.startIn(LOAD_AFTER_MS)
   }
 
@@ -128,8 +133,13 @@ export class Keeper {
     this.#files.unfinished = this.#files.unfinished.filter((path) => !this.#files.deleteAbandoned(path))
     this.#pace = this.path.purger
     if (this.#upkeep.ruleCount > 0 && this.#upkeep.loading === LOADED) yield* this.#purge()
-    const due = clock.monotonic - this.#savedAt >= SNAPSHOT_EVERY_MS
-    if (due && this.#upkeep.loading === LOADED) this.#save()
+    if (this.#upkeep.loading === LOADED && this.#isDue()) this.#save()
+  }
+
+  #isDue(): boolean {
+    const pastMs = clock.monotonic - this.#savedAt
+    if (pastMs < SNAPSHOT_AT_MOST_EVERY_MS) return false
+    return pastMs >= SNAPSHOT_EVERY_MS || notedSize(this.path.path) > NOTED_BYTES
   }
 
   *#expire(): Steps<void> {
@@ -206,11 +216,15 @@ export class Keeper {
   #save(): void {
     this.#savedAt = clock.monotonic
     const { changes, loading } = this.#upkeep
-    if (loading !== LOADED || changes === this.#saved) return
+    if (loading !== LOADED) return
+    const { index } = this.#room
+    const purge = index.lastPurge
     // tidy: this thread serves nobody, and the disk may refuse.
     try {
-      writeSnapshot(this.path.path, this.#upkeep)
+      if (changes !== this.#saved) writeSnapshot(this.path.path, this.#upkeep)
       this.#saved = changes
+      // What a purge has doomed no snapshot tells of.
+      if (this.#upkeep.doomedCount === 0) forgetPurges(this.path.path, () => index.lastPurge === purge)
     } catch (error) {
       this.#log(ERROR, `the index of cache "${this.path.name}" was not written ${errnoText(error)}`)
     }

@@ -16,6 +16,7 @@ import type { StoredRecord, Upkeep } from '../../../shared/cache/upkeep.ts'
 import { CacheKey, decodeHeader, keyTextOf, keyWordsOf } from '../cache-file.ts'
 import type { CachePath } from '../cache-path.ts'
 import { headTags } from '../head-tags.ts'
+import { notedPurges } from '../purge-journal.ts'
 import { type CacheRoom, idleSeconds } from '../room.ts'
 import { readSnapshot } from './snapshot.ts'
 
@@ -44,6 +45,7 @@ export class Loader {
   #known = 0
   /** The last purge that a snapshot has told of: what is newer was held against it. */
   #held = 0
+  #noted = false
 
   constructor(room: CacheRoom, upkeep: Upkeep, log: (level: number, message: string) => void) {
     this.#room = room
@@ -53,6 +55,13 @@ export class Loader {
 
   get #path(): CachePath {
     return this.#room.path
+  }
+
+  /** Purges that hold at once, before anything is known: a process that is gone has noted them. */
+  restorePurges(): void {
+    const rules = notedPurges(this.#path.path)
+    this.#noted = rules.length > 0
+    this.#upkeep.restoreRules(rules)
   }
 
   *load(): Steps<void> {
@@ -71,7 +80,9 @@ export class Loader {
     const snapshot = readSnapshot(this.#path.path)
     if (snapshot === undefined) return
     this.#snapshotMs = snapshot.begunMs
-    this.#held = this.#upkeep.restoreRules(snapshot.rules)
+    const held = this.#upkeep.restoreRules(snapshot.rules)
+    // Nothing was held against what was noted since: those rules have lower numbers than the snapshot's.
+    this.#held = this.#noted ? 0 : held
     const ahead = clock.seconds - idleSeconds()
     for (const [n, record] of snapshot.records.entries()) {
       const inactiveAt = Math.min(Math.max(0, record.inactiveAt - ahead), this.#room.inactiveAt)

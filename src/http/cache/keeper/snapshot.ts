@@ -14,7 +14,7 @@ import { crc32 } from 'node:zlib'
 import { clock } from '../../../lib/clock.ts'
 import { systemPath } from '../../../lib/file-status.ts'
 import type { KeyWords } from '../../../shared/cache/memory.ts'
-import type { PurgeRule } from '../../../shared/cache/rules.ts'
+import { decodeRules, encodeRule, type PurgeRule, rulesSize } from '../../../shared/cache/rules.ts'
 import type { StoredRecord, Upkeep } from '../../../shared/cache/upkeep.ts'
 import { idleSeconds } from '../room.ts'
 
@@ -27,7 +27,6 @@ const HEAD_SIZE = 32
 const EXPIRED = 1
 const SUSPECT = 2
 const CHECKED_FROM = 20
-const RULE_SIZE = 8
 const RECORD_SIZE = 52
 /** Added to the name while it is written: the loader leaves it alone. */
 const UNFINISHED = '.0000000000'
@@ -96,14 +95,10 @@ export function decodeSnapshot(bytes: Buffer): Snapshot | undefined {
   if (crc32(bytes.subarray(CHECKED_FROM)) !== bytes.readUInt32LE(16)) return undefined
   const count = bytes.readUInt32LE(12)
   const records: StoredRecord[] = []
-  const rules: PurgeRule[] = []
-  let at = HEAD_SIZE
-  for (let n = bytes.readUInt32LE(RULES_AT); n > 0; n--) {
-    if (at + RULE_SIZE > bytes.length) return undefined
-    const end = at + RULE_SIZE + bytes.readUInt32LE(at + 4)
-    rules.push({ type: bytes.readUInt32LE(at), text: bytes.latin1Slice(at + RULE_SIZE, end) })
-    at = end
-  }
+  const ruleCount = bytes.readUInt32LE(RULES_AT)
+  const rules = decodeRules(bytes.subarray(HEAD_SIZE), ruleCount)
+  if (rules.length !== ruleCount) return undefined
+  let at = HEAD_SIZE + rulesSize(rules)
   for (let n = 0; n < count; n++) {
     if (at + RECORD_SIZE > bytes.length) return undefined
     const tagCount = bytes[at + 49]!
@@ -113,14 +108,6 @@ export function decodeSnapshot(bytes: Buffer): Snapshot | undefined {
     at = end
   }
   return at === bytes.length ? { records, rules, begunMs: bytes.readDoubleLE(CHECKED_FROM) } : undefined
-}
-
-function encodeRule({ type, text }: PurgeRule): Buffer {
-  const bytes = Buffer.alloc(RULE_SIZE + text.length)
-  bytes.writeUInt32LE(type, 0)
-  bytes.writeUInt32LE(text.length, 4)
-  bytes.latin1Write(text, RULE_SIZE)
-  return bytes
 }
 
 /** Times of use are written as those of the wall, `ahead` of the process. */

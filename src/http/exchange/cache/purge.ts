@@ -85,13 +85,13 @@ export function asGet(r: Request, key: (r: Request) => string): string {
 export function purge(r: Request, cache: Cache, key: string, { all, silent }: PurgeConf): Verdict {
   const soft = r.headers.valueOf(SOFT_PURGE, 'fastly-soft-purge') === '1'
   const tags = tagsOf(r.headers)
-  if (all) return answer(r, cache, '*', cache.purgePrefix('', soft) ? 1 : -1, silent)
+  if (all) return answer(r, cache, '*', cache.purgePrefix('', soft, r) ? 1 : -1, silent)
   if (tags.length > 0) {
     let count = 0
-    for (const tag of tags) count += cache.purgeTag(tag, soft)
+    for (const tag of tags) count += cache.purgeTag(tag, soft, r)
     return answer(r, cache, tags.join(' '), count, silent)
   }
-  if (key.endsWith('*')) return answer(r, cache, key, cache.purgePrefix(key.slice(0, -1), soft) ? 1 : -1, silent)
+  if (key.endsWith('*')) return answer(r, cache, key, cache.purgePrefix(key.slice(0, -1), soft, r) ? 1 : -1, silent)
   return answer(r, cache, key, cache.purgeKey(key, soft, r), silent)
 }
 
