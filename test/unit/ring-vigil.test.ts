@@ -90,6 +90,15 @@ class Bench extends RingAcceptor implements AsyncDisposable {
     return this.#own.isAtWork
   }
 
+  /** Waits until no vigil follows another one any more; resolves with their number. */
+  async sleep(): Promise<number> {
+    for (let begun = -1; begun !== this.vigil.begun; ) {
+      begun = this.vigil.begun
+      await new Promise((resolve) => setTimeout(resolve, 5 * PACE.turn))
+    }
+    return this.vigil.begun
+  }
+
   /** Begins. */
   async play(): Promise<void> {
     this.playing = true
@@ -102,7 +111,8 @@ class Bench extends RingAcceptor implements AsyncDisposable {
     wire.resume()
     wire.write('x')
     flushWires()
-    await turnUntil(() => this.vigil.begun > 3)
+    const { begun } = this.vigil
+    await turnUntil(() => this.vigil.begun > begun + 3)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,8 +169,7 @@ test('a thread that has slept hears of a connection, whatever has woken it meanw
   for (let round = 0; round < 3; round++) {
     await bench.play()
     bench.playing = false
-    const { begun } = bench.vigil
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    const begun = await bench.sleep()
     // Wakes by the thread pool and by a port, which ring bells of their own.
     const { port1, port2 } = new MessageChannel()
     for (let i = 0; i < 10; i++) {
@@ -169,7 +178,7 @@ test('a thread that has slept hears of a connection, whatever has woken it meanw
       await once(port2, 'message')
     }
     port1.close()
-    await turnUntil(() => bench.vigil.begun >= begun)
+    assert.equal(bench.vigil.begun, begun, 'it slept')
     const before = bench.accepted
     const socket = net.connect({ port: bench.port, host: '127.0.0.1' })
     await once(socket, 'connect')
