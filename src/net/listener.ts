@@ -9,7 +9,9 @@ import dgram from 'node:dgram'
 import fs from 'node:fs'
 import net from 'node:net'
 import { constants } from 'node:os'
+import { dirname } from 'node:path'
 import { fromBinary, toBinary } from '../lib/bytes.ts'
+import { errnoCode } from '../lib/errno.ts'
 import { systemPath } from '../lib/file-status.ts'
 import type { ListenSettings } from './listen-on.ts'
 import type { StreamWire } from './stream-wire.ts'
@@ -87,10 +89,24 @@ export function bindSocket(address: BindAddress, reuseport: boolean): BoundSocke
 function bindFile(path: string): BoundSocket | number {
   if (fs.existsSync(systemPath(path))) return -constants.errno.EADDRINUSE
   const name = fromBinary(path)
-  // Node's library takes names as UTF-8 only.
-  if (toBinary(name) !== path) return -constants.errno.EILSEQ
+  if (toBinary(name) !== path) return bindBytes(path)
   const socket = bindStream(name + '~', -1, -1, -1, 0)
   if (typeof socket !== 'number') fs.renameSync(systemPath(path + '~'), systemPath(path))
+  return socket
+}
+
+/** Node's library takes names as UTF-8 only: what is none is reached by an open folder, and has another name at first. */
+function bindBytes(path: string): BoundSocket | number {
+  let folder: number
+  try {
+    folder = fs.openSync(systemPath(dirname(path)), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
+  } catch (error) {
+    return -(constants.errno[errnoCode(error) as keyof typeof constants.errno] ?? constants.errno.ENOENT)
+  }
+  const name = `/proc/self/fd/${folder}/viaduct.${process.pid}~`
+  const socket = bindStream(name, -1, -1, -1, 0)
+  if (typeof socket !== 'number') fs.renameSync(name, systemPath(path))
+  fs.closeSync(folder)
   return socket
 }
 

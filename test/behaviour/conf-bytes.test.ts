@@ -1,6 +1,7 @@
 /** A configuration is bytes, whatever they mean: they come out as they went in, in answers, requests, logs and names of files. */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
+import net from 'node:net'
 import { after, before, suite, test } from 'node:test'
 import { Prefix, type Server, startViaduct } from '../harness/server.ts'
 
@@ -20,6 +21,7 @@ http {
   upstream group{E} { zone group{E} 64k; server 127.0.0.1:%%PORT_1%%; }
   server {
     listen 127.0.0.1:%%PORT_1%%;
+    listen unix:%%DIR%%/open/socket{E};
     access_log off;
     return 200 "$request_uri $http_x{E} $http_x_y";
   }
@@ -75,6 +77,15 @@ for (const [kind, bytes] of KINDS) {
       assert.match(await ask(server, '/field'), new RegExp(`\r\nX-A: a${bytes}\r\n`))
       assert.equal(await body('/named'), bytes)
       assert.equal(await body('/tables?m=other'), `d${bytes} ${bytes} s${bytes}`)
+    })
+
+    test('a socket file to listen on', async () => {
+      // Node's own client cannot name it.
+      const link = `${server.dir}/link`
+      fs.symlinkSync(binaryPath(`${server.dir}/open/socket${bytes}`), link)
+      const socket = net.connect(link)
+      socket.setEncoding('latin1').end('GET /by-socket HTTP/1.0\r\n\r\n')
+      assert.match((await socket.toArray()).join(''), /\r\n\r\n\/by-socket /)
     })
 
     test('what is compared', async () => {
