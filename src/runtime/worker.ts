@@ -4,6 +4,7 @@
  */
 import { clearTimeout, setTimeout } from 'node:timers'
 import { getSystemErrorName } from 'node:util'
+import { BroadcastChannel } from 'node:worker_threads'
 import { acceptClient } from '../http/accept/front.ts'
 import type { Client } from '../http/request/client.ts'
 import type { ClientConnection } from '../http/server/client-connection.ts'
@@ -70,12 +71,18 @@ export class WorkerRuntime {
   /** Threads with the same descriptors. */
   #workers = 1
   #rest: NodeJS.Timeout | undefined
+  /** Threads share their descriptors: who finds none tells the others, whose next client Node's library might close. */
+  #others: BroadcastChannel | undefined
   /** Sockets have been asked for, and have not come yet. */
   #asking: NodeJS.Timeout | undefined
 
   constructor(env: WorkerEnv) {
     this.#env = env
     watchShortage((errno) => this.#restAccepting(errno))
+    if (env.wantSockets === undefined) return
+    this.#others = new BroadcastChannel('descriptors')
+    this.#others.onmessage = () => this.#restNow()
+    this.#others.unref()
   }
 
   install(program: Program, settings: WorkerSettings): void {
@@ -180,10 +187,13 @@ export class WorkerRuntime {
   #restAccepting(errno: string): void {
     if (this.#rest !== undefined || this.#seats.size === 0) return
     this.#settings.log.write(CRIT, `accept4() failed ${errnoText(errno)}`)
-    if (this.#env.wantSockets !== undefined) this.#restNow()
+    if (this.#others === undefined) return
+    this.#others.postMessage(errno)
+    this.#restNow()
   }
 
   #restNow(): void {
+    if (this.#rest !== undefined) return
     for (const seat of this.#seats.values()) {
       seat.socket?.close(false)
       seat.socket = undefined

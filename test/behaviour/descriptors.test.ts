@@ -73,6 +73,22 @@ test('those who are connected are answered when there is no descriptor for what 
   assert.doesNotMatch(server.errorLog(), /exited with code/)
 })
 
+test('a thread hears of the shortage of another one before a client comes', async () => {
+  const conf = `events { use epoll; }\n${CONF}`
+  await using server = await startViaduct(conf, { alerts: true, files: { 'page.html': 'x'.repeat(100_000) } })
+  const first = await server.connect()
+  first.write('GET /ok HTTP/1.1\r\nHost: x\r\n\r\n')
+  await first.until(/fine\|/)
+  limitDescriptors(server, 10)
+  first.write('GET /page.html HTTP/1.1\r\nHost: x\r\n\r\n')
+  await first.until(/ 500 /)
+  await server.until('both rest', () => listeningDescriptors(engineOf(server), server.port()) === 0)
+  const clients = await Promise.all(Array.from({ length: 20 }, () => server.connect()))
+  for (const client of clients) client.write('GET /ok HTTP/1.0\r\n\r\n')
+  limitDescriptors(server, LIMIT)
+  for (const client of clients) assert.match(await client.until(/fine\|/), /^HTTP\/1.1 200 /)
+})
+
 /** The master sends each socket twice, as it does when it was slow and has been asked again. */
 const TWICE = `
 import childProcess from 'node:child_process'
