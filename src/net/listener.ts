@@ -11,8 +11,7 @@ import net from 'node:net'
 import { constants } from 'node:os'
 import { dirname } from 'node:path'
 import { fromBinary, toBinary } from '../lib/bytes.ts'
-import { errnoCode } from '../lib/errno.ts'
-import { systemPath } from '../lib/file-status.ts'
+import { closeOpen, openPath, systemPath } from '../lib/file-status.ts'
 import type { ListenSettings } from './listen-on.ts'
 import type { StreamWire } from './stream-wire.ts'
 
@@ -97,16 +96,12 @@ function bindFile(path: string): BoundSocket | number {
 
 /** Node's library takes names as UTF-8 only: what is none is reached by an open folder, and has another name at first. */
 function bindBytes(path: string): BoundSocket | number {
-  let folder: number
-  try {
-    folder = fs.openSync(systemPath(dirname(path)), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
-  } catch (error) {
-    return -(constants.errno[errnoCode(error) as keyof typeof constants.errno] ?? constants.errno.ENOENT)
-  }
+  const folder = openPath(dirname(path))
+  if (typeof folder === 'string') return -((constants.errno as Readonly<Record<string, number>>)[folder] ?? 0)
   const name = `/proc/self/fd/${folder}/viaduct.${process.pid}~`
   const socket = bindStream(name, -1, -1, -1, 0)
   if (typeof socket !== 'number') fs.renameSync(name, systemPath(path))
-  fs.closeSync(folder)
+  closeOpen(folder)
   return socket
 }
 

@@ -21,7 +21,6 @@ http {
   upstream group{E} { zone group{E} 64k; server 127.0.0.1:%%PORT_1%%; }
   server {
     listen 127.0.0.1:%%PORT_1%%;
-    listen unix:%%DIR%%/open/socket{E};
     access_log off;
     return 200 "$request_uri $http_x{E} $http_x_y";
   }
@@ -79,15 +78,6 @@ for (const [kind, bytes] of KINDS) {
       assert.equal(await body('/tables?m=other'), `d${bytes} ${bytes} s${bytes}`)
     })
 
-    test('a socket file to listen on', async () => {
-      // Node's own client cannot name it.
-      const link = `${server.dir}/link`
-      fs.symlinkSync(binaryPath(`${server.dir}/open/socket${bytes}`), link)
-      const socket = net.connect(link)
-      socket.setEncoding('latin1').end('GET /by-socket HTTP/1.0\r\n\r\n')
-      assert.match((await socket.toArray()).join(''), /\r\n\r\n\/by-socket /)
-    })
-
     test('what is compared', async () => {
       assert.equal(await body(`/${encoded}`), `prefix name${bytes}`)
       assert.equal(await body(`/re${encoded}${encoded}`), 'regex')
@@ -134,6 +124,19 @@ for (const [kind, bytes] of KINDS) {
         file(`error${bytes}.log`).includes(`www${bytes}/nothing" failed (2:`),
       )
     })
+  })
+
+  test(`a socket file to listen on: ${kind}`, async () => {
+    await using server = await startViaduct(
+      `http { server { listen 127.0.0.1:%%PORT_0%%; listen unix:%%DIR%%/socket${bytes}; return 200 $request_uri; } }`,
+      { prepare: (dir) => write(dir, 'nginx.conf', fs.readFileSync(`${dir}/nginx.conf`, 'utf8')) },
+    )
+    // Node's own client cannot name it.
+    const link = `${server.dir}/link`
+    fs.symlinkSync(binaryPath(`${server.dir}/socket${bytes}`), link)
+    const socket = net.connect(link)
+    socket.setEncoding('latin1').end('GET /by-socket HTTP/1.0\r\n\r\n')
+    assert.match((await socket.toArray()).join(''), /\r\n\r\n\/by-socket$/)
   })
 
   test(`JSON has UTF-8, and U+FFFD for what is none: ${kind}`, async () => {
