@@ -107,8 +107,10 @@ function recordSizes(conf: SslServerConf): RecordSizes {
 function keyLogOf(path: string | undefined, at: TreeServices): KeyLog | undefined {
   if (path === undefined) return undefined
   at.logFile(path)
-  const { files } = at
-  return (line) => void files.open(path).append(line)
+  if (at.role !== 'worker') return undefined
+  // The file as this configuration has it: a connection may outlive the time in which the path is known.
+  const file = at.files.open(path)
+  return (line) => void file.append(line)
 }
 
 function longChains(at: TreeServices): StatusRecords | undefined {

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { parseIp } from '../../../lib/ip.ts'
 import { Lru } from '../../../lib/lru.ts'
 import { ERROR } from '../../../log/error-log.ts'
+import type { LogFile } from '../../../log/log-files.ts'
 import type { TlsSettings, TlsTarget } from '../../../net/tls-client.ts'
 import { type ContextOptions, contextOf, type Pair } from '../../../net/tls-wire-context.ts'
 import { type Commanded, contextSettings, failedText, forbidden, notCommanded } from '../../../tls/commands.ts'
@@ -32,13 +33,21 @@ interface Ways {
 
 /** By key: sessions outlive a reload, and locations that are alike share them. */
 const known = new Lru<string, Ways>(SETTINGS_MAX)
+/** The same of those that log their secrets, for as long as that file is in use. */
+const logged = new WeakMap<LogFile, Lru<string, Ways>>()
+
+function knownWith(keyLog: LogFile | undefined): Lru<string, Ways> {
+  if (keyLog === undefined) return known
+  const found = logged.get(keyLog) ?? new Lru<string, Ways>(SETTINGS_MAX)
+  logged.set(keyLog, found)
+  return found
+}
 
 /**
  * Compiles a location's settings; problems are reported. `family` is `proxy`, `grpc`, `uwsgi`, `alpn` the protocol that
  * back ends are asked for, if any.
  */
 export function compileSsl(family: string, conf: SslConf, at: AttachContext, alpn = ''): SslTargets {
-  if (conf.ssl_key_log !== undefined) at.logFile(conf.ssl_key_log)
   const loader = new Loader(family, conf, at)
   const options = loader.options()
   const certificates = options === undefined ? undefined : loader.dynamic(options)
@@ -111,12 +120,16 @@ class Loader {
   readonly #conf: SslConf
   readonly #at: AttachContext
   readonly #files: SslLoader
+  readonly #keyLog: LogFile | undefined
 
   constructor(family: string, conf: SslConf, at: AttachContext) {
     this.#family = family
     this.#conf = conf
     this.#at = at
     this.#files = new SslLoader(at, conf.ssl_ciphers)
+    const { ssl_key_log: path } = conf
+    if (path !== undefined) at.logFile(path)
+    this.#keyLog = path === undefined || at.role !== 'worker' ? undefined : at.files.open(path)
   }
 
   /** Everything but certificates that variables name; undefined when something is wrong. */
@@ -192,10 +205,12 @@ class Loader {
 
   /** The settings that options make, shared by all who are alike. */
   ways(options: ContextOptions, keyName = this.#conf.ssl_certificate_key?.template.source): Ways | { problem: string } {
-    const { ssl_verify: verify, ssl_verify_depth: depth, ssl_session_reuse, ssl_key_log: keyLog } = this.#conf
-    const text = JSON.stringify([options, verify, depth, ssl_session_reuse, keyLog])
+    const { ssl_verify: verify, ssl_verify_depth: depth, ssl_session_reuse, ssl_key_log } = this.#conf
+    const keyLog = this.#keyLog
+    const text = JSON.stringify([options, verify, depth, ssl_session_reuse, ssl_key_log])
     const key = createHash('sha256').update(text).digest('base64')
-    const before = known.get(key)
+    const alike = knownWith(keyLog)
+    const before = alike.get(key)
     if (before !== undefined) return before
     const secure = contextOf(options)
     if ('command' in secure) {
@@ -203,16 +218,15 @@ class Loader {
       return { problem: failedText(name, value, secure.problem) }
     }
     if ('problem' in secure) return { problem: `SSL_CTX_use_PrivateKey("${keyName}") failed (SSL: ${secure.problem})` }
-    const { files } = this.#at
     const settings: TlsSettings = {
       secure: secure.made,
       verify,
       depth,
       sessions: ssl_session_reuse ? new Map() : undefined,
-      keyLog: keyLog === undefined ? undefined : (line) => void files.open(keyLog).append(line),
+      keyLog: keyLog === undefined ? undefined : (line) => void keyLog.append(line),
     }
     const ways = { key, settings }
-    known.set(key, ways)
+    alike.set(key, ways)
     return ways
   }
 }
