@@ -10,6 +10,7 @@ import type { Applied, Configuration } from '../process/configuration.ts'
 import { startInBackground, tellParent } from '../process/daemon.ts'
 import { EngineLink } from '../process/engine-link.ts'
 import { Master } from '../process/master.ts'
+import { methodNotice } from '../process/settings.ts'
 import { adoptFailure, SocketBook } from '../process/socket-book.ts'
 import type { Inheritance } from '../process/upgrade.ts'
 import { boot, showOnStderr } from './boot.ts'
@@ -76,10 +77,9 @@ async function run(
 }
 
 /** What nginx notes at every start; tools look for the version here. */
-function logSystem({ log, settings }: Applied): void {
-  const handles = settings.eventMethod === 'epoll'
-  const why = handles ? '' : whyNoRingHere()
-  log.write(NOTICE, `using the "${handles || why !== '' ? 'epoll' : 'io_uring'}" event method`)
+function logSystem({ log, settings, engine }: Applied): void {
+  const why = settings.eventMethod === 'epoll' ? '' : whyNoRingHere()
+  log.write(NOTICE, methodNotice(engine.drive))
   if (why !== '') log.write(NOTICE, `no io_uring: ${why}`)
   log.write(NOTICE, `nginx/${NGINX_VERSION}`)
   log.write(NOTICE, `built by Viaduct on Node ${process.versions.node}`)

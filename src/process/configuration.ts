@@ -158,6 +158,7 @@ export class Configuration {
       facts: undefined,
       zones: new Map(),
       workerId: -1,
+      isFirst: false,
       files,
       openLog: (loaded) => openMainLog(loaded, origin.errorLog, files),
     })

@@ -9,7 +9,9 @@ import { settleEstate } from '../net/engine.ts'
 import type { BoundSocket } from '../net/listener.ts'
 import { releaseThread } from '../shared/dead-thread.ts'
 import { CacheKeepers } from './cache-keepers.ts'
+import { Environment } from './environment.ts'
 import { History } from './history.ts'
+import { setOwnLimits } from './limits.ts'
 import { giveBack } from './memory.ts'
 import type { EngineSettings, FromEngine, FromWorker, Identity, LogLevel, ToEngine } from './messages.ts'
 import { nameProcess } from './process-name.ts'
@@ -60,7 +62,7 @@ class Engine implements SlotOwner {
   readonly #send: (message: FromEngine) => void
   readonly #ended: () => void
   readonly #slots = new Map<number, WorkerSlot>()
-  /** Those in their places, and those that drain after `worker_processes` became smaller. */
+  /** Those in their places, those that drain after `worker_processes` became smaller, and those that others replace. */
   readonly #alive = new Set<WorkerSlot>()
   readonly #zones = new ZoneStore()
   readonly #files = new LogFiles()
@@ -76,6 +78,7 @@ class Engine implements SlotOwner {
   #ready = 0
   #stopping = false
   #deaths = 0
+  readonly #environment = new Environment()
   readonly #home = process.cwd()
   #folder = this.#home
   #priority = 0
@@ -95,7 +98,7 @@ class Engine implements SlotOwner {
         this.#giveSocket(message.slot, message.key, handle)
         break
       case 'settled':
-        if (message.generation === this.#current?.generation) this.#stopSurplus(this.#current.settings)
+        if (message.generation === this.#current?.generation) this.#stopOthers(this.#current.settings)
         giveBack()
         break
       case 'refused':
@@ -214,16 +217,26 @@ class Engine implements SlotOwner {
    * loads faster with them, from a cache that belongs to the master's user.
    */
   #configure(message: Configure): void {
-    const { workers } = message.settings
+    const { workers, drive } = message.settings
     for (let index = 0; index < workers; index++) {
       const slot = this.#slots.get(index)
-      if (slot === undefined || slot.stopping) this.take(new WorkerSlot(index))
+      const stays = slot !== undefined && !slot.stopping && (slot.drive ?? drive) === drive
+      if (!stays) this.take(new WorkerSlot(index, this.#freeId(index)))
     }
     if (this.#current !== undefined) this.#apply(message)
     else {
       this.#first = message
       this.#applyFirst()
     }
+  }
+
+  /** Threads that drain keep their numbers, by which they count. */
+  #freeId(index: number): number {
+    const taken = new Set([...this.#alive].map(({ id }) => id))
+    if (!taken.has(index)) return index
+    let id = 0
+    while (taken.has(id)) id++
+    return id
   }
 
   #applyFirst(): void {
@@ -252,12 +265,13 @@ class Engine implements SlotOwner {
   }
 
   /**
-   * Ends the threads that a smaller number of workers leaves over. Not before the master has let go of their sockets:
+   * Ends the threads that a smaller number of workers leaves over, and those in whose places others are. Not before the master has let go of their sockets:
    * connections would go on to arrive there, with nobody to accept them.
    */
-  #stopSurplus({ workers, shutdownTimeoutMs: timeoutMs }: EngineSettings): void {
-    for (const slot of this.#slots.values()) {
-      if (slot.index >= workers && !slot.stopping) slot.post({ type: 'stop', graceful: true, timeoutMs })
+  #stopOthers({ workers, shutdownTimeoutMs: timeoutMs }: EngineSettings): void {
+    for (const slot of this.#alive) {
+      const stays = slot.index < workers && this.#slots.get(slot.index) === slot
+      if (!stays && !slot.stopping) slot.post({ type: 'stop', graceful: true, timeoutMs })
     }
   }
 
@@ -269,8 +283,10 @@ class Engine implements SlotOwner {
   }
 
   #install(slot: WorkerSlot, { generation, source, settings }: Configure): void {
-    // A thread that has not reported yet gets its configuration when it does; one too many gets none.
-    if (slot.tid === 0 || slot.stopping || slot.index >= settings.workers) return
+    // A thread that has not reported yet gets its configuration when it does; one too many, or replaced, gets none.
+    if (slot.tid === 0 || slot.stopping || slot.index >= settings.workers || this.#slots.get(slot.index) !== slot)
+      return
+    slot.drive ??= settings.drive
     slot.post({
       type: 'install',
       generation,
@@ -335,8 +351,9 @@ class Engine implements SlotOwner {
   }
 
   /** What also a reload may change, as far as the account that the process has now is allowed to. */
-  #settleAgain({ env, priority, workingDirectory }: EngineSettings): void {
-    for (const { name, value } of env) if (value !== undefined) process.env[name] = value
+  #settleAgain({ env, limits, priority, workingDirectory }: EngineSettings): void {
+    this.#environment.settle(env)
+    for (const error of setOwnLimits(limits)) this.#log('alert', error)
     this.#setPriority(priority)
     const folder = workingDirectory ?? this.#home
     if (folder === this.#folder) return

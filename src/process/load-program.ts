@@ -30,6 +30,7 @@ interface ProgramSetting {
   readonly role: Role
   readonly zones: ReadonlyMap<string, SharedArrayBuffer>
   readonly workerId: number
+  readonly isFirst: boolean
   readonly files: LogFiles
   /** What the master found out about a configuration that it has checked; undefined in the master. */
   readonly facts: CheckedFacts | undefined
@@ -53,7 +54,7 @@ export function* loadProgram(
   reader: SourceReader,
   setting: ProgramSetting,
 ): Steps<Loaded> {
-  const { role, zones, workerId, files, facts } = setting
+  const { role, zones, workerId, isFirst, files, facts } = setting
   limitBacktracks()
   forgetHosts(facts?.hosts)
   const diagnostics = new Diagnostics()
@@ -63,7 +64,7 @@ export function* loadProgram(
   if (!diagnostics.failed && !hasEvents) diagnostics.emerg('no "events" section in configuration')
   if (diagnostics.failed) return { config, diagnostics, program: undefined, log: NULL_LOG }
   const log = setting.openLog(config)
-  const env = { diagnostics, modules, role, zones, log, files, workerId, facts }
+  const env = { diagnostics, modules, role, zones, log, files, workerId, isFirst, facts }
   const program = yield* compileProgram(config, env)
   return { config, diagnostics, program: diagnostics.failed ? undefined : program, log }
 }
@@ -80,6 +81,7 @@ export function loadForInspection(
     facts: undefined,
     zones: new Map(),
     workerId: -1,
+    isFirst: false,
     files,
     openLog: () => NULL_LOG,
   } as const

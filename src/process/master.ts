@@ -10,13 +10,14 @@ import { allowedCpus, bindProcess } from './affinity.ts'
 import type { Applied, Configuration } from './configuration.ts'
 import { type EngineEnd, EngineLink, type EngineOwner } from './engine-link.ts'
 import { FileWatch } from './file-watch.ts'
+import { makeRoomForLimits } from './limits.ts'
 import { giveBack } from './memory.ts'
 import type { FromEngine } from './messages.ts'
 import { notifyManager, READY, RELOADING, STOPPING } from './notify.ts'
 import { giveLogs } from './paths.ts'
 import { OLD_PID_SUFFIX, removePidFile, renamePidFile, writePidFile } from './pid-file.ts'
 import { nameProcess } from './process-name.ts'
-import { setLimit } from './rights.ts'
+import { methodNotice } from './settings.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
 import type { SocketBook } from './socket-book.ts'
 import { ownCommand, startNewBinary } from './upgrade.ts'
@@ -99,13 +100,7 @@ export class Master implements EngineOwner {
 
   onEngineStarted(link: EngineLink): void {
     const { settings, source, engine } = this.#applied
-    for (const [name, value] of [
-      ['nofile', settings.nofile],
-      ['core', settings.core],
-    ] as const) {
-      const error = value === undefined ? undefined : setLimit(link.pid, name, value)
-      if (error !== undefined) this.#log(ALERT, error)
-    }
+    for (const error of makeRoomForLimits(link.pid, engine.limits)) this.#log(ALERT, error)
     this.#bind(link, settings.affinity)
     link.send({ type: 'configure', generation: this.#generation, source, settings: engine })
   }
@@ -238,6 +233,7 @@ export class Master implements EngineOwner {
     }
     this.#generation++
     const { settings, engine } = this.#applied
+    this.#log(NOTICE, methodNotice(engine.drive))
     const sameUser = before.identity?.uid === settings.identity?.uid && before.identity?.gid === settings.identity?.gid
     // What was given up does not come back.
     const sameRights = sameUser && engineBefore.keepsNetRaw === engine.keepsNetRaw

@@ -7,12 +7,13 @@
  *       | <---------------- want  | <---------------- installed |
  *       | socket (+ handle) ----> | listen ------------------> |
  *       | <--------------- ready  | <---------------- listening |
- *       | settled --------------> | stop (surplus threads) ---> |
+ *       | settled --------------> | stop (threads to go) -----> |
  */
 import type { SourceSnapshot } from '../config/include.ts'
 import type { CachePath } from '../http/cache/cache-path.ts'
 import type { EnvVariable } from '../modules/core/main.ts'
 import type { CheckedFacts } from '../tree/builder.ts'
+import type { Limits } from './limits.ts'
 import type { ConfigOrigin } from './load-program.ts'
 
 /** A zone that must exist; buffers are kept over reloads while name, size and tag stay. */
@@ -41,11 +42,16 @@ export interface EngineSettings {
   readonly keepsNetRaw: boolean
   readonly workingDirectory: string | undefined
   readonly priority: number
+  readonly limits: Limits
+  readonly drive: Drive
   readonly shutdownTimeoutMs: number
   readonly env: readonly EnvVariable[]
   /** Caches whose files its main thread looks after. */
   readonly caches: readonly CachePath[]
 }
+
+/** What drives the sockets of worker threads, each of which keeps to what it began with. */
+export type Drive = 'epoll' | 'io_uring' | 'io_uring without TLS'
 
 /** The account that the engine runs under. */
 export interface Identity {

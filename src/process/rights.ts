@@ -1,5 +1,4 @@
-/** Changes of the engine process itself: its account, folder, priority and limits (CPUs are in affinity.ts). */
-import { spawnSync } from 'node:child_process'
+/** Changes of the engine process itself: its account, capabilities and priority (limits are in limits.ts, CPUs in affinity.ts). */
 import fs from 'node:fs'
 import os from 'node:os'
 import { getSystemErrorName } from 'node:util'
@@ -56,37 +55,5 @@ function setPriorityOf(thread: number, priority: number): void {
   } catch (error) {
     // It has ended meanwhile.
     if (errnoCode((error as { info?: unknown }).info ?? error) !== 'ESRCH') throw error
-  }
-}
-
-const LIMITS = {
-  core: { resource: 4, name: 'Max core file size' },
-  nofile: { resource: 7, name: 'Max open files' },
-} as const
-
-/**
- * Sets a resource limit of a running process, or returns nginx's error text. Node cannot; the C library can where it can be
- * called, else the system's tool.
- */
-export function setLimit(pid: number, limit: keyof typeof LIMITS, value: number): string | undefined {
-  const { resource, name } = LIMITS[limit]
-  // Who may not change it is not troubled where there is nothing to change.
-  if (new RegExp(`^${name} +${value} +${value} `, 'm').test(limitsOf(pid))) return undefined
-  const failed = `setrlimit(RLIMIT_${limit.toUpperCase()}, ${value}) failed`
-  const system = processCalls()
-  if (typeof system !== 'string') {
-    const result = system.setLimit(pid, resource, value)
-    return result === 0 ? undefined : `${failed} ${errnoText(getSystemErrorName(result))}`
-  }
-  const { error, status } = spawnSync('prlimit', ['--pid', `${pid}`, `--${limit}=${value}:${value}`])
-  if (error === undefined && status === 0) return undefined
-  return `${failed} ${error === undefined ? errnoText('EPERM') : '("prlimit" is not installed)'}`
-}
-
-function limitsOf(pid: number): string {
-  try {
-    return fs.readFileSync(`/proc/${pid}/limits`, 'latin1')
-  } catch {
-    return ''
   }
 }

@@ -6,12 +6,14 @@ import type { Config } from '../config/load.ts'
 import type { Scope } from '../config/scope.ts'
 import { cachesOf } from '../http/cache/caches.ts'
 import { core } from '../http/settings/core-directives.ts'
-import { type EventMethod, eventMethod, eventsBlocks, eventsDirectives } from '../modules/core/events.ts'
+import { type EventMethod, eventMethod, eventsBlocks, eventsDirectives, ringSpeaksTls } from '../modules/core/events.ts'
 import { type Affinity, mainDirectives } from '../modules/core/main.ts'
+import { whyNoRingHere } from '../net/engine.ts'
 import type { Program } from '../runtime/program.ts'
 import { findGroup, findUser } from './accounts.ts'
+import { ownLimits } from './limits.ts'
 import { mainLogPaths } from './main-log.ts'
-import type { EngineSettings, Identity } from './messages.ts'
+import type { Drive, EngineSettings, Identity } from './messages.ts'
 
 /** nginx's built-in account, and the names that its group has on different systems. */
 const DEFAULT_USER = 'nobody'
@@ -27,7 +29,6 @@ export interface MasterSettings {
   /** `worker_connections`. */
   readonly connections: number
   readonly nofile: number | undefined
-  readonly core: number | undefined
   readonly affinity: Affinity | undefined
   readonly identity: Identity | undefined
   /** What drives the sockets of workers, if they can have it. */
@@ -47,7 +48,6 @@ export function masterSettings(program: Program, defaultPid: string, diagnostics
     workers: main.master_process ? Math.max(1, main.worker_processes) : 1,
     connections: workerConnections(config),
     nofile: main.worker_rlimit_nofile,
-    core: main.worker_rlimit_core,
     affinity: main.worker_cpu_affinity,
     identity: findIdentity(config, diagnostics),
     eventMethod: eventMethod(config),
@@ -99,6 +99,8 @@ export function workerConnections(config: Config): number {
 export function engineSettings(program: Program, settings: MasterSettings, errorLog: string): EngineSettings {
   const { config } = program
   const main = config.main.resolve(mainDirectives)
+  // What a reload no longer says is as in a process that the master would start now.
+  const own = ownLimits()
   return {
     workers: settings.workers,
     listens: program.listens.map((listen) => listen.key),
@@ -109,10 +111,25 @@ export function engineSettings(program: Program, settings: MasterSettings, error
     keepsNetRaw: program.keepsNetRaw && (settings.identity?.uid ?? 0) !== 0,
     workingDirectory: main.working_directory,
     priority: main.worker_priority,
+    limits: {
+      nofile: main.worker_rlimit_nofile ?? own.nofile,
+      core: main.worker_rlimit_core ?? own.core,
+    },
+    drive: driveOf(config),
     shutdownTimeoutMs: main.worker_shutdown_timeout,
     env: main.env,
     caches: program.http === undefined ? [] : cachesOf(program.http.builder).paths,
   }
+}
+
+/** Returns what nginx notes at every start and reload. */
+export function methodNotice(drive: Drive): string {
+  return `using the "${drive === 'epoll' ? drive : 'io_uring'}" event method`
+}
+
+function driveOf(config: Config): Drive {
+  if (eventMethod(config) === 'epoll' || whyNoRingHere() !== '') return 'epoll'
+  return ringSpeaksTls(config) ? 'io_uring' : 'io_uring without TLS'
 }
 
 function findIdentity(config: Config, diagnostics: Diagnostics): Identity | undefined {

@@ -4,8 +4,10 @@ import { LogFiles } from '../log/log-files.ts'
 import { releaseRing } from '../net/engine.ts'
 import { CacheKeepers } from './cache-keepers.ts'
 import type { Configuration } from './configuration.ts'
+import { Environment } from './environment.ts'
 import { FileWatch } from './file-watch.ts'
 import { History } from './history.ts'
+import type { Drive } from './messages.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { nameProcess } from './process-name.ts'
 import { type MasterSignal, onMasterSignals, signalNotice } from './signals.ts'
@@ -30,13 +32,18 @@ export class SingleProcess {
   readonly #caches = new CacheKeepers((level, text) => this.#options.configuration.current.log.write(level, text))
   readonly #watch = new FileWatch(() => this.#renew())
   readonly #history = new History()
+  readonly #environment = new Environment()
+  /** What drives the sockets of this thread: what the first configuration says. */
+  readonly #drive: Drive
   #generation = 0
   #given = new Set<string>()
   #exit: (code: number) => void = () => {}
 
   constructor(options: SingleOptions) {
     this.#options = options
+    this.#drive = options.configuration.current.engine.drive
     this.#seat = new WorkerSeat({
+      place: 0,
       id: 0,
       modules: options.configuration.modules,
       files: this.#files,
@@ -70,6 +77,7 @@ export class SingleProcess {
   #install(): boolean {
     const { configuration, sockets } = this.#options
     const { engine, listens, source } = configuration.current
+    this.#environment.settle(engine.env)
     this.#zones.settle(engine.zones)
     this.#history.open(this.#zones.buffers)
     this.#history.begin(++this.#generation, 1, source.snapshot)
@@ -108,8 +116,16 @@ export class SingleProcess {
   async #reload(): Promise<void> {
     const { configuration, sockets } = this.#options
     configuration.current.log.write(NOTICE, 'reconfiguring')
-    if (await configuration.reload(sockets)) this.#install()
-    else this.#history.refused(configuration.lastProblem)
+    if (!(await configuration.reload(sockets))) {
+      this.#history.refused(configuration.lastProblem)
+      return
+    }
+    const { drive } = configuration.current.engine
+    if (drive !== this.#drive) {
+      const why = 'the only thread keeps what it began with'
+      configuration.report('warn', `"${this.#drive}" drives sockets on, not "${drive}": ${why} until the next start`)
+    }
+    this.#install()
   }
 
   #reopen(): void {

@@ -10,12 +10,14 @@ import { LogFiles } from '../log/log-files.ts'
 import { modules } from '../modules/index.ts'
 import { noteHoldingsIn } from '../shared/holdings.ts'
 import { calls, whyNoCalls } from '../sys/calls.ts'
+import { followTimeZone } from './environment.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { WorkerSeat } from './worker-seat.ts'
 
 /** What the engine passes to a new thread. */
 export interface WorkerData {
-  readonly slot: number
+  readonly place: number
+  readonly id: number
   /** Memory for what the thread counts in zones. */
   readonly holdings: SharedArrayBuffer
   /** Memory for what is on its ring. */
@@ -24,18 +26,19 @@ export interface WorkerData {
 
 assert(parentPort !== null, 'this file runs as a worker thread')
 const port = parentPort
-const { slot: id, holdings, estate } = workerData as WorkerData // Who starts this thread passes it.
+const { place, id, holdings, estate } = workerData as WorkerData // Who starts this thread passes it.
 noteHoldingsIn(holdings)
 const files = new LogFiles()
 const send = (message: FromWorker): void => port.postMessage(message)
 files.onUnheld = (fd) => send({ type: 'unheld', fd })
 const wantSockets = (keys: readonly string[]): void => send({ type: 'want', keys })
-const seat = new WorkerSeat({ id, modules, files, estate, wantSockets })
+const seat = new WorkerSeat({ place, id, modules, files, estate, wantSockets })
 
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'install': {
       const { generation, source, zones, logs, leaving } = message
+      followTimeZone()
       files.adopt(logs)
       seat.install(source, zones, (errors) => {
         if (errors.length > 0) return send({ type: 'failed', generation, errors })

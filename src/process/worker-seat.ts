@@ -27,6 +27,9 @@ const WRITTEN_POLL_MS = 5
 
 /** What the seat of one worker is made of. */
 export interface SeatOptions {
+  /** The place among the workers, from 0. */
+  readonly place: number
+  /** A number that no other living worker has. */
   readonly id: number
   readonly modules: readonly ConfigModule[]
   readonly files: LogFiles
@@ -78,13 +81,14 @@ export class WorkerSeat {
   }
 
   #load(source: ConfigSource, zones: ReadonlyMap<string, SharedArrayBuffer>): Steps<Loaded> {
-    const { id: workerId, modules, files } = this.#options
+    const { place, id: workerId, modules, files } = this.#options
     const { facts, snapshot, errorLog } = source
     files.epoch++
     return loadProgram(source, modules, snapshotReader(snapshot), {
       role: 'worker',
       zones,
       workerId,
+      isFirst: place === 0,
       files,
       facts,
       openLog: (config) => {
@@ -117,7 +121,7 @@ export class WorkerSeat {
   #bindThread(config: Config): void {
     const affinity = config.main.resolve(mainDirectives).worker_cpu_affinity
     if (affinity === undefined || isMainThread) return
-    const cpus = workerCpus(affinity, this.#options.id, allowedCpus())
+    const cpus = workerCpus(affinity, this.#options.place, allowedCpus())
     if (cpus === 0n) return
     const error = bindThread(cpus)
     if (error !== undefined) this.#log.write(ALERT, error)

@@ -3,11 +3,11 @@
  * needs little, since threads are started before the code of the engine is loaded.
  */
 import { clearTimeout, setTimeout } from 'node:timers'
-import { Worker } from 'node:worker_threads'
+import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { entryOf } from '../lib/entry.ts'
 import { ESTATE_SIZE } from '../net/ring-estate.ts'
 import { forgetHeld, HOLDINGS_SIZE } from '../shared/holdings.ts'
-import type { FromWorker, ToWorker } from './messages.ts'
+import type { Drive, FromWorker, ToWorker } from './messages.ts'
 import type { WorkerData } from './worker-port.ts'
 
 const ENTRY = entryOf(new URL('../process/worker-thread.ts', import.meta.url))
@@ -43,6 +43,8 @@ const spare: Notes[] = []
 /** A place for one worker thread after another. */
 export class WorkerSlot {
   readonly index: number
+  /** A number that no other living thread has: its index, unless one that another replaces still has that. */
+  readonly id: number
   /** The kernel's number of the thread, once it has said so. */
   tid = 0
   /** Keys of the sockets that the thread has been sent. */
@@ -54,6 +56,8 @@ export class WorkerSlot {
   readonly #notes: Notes = takeNotes()
   /** Generation that the thread runs; 0 before the first. */
   installed = 0
+  /** What drives the sockets of the thread; undefined before its first configuration. */
+  drive: Drive | undefined
   /** Times that it was told to open its logs anew and has not done so yet. */
   reopens = 0
   stopping = false
@@ -71,8 +75,9 @@ export class WorkerSlot {
   #left = false
 
   /** Starts the thread. */
-  constructor(index: number) {
+  constructor(index: number, id = index) {
     this.index = index
+    this.id = id
     this.#worker = this.#start()
   }
 
@@ -123,14 +128,21 @@ export class WorkerSlot {
   #start(): Worker {
     this.tid = 0
     this.installed = 0
+    this.drive = undefined
     this.reopens = 0
     this.given.clear()
     this.listening.clear()
     this.#error = undefined
     this.#running = true
     this.#startedAt = performance.now()
-    const workerData: WorkerData = { slot: this.index, ...this.#notes }
-    const worker = new Worker(ENTRY, { workerData, name: `worker ${this.index}`, resourceLimits: YOUNG_HEAP })
+    const workerData: WorkerData = { place: this.index, id: this.id, ...this.#notes }
+    const worker = new Worker(ENTRY, {
+      workerData,
+      name: `worker ${this.index}`,
+      resourceLimits: YOUNG_HEAP,
+      // The time zone is a variable of it.
+      env: SHARE_ENV,
+    })
     this.threadId = worker.threadId
     worker.on('message', (message: FromWorker) => this.#receive(message))
     worker.on('error', (error: unknown) => {

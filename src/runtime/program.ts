@@ -36,6 +36,7 @@ interface ProgramEnv {
   readonly log: ErrorLog
   readonly files: LogFiles
   readonly workerId: number
+  readonly isFirst: boolean
   readonly facts: CheckedFacts | undefined
 }
 

@@ -288,6 +288,7 @@ export class WorkerRuntime {
     clearTimeout(this.#rest)
     clearTimeout(this.#asking)
     if (!graceful) return this.#leave(false, done)
+    for (const run of this.#program?.http?.builder.quitHooks ?? []) run()
     for (const { listener } of this.#seats.values()) listener.closing = true
     // Who waits in the queue of a socket that is closed is thrown out of it: let them in first, in one turn of the loop.
     setImmediate(() => setImmediate(() => this.#leave(true, done)))

@@ -6,13 +6,14 @@ const LONG = 'int64_t'
 const POINTER = 'void*'
 
 const PR_SET_KEEPCAPS = 8
+const RLIM_INFINITY = 2n ** 64n - 1n
 /** Of the structures of capset(), as they are since Linux 2.6.26. */
 const CAPABILITY_VERSION = 0x20080522
 
 /** They return 0 or a negative errno. */
 interface ProcessCalls {
-  /** Sets a limit (RLIMIT_*) of a process, its soft and its hard value. */
-  setLimit(pid: number, resource: number, value: number): number
+  /** Sets a limit (RLIMIT_*) of a process; Infinity stands for none. */
+  setLimit(pid: number, resource: number, soft: number, hard: number): number
   /** Binds a thread (0: this one) to CPUs: bit n of `mask`, least significant byte first, is CPU n. */
   setAffinity(thread: number, mask: Uint8Array): number
   /** Has this thread keep the capabilities that it may use when its user is no longer root, or not. */
@@ -34,8 +35,8 @@ function make(c: Foreigner, result: (returned: number | bigint) => number): Proc
   const prctl = c.func('prctl', INT, [INT, LONG, LONG, LONG, LONG])
   const capset = c.func('capset', INT, [POINTER, POINTER])
   return {
-    setLimit(pid, resource, value) {
-      const both = new BigUint64Array(2).fill(BigInt(value))
+    setLimit(pid, resource, soft, hard) {
+      const both = BigUint64Array.of(limitValue(soft), limitValue(hard))
       return result(prlimit(pid, resource, new Uint8Array(both.buffer), null))
     },
     setAffinity: (thread, mask) => result(setaffinity(thread, mask.length, mask)),
@@ -47,4 +48,8 @@ function make(c: Foreigner, result: (returned: number | bigint) => number): Proc
       return result(capset(new Uint8Array(header.buffer), new Uint8Array(sets.buffer)))
     },
   }
+}
+
+function limitValue(limit: number): bigint {
+  return limit === Number.POSITIVE_INFINITY ? RLIM_INFINITY : BigInt(limit)
 }

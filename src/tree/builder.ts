@@ -27,6 +27,7 @@ export interface TreeEnv {
   readonly facts: CheckedFacts | undefined
   readonly role: Role
   readonly workerId: number
+  readonly isFirst: boolean
   readonly prefix: string
   /** Reads files that belong to the configuration, in workers as the master found them. */
   readonly source: SourceReader
@@ -57,6 +58,7 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   readonly variables: VariableTable<Subject>
   readonly role: Role
   readonly workerId: number
+  readonly isFirst: boolean
   /** Somebody has checked the configuration before. */
   readonly checked: boolean
   readonly log: ErrorLog
@@ -70,6 +72,7 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
   readonly startHooks: (() => void)[] = []
   readonly reopenHooks: (() => void)[] = []
   readonly exitHooks: (() => void)[] = []
+  readonly quitHooks: (() => void)[] = []
   readonly leaveHooks: ((done: () => void) => void)[] = []
   readonly #env: TreeEnv
   readonly #shared = new Map<string, unknown>()
@@ -87,6 +90,7 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     this.#env = env
     this.role = env.role
     this.workerId = env.workerId
+    this.isFirst = env.isFirst
     this.checked = env.facts !== undefined
     this.log = env.log
     this.files = env.files
@@ -238,6 +242,10 @@ export class TreeBuilder<Subject extends HasSlots> implements TreeContext<Subjec
     this.exitHooks.push(run)
   }
 
+  onQuit(run: () => void): void {
+    this.quitHooks.push(run)
+  }
+
   onLeave(run: (done: () => void) => void): void {
     this.leaveHooks.push(run)
   }
@@ -280,5 +288,6 @@ const BOUND = [
   'onStart',
   'onReopen',
   'onExit',
+  'onQuit',
   'onLeave',
 ] as const

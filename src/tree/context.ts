@@ -31,7 +31,10 @@ export interface ConfigFile {
 /** Services of the tree that is being built, whatever it serves. */
 export interface TreeServices {
   readonly role: Role
+  /** A number that no other worker has as long as this one lives; -1 in a master. */
   readonly workerId: number
+  /** This worker does what one does for all. */
+  readonly isFirst: boolean
   readonly log: ErrorLog
   readonly files: LogFiles
   /** The master has checked the configuration, which this tree takes over. */
@@ -73,6 +76,8 @@ export interface TreeServices {
   /** Runs when the worker reopens its logs (USR1) or ends: flush, close. */
   onReopen(run: () => void): void
   onExit(run: () => void): void
+  /** Runs when the worker is told to end gracefully: others do from now on what it does beside serving. */
+  onQuit(run: () => void): void
   /** Runs when a worker has served its last request and has a moment left to send what it owes; `done` is called once. */
   onLeave(run: (done: () => void) => void): void
 }

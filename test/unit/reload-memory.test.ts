@@ -43,7 +43,7 @@ test('25 reloads leave one tree', async () => {
     ): Program => {
       const openLog = () => NULL_LOG
       const role = facts === undefined ? ('master' as const) : ('worker' as const)
-      const setting = { role, facts, zones, files, workerId: 0, openLog }
+      const setting = { role, facts, zones, files, workerId: 0, isFirst: true, openLog }
       const { program, diagnostics } = finish(loadProgram(origin, modules, reader, setting))
       assert.deepEqual(diagnostics.all, [])
       return program!

@@ -54,8 +54,9 @@ class History implements TimerOwner {
     this.#tree = tree
     const buffer = statusReadersOf(tree).zone(NAME, SIZE, TAG, 'looks')
     this.#numbers = buffer === undefined ? undefined : NumberHistory.attach(NAME, buffer, SHAPE)
-    if (this.#numbers === undefined || tree.role !== 'worker' || tree.workerId !== 0) return
+    if (this.#numbers === undefined || tree.role !== 'worker' || !tree.isFirst) return
     tree.onStart(() => this.onTimeout())
+    tree.onQuit(() => cancelTimer(this.#timer))
     tree.onExit(() => cancelTimer(this.#timer))
   }
 

@@ -33,7 +33,7 @@ export const eventsDirectives = {
     args: method,
     doc:
       'Names what drives sockets: `io_uring`, where the kernel and the package koffi have it, which is the default there, or ' +
-      'by any other name what Node uses. Workers keep what they began with over a reload.',
+      'by any other name what Node uses.',
   }),
   io_uring_tls: directive({
     in: ['events'],
@@ -41,8 +41,7 @@ export const eventsDirectives = {
     default: 'on',
     doc:
       'Has TLS spoken on io_uring, too, where sockets are: by the OpenSSL within Node.js, which is called ' +
-      "directly. Without it, connections with TLS are on what Node.js uses, with Node's own engine. Workers keep what they " +
-      'began with over a reload.',
+      "directly. Without it, connections with TLS are on what Node.js uses, with Node's own engine.",
   }),
   multi_accept: directive({
     in: ['events'],

@@ -48,7 +48,7 @@ export function compileForRequests(target: Origin): Compiled {
   const { facts } = master.program
   const zones = new Map(master.program.zones.map(({ name, size }) => [name, new SharedArrayBuffer(size)]))
   const reader = snapshotReader(config.snapshot)
-  const setting = { role: 'worker', workerId: 0, files, openLog: () => NULL_LOG, zones, facts } as const
+  const setting = { role: 'worker', workerId: 0, isFirst: true, files, openLog: () => NULL_LOG, zones, facts } as const
   const worker = finish(loadProgram(origin, modules, reader, setting))
   return {
     program: worker.program,

@@ -72,6 +72,7 @@ function compile(config: Config, diagnostics: Diagnostics): void {
     log: NULL_LOG,
     files: new LogFiles(),
     workerId: -1,
+    isFirst: false,
     facts: undefined,
   }
   const program = finish(compileProgram(config, { ...env, role: 'master' }))

@@ -41,6 +41,7 @@ export function keepTraffic(zone: TrafficZone, spec: DumpSpec, tree: HttpTree): 
   const dump = new Dump(zone, records, spec, tree)
   records.loadOnce(() => dump.restore())
   tree.onStart(() => dump.start())
+  tree.onQuit(() => dump.rest())
   tree.onExit(() => dump.stop())
 }
 
@@ -63,7 +64,12 @@ class Dump implements TimerOwner {
 
   start(): void {
     this.#started = true
-    if (this.#tree.workerId === 0) setTimer(this.#timer, this.#spec.periodMs)
+    if (this.#tree.isFirst) setTimer(this.#timer, this.#spec.periodMs)
+  }
+
+  /** Another worker writes from time to time. */
+  rest(): void {
+    cancelTimer(this.#timer)
   }
 
   stop(): void {

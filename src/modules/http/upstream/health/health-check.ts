@@ -266,8 +266,9 @@ function refuse(tree: HttpTree, message: string, at: Position): undefined {
 export function healthChecks(tree: HttpTree): HealthChecks {
   return tree.shared('health checks', () => {
     const checks = new HealthChecks()
-    if (tree.role === 'worker' && tree.workerId === 0) {
+    if (tree.role === 'worker' && tree.isFirst) {
       tree.onStart(() => checks.start())
+      tree.onQuit(() => checks.stop())
       tree.onExit(() => checks.stop())
     }
     return checks
