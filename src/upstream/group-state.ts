@@ -2,11 +2,12 @@
  * Where the state of a group's peers lives: in private memory, or in a shared zone, where all workers and the trees of
  * successive configurations find it by the group's name.
  *
- *   zone words | groups | free at | then per group:
+ *   zone words | groups | free at | pieces given back: how many, { at | size } ... | then per group:
  *   name hash | signature | current | a at | a size | b at | b size | first chunk of rows that come and go (resolve-rows.ts)
  *
  * The signature tells which peers the rows belong to. When it changes, the group moves to its other region, so that
- * requests which began under the old configuration still count in the old rows.
+ * requests which began under the old configuration still count in the old rows. A region that has become too small is given
+ * back; what was is handed out again only when nothing else is left, since requests of long ago may still count there.
  */
 import { crc32 } from '../lib/crc32.ts'
 import type { Lock } from '../shared/lock.ts'
@@ -15,11 +16,16 @@ import { PEER_ROW, type PeerAddress, type PeerOptions } from './peer-row.ts'
 
 const GROUPS = ZONE_HEADER_WORDS
 const FREE_AT = ZONE_HEADER_WORDS + 1
-const FIRST_ENTRY = ZONE_HEADER_WORDS + 2
+const PIECES = ZONE_HEADER_WORDS + 2
+const FIRST_PIECE = ZONE_HEADER_WORDS + 3
+/** What is given back beyond that is lost. */
+const PIECES_MAX = 32
+const FIRST_ENTRY = FIRST_PIECE + 2 * PIECES_MAX
 const ENTRY = 8
 const CHUNKS = 7
-const GROUPS_MAX = 32
-const FIRST_FREE = FIRST_ENTRY + ENTRY * GROUPS_MAX
+const GROUPS_MIN = 32
+/** Of a large zone so much may be entries of groups that share it. */
+const ENTRIES_SHARE = 32
 
 /** The rows of a group's peers. */
 export interface GroupState {
@@ -54,7 +60,7 @@ export function sharedState(
 
 /** The word of a group that leads to its chunks of changing rows, or -1; to be called with the zone locked. */
 export function chunksOf(zone: Zone, group: string): number {
-  if (zone.words[FREE_AT] === 0) zone.words[FREE_AT] = FIRST_FREE
+  if (zone.words[FREE_AT] === 0) zone.words[FREE_AT] = firstFree(zone.words)
   const entry = findEntry(zone.words, crc32(group) | 0)
   return entry < 0 ? -1 : entry + CHUNKS
 }
@@ -62,19 +68,75 @@ export function chunksOf(zone: Zone, group: string): number {
 /** Takes memory of a zone for good, with the zone locked: where it begins, or 0 when there is none left. */
 export function takeWords({ words }: Zone, size: number): number {
   const at = words[FREE_AT]!
-  if (at + size > words.length) return 0
+  if (at + size > words.length) return takePiece(words, size)
   words[FREE_AT] = at + size
   return at
 }
 
+/** The smallest piece that will do; what is left of it stays. */
+function takePiece(words: Int32Array, size: number): number {
+  let best = 0
+  for (let piece = FIRST_PIECE; piece < endOfPieces(words); piece += 2) {
+    const found = words[piece + 1]!
+    if (found >= size && (best === 0 || found < words[best + 1]!)) best = piece
+  }
+  if (best === 0) return 0
+  const at = words[best]!
+  words[best] = at + size
+  words[best + 1] = words[best + 1]! - size
+  if (words[best + 1] === 0) removePiece(words, best)
+  return at
+}
+
+/** Pieces that touch become one, and what is last belongs to the rest that was never used. */
+function giveWords(words: Int32Array, from: number, count: number): void {
+  let at = from
+  let size = count
+  for (let piece = FIRST_PIECE; piece < endOfPieces(words); ) {
+    const [other = 0, otherSize = 0] = words.subarray(piece, piece + 2)
+    if (other + otherSize !== at && at + size !== other) {
+      piece += 2
+      continue
+    }
+    at = Math.min(at, other)
+    size += otherSize
+    removePiece(words, piece)
+    piece = FIRST_PIECE
+  }
+  if (at + size === words[FREE_AT]) words[FREE_AT] = at
+  else if (words[PIECES]! < PIECES_MAX) {
+    words[endOfPieces(words)] = at
+    words[endOfPieces(words) + 1] = size
+    words[PIECES] = words[PIECES]! + 1
+  }
+}
+
+function removePiece(words: Int32Array, piece: number): void {
+  words[PIECES] = words[PIECES]! - 1
+  words.copyWithin(piece, endOfPieces(words), endOfPieces(words) + 2)
+}
+
+function endOfPieces(words: Int32Array): number {
+  return FIRST_PIECE + 2 * words[PIECES]!
+}
+
+function groupsMax(words: Int32Array): number {
+  return Math.max(GROUPS_MIN, Math.floor(words.length / ENTRIES_SHARE / ENTRY))
+}
+
+function firstFree(words: Int32Array): number {
+  return FIRST_ENTRY + ENTRY * groupsMax(words)
+}
+
 /** Bytes of a zone that are handed out. */
 export function zoneFill({ words }: Zone): number {
-  return Math.max(FIRST_FREE, words[FREE_AT]!) * 4
+  const pieces = words.subarray(FIRST_PIECE, endOfPieces(words)).filter((_, i) => i % 2 === 1)
+  return (Math.max(firstFree(words), words[FREE_AT]!) - pieces.reduce((sum, size) => sum + size, 0)) * 4
 }
 
 function locate(zone: Zone, name: number, signature: number, size: number): GroupState | undefined {
   const { words } = zone
-  if (words[FREE_AT] === 0) words[FREE_AT] = FIRST_FREE
+  if (words[FREE_AT] === 0) words[FREE_AT] = firstFree(words)
   const entry = findEntry(words, name)
   if (entry < 0) return undefined
   const current = words[entry + 2]!
@@ -82,7 +144,7 @@ function locate(zone: Zone, name: number, signature: number, size: number): Grou
     return stateAt(zone, words[entry + 3 + current * 2]!, size, false)
   }
   const other = 1 - current
-  if (words[entry + 4 + other * 2]! < size && !allocate(zone, entry + 3 + other * 2, size)) return undefined
+  if (words[entry + 4 + other * 2]! < size && !renew(zone, entry + 3 + other * 2, size)) return undefined
   words[entry + 1] = signature
   words[entry + 2] = other
   const at = words[entry + 3 + other * 2]!
@@ -93,20 +155,20 @@ function locate(zone: Zone, name: number, signature: number, size: number): Grou
 function findEntry(words: Int32Array, name: number): number {
   const count = words[GROUPS]!
   for (let i = 0; i < count; i++) if (words[FIRST_ENTRY + i * ENTRY] === name) return FIRST_ENTRY + i * ENTRY
-  if (count === GROUPS_MAX) return -1
+  if (count === groupsMax(words)) return -1
   words[GROUPS] = count + 1
   const entry = FIRST_ENTRY + count * ENTRY
   words[entry] = name
   return entry
 }
 
-function allocate(zone: Zone, region: number, size: number): boolean {
-  const at = takeWords(zone, size)
-  if (at === 0) return false
+function renew(zone: Zone, region: number, size: number): boolean {
   const { words } = zone
+  if (words[region + 1]! > 0) giveWords(words, words[region]!, words[region + 1]!)
+  const at = takeWords(zone, size)
   words[region] = at
-  words[region + 1] = size
-  return true
+  words[region + 1] = at === 0 ? 0 : size
+  return at !== 0
 }
 
 function stateAt(zone: Zone, at: number, size: number, fresh: boolean): GroupState {

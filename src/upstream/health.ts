@@ -78,6 +78,17 @@ export class HealthChecks {
     for (const health of this.#groups.values()) health.start()
   }
 
+  /** What checks of before have found holds no longer where there are none any more. */
+  forgetOthers(groups: Iterable<PeerGroup>): void {
+    for (const group of groups) {
+      if (this.#groups.has(group)) continue
+      group.lock?.enter()
+      for (const peer of [...group.peers, ...group.backups])
+        if (peer.checks > 0 || peer.health !== HEALTHY) peer.forgetChecks()
+      group.lock?.leave()
+    }
+  }
+
   stop(): void {
     for (const health of this.#groups.values()) health.stop()
   }

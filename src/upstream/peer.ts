@@ -205,6 +205,13 @@ export class Peer {
     this.cells[LAST_PASSED * this.stride + this.row] = value
   }
 
+  /** Nobody checks it any more. */
+  forgetChecks(): void {
+    this.health = HEALTHY
+    this.rises = this.falls = 0
+    this.checks = this.checksFailed = this.unhealthyCount = this.lastPassed = 0
+  }
+
   /** One request more, noted where it is shared: the result goes to `leave`. */
   join(): number {
     const { cells } = this

@@ -23,6 +23,7 @@ import {
   attachHealth,
   attachLocationHealth,
   hasHealthCheck,
+  healthChecks,
   healthDirectives,
   noteMatches,
 } from './health/health-check.ts'
@@ -144,6 +145,8 @@ export const upstreamModule = httpModule({
     for (const { name, group, at } of made) {
       if (group !== undefined && !registry.add(group)) tree.fail(`duplicate upstream "${name}"`, at)
     }
+    const checks = healthChecks(tree)
+    tree.onStart(() => checks.forgetOthers(made.flatMap(({ group }) => group ?? [])))
     tree.onExit(() => registry.close())
   },
   attach(conf, plan, at) {
