@@ -31,6 +31,7 @@ interface OpenLog {
 export class VariableLog {
   readonly #settings: OpenLogFileCache | undefined
   readonly #open: Lru<string, OpenLog>
+  #retired = false
 
   /** Without settings (`open_log_file_cache off`) no file stays open. */
   constructor(settings?: OpenLogFileCache) {
@@ -56,9 +57,15 @@ export class VariableLog {
     if (fd !== known?.fd && !this.#keep(path, fd, known)) closeSync(fd)
   }
 
-  /** Closes everything: when logs are reopened, and at exit. */
+  /** Closes everything: when logs are reopened. */
   close(): void {
     this.#open.clear()
+  }
+
+  /** Its configuration is replaced: nothing that requests still write stays open, which nobody would close. */
+  retire(): void {
+    this.#retired = true
+    this.close()
   }
 
   /** The cache's entry for a path, whose file may not be open; undefined when there is none. */
@@ -81,7 +88,7 @@ export class VariableLog {
   /** Remembers the use of a file that was just opened; true when it stays open. A file that cannot be is not remembered. */
   #keep(path: string, fd: number, known: OpenLog | undefined): boolean {
     const settings = this.#settings
-    if (settings === undefined) return false
+    if (settings === undefined || this.#retired) return false
     let entry = known
     if (entry === undefined) {
       entry = { fd: -1, uses: 1, usedAt: clock.monotonic, checkedAt: clock.monotonic, inode: 0, device: 0 }

@@ -1,14 +1,17 @@
 /** Logs over reloads: requests under way log where their configuration says, and a log that is named no more is let go of. */
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
+import type net from 'node:net'
 import { test } from 'node:test'
+import { Peer, reply } from '../harness/peer.ts'
 import { type Server, startViaduct, withDefaults } from '../harness/server.ts'
 
 let marks = 0
 
-function conf(access: string, mode: string): string {
+function conf(access: string, mode: string, more = ''): string {
   return `master_process ${mode};
     http { log_format f $uri; access_log ${access}; server { listen 127.0.0.1:%%PORT_0%%;
+    ${more}
     location / { return 200 ok; } location = /mark { access_log off; return 200 "mark ${marks}"; } } }`
 }
 
@@ -68,6 +71,28 @@ for (const mode of ['on', 'off']) {
     await server.raw('GET /2 HTTP/1.0\r\n\r\n')
     await reload(server, '%%DIR%%/two.log f', mode)
     await server.until('the next line', () => server.prefix.read('one.log') === '/1\n/2\n')
+  })
+
+  test(`master_process ${mode}: a log with variables that requests outlast stays open for nobody`, async () => {
+    const held: net.Socket[] = []
+    await using peer = await Peer.start(({ line, socket }) => {
+      if (line.includes('/late')) held.push(socket)
+      return line.includes('/late') ? undefined : reply('ok')
+    })
+    const behind = `location ~ /(?:late|soon) { proxy_pass http://127.0.0.1:${peer.port}; }`
+    const cached = `%%DIR%%/of$arg_n.log f; root %%DIR%%; open_log_file_cache max=9 inactive=1h`
+    await using server = await startViaduct(conf(cached, mode, behind), { prepare: (dir) => fs.chmodSync(dir, 0o777) })
+    using client = await server.connect()
+    client.write('GET /late?n=1 HTTP/1.1\r\nHost: x\r\n\r\n')
+    await server.until('it is asked for', () => held.length === 1)
+    await server.raw('GET /soon?n=1 HTTP/1.0\r\n\r\n')
+    await server.until('the log is kept open', () => holders(server, 'of1.log').length === 1)
+    await reload(server, 'off', mode)
+    await server.until('it is closed', () => holders(server, 'of1.log').length === 0)
+    held[0]!.write(reply('ok'))
+    await client.until(/ok$/)
+    await server.until('the line', () => server.prefix.read('of1.log') === '/soon\n/late\n')
+    assert.deepEqual(holders(server, 'of1.log'), [])
   })
 }
 

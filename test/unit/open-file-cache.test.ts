@@ -69,6 +69,19 @@ test('an entry is believed until its time is over', () => {
   assert.equal(second.content?.toString(), 'two')
 })
 
+test('what a request opens whose configuration is replaced is not kept', () => {
+  const cache = new OpenFileCache(10, 60_000)
+  const path = write('late', Buffer.alloc(CONTENT_SIZE_MAX + 1))
+  open(cache, path, USE, 0).release()
+  assert.equal(openCount('late'), 1)
+  cache.retire()
+  const late = open(cache, path, USE, 10)
+  assert.equal(openCount('late'), 1)
+  late.release()
+  assert.equal(openCount('late'), 0)
+  assert.equal(cache.count, 0)
+})
+
 test('failures are remembered only when asked for', () => {
   const cache = new OpenFileCache(10, 60_000)
   const path = join(folder, 'missing')
@@ -104,7 +117,7 @@ test('the count is bounded and the unused are dropped, descriptors closed', () =
   cache.find(write('small', ''), USE, 60_001)
   assert.equal(openCount('big'), 1)
   const held = open(cache, paths[3]!, USE, 60_002)
-  cache.clear()
+  cache.retire()
   assert.equal(openCount('big'), 1)
   held.release()
   assert.equal(openCount('big'), 0)

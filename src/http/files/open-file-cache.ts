@@ -26,6 +26,7 @@ export class OpenFileCache {
   readonly #inactiveMs: number
   /** From the one used longest ago (as far as `#touch` has noticed) to the newest. */
   readonly #paths = new Map<string, Cached>()
+  #retired = false
 
   constructor(countMax: number, inactiveMs: number) {
     this.#countMax = countMax
@@ -57,15 +58,16 @@ export class OpenFileCache {
     entry.retain()
   }
 
-  /** Forgets everything: the configuration is going. */
-  clear(): void {
+  /** Forgets everything, and remembers nothing any more: the configuration is going, its last requests may still come. */
+  retire(): void {
+    this.#retired = true
     for (const cached of this.#paths.values()) cached.entry.release()
     this.#paths.clear()
   }
 
   #add(path: string, use: CacheUse, now: number): FileEntry {
     const entry = look(path)
-    if (entry.error !== '' && !use.errors) return entry
+    if (this.#retired || (entry.error !== '' && !use.errors)) return entry
     this.#expire(now)
     if (this.#paths.size >= this.#countMax) this.#dropOldest()
     entry.retain()

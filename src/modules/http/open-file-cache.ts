@@ -150,7 +150,7 @@ function accessOf(conf: Conf, at: AttachContext): FileAccess {
 function cacheOf({ count, inactiveMs }: CacheSize, at: AttachContext): OpenFileCache {
   return at.shared(`open_file_cache ${count} ${inactiveMs}`, () => {
     const cache = new OpenFileCache(count, inactiveMs)
-    at.onExit(() => cache.clear())
+    at.onExit(() => cache.retire())
     return cache
   })
 }

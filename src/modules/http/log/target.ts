@@ -130,7 +130,7 @@ function variableWriter(target: Template, cache: OpenLogFileCache | undefined, a
   const log = at.shared(`access_log ${JSON.stringify(cache)}`, () => {
     const made = new VariableLog(cache)
     at.onReopen(() => made.close())
-    at.onExit(() => made.close())
+    at.onExit(() => made.retire())
     return made
   })
   const path = at.text(target)
