@@ -2,9 +2,10 @@
  * `ssl_stapling`: the issuer's answer about our own certificate, shown to clients that ask for it (ngx_ssl_stapling).
  * It comes from a file, or is asked for when the first client wants it, and again before it ends.
  */
-import { X509Certificate } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import { toBinary } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
+import { Lru } from '../lib/lru.ts'
 import { resolveHost } from '../lib/resolve-host.ts'
 import { ERROR, type ErrorLog } from '../log/error-log.ts'
 import type { ClientHello } from '../net/client-hello.ts'
@@ -22,6 +23,28 @@ import { shownCertificate } from './signature-algorithms.ts'
 /** An answer is asked for again that long before it ends, but not sooner than that after the last time. */
 const AHEAD_S = 300
 const REFRESH_MAX_S = 3600
+/** Answers that stay although nobody asks for them. */
+const KNOWN_MAX = 4096
+
+/** What a responder has said of a certificate. */
+interface Known {
+  answer: Buffer | undefined
+  validUntil: number
+  refreshAt: number
+}
+
+/**
+ * By responder, certificate and issuer: a reload, and the renewal of any certificate, make all servers anew, and the first
+ * client that is not shown an answer may go elsewhere.
+ */
+const known = new Lru<string, Known>(KNOWN_MAX)
+
+function knownOf(host: string, id: Buffer, issuer: Buffer): Known {
+  const key = createHash('sha256').update(host).update('\0').update(id).update(issuer).digest('base64')
+  const found = known.get(key) ?? { answer: undefined, validUntil: 0, refreshAt: 0 }
+  known.set(key, found)
+  return found
+}
 
 /** The answer for a client; undefined as long as there is none. */
 export type Stapler = (hello: ClientHello, is13: boolean) => Buffer | undefined
@@ -98,9 +121,7 @@ class Staple implements OcspAsker {
   readonly #issuer: Buffer
   readonly #resolver: Resolver | undefined
   readonly #log: ErrorLog
-  #answer: Buffer | undefined
-  #validUntil = 0
-  #refreshAt = 0
+  readonly #known: Known
   #loading = false
 
   constructor(url: ResponderUrl, id: Buffer, issuer: Buffer, resolver: Resolver | undefined, log: ErrorLog) {
@@ -109,32 +130,34 @@ class Staple implements OcspAsker {
     this.#issuer = issuer
     this.#resolver = resolver
     this.#log = log
+    this.#known = knownOf(url.host, id, issuer)
   }
 
   /** The answer, if it still holds; one that is about to end is asked for again. */
   current(): Buffer | undefined {
     const now = clock.seconds
-    if (!this.#loading && now >= this.#refreshAt) {
+    const { answer, validUntil, refreshAt } = this.#known
+    if (!this.#loading && now >= refreshAt) {
       this.#loading = true
       new OcspQuestion(this, this.#url, ocspRequest(this.#id), this.#resolver)
     }
-    return now < this.#validUntil ? this.#answer : undefined
+    return now < validUntil ? answer : undefined
   }
 
   onAnswer(answer: Buffer | undefined, problem: string): void {
     clock.update()
     const now = clock.seconds
     this.#loading = false
-    this.#refreshAt = now + AHEAD_S
+    this.#known.refreshAt = now + AHEAD_S
     const outcome = answer === undefined ? problem : readOcspResponse(answer, this.#id, this.#issuer, now)
     if (typeof outcome === 'string') return this.#report(outcome)
     if (outcome.status !== GOOD) {
       const name = outcome.status === 1 ? 'revoked' : 'unknown'
       return this.#report(`certificate status "${name}" in the OCSP response`)
     }
-    this.#answer = answer
-    this.#validUntil = outcome.validUntil
-    this.#refreshAt = Math.max(Math.min(outcome.validUntil - AHEAD_S, now + REFRESH_MAX_S), now + AHEAD_S)
+    this.#known.answer = answer
+    this.#known.validUntil = outcome.validUntil
+    this.#known.refreshAt = Math.max(Math.min(outcome.validUntil - AHEAD_S, now + REFRESH_MAX_S), now + AHEAD_S)
   }
 
   #report(problem: string): void {

@@ -98,6 +98,26 @@ test('an answer is stapled, from a file or from the responder', async () => {
   assert.equal(responder.asked.length, 1)
 })
 
+test('what a responder has said is known after a reload', async () => {
+  await using responder = new Responder()
+  const url = await responder.listen()
+  const root = certificates.make('root5', { authority: true })
+  const own = certificates.make('own5', { issuer: root, responder: url })
+  const answer = certificates.status(root, own)
+  responder.answer = answer
+  const conf = (
+    status: number,
+  ): string => `http { ssl_stapling on; ssl_certificate chain.crt; ssl_certificate_key ${own.keyFile};
+    server { listen 127.0.0.1:%%PORT_0%% ssl; return ${status}; } }`
+  await using server = await startViaduct(conf(204), { files: { 'chain.crt': own.cert + root.cert } })
+  const asks = { requestOCSP: true }
+  await server.until('the staple', async () => (await askTls(server.port(), asks)).ocsp?.equals(answer) === true)
+  await server.reload(conf(404))
+  const first = await askTls(server.port(), asks)
+  assert.deepEqual([first.status, first.ocsp], [404, answer])
+  assert.equal(responder.asked.length, 1)
+})
+
 test('each of two certificates has an answer of its own', async () => {
   await using responder = new Responder()
   const url = await responder.listen()
