@@ -5,8 +5,10 @@
 
 import type { Position } from '../config/source.ts'
 import { toBinary } from '../lib/bytes.ts'
+import { clock } from '../lib/clock.ts'
 import { readKept, writeKept } from '../lib/kept-file.ts'
 import { readable } from '../lib/text.ts'
+import { ALERT } from '../log/error-log.ts'
 import { KEYVAL_KIND, KeyvalRecords, type KeyvalType, type Pair, type PairOutcome } from '../shared/keyval-records.ts'
 import { ZONE_SIZE_MIN, Zone } from '../shared/zone.ts'
 import type { TreeServices } from './context.ts'
@@ -55,6 +57,14 @@ export class KeyvalZone {
     return problem
   }
 
+  /** The file is another one than before, or is there for the first time: what the zone has outlives a restart, too. */
+  saveFirst(nowMs: number): string {
+    const { text, problem } = readKept(this.spec.statePath)
+    if (problem !== '' || text !== '' || this.records === undefined || this.records.all(nowMs).length === 0)
+      return problem
+    return this.save(nowMs)
+  }
+
   /** Takes over what was kept. */
   load(text: string, nowMs: number): PairOutcome {
     let outcome: PairOutcome = 'done'
@@ -96,7 +106,13 @@ export class KeyvalZones {
     const records = memory === undefined ? undefined : new KeyvalRecords(memory, type)
     const zone = new KeyvalZone(spec, records, statePath === '' ? undefined : this.#stateZone(name))
     this.#zones.set(name, zone)
-    if (statePath !== '') this.#takeState(zone, nowMs)
+    if (statePath === '') return
+    this.#takeState(zone, nowMs)
+    if (tree.role !== 'worker' || !tree.isFirst) return
+    tree.onStart(() => {
+      const problem = zone.saveFirst(clock.now)
+      if (problem !== '') tree.log.write(ALERT, `keyval zone "${name}" is not kept: ${problem}`)
+    })
   }
 
   #stateZone(of: string): Zone | undefined {

@@ -87,6 +87,23 @@ test('pairs are added, changed and removed, for all workers', async () => {
   assert.equal(await codeOf('one', 'POST', { a: { value: 'b', expire: 5 } }), '400 keyval timeout is not enabled')
 })
 
+test('what a zone has is in another file from the reload on that names it', async () => {
+  const conf = (state: string): string => `http { keyval_zone zone=z:1m ${state}; keyval $arg_k $v zone=z;
+    server { listen 127.0.0.1:%%PORT_0%%; location / { return 200 "[$v]"; } location /api { api write=on; } } }`
+  const prepare = (dir: string): void => fs.chmodSync(dir, 0o777)
+  await using moved = await startViaduct(conf(''), { prepare })
+  const body = JSON.stringify({ a: 'b' })
+  const made = await fetch(moved.url('/api/9/http/keyvals/z'), { method: 'POST', body })
+  assert.equal(made.status, 201)
+  for (const name of ['one.json', 'two.json']) {
+    await moved.reload(conf(`state=%%DIR%%/${name}`))
+    await moved.until('it is written', () => moved.prefix.read(name) === '{\n "a": "b"\n}\n')
+  }
+  // Other memory has what the file has.
+  await moved.reload(conf('state=%%DIR%%/two.json').replace('z:1m', 'z:2m'))
+  assert.match(await moved.raw('GET /?k=a HTTP/1.0\r\n\r\n'), /\[b\]$/)
+})
+
 test('what is kept outlives reloads and restarts', async () => {
   assert.equal(server.prefix.read('state/one.json'), '{\n "kept": "after"\n}\n')
   await server.reload()
