@@ -143,7 +143,6 @@ class ResolvedName implements TimerOwner {
   readonly #owner: ResolvedGroup
   readonly #timer = new Timer(this)
   #keys: readonly string[] = []
-  #nextMs = 0
   #stopped = false
 
   constructor(line: ResolveLine, owner: ResolvedGroup) {
@@ -151,8 +150,9 @@ class ResolvedName implements TimerOwner {
     this.#owner = owner
   }
 
+  /** Asks at once, also where a configuration before knows for how long: a reload may be because of what has changed. */
   start(): void {
-    setTimer(this.#timer, Math.max(0, this.#nextMs - clock.monotonic))
+    setTimer(this.#timer, 0)
   }
 
   stop(): void {
@@ -164,7 +164,6 @@ class ResolvedName implements TimerOwner {
 
   inherit(before: ResolvedName): void {
     const { service, port, text } = this.line
-    this.#nextMs = before.#nextMs
     this.#become(before.members.map((member) => (service === '' ? { ...member, port, server: text } : member)))
   }
 
@@ -215,7 +214,6 @@ class ResolvedName implements TimerOwner {
   #learn(members: readonly Member[], code: number, untilMs: number): void {
     const retry = code !== 0 && code !== NO_RECORDS && code !== NAME_ERROR
     const delay = retry ? this.#owner.env.timeoutMs : untilMs - clock.monotonic
-    this.#nextMs = untilMs
     setTimer(this.#timer, Math.max(RETRY_MS_MIN, delay))
     if ((code === 0 || code === NO_RECORDS) && this.#become(members)) this.#owner.rebuild()
   }

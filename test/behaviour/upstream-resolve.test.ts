@@ -79,6 +79,21 @@ test('a reload keeps the servers, with another port if need be, while DNS is sil
   await becomes(server, '127.0.0.2')
 })
 
+test('a reload asks anew what was to hold for long, and whom it names', async () => {
+  await using dns = await DnsServer.start()
+  await using other = await DnsServer.start()
+  const text = (from: DnsServer) => conf(from, 'server a.test:%%PORT_1%% resolve;')
+  dns.set('a.test', { A: ['127.0.0.1'], ttl: 3600 })
+  other.set('a.test', { A: ['127.0.0.1'], ttl: 3600 })
+  await using server = await startViaduct(text(dns))
+  await becomes(server, '127.0.0.1')
+  dns.set('a.test', { A: ['127.0.0.2'], ttl: 3600 })
+  await server.reload(text(dns))
+  await becomes(server, '127.0.0.2')
+  await server.reload(text(other))
+  await becomes(server, '127.0.0.1')
+})
+
 test('what is known of a server survives a reload', async () => {
   await using dns = await DnsServer.start()
   dns.set('a.test', { A: ['127.0.0.9', '127.0.0.1'], ttl: 600 })
