@@ -1,6 +1,15 @@
 /** Looking after the files: what is deleted when, what a restart knows, and what is made of broken files. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { CACHE_HIT, CACHE_MISS, CACHE_STALE } from '../../src/http/cache/cache-use.ts'
@@ -195,6 +204,8 @@ const killed = (made: TestCache) => {
   store(made, '/q', 'x')
 }
 
+const notedIn = (folder: string) => notedPurges(folder, assert.fail)
+
 const purgeAll = ({ cache }: TestCache) => {
   cache.purgePrefix('/p/', false)
   cache.purgePrefix('/soft', true)
@@ -245,7 +256,7 @@ test('the journal of purges goes when a snapshot tells of them, and not before',
   await until('the keeper', () => made.zone.words[DOOMED_COUNT] === 0 && made.zone.words[RULE_COUNT] === 0)
   keeper.stop()
   assert.equal(existsSync(path), false)
-  assert.equal(notedPurges(made.cache.path.path).length, 0)
+  assert.equal(notedIn(made.cache.path.path).length, 0)
 })
 
 test('what is added to the journal while it is left for a snapshot stays until the next', () => {
@@ -253,7 +264,7 @@ test('what is added to the journal while it is left for a snapshot stays until t
   const folder = made.cache.path.path
   mkdirSync(folder, { recursive: true })
   const note = (text: string) => notePurge(folder, { type: 0, text }, undefined)
-  const texts = () => notedPurges(folder).map(({ text }) => text)
+  const texts = () => notedIn(folder).map(({ text }) => text)
   note('one')
   forgetPurges(folder, () => false)
   note('two')
@@ -269,16 +280,33 @@ test('a journal that is cut off tells of what is whole; one that is too long pur
   const folder = made.cache.path.path
   mkdirSync(folder, { recursive: true })
   for (let n = 0; n < 600; n++) notePurge(folder, { type: 0, text: `/${n % 512}` }, undefined)
-  assert.equal(notedPurges(folder).length, 512)
+  assert.equal(notedIn(folder).length, 512)
   const path = join(folder, 'viaduct.purges')
   writeFileSync(path, readFileSync(path).subarray(0, 35))
   assert.deepEqual(
-    notedPurges(folder).map(({ text }) => text),
+    notedIn(folder).map(({ text }) => text),
     ['/0', '/1', '/2'],
   )
   writeFileSync(path, '')
   for (let n = 0; n < 513; n++) notePurge(folder, { type: 1, text: `/${n}` }, undefined)
-  assert.deepEqual(notedPurges(folder), [{ type: 0, text: '' }])
+  assert.deepEqual(notedIn(folder), [{ type: 0, text: '' }])
+})
+
+test('a journal that cannot be read is told of, and one that is none ends where it makes no sense', () => {
+  const folder = makeCache().cache.path.path
+  const path = join(folder, 'viaduct.purges')
+  mkdirSync(path, { recursive: true })
+  const problems: string[] = []
+  assert.deepEqual(
+    notedPurges(folder, (problem) => problems.push(problem)),
+    [],
+  )
+  assert.equal(problems.length, 1)
+  assert.match(problems[0]!, /^open\(\) ".*\/viaduct\.purges" failed \(21: Is a directory\): /)
+  rmdirSync(path)
+  notePurge(folder, { type: 0, text: '/a' }, undefined)
+  appendFileSync(path, Buffer.alloc(64, 8))
+  assert.deepEqual(notedIn(folder), [{ type: 0, text: '/a' }])
 })
 
 test('a snapshot with any flipped bit, or cut off anywhere, is not used', () => {

@@ -10,7 +10,7 @@
  */
 import fs from 'node:fs'
 import { errnoCode, errnoText } from '../../lib/errno.ts'
-import { systemPath } from '../../lib/file-status.ts'
+import { statPath, systemPath } from '../../lib/file-status.ts'
 import { ERROR } from '../../log/error-log.ts'
 import { decodeRules, encodeRule, type PurgeRule, RULE_PREFIX } from '../../shared/cache/rules.ts'
 import type { CacheLog } from './room.ts'
@@ -33,18 +33,19 @@ export function notePurge(folder: string, rule: PurgeRule, log: CacheLog | undef
   }
 }
 
-/** The purges that are to be carried out once more. */
-export function notedPurges(folder: string): readonly PurgeRule[] {
+/** The purges that are to be carried out once more; what cannot be read is `refused`. */
+export function notedPurges(folder: string, refused: (problem: string) => void): readonly PurgeRule[] {
   const rules = new Map<string, PurgeRule>()
   for (const name of [OLD, NAME]) {
-    for (const rule of decodeRules(read(`${folder}/${name}`))) rules.set(`${rule.type} ${rule.text}`, rule)
+    for (const rule of decodeRules(read(`${folder}/${name}`, refused))) rules.set(`${rule.type} ${rule.text}`, rule)
   }
   return rules.size > NOTED_MAX ? EVERYTHING : [...rules.values()]
 }
 
 /** How many bytes there are, without those that are needed no more. */
 export function notedSize(folder: string): number {
-  return fs.statSync(systemPath(`${folder}/${NAME}`), { throwIfNoEntry: false })?.size ?? 0
+  const found = statPath(`${folder}/${NAME}`)
+  return typeof found !== 'string' && found.isFile() ? found.size : 0
 }
 
 /** A snapshot tells of all of them, unless (`isLast` says no) others were added since it was begun: those stay until the next. */
@@ -56,12 +57,14 @@ export function forgetPurges(folder: string, isLast: () => boolean): void {
   if (isLast()) fs.rmSync(old)
 }
 
-function read(path: string): Buffer {
-  // tidy: the keeper's thread serves nobody.
+function read(path: string, refused: (problem: string) => void): Buffer {
+  // tidy: the keeper's thread serves nobody, and the disk may refuse.
   try {
     return fs.readFileSync(systemPath(path))
   } catch (error) {
-    if (errnoCode(error) !== 'ENOENT') throw error
+    if (errnoCode(error) !== 'ENOENT') {
+      refused(`open() "${path}" failed ${errnoText(error)}: what it says to purge is not purged, purge it again`)
+    }
     return Buffer.alloc(0)
   }
 }

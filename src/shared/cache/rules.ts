@@ -136,14 +136,15 @@ export function encodeRule({ type, text }: PurgeRule): Buffer {
   return bytes
 }
 
-/** The rules that stand one behind the other; one that is not whole ends them. */
+/** The rules that stand one behind the other; one that is not whole, or of no type that there is, ends them. */
 export function decodeRules(bytes: Buffer, count: number = Number.POSITIVE_INFINITY): PurgeRule[] {
   const rules: PurgeRule[] = []
   let at = 0
   while (rules.length < count && at + RULE_HEAD <= bytes.length) {
     const end = at + RULE_HEAD + bytes.readUInt32LE(at + 4)
-    if (end > bytes.length) break
-    rules.push({ type: bytes.readUInt32LE(at), text: bytes.latin1Slice(at + RULE_HEAD, end) })
+    const type = bytes.readUInt32LE(at)
+    if (end > bytes.length || type > (RULE_TAG | RULE_SOFT)) break
+    rules.push({ type, text: bytes.latin1Slice(at + RULE_HEAD, end) })
     at = end
   }
   return rules

@@ -8,7 +8,7 @@ import { clock } from '../../../lib/clock.ts'
 import { errnoText } from '../../../lib/errno.ts'
 import { closeOpen, openPath, readOpen, statPath, systemPath } from '../../../lib/file-status.ts'
 import type { Steps } from '../../../lib/steps.ts'
-import { CRIT, INFO } from '../../../log/error-log.ts'
+import { CRIT, ERROR, INFO } from '../../../log/error-log.ts'
 import { clampSeconds } from '../../../shared/cache/entries.ts'
 import { LOADED } from '../../../shared/cache/layout.ts'
 import type { KeyWords } from '../../../shared/cache/memory.ts'
@@ -59,7 +59,7 @@ export class Loader {
 
   /** Purges that hold at once, before anything is known: a process that is gone has noted them. */
   restorePurges(): void {
-    const rules = notedPurges(this.#path.path)
+    const rules = notedPurges(this.#path.path, (problem) => this.#log(ERROR, problem))
     this.#noted = rules.length > 0
     this.#upkeep.restoreRules(rules)
   }
