@@ -123,6 +123,12 @@ export class WorkerRuntime {
       connection.client.leaving = true
       connection.shutDown()
     }
+    // They would keep the servers of before, and go on with their limits and time-outs.
+    for (const connection of listener.connections) {
+      const { client } = connection
+      connection.renew?.()
+      if (client.sniName !== '') client.sniPlace = listener.serversFor(client).placeByName(client.sniName)
+    }
     if (leaving.length > 0) this.#cutOffLater(() => leaving)
   }
 

@@ -56,7 +56,7 @@ test('25 reloads leave one tree', async () => {
       const program = load(snapshotReader(structuredClone(config.snapshot)), structuredClone(facts), zones)
       runtime.install(program, { log: NULL_LOG, connectionsMax: 512 })
       const { servers } = program.http!.endpoints[0]!
-      const late = servers.findByName('second')!
+      const late = servers.placeByName('second')!.server
       trees.push(...[program.config.main, program.http!.builder, servers, late.base].map((part) => new WeakRef(part)))
     }
     for (let i = 0; i < 25; i++) reload()

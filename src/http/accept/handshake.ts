@@ -22,11 +22,11 @@ const facts = new RequestFacts()
 export function chooseByName(client: Client, servers: VirtualServers, name: string): ServerConf {
   facts.reset()
   const host = name !== '' && facts.setHost(name) ? facts.host : ''
-  const server = host === '' ? undefined : servers.findByName(host)
-  if (server === undefined) return servers.defaultServer
+  const place = host === '' ? undefined : servers.placeByName(host)
+  if (place === undefined) return servers.defaultServer
   client.sniName = host
-  client.sniServer = server
-  return server
+  client.sniPlace = place
+  return place.server
 }
 
 /** A request that stands for a connection: for variables in the names of certificates. */

@@ -101,6 +101,8 @@ export abstract class BenchHolder {
     return this.bench.request
   }
 
+  abstract get idle(): boolean
+
   get body(): BodyReader {
     return this.bench.body
   }
@@ -119,6 +121,14 @@ export abstract class BenchHolder {
   protected leaveBench(): void {
     const bench = this.benchTaken
     if (bench === undefined || takenCount <= KEPT_MAX) return
+    this.loseBench()
+    postpone(bench)
+  }
+
+  /** The last request was one of another configuration, and so are the limits for the next. */
+  renew(): void {
+    const bench = this.benchTaken
+    if (bench === undefined || !this.idle) return
     this.loseBench()
     postpone(bench)
   }

@@ -34,9 +34,9 @@ export class Client {
   hello: HelloFacts | undefined
   /** What was found out about the client's certificates by asking their issuers; empty: nothing against them. */
   ocspProblem = ''
-  /** The name that the client asked for when TLS began, if a server has it, and that server. */
+  /** The name that the client asked for when TLS began, if a server has it, and where that server is found, after a reload the new one. */
   sniName = ''
-  sniServer: ServerConf | undefined
+  sniPlace: { readonly server: ServerConf } | undefined
   /** HTTP came in plain text where TLS is spoken. */
   plainOnTls = false
   /** `debug_connection` holds for this address. */
@@ -68,6 +68,11 @@ export class Client {
     this.address = local.unixPath === '' ? withoutMapping(wire.remoteAddress) : 'unix:'
   }
 
+  /** The server of `sniName`, if there is one. */
+  get sniServer(): ServerConf | undefined {
+    return this.sniPlace?.server
+  }
+
   get port(): number {
     if (this.#port < 0) this.#port = this.wire.remotePort
     return this.#port
@@ -92,7 +97,7 @@ export class Client {
     copy.hello = this.hello
     copy.ocspProblem = this.ocspProblem
     copy.sniName = this.sniName
-    copy.sniServer = this.sniServer
+    copy.sniPlace = this.sniPlace
     copy.debug = this.debug
     copy.pipelined = this.pipelined
     copy.startMs = this.startMs

@@ -10,6 +10,8 @@ export interface ClientConnection extends Reusable {
   countedAs: number
   /** It waits for another request and may be closed without loss; a fresh one may not. */
   readonly idle: boolean
+  /** Another configuration holds: a connection that waits lets go of what it has of the one before. */
+  renew?(): void
   /** Closes at once; requests under way are told. */
   close(): void
   /** The worker cannot wait any longer: as `close`, and the logs say of each request under way that it was cut off. */

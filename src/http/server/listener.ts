@@ -99,11 +99,11 @@ export class VirtualServers {
     return place?.server ?? this.defaultServer
   }
 
-  /** The server of a name that is asked for when there is no request yet; undefined: none has it. */
-  findByName(host: string): ServerConf | undefined {
+  /** Where the server is of a name that is asked for when there is no request yet; undefined: none has it. */
+  placeByName(host: string): ServerPlace | undefined {
     const found = this.#exact.get(host) ?? this.#wildcard(host)
-    if (found !== undefined) return found.server
-    for (const { regex, place } of this.#regexes) if (regex.pattern.exec(host)) return place.server
+    if (found !== undefined) return found
+    for (const { regex, place } of this.#regexes) if (regex.pattern.exec(host)) return place
     return undefined
   }
 
