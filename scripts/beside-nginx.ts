@@ -16,7 +16,8 @@ import { staticGroups } from '../test/conformance/beside-nginx/cases/static.ts'
 import { togetherGroups } from '../test/conformance/beside-nginx/cases/together.ts'
 import { compare, type Difference } from '../test/conformance/beside-nginx/compare.ts'
 import { KNOWN, type Known } from '../test/conformance/beside-nginx/known.ts'
-import { Side } from '../test/conformance/beside-nginx/side.ts'
+import { type Manner, type Own, Side } from '../test/conformance/beside-nginx/side.ts'
+import { Certificates } from '../test/harness/certificates.ts'
 import { command } from './command.ts'
 
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
@@ -39,21 +40,37 @@ const needed = new Set<Known>()
 await command({
   called: 'npm run beside-nginx',
   summary: 'puts the same requests to nginx and to Viaduct, and compares all that can be seen',
-  usage: ['[--http2] [GROUP [CASE]]'],
+  usage: ['[--http2] [--tls] [--engine=ENGINE] [GROUP [CASE]]'],
   about: `Groups whose name begins with the first word, and of these the cases that contain the second. Without words all but what takes
 long (filters) and what needs nginx 1.25.1 (http2). Needs nginx: nginx-core of Debian, or NGINX=path; without one it does nothing.`,
-  options: { http2: { type: 'boolean', help: 'the same requests over HTTP/2' } },
+  options: {
+    http2: { type: 'boolean', help: 'the same requests over HTTP/2' },
+    tls: { type: 'boolean', help: 'the same over TLS' },
+    engine: { type: 'string', value: 'ENGINE', help: 'the engine of Viaduct: io_uring or epoll' },
+  },
   examples: [
     ["static 'range'", 'cases with "range" of the groups that begin with "static"'],
     ['--http2 static', 'those groups over HTTP/2'],
+    ['--tls --engine=epoll requests', "groups over TLS, on Node's handles"],
   ],
-  run: async ({ http2 = false }, words) => {
+  run: async ({ http2 = false, tls = false, engine = '' }, words) => {
     if (words.length > 2) throw new ToolFailure(`it takes a group and a case, not also "${words[2]}"`)
-    return await compareGroups(http2, words)
+    const certificates = tls ? new Certificates() : undefined
+    const own = { events: engine === '' ? '' : `use ${engine};`, http: 'server_identity nginx;' }
+    try {
+      return await compareGroups({ http2, pair: certificates?.make('h') }, own, words)
+    } finally {
+      certificates?.remove()
+    }
   },
 })
 
-async function compareGroups(over2: boolean, [groupWord = '', caseWord = '']: readonly string[]): Promise<number> {
+async function compareGroups(
+  manner: Manner,
+  own: Own,
+  [groupWord = '', caseWord = '']: readonly string[],
+): Promise<number> {
+  const { http2: over2 } = manner
   if (!fs.existsSync(NGINX)) {
     console.log(`skipped: no nginx at ${NGINX} (apt-get install nginx-core, or NGINX=path)`)
     return 0
@@ -71,7 +88,7 @@ async function compareGroups(over2: boolean, [groupWord = '', caseWord = '']: re
       ([name, asked]) => name.includes(caseWord) && (!over2 || speakable(asked)),
     )
     count += cases.length
-    differing += await runGroup(group, over2, cases)
+    differing += await runGroup(group, manner, own, cases)
   }
   if (groupWord === '' && caseWord === '' && !over2) {
     for (const known of KNOWN) {
@@ -84,10 +101,15 @@ async function compareGroups(over2: boolean, [groupWord = '', caseWord = '']: re
 }
 
 /** Runs a group's cases and returns how many are not as they should be. */
-async function runGroup(group: Group, over2: boolean, cases: readonly (readonly [string, Case])[]): Promise<number> {
+async function runGroup(
+  group: Group,
+  manner: Manner,
+  own: Own,
+  cases: readonly (readonly [string, Case])[],
+): Promise<number> {
   const started = await Promise.allSettled([
-    Side.start(NGINX, '', group, over2),
-    Side.start(VIADUCT, 'server_identity nginx;', group, over2),
+    Side.start(NGINX, { events: '', http: '' }, group, manner),
+    Side.start(VIADUCT, own, group, manner),
   ])
   const sides = started.flatMap((side) => (side.status === 'fulfilled' ? [side.value] : []))
   for (const side of started) if (side.status === 'rejected') console.log(`${group.name}: ${side.reason}`)

@@ -5,6 +5,8 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import tls from 'node:tls'
+import type { Pair } from '../../harness/certificates.ts'
 import { freePorts } from '../../harness/ports.ts'
 import type { Answer, Case, Group } from './case.ts'
 import { Http2Writer } from './http2.ts'
@@ -40,11 +42,25 @@ export interface Seen {
   readonly asked: string
 }
 
+/** How all cases are put to both servers. */
+export interface Manner {
+  readonly http2: boolean
+  /** TLS is spoken, with this certificate. */
+  readonly pair: Pair | undefined
+}
+
+/** What only one of the two servers is told. */
+export interface Own {
+  readonly events: string
+  readonly http: string
+}
+
 /** A running server with its back ends; cases are put to it one after the other. */
 export class Side {
   readonly dir: string
   /** Cases are put to it over HTTP/2. */
   readonly http2: boolean
+  readonly #tls: boolean
   readonly #ports: readonly number[]
   readonly #child: ChildProcess
   readonly #backEnds: net.Server[] = []
@@ -55,9 +71,10 @@ export class Side {
   #accessRead = 0
   #errorsRead = 0
 
-  private constructor(program: string, dir: string, ports: readonly number[], http2: boolean) {
+  private constructor(program: string, dir: string, ports: readonly number[], { http2, pair }: Manner) {
     this.dir = dir
     this.http2 = http2
+    this.#tls = pair !== undefined
     this.#ports = ports
     this.#child = spawn(program, ['-p', `${dir}/`, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -65,15 +82,15 @@ export class Side {
     this.#child.stderr!.on('data', (data) => fs.appendFileSync(path.join(dir, 'stderr'), data))
   }
 
-  /** Starts a server with a group's configuration; `over2` has all be asked over HTTP/2. */
-  static async start(program: string, extra: string, group: Group, over2: boolean): Promise<Side> {
+  /** Starts a server with a group's configuration. */
+  static async start(program: string, own: Own, group: Group, manner: Manner): Promise<Side> {
     const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'beside-'))
     fs.chmodSync(dir, 0o755)
     const ports = await freePorts(PORTS)
     const expand = (text: string): string => expanded(text, dir, ports)
     for (const [name, content] of Object.entries({
       ...group.files,
-      'nginx.conf': wholeConf(group.http, over2 ? `${extra} http2 on;` : extra),
+      'nginx.conf': wholeConf(group.http, own, manner),
     })) {
       const file = path.join(dir, name)
       fs.mkdirSync(path.dirname(file), { recursive: true })
@@ -83,7 +100,7 @@ export class Side {
     for (const file of fs.readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
       fs.utimesSync(path.join(dir, file), FILE_TIME, FILE_TIME)
     }
-    const side = new Side(program, dir, ports, over2 || group.http2 === true)
+    const side = new Side(program, dir, ports, { ...manner, http2: manner.http2 || group.http2 === true })
     for (const n of BACK_ENDS) await side.#openBackEnd(ports[n]!)
     await side.#untilReady()
     return side
@@ -141,7 +158,7 @@ export class Side {
   }
 
   async #talk(asked: Case, quietMs: number): Promise<{ replies: string; open: boolean }> {
-    const socket = net.connect({ port: this.#ports[0]!, host: '127.0.0.1', allowHalfOpen: true })
+    const socket = this.#connect()
     let replies = ''
     let open = true
     let wake = (): void => undefined
@@ -172,6 +189,12 @@ export class Side {
     }
     socket.destroy()
     return { replies, open }
+  }
+
+  #connect(): net.Socket {
+    const to = { port: this.#ports[0]!, host: '127.0.0.1', allowHalfOpen: true }
+    if (!this.#tls) return net.connect(to)
+    return tls.connect({ ...to, rejectUnauthorized: false, ...(this.http2 ? { ALPNProtocols: ['h2'] } : {}) })
   }
 
   /** Asks for something else, and waits until the log says so: then the lines of all before are there. */
@@ -253,10 +276,9 @@ function requestSize(text: string): number {
   return end < 0 ? 0 : end + 5
 }
 
-/** `extra` is what only one of the two knows. */
-function wholeConf(http: string, extra: string): string {
+function wholeConf(http: string, own: Own, { http2, pair }: Manner): string {
   return `user root; daemon off; worker_processes 1; pid %%DIR%%/nginx.pid; error_log %%DIR%%/error.log info;
-events { worker_connections 256; }
+events { worker_connections 256; ${own.events} }
 http {
 log_format mark '$request_uri';
 log_format wide '${LOGGED.map((name) => '$' + name).join('|')}';
@@ -265,9 +287,11 @@ client_body_temp_path %%DIR%%/body;
 server_tokens off;
 proxy_http_version 1.1;
 proxy_set_header Connection '';
-${extra}
+${http2 ? 'http2 on;' : ''}
+${pair === undefined ? '' : `ssl_certificate ${pair.certFile}; ssl_certificate_key ${pair.keyFile};`}
+${own.http}
 server { listen 127.0.0.1:%%PORT_9%%; access_log %%DIR%%/access.log mark; return 204; }
-${http}
+${pair === undefined ? http : http.replaceAll(/listen [^;]*%%PORT_0%%/g, '$& ssl')}
 }
 `
 }
