@@ -187,11 +187,11 @@ function readExtension(type: number, buffer: Buffer, at: number, end: number, he
   }
 }
 
-/** One name, of the only kind that there is (RFC 6066, section 3). */
+/** One name, of the only kind that there is (RFC 6066, section 3); OpenSSL takes an empty one for none, and so does nginx. */
 function readServerName(buffer: Buffer, at: number, end: number, hello: ClientHello): boolean {
   if (at + 5 > end || u16(buffer, at) !== end - at - 2 || buffer[at + 2] !== HOST_NAME) return false
   const size = u16(buffer, at + 3)
-  if (at + 5 + size !== end || size === 0 || size > NAME_SIZE_MAX) return false
+  if (at + 5 + size !== end || size > NAME_SIZE_MAX) return false
   const name = buffer.latin1Slice(at + 5, end)
   hello.serverName = name
   return !name.includes('\0')

@@ -71,13 +71,44 @@ test('a hello in small pieces, and in many records, is understood', async () => 
   }
 })
 
+test('a server that rejects everybody does not let those pass whose name is empty, or not understood', async () => {
+  await using server = await startViaduct(`http { error_log error.log info; ${own}
+    server { listen 127.0.0.1:%%PORT_0%% ssl default_server; ssl_reject_handshake on; return 200 rejected; }
+    server { listen 127.0.0.1:%%PORT_0%% ssl; server_name one.example; return 200 ok; } }`)
+  const hello = Buffer.from(await helloOf(server, 'one.example'), 'latin1')
+  const name = hello.indexOf('one.example')
+  const empty = Buffer.concat([hello.subarray(0, name), hello.subarray(name + 'one.example'.length)])
+  // Lengths of the name, the list, the extension, all extensions, the message and the record.
+  const extensions = 5 + 4 + 2 + 32 + 1 + 32
+  const list = extensions + 2 + hello.readUInt16BE(extensions) + 2
+  for (const at of [name - 2, name - 5, name - 7, list, 7, 3]) {
+    empty.writeUInt16BE(empty.readUInt16BE(at) - 'one.example'.length, at)
+  }
+  const broken = Buffer.from(hello)
+  broken[name] = 0
+  for (const bytes of [empty, broken]) {
+    const client = await server.connect()
+    client.write(bytes.toString('latin1'))
+    assert.equal(Buffer.from(await client.rest(), 'latin1').toString('hex'), '15030300020270')
+  }
+  assert.equal((await askTls(server.port(), { servername: 'one.example' })).body, 'ok')
+})
+
 test('a client that goes away is logged', async () => {
   await using server = await start()
   const client = await server.connect()
   client.write(await helloOf(server))
   await client.until(/^\x16/)
   client.socket.end()
-  await server.logged(/\[info\].* peer closed connection in SSL handshake while SSL handshaking, client: 127\.0\.0\.1/)
+  const early = await server.connect()
+  early.write('\x16\x03\x01')
+  early.socket.end()
+  const silent = await server.connect()
+  silent.socket.end()
+  const closed =
+    /\[info\].* peer closed connection in SSL handshake while SSL handshaking, client: 127\.0\.0\.1, server: 127/g
+  await server.until('two are told', () => server.errorLog().match(closed)?.length === 2)
+  await server.logged(/\[info\].* client closed connection while SSL handshaking, client: 127\.0\.0\.1/)
 })
 
 test('renegotiation is refused', async () => {
@@ -110,14 +141,14 @@ test('many handshakes that come to nothing leave nothing behind', async () => {
 })
 
 /** What a client says first. */
-async function helloOf(server: Server): Promise<string> {
+async function helloOf(server: Server, servername = ''): Promise<string> {
   const { createServer } = await import('node:net')
   const listener = createServer()
   listener.listen(0, '127.0.0.1')
   await once(listener, 'listening')
   const address = listener.address()
   const port = typeof address === 'object' && address !== null ? address.port : server.port()
-  const client = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+  const client = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false, servername })
   client.on('error', () => {})
   const [socket] = await once(listener, 'connection')
   const [bytes] = await once(socket, 'data')

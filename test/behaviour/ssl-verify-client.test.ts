@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
+import tls from 'node:tls'
 import { Certificates } from '../harness/certificates.ts'
 import { startViaduct } from '../harness/server.ts'
 import { type AskOptions, askTls } from '../harness/tls-client.ts'
@@ -118,7 +119,35 @@ test('error pages of 495 and 496, and a server that verifies is reached by its o
   assert.match(await at({ servername: 'closed', ...by(stranger) }), /bad/)
   assert.match(await at({ servername: 'open', host: 'closed' }), /^421 /)
   assert.equal(await at({ servername: 'closed', host: 'open', ...by(near) }), '200 open')
-  await viaduct.logged(/client attempted to request the server name different from the one that was negotiated/)
+  await viaduct.logged(
+    /negotiated while reading client request headers, client: 127\.0\.0\.1, server: open, request: "GET \/ HTTP\/1\.1", host: "closed"/,
+  )
+})
+
+test('who names no host is served by the default server, whatever TLS was set up for', async () => {
+  const server = (n: number, name: string, settings: string) =>
+    `server { listen 127.0.0.1:%%PORT_${n}%% ssl; server_name ${name}; ${settings} return 200 "$server_name $host"; }`
+  const verifies = `ssl_verify_client on; ssl_client_certificate ${root.certFile};`
+  await using viaduct = await startViaduct(`http { ${own} ${server(0, 'first', '')} ${server(0, 'second', verifies)}
+    ${server(1, 'first', verifies)} ${server(1, 'second', '')} }`)
+  const at = async (n: number) => {
+    const socket = tls.connect({
+      host: '127.0.0.1',
+      port: viaduct.port(n),
+      servername: 'second',
+      rejectUnauthorized: false,
+    })
+    let text = ''
+    socket.setEncoding('latin1').on('data', (part: string) => {
+      text += part
+    })
+    socket.write('GET / HTTP/1.0\r\n\r\n')
+    await once(socket, 'end')
+    socket.destroy()
+    return text
+  }
+  assert.match(await at(0), / 200 OK\r\n[\s\S]*\r\n\r\nfirst first$/)
+  assert.match(await at(1), /^HTTP\/1\.1 421 /)
 })
 
 test('ssl_trusted_certificate alone: clients are verified, and told no names', async () => {

@@ -3,6 +3,7 @@
  * (RFC 9113, 3.3) begins with HTTP/2's preface, whose first difference from it makes the connection one of HTTP/1.
  */
 import { NO_BYTES } from '../../lib/bytes.ts'
+import { errnoText } from '../../lib/errno.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { Wire, WireOwner } from '../../net/wire.ts'
 import { H1Connection } from '../h1/connection.ts'
@@ -13,6 +14,7 @@ import type { ClientConnection } from '../server/client-connection.ts'
 import { connectionCounters, NONE, WAITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
 import { type Reusable, reusableConnections } from '../server/reusable.ts'
+import { logSilentEnd } from '../server/silent-end.ts'
 
 /** A connection that HTTP is spoken on; reading begins with `start`, bytes that came before follow by `onBytes`. */
 export interface HttpConnection extends ClientConnection {
@@ -78,6 +80,7 @@ class ByPreface implements WireOwner, TimerOwner, HttpConnection {
   onDrain(): void {}
 
   onEnd(): void {
+    this.#logSilent('')
     this.close()
   }
 
@@ -86,7 +89,13 @@ class ByPreface implements WireOwner, TimerOwner, HttpConnection {
   }
 
   onTimeout(): void {
+    this.#logSilent(`client timed out ${errnoText('ETIMEDOUT')}`)
     this.close()
+  }
+
+  #logSilent(problem: string): void {
+    const { defaultServer } = this.#listener.serversFor(this.client)
+    if (this.#rest.length === 0) logSilentEnd(this.client, this.#listener, defaultServer, problem)
   }
 
   /** A client that has just come is about to ask something: it is served, or its time runs out. */

@@ -142,10 +142,13 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
     }
     const outcome = parseClientHello(bytes, 0, bytes.length, hello)
     if (outcome === HELLO_MORE) return this.#keep(bytes)
-    if (outcome === HELLO_BROKEN) return this.#accept(NO_HELLO, bytes)
-    this.client.hello = factsOf(hello)
-    this.#server = chooseByName(this.client, this.#servers, hello.serverName)
-    if (!this.#server.ssl.rejects) return this.#accept(hello, bytes)
+    const isKnown = outcome !== HELLO_BROKEN
+    if (isKnown) {
+      this.client.hello = factsOf(hello)
+      this.#server = chooseByName(this.client, this.#servers, hello.serverName)
+    }
+    // The engine may understand what is broken here: a server that rejects everybody does not let that pass, either.
+    if (!this.#server.ssl.rejects) return this.#accept(isKnown ? hello : NO_HELLO, bytes)
     this.#log(INFO, 'handshake rejected while SSL handshaking')
     this.#alert(UNRECOGNIZED_NAME)
   }
@@ -242,8 +245,9 @@ class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Acce
   onDrain(): void {}
 
   onEnd(): void {
-    if (this.#state === HELLO) this.#log(INFO, 'client closed connection while SSL handshaking')
-    if (this.#state === HANDSHAKE) {
+    if (this.#state === HELLO && this.#rest.length === 0) {
+      this.#log(INFO, 'client closed connection while SSL handshaking')
+    } else if (this.#state === HELLO || this.#state === HANDSHAKE) {
       this.#log(INFO, 'peer closed connection in SSL handshake while SSL handshaking')
       countFailedHandshake(this.#server, undefined)
     }

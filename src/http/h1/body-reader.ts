@@ -13,7 +13,7 @@ export class BodyReader implements ChunkSink {
   #remaining = 0
   /** Somebody takes the body, if only to drop it. */
   wanted = false
-  /** The client has ended its side, and nothing more comes. */
+  /** The client has ended its side, and nothing more comes: true for the connection from then on. */
   cut = false
 
   constructor(r: Request) {
@@ -24,7 +24,7 @@ export class BodyReader implements ChunkSink {
   begin(length: number, chunked: boolean): void {
     this.#decoder = undefined
     this.#remaining = chunked ? -1 : Math.max(0, length)
-    this.wanted = this.cut = false
+    this.wanted = false
   }
 
   /** True when the last byte has been read. */

@@ -28,8 +28,9 @@ import { type ClientConnection, CUT_OFF } from '../server/client-connection.ts'
 import { connectionCounters, NONE, READING, WAITING, WRITING } from '../server/connection-counters.ts'
 import type { HttpListener } from '../server/listener.ts'
 import { type Reusable, reusableConnections } from '../server/reusable.ts'
+import { logSilentEnd } from '../server/silent-end.ts'
 import { BAD_BODY } from './body-reader.ts'
-import { type OpenHost, openRequest, takeBroken } from './open-request.ts'
+import { giveUpRequest, type OpenHost, openRequest } from './open-request.ts'
 import { BenchHolder, type Workbench } from './workbench.ts'
 
 const HEAD = 0
@@ -55,6 +56,7 @@ const EARLY_BYTES_MAX = 65536
 const LEFT_BEHIND_MAX = 16
 
 const TIMED_OUT = 'client timed out (110: Connection timed out)'
+const LEFT = 'client prematurely closed connection'
 
 export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, Carrier, OpenHost, ClientConnection {
   readonly client: Client
@@ -133,16 +135,21 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
       const at = this.#consume(joined, 0, joined.length)
       if (at < joined.length) this.#keep(at === 0 ? joined : joined.subarray(at), at === 0)
     }
-    if (this.idle) this.leaveBench()
+    this.#rested()
+  }
+
+  /** Nothing more can be done with what came. */
+  #rested(): void {
+    if (this.#state !== HEAD) return
+    // A client that ended its side during the last request has said all by now.
+    if (this.benchTaken?.body.cut === true) this.onEnd()
+    else if (this.idle) this.leaveBench()
   }
 
   /** Keeps what could not be used yet. `owned`: the bytes are ours already. */
   #keep(bytes: Buffer, owned = false): void {
     if (this.#state === CLOSED || this.#state === LINGERING) return
-    if (this.#state === TUNNEL) {
-      this.#tunnel!.onClientBytes(bytes, 0, bytes.length)
-      return
-    }
+    if (this.#state === TUNNEL) return this.#tunnel!.onClientBytes(bytes, 0, bytes.length)
     this.#rest = owned ? bytes : Buffer.from(bytes)
     if (this.#state !== HEAD && this.#rest.length >= EARLY_BYTES_MAX) this.#pause()
   }
@@ -188,7 +195,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
       const at = this.#consume(rest, 0, rest.length)
       if (at < rest.length) this.#keep(at === 0 ? rest : rest.subarray(at), true)
     }
-    if (this.idle) this.leaveBench()
+    this.#rested()
   }
 
   /**
@@ -410,7 +417,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     const { status } = r.out
     const told = status >= 400 && !r.headSent ? status : 499
     if (told === 444) this.#timeOut(told)
-    else this.#closeWith(told, behindOutput && r.headSent)
+    else this.#closeWith(told, behindOutput && r.headSent ? r.location.core.send_timeout : 0)
   }
 
   /** The response is out: log, then next request, lingering or close. */
@@ -569,13 +576,13 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     this.#closeWith(0)
   }
 
-  #closeWith(status: number, behindOutput = false): void {
+  #closeWith(status: number, flushMs = 0): void {
     // Whoever asks twice does not wait for copies either.
     if (this.#state === CLOSED) return this.listener.closed(this)
     const state = this.#state
     this.#over()
     // What was written before a response had to be broken off is the client's, however slow it is.
-    if (behindOutput) this.wire.closeAfterFlush(this.request.location.core.send_timeout)
+    if (flushMs > 0) this.wire.closeAfterFlush(flushMs)
     else this.wire.destroy()
     this.#tellRequest(state, status)
     this.clearBench()
@@ -600,8 +607,9 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
       case TUNNEL:
         return this.#tunnel!.onClientEnd()
       case HEAD:
-        if (this.#rest.length > 0) this.#logEarly(INFO, 'client prematurely closed connection')
-        return this.close()
+        if (this.#rest.length > 0) this.#giveUpHead(LEFT)
+        else logSilentEnd(this.client, this.listener, this.#server)
+        return this.#closeWith(400, this.pendingBytes > 0 ? this.#server.connection.send_timeout : 0)
       case BUSY:
         this.body.cut = true
         // What is complete reaches a client that only closed its own side.
@@ -615,31 +623,30 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   }
 
   #bodyCut(): void {
-    this.request.logError(INFO, 'client prematurely closed connection')
+    this.request.logError(INFO, LEFT)
     this.#closeWith(400)
   }
 
-  #logBroken(error: string): void {
-    if (this.#state !== HEAD) this.request.logError(INFO, error)
-    else this.#logEarly(INFO, `${error} while ${this.client.requests > 0 ? 'keepalive' : 'waiting for request'}`)
-  }
-
-  /** Logs before there is a request. */
-  #logEarly(level: number, message: string): void {
-    const r = this.request
-    r.server = this.#server
-    r.location = r.server.base
-    r.logError(level, message)
+  #logBroken(failure: WireFailure): void {
+    const state = this.#state
+    const isTls = failure.kind === 'tls'
+    // To OpenSSL who was reset was closed.
+    const error = this.client.secure && !isTls ? LEFT : wireFailureText(failure)
+    if (state === BODY || (state !== HEAD && isTls)) this.request.logError(INFO, error)
+    else if (state === HEAD && this.#rest.length > 0) this.#giveUpHead(error)
+    else if (state === HEAD && (this.client.secure || this.client.requests === 0)) {
+      logSilentEnd(this.client, this.listener, this.#server, error === LEFT ? '' : error)
+    }
   }
 
   onClose(failure: WireFailure | undefined): void {
     if (this.#state === CLOSED) return
+    const before = this.#state
+    if (failure !== undefined) this.#logBroken(failure)
     const state = this.#state
-    if (failure?.kind === 'tls') this.#logBroken(failure.problem)
-    else if (failure !== undefined && state === BODY) this.request.logError(INFO, wireFailureText(failure))
     this.#over()
     // As nginx has it, 499 is for those who leave while somebody works for them.
-    const cut = state === BODY || (state === BUSY && this.request.requestBody?.cutAtOnce === true)
+    const cut = before === HEAD || state === BODY || (state === BUSY && this.request.requestBody?.cutAtOnce === true)
     this.#tellRequest(state, cut ? 400 : 499)
     this.clearBench()
   }
@@ -657,32 +664,26 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
       case BODY_CUT:
         return this.#bodyCut()
       case HEADER_TIMEOUT:
-        return this.#headerTimedOut()
+        if (this.#rest.length > 0) this.#giveUpHead(TIMED_OUT)
+        else logSilentEnd(this.client, this.listener, this.#server, TIMED_OUT)
+        return this.#state === BUSY ? this.#timeOut(408) : this.close()
       case BODY_TIMEOUT:
       case SEND_TIMEOUT:
         if (timer.purpose === SEND_TIMEOUT && this.wire.stillTakes(timer, this.request.location.core.send_timeout))
           return
         this.request.logError(INFO, TIMED_OUT)
-        this.#timeOut(408)
-        return
+        return this.#timeOut(408)
     }
   }
 
-  #headerTimedOut(): void {
-    if (this.#rest.length === 0) {
-      this.close()
-      return
-    }
+  /** A head that does not come to its end is a request, too: whoever ends it now ends a request. */
+  #giveUpHead(problem: string): void {
     const { bench } = this
-    const { parser, request: r } = bench
+    this.client.requests++
+    connectionCounters.request()
     bench.begin()
-    parser.giveUp(this.#rest)
-    takeBroken(r, parser, this)
-    const reading = parser.lineUnderstood ? 'headers' : 'line'
-    r.logError(INFO, `${TIMED_OUT} while reading client request ${reading}`)
-    r.begin(clock.now, clock.monotonic)
+    giveUpRequest(bench.request, bench.parser, this.#rest, problem, this)
     this.#state = BUSY
-    this.#timeOut(408)
   }
 
   /** Ends a connection as `reset_timedout_connection` says, which holds for 444 too. */

@@ -119,6 +119,11 @@ export class FieldLines {
     return fits ? LINES_MORE : LINES_TOO_LONG
   }
 
+  /** Where the lines end that are complete. */
+  get understood(): number {
+    return this.#state === LINE_START ? this.at : this.errorStart
+  }
+
   /** Where the text of the head ends: after an error with the offending byte, for the log. */
   get textEnd(): number {
     return this.#state === LINES_INVALID ? this.errorAt + 1 : this.at

@@ -52,12 +52,16 @@ export function openRequest(r: Request, parser: RequestParser, code: number, hos
   r.chunked = facts.chunked
   r.expectContinue = facts.expectContinue
   chooseServer(r, host)
+  const elsewhere = misdirected(r, line.hostStart < 0 ? 'headers' : 'line')
   if (parser.lines.dropped.length > 0) logDropped(r, parser)
   // What follows the head is the request's body, whatever becomes of the request.
   host.body.begin(facts.contentLength, facts.chunked)
-  if (host.client.secure && misdirected(r)) return r.finish(421)
+  if (elsewhere) {
+    r.requestLength = parser.lengthToHost
+    return r.finish(421)
+  }
   const sound = takeTarget(r, r.server.connection.merge_slashes)
-  if (host.client.plainOnTls) return refusePlain(r)
+  if (host.client.plainOnTls) return refusePlain(r, IN_FIELDS)
   if (!sound) {
     r.requestLength = line.at - line.start
     r.unparsedUri = ''
@@ -71,21 +75,27 @@ export function openRequest(r: Request, parser: RequestParser, code: number, hos
   r.start(r.server)
 }
 
+/** The same of a head that will not be completed, of which `rest` has come: it is known as far as it goes, and logged. */
+export function giveUpRequest(r: Request, parser: RequestParser, rest: Buffer, problem: string, host: OpenHost): void {
+  parser.giveUp(rest)
+  takeBroken(r, parser, host)
+  r.logError(INFO, `${problem} while reading client request ${parser.lineUnderstood ? 'headers' : 'line'}`)
+  r.begin(clock.now, clock.monotonic)
+  r.connectionRequests = r.client.requests
+}
+
 /**
  * Fills in what is known of a head that was refused or given up, and the server that it names as far as it can be told.
  * As in nginx, a line that was not understood to its end says nothing, and a sound one everything.
  */
-export function takeBroken(r: Request, parser: RequestParser, host: OpenHost): void {
+function takeBroken(r: Request, parser: RequestParser, host: OpenHost): void {
   r.requestLine = parser.requestLine
   r.requestLength = parser.lengthUnderstood
   r.malformed = true
   r.host = parser.hostOfBroken()
   chooseServer(r, host)
-  const { sniServer, secure } = host.client
-  if (secure && sniServer !== undefined && misdirected(r)) {
-    r.server = sniServer
-    r.location = sniServer.base
-  }
+  if (r.host !== '') misdirected(r, parser.line.hostStart < 0 ? 'headers' : 'line')
+  else if (host.client.sniServer !== undefined) r.location = (r.server = host.client.sniServer).base
   if (!parser.lineUnderstood) return
   r.method = parser.method
   r.unparsedUri = parser.target
@@ -103,7 +113,7 @@ function logDropped(r: Request, parser: RequestParser): void {
 }
 
 function chooseServer(r: Request, { listener, client }: OpenHost): void {
-  r.server = listener.serversFor(client).find(r.host === '' ? client.sniName : r.host, r)
+  r.server = listener.serversFor(client).find(r.host, r)
   r.location = r.server.base
 }
 
@@ -132,8 +142,8 @@ function refuseConnect(r: Request, code: number, host: OpenHost): void {
 }
 
 /** Plain HTTP where TLS is spoken: the answer can tell what to do instead. */
-function refusePlain(r: Request): void {
-  r.logError(INFO, `client sent plain HTTP request to HTTPS port${IN_FIELDS}`)
+function refusePlain(r: Request, where: string): void {
+  r.logError(INFO, `client sent plain HTTP request to HTTPS port${where}`)
   r.finish(497)
 }
 
@@ -141,8 +151,9 @@ function refusePlain(r: Request): void {
 function open09(r: Request, host: OpenHost): void {
   r.version = 9
   chooseServer(r, host)
+  if (misdirected(r, 'line')) return r.finish(421)
   const sound = takeTarget(r, true)
-  if (host.client.plainOnTls) return refusePlain(r)
+  if (host.client.plainOnTls) return refusePlain(r, IN_LINE)
   if (!sound) return r.finish(400)
   r.start(r.server)
 }

@@ -149,6 +149,7 @@ export class RequestParser {
       case INVALID_TARGET_HOST:
         return line.at - line.start
       case NEED_MORE:
+        return lines.understood - line.start
       case INVALID_FIELD:
       case FIELD_TOO_LONG:
         return lines.errorStart - line.start
@@ -159,6 +160,13 @@ export class RequestParser {
       default:
         return this.headLength - line.start
     }
+  }
+
+  /** The same of a sound head as far as the host that it names, or all of it when it names none. */
+  get lengthToHost(): number {
+    const { line, facts, headers } = this
+    if (line.hostStart >= 0) return line.at - line.start
+    return (facts.hostIndex < 0 ? this.headLength : headers.lineEnd(facts.hostIndex)) - line.start
   }
 
   /** The connection may carry another request after this one, as far as the client is concerned. */

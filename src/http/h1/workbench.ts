@@ -53,6 +53,7 @@ export class Workbench implements Later {
     this.parser.limits = limits
     this.request.carrier = user
     this.request.client = user.client
+    this.body.cut = false
     this.writer.serve(user.wire, user)
   }
 

@@ -58,7 +58,7 @@ export function openRequest(stream: H2Stream, fields: RequestFields, listener: H
   const { facts } = r
   r.contentLength = stream.intake.expected = facts.contentLength
   r.expectContinue = facts.expectContinue
-  if (r.client.secure && misdirected(r)) return r.finish(421)
+  if (misdirected(r, 'headers')) return r.finish(421)
   const { ended } = stream.intake
   if (ended && r.contentLength > 0) return refuse(r, 400, 'client prematurely closed stream')
   // Without a length there is a body when the client goes on after its head; so there is one, if an empty one, with 0.
@@ -99,18 +99,13 @@ function findServer(r: Request, fields: RequestFields, listener: HttpListener): 
   if (fields.authority !== '') {
     if (!facts.setHost(fields.authority)) return false
   } else facts.findHost(r.headers)
-  if (facts.host === '') return true
-  r.server = listener.serversFor(r.client).find(facts.host, r)
+  if (facts.host !== '' || fields.status === 0) r.server = listener.serversFor(r.client).find(facts.host, r)
   return true
 }
 
 function refuse(r: Request, status: number, message: string): void {
   r.malformed = status === 400
-  const { sniServer, secure } = r.client
-  if (secure && sniServer !== undefined && misdirected(r)) {
-    r.server = sniServer
-    r.location = sniServer.base
-  }
+  if (r.host !== '') misdirected(r, 'headers')
   r.logError(INFO, `${message} while reading client request headers`)
   r.finish(status)
 }
