@@ -71,6 +71,18 @@ test('redirects of the back end are rewritten', async () => {
   assert.equal(response.headers.get('location'), server.url('/out/x'))
 })
 
+test('a name that is too long for SNI is no reason to ask without one', async () => {
+  await using peer = await TlsPeer.start(own, () => reply('asked'))
+  await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;
+    location / { proxy_ssl_server_name on; proxy_ssl_name $arg_n; proxy_pass https://127.0.0.1:${peer.port}; }
+  } }`)
+  assert.equal((await fetch(server.url(`/?n=${'x'.repeat(255)}`))).status, 200)
+  assert.equal((await fetch(server.url(`/?n=${'x'.repeat(256)}`))).status, 500)
+  await server.logged(
+    /\[error\].* SSL_set_tlsext_host_name\("x{256}"\) failed \(SSL: [^)]*invalid servername\) while connecting to upstream,/,
+  )
+})
+
 test('over a UNIX socket', async () => {
   await using peer = await TlsPeer.start(own, () => reply('unix'), { path: certificates.path('socket') })
   fs.chmodSync(certificates.path('socket'), 0o666)

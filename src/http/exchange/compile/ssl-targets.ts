@@ -63,7 +63,13 @@ export function compileSsl(family: string, conf: SslConf, at: AttachContext, alp
     target: (r, host) => {
       const ways = fixed ?? certificates?.(r)
       if (ways === undefined) return undefined
-      return names.find(ways, !matters ? '' : nameOf === undefined ? host : nameOf(r))
+      const target = names.find(ways, !matters ? '' : nameOf === undefined ? host : nameOf(r))
+      if (target.serverName.length <= SERVER_NAME_MAX) return target
+      r.logError(
+        ERROR,
+        `SSL_set_tlsext_host_name("${target.serverName}") failed (${TOO_LONG}) while connecting to upstream`,
+      )
+      return undefined
     },
   }
 }
@@ -101,6 +107,10 @@ class NamedTargets {
     return target
   }
 }
+
+/** The longest name that a server can be told (OpenSSL's TLSEXT_MAXLEN_host_name), and what OpenSSL says of longer ones. */
+const SERVER_NAME_MAX = 255
+const TOO_LONG = 'SSL: error:0A00013F:SSL routines::ssl3 ext invalid servername'
 
 /** Addresses are no names that a server could be told (RFC 6066). */
 function isAddress(name: string): boolean {
@@ -193,7 +203,7 @@ class Loader {
       ways = this.#withPair(options, files, certificate, key)
     }
     if (!('problem' in ways)) return ways
-    r.logError(ERROR, `${ways.problem} while SSL handshaking to upstream`)
+    r.logError(ERROR, `${ways.problem} while connecting to upstream`)
     return undefined
   }
 
