@@ -31,13 +31,19 @@ export function compare(
       if (one === other) break
       if (!known.of.test(name) || known.aspects?.includes(aspect) === false) continue
       const before = one + other
-      one = known.without === undefined ? '' : one.replaceAll(known.without, '')
-      other = known.without === undefined ? '' : other.replaceAll(known.without, '')
+      one = excused(known, one)
+      other = excused(known, other)
       if (one + other !== before) needed.add(known)
     }
     if (one.trim() !== other.trim()) found.push({ aspect, nginx: one, viaduct: other })
   }
   return found
+}
+
+/** What is left of a text. */
+function excused({ without, orderless }: Known, text: string): string {
+  if (orderless) return text.split('\n').toSorted().join('\n')
+  return without === undefined ? '' : text.replaceAll(without, '')
 }
 
 function plainSeen(side: Side, seen: Seen): Record<Aspect, string> {

@@ -13,6 +13,8 @@ export interface Known {
   readonly aspects?: readonly Aspect[]
   /** What is left out of both sides; without it the aspects are not compared. */
   readonly without?: RegExp
+  /** Only the order of lines may differ. */
+  readonly orderless?: true
 }
 
 /** Hosts and field lines that nginx 1.22 still took. */
@@ -301,9 +303,52 @@ export const KNOWN_OF_HTTP2: readonly Known[] = [
   },
   {
     why: 'the same: a body that is broken is found out before the answer',
-    of: /(?:too short|too long|padded badly|behind the end|reset|chunk (?:size|end) bad)/,
+    of: /(?:too short|too long|padded badly|behind the end|reset|chunk (?:size|end) bad|chunked broken)/,
+    aspects: ['replies', 'access', 'errors'],
   },
-  { why: 'trailers of requests are taken', of: /POST chunked \/(?!limits)|chunk trailer/ },
+  {
+    why: 'the same: a body that is too large',
+    of: /bodies: \/limits\/a.txt (?:HEAD|and another)$/,
+    aspects: ['replies', 'access', 'errors'],
+  },
+  {
+    why: 'the same: no back end is asked with it',
+    of: /requests: POST (?:short|chunked bad) \/stream$/,
+    aspects: ['access'],
+    without: /(?<=^upstream_(?:addr|response_length|bytes_received)=).*/gm,
+  },
+  {
+    why: 'the same: which of two servers is next',
+    of: /requests: .* \/group$/,
+    aspects: ['access'],
+    without: /(?<=^upstream_addr=).*/gm,
+  },
+  {
+    why: 'trailers of requests are taken',
+    of: /POST chunked \/(?!limits)|chunk trailer|chunked with a trailer$/,
+  },
+  {
+    why: 'nginx leaves a 304 of a back end at its head, over HTTP/2 alone',
+    of: /responses: .* status 304$/,
+    aspects: ['access', 'errors'],
+    without: /(?<=^upstream_response_length=).*|^.*sent more data than specified.*$/gm,
+  },
+  {
+    why: 'an authorization has no body, and is not told of its length',
+    of: /bodies: \/auth\/a.txt length 0/,
+    aspects: ['asked'],
+    without: /^Content-Length: 0\r\n/gm,
+  },
+  {
+    why: 'the same: who waits for that body does not answer',
+    of: /bodies: \/auth\/a.txt expect$/,
+    aspects: ['replies', 'access', 'asked'],
+  },
+  {
+    why: 'other words for a zero byte in a value',
+    of: /lines: NUL in the target$|fields: (?:host NUL|NUL in value)$/,
+    aspects: ['errors'],
+  },
   {
     why: 'a target that is refused is told, as over HTTP/1',
     of: /./,
@@ -344,8 +389,18 @@ export const KNOWN_OF_HTTP2: readonly Known[] = [
     aspects: ['access'],
     without: /(?<=^content_length=).*/gm,
   },
-  { why: 'which of two requests ends first', of: /bodies: .* and another$/, aspects: ['access'] },
-  { why: 'who expects 100 is told so', of: /bodies: .* expect$/, aspects: ['replies'] },
+  {
+    why: 'which of two requests ends first',
+    of: /bodies: .* (?:and|with) another$|connections: behind (?:a body|chunks|a body too large)$/,
+    aspects: ['access', 'asked'],
+    orderless: true,
+  },
+  {
+    why: 'who expects 100 is told so',
+    of: /bodies: .* (?:expect|after 100)$/,
+    aspects: ['replies'],
+    without: /:status: 100\n+/g,
+  },
   { why: 'an interim 100 of a back end is no answer, and 101 none to HTTP/2', of: /answers: .*<- 10[01]$/ },
   { why: 'the status is that of the answer, not of the early hints before it', of: /answers: .*<- early hints$/ },
   { why: 'Proxy-Connection has no place in HTTP/2', of: /answers: .*<- hop$/, aspects: ['replies'] },
