@@ -140,6 +140,12 @@ export const KNOWN: readonly Known[] = [
     aspects: ['errors'],
     without: /^.*is buffered to a temporary file.*$/gm,
   },
+  {
+    why: 'whether a back end is asked before the client ends depends on how bytes arrive',
+    of: /proxy: requests: POST short \/stream$/,
+    aspects: ['access', 'errors'],
+    without: /(?<=^upstream_(?:addr|response_length|bytes_received)=).*|, upstream: "[^"]*"/gm,
+  },
   { why: 'newer nginx keeps every WWW-Authenticate', of: /www-authenticate/ },
   { why: 'a charset that is not configured is taken as it is', of: /x-accel$| charset$/, aspects: ['errors'] },
   { why: 'a space is encoded in a target that is passed on', of: /\/revar\// },
