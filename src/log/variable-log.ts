@@ -41,18 +41,19 @@ export class VariableLog {
 
   /** Appends one line to the file of that path, creating it if need be; failures go to `log`. */
   write(path: string, line: string, log: ErrorLog, context?: LogContext): void {
+    const doing = context === undefined ? '' : ' while logging request'
     const known = this.#find(path)
     let fd = known?.fd ?? -1
     try {
       if (fd < 0) fd = openSync(systemPath(path), 'a', 0o644)
     } catch (error) {
-      log.write(CRIT, `open() "${path}" failed ${errnoText(error)}`, context)
+      log.write(CRIT, `open() "${path}" failed ${errnoText(error)}${doing}`, context)
       return
     }
     try {
       writeSync(fd, line, null, 'latin1')
     } catch (error) {
-      log.write(ALERT, `write() to "${path}" failed ${errnoText(error)}`, context)
+      log.write(ALERT, `write() to "${path}" failed ${errnoText(error)}${doing}`, context)
     }
     if (fd !== known?.fd && !this.#keep(path, fd, known)) closeSync(fd)
   }

@@ -19,6 +19,11 @@ http {
     location /slow { mirror /copy; }
     location /after { post_action /copy; return 200 out; }
     location /named { post_action @copy; return 200 out; }
+    location /report { post_action /told; return 404 gone; }
+    location /told {
+      internal; proxy_pass http://127.0.0.1:%%PORT_1%%;
+      proxy_set_header X-Of "$status $body_bytes_sent $request_completion";
+    }
     location /copy { internal; proxy_pass http://127.0.0.1:%%PORT_1%%; proxy_set_header X-Of $request_uri; }
     location @copy { proxy_pass http://127.0.0.1:%%PORT_1%%; proxy_set_header X-Of $request_uri; }
     location /nowhere { proxy_pass http://127.0.0.1:%%PORT_2%%; }
@@ -91,6 +96,12 @@ test('post_action visits another place when the response is out, which the log t
   assert.deepEqual(seen, ['GET /copy /after '])
   await server.until('the line', () => /^\/copy 200$/m.test(server.accessLog()))
   assert.doesNotMatch(server.accessLog(), /^\/after/m)
+})
+
+test('post_action can report how the request went', async () => {
+  assert.equal(await text('/report'), 'gone')
+  await server.until('the visit', () => seen.length === 1)
+  assert.deepEqual(seen, ['GET /told 404 4 OK '])
 })
 
 test('post_action visits a named location', async () => {

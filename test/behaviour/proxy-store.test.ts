@@ -64,5 +64,5 @@ test('a file that cannot be made costs the copy, not the response', async () => 
   await using peer = await Peer.start(() => reply('ok'))
   await using server = await startViaduct(conf(peer), { files: { store: 'a file, no folder' } })
   assert.match(await get(server, '/a'), /ok$/)
-  await server.logged(/\[crit\].* storing ".*\/store\/a" failed \((17|20): /)
+  await server.logged(/\[crit\].* mkdir\(\) ".*\/store" failed \((17|20): /)
 })

@@ -131,6 +131,11 @@ const refused: [text: string, code: number, message: string][] = [
     'upstream sent "Content-Length" and "Transfer-Encoding" headers at the same time',
   ],
   [
+    `${HEAD}Content-Length: 1\r\nTransfer-Encoding: identity\r\n\r\n`,
+    response.LENGTH_WITH_CODING,
+    'upstream sent "Content-Length" and "Transfer-Encoding" headers at the same time',
+  ],
+  [
     `${HEAD}Content-Length: -1\r\n\r\n`,
     response.BAD_LENGTH,
     'upstream sent invalid "Content-Length" header: "Content-Length: -1"',

@@ -67,7 +67,10 @@ export class StoredFile {
       try {
         this.#move(target)
       } catch (error) {
-        this.#r.logError(CRIT, `storing "${target}" failed ${errnoText(error)} while reading upstream`)
+        const { syscall } = error as NodeJS.ErrnoException
+        const what =
+          syscall === 'mkdir' ? `mkdir() "${path.dirname(target)}"` : `rename() "${file.path}" to "${target}"`
+        this.#r.logError(CRIT, `${what} failed ${errnoText(error)} while reading upstream`)
       }
     }
     this.discard()

@@ -176,17 +176,18 @@ export class ResponseParser {
       const role = ROLES.of(headers.number(i))
       if (role === CONTENT_LENGTH) {
         if (length >= 0) return this.#refuse(REPEATED_FRAMING, i)
+        if (coding >= 0) return this.#refuse(LENGTH_WITH_CODING, i)
         length = i
         this.contentLength = parseLength(headers, i)
         if (this.contentLength < 0) return this.#refuse(BAD_LENGTH, i)
       } else if (role === TRANSFER_ENCODING) {
         if (coding >= 0) return this.#refuse(REPEATED_FRAMING, i)
+        if (length >= 0) return this.#refuse(LENGTH_WITH_CODING, i)
         coding = i
         if (!headers.valueIs(i, 'chunked')) return this.#refuse(BAD_CODING, i)
         this.chunked = true
       } else if (role === CONNECTION) this.#connection(i)
       else if (role === UPGRADE && this.upgradeIndex < 0) this.upgradeIndex = i
-      if (length >= 0 && coding >= 0) return this.#refuse(LENGTH_WITH_CODING, i)
     }
     if (this.#closeSaid) this.keepAlive = false
     return DONE

@@ -35,7 +35,16 @@ function visit(r: Request, target: string): void {
   if (named) sr.named = target
   sr.r.method = r.method
   sr.r.methodBit = r.methodBit
+  tellOutcome(sr.r, r)
   sr.start()
+}
+
+/** Until the visit has an answer of its own, its variables tell how the request went: that is what most visits report. */
+function tellOutcome(visiting: Request, r: Request): void {
+  visiting.out.status = r.out.status
+  visiting.bytesSent = r.bytesSent
+  visiting.headLength = r.headLength
+  visiting.completed = r.completed
 }
 
 const loggedThere: SubrequestOwner = {

@@ -150,7 +150,7 @@ function rootExists(r: Request): boolean {
   const found = statPath(root)
   if ((typeof found !== 'string' && found.isDirectory()) || servedFile(r)) return true
   const why = typeof found === 'string' ? found : 'ENOTDIR'
-  r.logError(ERROR, `testing "${root}" existence failed ${errnoText(why)}`)
+  r.logError(ERROR, `testing "${root}" existence failed ${errnoText(why)} while logging request`)
   return false
 }
 
