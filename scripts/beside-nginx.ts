@@ -7,8 +7,11 @@ import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ToolFailure } from '../src/tools/frame/tool.ts'
 import type { Case, Group } from '../test/conformance/beside-nginx/case.ts'
+import { cacheGroups } from '../test/conformance/beside-nginx/cases/cache.ts'
+import { davGroups } from '../test/conformance/beside-nginx/cases/dav.ts'
 import { filtersGroups } from '../test/conformance/beside-nginx/cases/filters.ts'
 import { http2Groups } from '../test/conformance/beside-nginx/cases/http2.ts'
+import { logsGroups } from '../test/conformance/beside-nginx/cases/logs.ts'
 import { proxyGroups } from '../test/conformance/beside-nginx/cases/proxy.ts'
 import { requestsGroups } from '../test/conformance/beside-nginx/cases/requests.ts'
 import { rewriteGroups } from '../test/conformance/beside-nginx/cases/rewrite.ts'
@@ -28,6 +31,9 @@ const GROUPS: readonly Group[] = [
   ...rewriteGroups,
   ...proxyGroups,
   ...togetherGroups,
+  ...davGroups,
+  ...cacheGroups,
+  ...logsGroups,
 ]
 /** Those that run only when they are named. */
 const MORE: readonly Group[] = [...filtersGroups, ...http2Groups]

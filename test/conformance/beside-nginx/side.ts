@@ -121,7 +121,7 @@ export class Side {
   /** Replaces what differs between any two runs: places and ports. */
   plain(text: string): string {
     let result = text.replaceAll(this.dir, 'DIR').replaceAll(/boundary=\d{20}/g, 'boundary=N')
-    result = result.replaceAll(/(DIR\/body\/)\d{10}/g, '$1N')
+    result = result.replaceAll(/(DIR\/body\/)\d{10}/g, '$1N').replaceAll(/(_temp\/)\d+\/\d+\/\d{10}/g, '$1N')
     for (const [n, port] of this.#ports.entries()) result = result.replaceAll(`${port}`, `PORT${n}`)
     return result
   }
