@@ -28,7 +28,7 @@ export abstract class ExchangeFacts implements Conversation {
   /** Fields of a response to this request, or of one that is coming. */
   #fields: HeaderTable | undefined
   readonly trailers = new Trailers()
-  /** The URI that the back end is asked for, for logs. */
+  /** The URI that the back end is asked for, for logs; empty where the protocol has none to speak of. */
   uri = ''
   asked = ''
   /** Scheme, `$proxy_host`, `$proxy_port` and URI of `proxy_pass`, which may come from variables. */
@@ -53,6 +53,11 @@ export abstract class ExchangeFacts implements Conversation {
     this.#fields = undefined
     this.search.begin()
     if (conf.protocol !== this.protocol) this.#speak(conf.protocol)
+  }
+
+  /** Notes who is asked, for logs; a socket's path ends with a colon (ngx_http_log_error_handler). */
+  protected noteAsked(name: string): void {
+    this.asked = this.scheme + name + (name.startsWith('unix:') ? ':' : '') + this.uri
   }
 
   #speak(protocol: Protocol): void {

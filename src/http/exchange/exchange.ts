@@ -216,7 +216,7 @@ export class Exchange
     const peer = this.search.next(r, conf)
     if (peer === undefined) return false
     if (conf.perServer) this.#head = conf.request(r, this)
-    this.asked = this.scheme + peer.address.name + this.uri
+    this.noteAsked(peer.address.name)
     this.beginResponse(this.#head)
     this.#headReader.begin()
     const options = conf.connectOptions(r)
@@ -245,7 +245,7 @@ export class Exchange
   /** No server can be had: the status of that, or DONE when the cache answers. */
   noPeer(why: string): Verdict {
     if (!this.search.denied) {
-      this.asked = this.scheme + this.search.group.name + this.uri
+      this.noteAsked(this.search.group.name)
       this.search.failWithout(this.r, `${why} while connecting to upstream`)
     }
     this.#state = FINISHED
@@ -282,7 +282,7 @@ export class Exchange
     this.#requestSent = true
     this.#timer.purpose = 0
     link.requests++
-    this.search.attempt.bytesSent = wire.bytesWritten
+    this.search.attempt.sentBefore = wire.bytesWritten
     this.codec.attach?.(wire)
     this.sender.send(wire, this.#head)
   }
@@ -338,7 +338,7 @@ export class Exchange
     const { attempt, selection } = this.search
     attempt.status = codec.status
     attempt.bytesReceived += codec.headBytes ?? 0
-    this.search.onHead()
+    this.search.onHead(this.#link?.wire)
     this.#logHead(LOG_ERROR, codec.problem)
     const kind = statusFailure(codec.status)
     if (kind !== 0 && selection.triesLeft > 1 && this.#mayRetry(kind)) {

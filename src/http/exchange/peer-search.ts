@@ -83,9 +83,10 @@ export class PeerSearch {
     return limit === 0 || clock.monotonic - this.#startMs < limit
   }
 
-  /** The head of a response is there. */
-  onHead(): void {
+  /** The head of a response is there, on `wire`. Who wants no more may be logged before the attempt is over. */
+  onHead(wire: Wire | undefined): void {
     const { attempt } = this
+    if (wire !== undefined) attempt.bytesSent = wire.bytesWritten - attempt.sentBefore
     attempt.headerMs = clock.monotonic - attempt.startMs
     this.selection.onHead(attempt.headerMs)
   }
@@ -100,7 +101,7 @@ export class PeerSearch {
     const { attempt } = this
     if (attempt.responseMs >= 0) return
     attempt.responseMs = clock.monotonic - attempt.startMs
-    if (wire !== undefined) attempt.bytesSent = wire.bytesWritten - attempt.bytesSent
+    if (wire !== undefined) attempt.bytesSent = wire.bytesWritten - attempt.sentBefore
   }
 
   /** Tells the group what the attempt came to. */

@@ -295,6 +295,7 @@ export function interceptStatus(r: Request, conf: ExchangeConf, codec: Codec): n
   if (!conf.transport.intercept_errors || codec.status < 300) return 0
   for (const page of r.location.errorPages) {
     if (!page.conf.statuses.includes(codec.status)) continue
+    dropAllRepeated(r, codec.headers)
     if (codec.status === 401) copyChallenges(r, codec.headers)
     return codec.status
   }

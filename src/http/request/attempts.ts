@@ -14,6 +14,8 @@ export class Attempt {
   responseMs = -1
   bytesReceived = 0
   bytesSent = 0
+  /** What was sent on the connection before. */
+  sentBefore = 0
   responseLength = 0
   startMs = 0
   /** After an internal redirect a new series begins: joined by a colon, not a comma. */
@@ -24,7 +26,7 @@ export class Attempt {
     this.server = ''
     this.status = 0
     this.queueMs = this.connectMs = this.headerMs = this.responseMs = -1
-    this.bytesReceived = this.bytesSent = this.responseLength = 0
+    this.bytesReceived = this.bytesSent = this.sentBefore = this.responseLength = 0
     this.startMs = startMs
     this.newSeries = newSeries
   }

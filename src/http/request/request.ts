@@ -30,6 +30,8 @@ import { DONE, NEXT, type Verdict, WAIT } from './verdict.ts'
 
 /** nginx's NGX_HTTP_MAX_URI_CHANGES: rounds of rewriting and internal redirects of one request. */
 const URI_CHANGES_MAX = 10
+/** `version` from here on. */
+const HTTP2 = 20
 /** `refusal` while a filter keeps the head back. */
 const HELD = 1
 
@@ -383,7 +385,8 @@ export class Request extends Asked implements LogContext {
       this.out.statusText = ''
     }
     const { status } = this.out
-    if (status === 204) this.out.contentType = ''
+    // nginx leaves the type to what a back end calls 204 in a status line, where that line goes on (ngx_http_header_filter).
+    if (status === 204 && (this.out.statusText === '' || this.version >= HTTP2)) this.out.contentType = ''
     if (this.methodBit === HEAD || status === 204 || status === 304) this.headerOnly = true
     this.#filterHead(0)
   }

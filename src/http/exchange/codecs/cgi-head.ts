@@ -70,7 +70,7 @@ export class CgiHead {
     return HEAD_INVALID
   }
 
-  /** Finds the status; false when there is none that can be passed on. */
+  /** Finds the status; false when there is none that can be passed on. An interim one can stand in a status line only. */
   #decide(): boolean {
     const { headers, status: inLine } = this.#parser
     const field = headers.valueOf(STATUS, 'status')
@@ -87,7 +87,7 @@ export class CgiHead {
       this.status = 200
       this.statusText = '200 OK'
     }
-    if (this.status >= 200 || this.status === SWITCHING) return true
+    if (this.status >= 200 || this.status === SWITCHING || inLine >= 100) return true
     this.problem = `upstream sent invalid status "${loggedLine(field ?? this.statusText)}"`
     return false
   }

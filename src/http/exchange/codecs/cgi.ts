@@ -5,13 +5,15 @@
  */
 import type { HeaderTable } from '../../message/header-table.ts'
 import type { Request } from '../../request/request.ts'
-import { type BodyReceiver, type Codec, HEAD_DONE, HEAD_INVALID, type Protocol } from '../codec.ts'
+import { type BodyReceiver, type Codec, HEAD_DONE, HEAD_INTERIM, HEAD_INVALID, type Protocol } from '../codec.ts'
 import { OWN_CONNECTIONS } from '../link.ts'
 import { CgiHead } from './cgi-head.ts'
 
 /** There is no length: the body ends with the connection. */
 const UNTIL_CLOSE = -1
 const SWITCHING = 101
+/** Heads before the final one. */
+const INTERIMS_MAX = 100
 
 /** Parameters that uWSGI takes, unless its `buffer-size` says something else. */
 const UWSGI_BLOCK_MAX = 4096
@@ -29,6 +31,8 @@ class CgiCodec implements Codec {
   #remaining = 0
   /** Of the request without its body. */
   #size = 0
+  #headMax = 0
+  #interims = 0
   problem = ''
 
   get headers(): HeaderTable {
@@ -71,6 +75,8 @@ class CgiCodec implements Codec {
   }
 
   begin(r: Request, sent: string, headMax: number): void {
+    this.#headMax = headMax
+    this.#interims = 0
     this.#head.begin(headMax)
     this.#headOnly = (r.conversation?.methodAsked || r.method) === 'HEAD'
     this.#upgradeWanted = r.facts.upgradeIndex >= 0
@@ -79,7 +85,9 @@ class CgiCodec implements Codec {
     this.problem = ''
   }
 
-  nextHead(): void {}
+  nextHead(): void {
+    this.#head.begin(this.#headMax)
+  }
 
   parseHead(buffer: Buffer, start: number, end: number): number {
     const head = this.#head
@@ -91,9 +99,16 @@ class CgiCodec implements Codec {
       return HEAD_INVALID
     }
     const { status, contentLength } = head
+    if (status < 200 && status !== SWITCHING) return this.#interim()
     if (this.#headOnly || status === 204 || status === 304) this.#remaining = 0
     else this.#remaining = contentLength >= 0 ? contentLength : UNTIL_CLOSE
     return HEAD_DONE
+  }
+
+  #interim(): number {
+    if (++this.#interims <= INTERIMS_MAX) return HEAD_INTERIM
+    this.problem = 'upstream sent too many interim responses'
+    return HEAD_INVALID
   }
 
   decodeBody(buffer: Buffer, start: number, end: number, to: BodyReceiver): number {

@@ -75,9 +75,10 @@ class FastcgiCodec implements Codec {
     return this.#head.contentLength
   }
 
-  /** An application that is not to keep the connection may leave out END_REQUEST; it may not stop within a record. */
+  /** An application that is not to keep the connection may leave out END_REQUEST; it may not stop within other records. */
   get endsWithConnection(): boolean {
-    return this.#rest === 0 || (this.#rest === UNKNOWN && !this.#keep && this.#record.length === 0)
+    const { length, type } = this.#record
+    return this.#rest === 0 || (this.#rest === UNKNOWN && !this.#keep && (length === 0 || type === END_REQUEST))
   }
 
   begin(r: Request, sent: string, headMax: number): void {

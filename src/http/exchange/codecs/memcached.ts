@@ -15,7 +15,7 @@ const TRAILER = '\r\nEND\r\n'
 /** What every request begins with; the key and a line end follow. */
 export const MEMCACHED_GET = 'get '
 const NOT_FOUND = 'END\r'
-const LENGTH_DIGITS_MAX = 15
+const NUMBER = /^\d{1,15}$/
 
 class MemcachedCodec implements Codec {
   readonly #gzipFlag: number
@@ -95,12 +95,10 @@ class MemcachedCodec implements Codec {
     const rest = shown.slice('VALUE '.length)
     const about = `in response "${shown}" for key "${this.#key}"`
     if (!rest.startsWith(this.#key)) return this.#invalid(`memcached sent invalid key ${about}`)
-    const [, flags, length] = /^ (\S*) (\S*)$/.exec(rest.slice(this.#key.length)) ?? []
+    const [, flags, length] = /^ ([^ ]*) (.*)$/s.exec(rest.slice(this.#key.length)) ?? []
     if (flags === undefined) return this.#invalid(`memcached sent invalid response: "${shown}"`)
-    if (this.#gzipFlag !== 0 && !/^\d+$/.test(flags)) return this.#invalid(`memcached sent invalid flags ${about}`)
-    if (!/^\d+$/.test(length!) || length!.length > LENGTH_DIGITS_MAX) {
-      return this.#invalid(`memcached sent invalid length ${about}`)
-    }
+    if (this.#gzipFlag !== 0 && !NUMBER.test(flags)) return this.#invalid(`memcached sent invalid flags ${about}`)
+    if (!NUMBER.test(length!)) return this.#invalid(`memcached sent invalid length ${about}`)
     if (this.#gzipFlag !== 0 && (Number(flags) & this.#gzipFlag) !== 0) this.#r.out.contentEncoding = 'gzip'
     this.status = 200
     this.contentLength = Number(length)

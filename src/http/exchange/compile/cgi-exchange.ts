@@ -135,7 +135,6 @@ function compileExchange(passing: Passing, given: object, at: AttachContext): Ex
 
 function requestOf(r: Request, exchange: Exchange, make: MakeRequest): string {
   exchange.sender.frame(-1)
-  exchange.uri = r.uri
   return make(r, exchange.sender.lengthText())
 }
 

@@ -185,7 +185,6 @@ function compileRequest(conf: Conf, at: AttachContext): (r: Request, exchange: E
   const { host } = fields
   return (r, exchange) => {
     const path = requestPath(r)
-    exchange.uri = path
     exchange.sender.replaceBody(undefined)
     const authority = host?.(r) || exchange.targetHost
     const start = requestStart(r.method, exchange.scheme === GRPCS ? 'https' : 'http', path, authority)
