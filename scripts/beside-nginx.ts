@@ -9,22 +9,31 @@ import { ToolFailure } from '../src/tools/frame/tool.ts'
 import type { Case, Group } from '../test/conformance/beside-nginx/case.ts'
 import { cacheGroups } from '../test/conformance/beside-nginx/cases/cache.ts'
 import { davGroups } from '../test/conformance/beside-nginx/cases/dav.ts'
+import { fastcgiGroups } from '../test/conformance/beside-nginx/cases/fastcgi.ts'
+import { fastcgiTogetherGroups } from '../test/conformance/beside-nginx/cases/fastcgi-together.ts'
 import { filtersGroups } from '../test/conformance/beside-nginx/cases/filters.ts'
+import { grpcGroups } from '../test/conformance/beside-nginx/cases/grpc.ts'
 import { http2Groups } from '../test/conformance/beside-nginx/cases/http2.ts'
 import { logsGroups } from '../test/conformance/beside-nginx/cases/logs.ts'
+import { memcachedGroups } from '../test/conformance/beside-nginx/cases/memcached.ts'
 import { proxyGroups } from '../test/conformance/beside-nginx/cases/proxy.ts'
 import { requestsGroups } from '../test/conformance/beside-nginx/cases/requests.ts'
 import { rewriteGroups } from '../test/conformance/beside-nginx/cases/rewrite.ts'
+import { scgiUwsgiGroups } from '../test/conformance/beside-nginx/cases/scgi-uwsgi.ts'
 import { staticGroups } from '../test/conformance/beside-nginx/cases/static.ts'
 import { togetherGroups } from '../test/conformance/beside-nginx/cases/together.ts'
 import { compare, type Difference } from '../test/conformance/beside-nginx/compare.ts'
 import { KNOWN, type Known } from '../test/conformance/beside-nginx/known.ts'
+import { KNOWN_OF_GATEWAYS } from '../test/conformance/beside-nginx/known-gateways.ts'
 import { type Manner, type Own, Side } from '../test/conformance/beside-nginx/side.ts'
 import { Certificates } from '../test/harness/certificates.ts'
 import { command } from './command.ts'
 
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
 const NGINX = process.env['NGINX'] ?? '/usr/sbin/nginx'
+const GATEWAYS = [...fastcgiGroups, ...fastcgiTogetherGroups, ...scgiUwsgiGroups, ...memcachedGroups, ...grpcGroups]
+/** Of those, what runs without being named. */
+const GATEWAYS_SHORT = /(?:fastcgi|scgi|uwsgi) requests$|fastcgi kept$|memcached$/
 const GROUPS: readonly Group[] = [
   ...requestsGroups,
   ...staticGroups,
@@ -34,9 +43,14 @@ const GROUPS: readonly Group[] = [
   ...davGroups,
   ...cacheGroups,
   ...logsGroups,
+  ...GATEWAYS.filter(({ name }) => GATEWAYS_SHORT.test(name)),
 ]
 /** Those that run only when they are named. */
-const MORE: readonly Group[] = [...filtersGroups, ...http2Groups]
+const MORE: readonly Group[] = [
+  ...filtersGroups,
+  ...http2Groups,
+  ...GATEWAYS.filter(({ name }) => !GATEWAYS_SHORT.test(name)),
+]
 /** Silence that ends a case; a difference is believed when it is still there with the longest. */
 const QUIET_MS = [25, 120, 600]
 
@@ -48,7 +62,7 @@ await command({
   summary: 'puts the same requests to nginx and to Viaduct, and compares all that can be seen',
   usage: ['[--http2] [--tls] [--engine=ENGINE] [GROUP [CASE]]'],
   about: `Groups whose name begins with the first word, and of these the cases that contain the second. Without words all but what takes
-long (filters) and what needs nginx 1.25.1 (http2). Needs nginx: nginx-core of Debian, or NGINX=path; without one it does nothing.`,
+long or needs a newer nginx than Debian's (filters, http2, most of gateways). Needs nginx: nginx-core of Debian, or NGINX=path; without one it does nothing.`,
   options: {
     http2: { type: 'boolean', help: 'the same requests over HTTP/2' },
     tls: { type: 'boolean', help: 'the same over TLS' },
@@ -98,7 +112,8 @@ async function compareGroups(
   }
   if (groupWord === '' && caseWord === '' && !over2) {
     for (const known of KNOWN) {
-      if (needed.has(known) || MORE.some(({ name }) => known.of.test(name))) continue
+      if (needed.has(known) || KNOWN_OF_GATEWAYS.includes(known) || MORE.some(({ name }) => known.of.test(name)))
+        continue
       console.log(`no case needs the reason "${known.why}" any more`)
     }
   }

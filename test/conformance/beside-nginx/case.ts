@@ -3,9 +3,14 @@
  * data; what differs on purpose is in known.ts.
  */
 
+import type { Speech } from './gateways.ts'
+
 /** What a back end does with one request. */
 export interface Answer {
-  readonly send: string
+  /** Several are sent one after the other, with a pause between. */
+  readonly send: string | readonly string[]
+  /** It answers when it has the head of the request. */
+  readonly early?: true
   /** What it does then; nothing by default, so that the connection can be used again. */
   readonly after?: 'close' | 'reset'
 }
@@ -36,8 +41,10 @@ export interface Group {
    * listens at `%%PORT_8%%`; `%%DIR%%` is the folder.
    */
   readonly http: string
-  /** Its cases are frames of HTTP/2. */
+  /** Its cases are asked over HTTP/2. */
   readonly http2?: true
+  /** What its back ends speak, HTTP/1 by default. */
+  readonly speech?: Speech
   /** Files in the folder. */
   readonly files?: Readonly<Record<string, string>>
   /** Which port cases go to, 0 by default. */

@@ -138,6 +138,27 @@ export class Http2Writer {
   }
 }
 
+/** Tells whether each stream that frames of a client open has ended in the frames that a server sends. */
+export function allEnded(sent: string, replies: string): boolean {
+  const ended = new Set<number>()
+  const opened = new Set<number>()
+  let left = false
+  const note = (text: string, server: boolean): void => {
+    const bytes = Buffer.from(text, 'latin1')
+    for (let at = text.startsWith(PREFACE) ? PREFACE.length : 0; at + 9 <= bytes.length; ) {
+      const [size, type, flags, stream] = [u24(bytes, at), bytes[at + 3]!, bytes[at + 4]!, u31(bytes, at + 5)]
+      at += 9 + size
+      if (server && at > bytes.length) return
+      if (type === HEADERS && !server) opened.add(stream)
+      if (type === GOAWAY) left = true
+      if (type === RST_STREAM || (server && type <= HEADERS && (flags & END_STREAM) !== 0)) ended.add(stream)
+    }
+  }
+  note(sent, false)
+  note(replies, true)
+  return left || [...opened].every((stream) => ended.has(stream))
+}
+
 /** Returns what frames say: stream by stream, their heads with sorted fields, bodies, and how they end. */
 export function plainFrames(text: string): string {
   const bytes = Buffer.from(text, 'latin1')

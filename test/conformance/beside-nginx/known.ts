@@ -3,6 +3,7 @@
  * purpose, or what depends on the moment at which bytes arrive. Each with its reason. What says `open` is not settled.
  */
 import type { Aspect } from './case.ts'
+import { KNOWN_OF_GATEWAYS } from './known-gateways.ts'
 
 /** One reason for differences. */
 export interface Known {
@@ -44,7 +45,7 @@ export const KNOWN: readonly Known[] = [
   },
   {
     why: 'what a server is at when it says something depends on how bytes arrive',
-    of: /^(?:proxy|rewrite|static|together)/,
+    of: /^(?:proxy|rewrite|static|together|gateways)/,
     aspects: ['errors'],
     without:
       / while (?:reading upstream|sending (?:response )?to client|reading response header from upstream|sending request to upstream|connecting to upstream)/g,
@@ -310,6 +311,7 @@ export const KNOWN: readonly Known[] = [
     without: /^Accept-Ranges: bytes\n/gm,
   },
   { why: 'how much is sent of what is cut depends on how it arrives', of: /^filters: .*<- cut/ },
+  ...KNOWN_OF_GATEWAYS,
 ]
 
 /** Over HTTP/2, in addition. */

@@ -9,7 +9,8 @@ import tls from 'node:tls'
 import type { Pair } from '../../harness/certificates.ts'
 import { freePorts } from '../../harness/ports.ts'
 import type { Answer, Case, Group } from './case.ts'
-import { Http2Writer } from './http2.ts'
+import { HERE, type Hearing, newHearing, type Speech } from './gateways.ts'
+import { allEnded, Http2Writer } from './http2.ts'
 
 /** The variables of an access line, in its order. */
 export const LOGGED: readonly string[] = (
@@ -29,6 +30,8 @@ const START_TIMEOUT_MS = 15_000
 const ANSWER_TIMEOUT_MS = 5000
 const STOP_TIMEOUT_MS = 3000
 const POLL_MS = 2
+/** Between the pieces of an answer. */
+const PIECE_MS = 4
 /** Files have one date on both sides, so that their tags are the same. */
 const FILE_TIME = new Date('2024-02-03T04:05:06Z')
 
@@ -64,20 +67,33 @@ export class Side {
   readonly #ports: readonly number[]
   readonly #child: ChildProcess
   readonly #backEnds: net.Server[] = []
+  readonly #speech: Speech | undefined
   #answers: readonly Answer[] = []
   #answered = 0
   #asked: string[] = []
+  /** What was said on connections of back ends that do not speak HTTP/1. */
+  #hearings: Hearing[] = []
+  #backSockets = new Set<net.Socket>()
   #marks = 0
   #accessRead = 0
   #errorsRead = 0
 
-  private constructor(program: string, dir: string, ports: readonly number[], { http2, pair }: Manner) {
+  private constructor(
+    program: string,
+    dir: string,
+    ports: readonly number[],
+    { http2, pair }: Manner,
+    speech?: Speech,
+  ) {
     this.dir = dir
     this.http2 = http2
     this.#tls = pair !== undefined
+    this.#speech = speech
     this.#ports = ports
     this.#child = spawn(program, ['-p', `${dir}/`, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      // nginx takes it for a list of sockets.
+      env: { ...process.env, NGINX: undefined },
     })
     this.#child.stderr!.on('data', (data) => fs.appendFileSync(path.join(dir, 'stderr'), data))
   }
@@ -100,7 +116,7 @@ export class Side {
     for (const file of fs.readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
       fs.utimesSync(path.join(dir, file), FILE_TIME, FILE_TIME)
     }
-    const side = new Side(program, dir, ports, { ...manner, http2: manner.http2 || group.http2 === true })
+    const side = new Side(program, dir, ports, { ...manner, http2: manner.http2 || group.http2 === true }, group.speech)
     for (const n of BACK_ENDS) await side.#openBackEnd(ports[n]!)
     await side.#untilReady()
     return side
@@ -111,8 +127,10 @@ export class Side {
     this.#answers = asked.answers ?? []
     this.#answered = 0
     this.#asked = []
+    this.#hearings = []
     const { replies, open } = await this.#talk(asked, quietMs)
     await this.#mark()
+    if (this.#speech !== undefined) await this.#hangUp()
     const errors = this.#read('error.log', this.#errorsRead)
     this.#errorsRead += errors.length
     return { replies, open, access: this.#accessLines(), errors, asked: this.#asked.join('\n') }
@@ -180,8 +198,9 @@ export class Side {
       if (open && asked.end && !this.http2 && n === parts.length - 1) socket.end()
       const deadline = performance.now() + ANSWER_TIMEOUT_MS
       let size = -1
+      const sent = parts.slice(0, n + 1).join('')
       while (open && performance.now() < deadline) {
-        if (replies.length === size && size > before) break
+        if (replies.length === size && size > before && (!this.#waitsForEnd || this.#isOver(sent, replies))) break
         size = replies.length
         const timer = delay(size > before ? quietMs : ANSWER_TIMEOUT_MS / 5)
         await Promise.race([timer, new Promise<void>((resolve) => (wake = resolve))])
@@ -195,6 +214,27 @@ export class Side {
     const to = { port: this.#ports[0]!, host: '127.0.0.1', allowHalfOpen: true }
     if (!this.#tls) return net.connect(to)
     return tls.connect({ ...to, rejectUnauthorized: false, ...(this.http2 ? { ALPNProtocols: ['h2'] } : {}) })
+  }
+
+  /** What takes its time is waited for, where back ends take theirs. */
+  get #waitsForEnd(): boolean {
+    return this.#speech !== undefined
+  }
+
+  /** No more will come of itself. */
+  #isOver(sent: string, replies: string): boolean {
+    return this.http2 ? allEnded(sent, replies) : !sent.includes('Connection: close')
+  }
+
+  /** Ends connections of back ends, which may be kept for the next case, when all that was said on them has come. */
+  async #hangUp(): Promise<void> {
+    await delay(POLL_MS)
+    for (const socket of this.#backSockets) socket.destroy()
+    this.#backSockets.clear()
+    this.#asked = this.#hearings.map((hearing, n) => `connection ${n + 1}\n${hearing.said()}`)
+    this.#hearings = []
+    // The server has to see that they are closed before it is asked again.
+    await this.#mark()
   }
 
   /** Asks for something else, and waits until the log says so: then the lines of all before are there. */
@@ -222,7 +262,9 @@ export class Side {
   }
 
   async #openBackEnd(port: number): Promise<void> {
+    const speech = this.#speech
     const backEnd = net.createServer((socket) => {
+      if (speech !== undefined) return this.#hear(socket, newHearing(speech))
       let held = ''
       socket.on('error', () => undefined)
       socket.on('data', (data) => {
@@ -238,18 +280,45 @@ export class Side {
     await new Promise<void>((resolve) => backEnd.listen(port, '127.0.0.1', resolve))
   }
 
+  #hear(socket: net.Socket, hearing: Hearing): void {
+    this.#backSockets.add(socket)
+    this.#hearings.push(hearing)
+    socket.setNoDelay(true)
+    socket.on('error', () => undefined)
+    socket.on('data', (data) => {
+      let count = hearing.hear(data.toString('latin1'), () => this.#nextAnswer?.early === true)
+      for (; count > 0; count--) this.#answer(socket, hearing.stream)
+    })
+  }
+
   #expand(text: string): string {
     return expanded(text, this.dir, this.#ports)
   }
 
-  #answer(socket: net.Socket): void {
-    const answer = this.#answers[Math.min(this.#answered, this.#answers.length - 1)]
-    this.#answered += 1
-    const send = this.#expand(answer?.send ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-    socket.write(Buffer.from(send, 'latin1'))
-    if (answer?.after === 'close') socket.end()
-    if (answer?.after === 'reset') socket.resetAndDestroy()
+  get #nextAnswer(): Answer | undefined {
+    return this.#answers[Math.min(this.#answered, this.#answers.length - 1)]
   }
+
+  #answer(socket: net.Socket, stream = 0): void {
+    const answer = this.#nextAnswer
+    this.#answered += 1
+    const send = answer?.send ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+    const pieces = (typeof send === 'string' ? [send] : send).map((text) =>
+      stream === 0 ? text : text.replaceAll(u32Text(HERE), u32Text(stream)),
+    )
+    this.#sendPieces(socket, pieces, 0, answer)
+  }
+
+  #sendPieces(socket: net.Socket, pieces: readonly string[], n: number, answer: Answer | undefined): void {
+    if (!socket.destroyed) socket.write(Buffer.from(this.#expand(pieces[n]!), 'latin1'))
+    if (n + 1 < pieces.length) setTimeout(() => this.#sendPieces(socket, pieces, n + 1, answer), PIECE_MS)
+    else if (answer?.after === 'close') socket.end()
+    else if (answer?.after === 'reset') socket.resetAndDestroy()
+  }
+}
+
+function u32Text(value: number): string {
+  return String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255)
 }
 
 /** The parts of a case as frames, which they may be already. */
