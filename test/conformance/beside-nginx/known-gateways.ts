@@ -192,7 +192,7 @@ export const KNOWN_OF_GATEWAYS: readonly Known[] = [
     why: 'fields of a connection have no place in HTTP/2, and a body that is empty needs no frame',
     of: /^gateways: grpc requests/,
     aspects: ['asked'],
-    without: /^ {2}connection: x\n|^#1 data {2}end$|(?<=^#1 head) end$/gm,
+    without: /\n {2}connection: x$|^#1 data {2}end$|(?<=^#1 head) end$/gm,
   },
   {
     why: 'a body that is broken is found out before anybody is asked',
