@@ -172,6 +172,17 @@ export const KNOWN_OF_GATEWAYS: readonly Known[] = [
     without: /(?<=^upstream_response_length=).*/gm,
   },
   {
+    why: 'open: the coding is logged of a page that ends within its first SSI command',
+    of: /^gateways: fastcgi together: \/page\/set.html <- large$/,
+    aspects: ['access'],
+    without: /(?<=^sent_http_transfer_encoding=).*/gm,
+  },
+  {
+    why: 'who is asked for what is taken back at once depends on how it arrives',
+    of: /^gateways: grpc requests: (?:body cut by a reset|reset at once)$/,
+    aspects: ['asked', 'access', 'errors'],
+  },
+  {
     why: 'HEAD is asked as GET where answers are kept',
     of: /^gateways: fastcgi cache: \/c /,
     aspects: ['asked', 'access'],
