@@ -186,7 +186,7 @@ export const KNOWN_OF_GATEWAYS: readonly Known[] = [
     why: 'HEAD is asked as GET where answers are kept',
     of: /^gateways: fastcgi cache: \/c /,
     aspects: ['asked', 'access'],
-    without: /REQUEST_METHOD=.*|^PARAMS .*|(?<=^upstream_bytes_sent=).*/gm,
+    without: /REQUEST_METHOD=.*|^PARAMS .*|(?<=^upstream_(?:bytes_sent|response_length)=).*/gm,
   },
   {
     why: 'stderr is told when it comes, and not kept with the answer',
