@@ -517,7 +517,6 @@ const store: Record<string, Case> = {
   'until closed': stored('', [], 'GET', [{ send: 'HTTP/1.1 200 OK\r\n\r\nabc', after: 'close' }]),
   'cut off': stored('', [], 'GET', [{ send: 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', after: 'close' }]),
   empty: stored('200 OK', [], 'GET', [answer('')]),
-  folder: { send: [get('/store/dir/'), get('/stored/store/dir/')] },
   below: { send: [get('/store/b/c/d.txt'), get('/stored/store/b/c/d.txt')] },
   again: {
     send: [get('/store/again'), get('/store/again'), get('/stored/store/again')],
