@@ -161,10 +161,11 @@ export const KNOWN: readonly Known[] = [
     without: /^.*is buffered to a temporary file.*$/gm,
   },
   {
-    why: 'whether a back end is asked before the client ends depends on how bytes arrive',
+    why: 'whether a back end is asked before the client ends, and who finds that in nginx (400 or 499), depends on how bytes arrive',
     of: /proxy: requests: POST short \/stream$/,
     aspects: ['access', 'errors'],
-    without: /(?<=^upstream_(?:addr|response_length|bytes_received)=).*|, upstream: "[^"]*"/gm,
+    without:
+      /(?<=^upstream_(?:addr|response_length|bytes_received)=).*|(?<=^status=)(?:400|499)$|, upstream: "[^"]*"|(?<=\] )(?:epoll_wait\(\) reported that )?client prematurely closed connection(?:, so upstream connection is closed too)?/gm,
   },
   { why: 'newer nginx keeps every WWW-Authenticate', of: /www-authenticate/ },
   { why: 'a charset that is not configured is taken as it is', of: /x-accel$| charset$/, aspects: ['errors'] },
