@@ -7,7 +7,6 @@ import { formatMessage, formatPretty } from '../config/format.ts'
 import { diskReader, type SourceFile, type SourceReader, snapshotReader } from '../config/include.ts'
 import type { Config, ConfigModule } from '../config/load.ts'
 import { errnoText } from '../lib/errno.ts'
-import { finish } from '../lib/steps.ts'
 import { type ErrorLog, levelOf } from '../log/error-log.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { mainDirectives } from '../modules/core/main.ts'
@@ -15,7 +14,7 @@ import type { ListenSpec } from '../runtime/endpoints.ts'
 import type { Program } from '../runtime/program.ts'
 import type { ZoneRequest } from '../tree/builder.ts'
 import { fileMark } from './file-watch.ts'
-import { type ConfigOrigin, type Loaded, loadProgram } from './load-program.ts'
+import { type ConfigOrigin, type Loaded, loadInMaster } from './load-program.ts'
 import { machineLimits, shortcomings } from './machine-limits.ts'
 import { mainLogPaths, openMainLog } from './main-log.ts'
 import type { ConfigSource, EngineSettings } from './messages.ts'
@@ -153,16 +152,8 @@ export class Configuration {
 
   #loadFrom(reader: SourceReader): Loaded {
     const { origin, modules, files } = this.#options
-    const steps = loadProgram(origin, modules, reader, {
-      role: 'master',
-      facts: undefined,
-      zones: new Map(),
-      workerId: -1,
-      isFirst: false,
-      files,
-      openLog: (loaded) => openMainLog(loaded, origin.errorLog, files),
-    })
-    return finish(steps)
+    const openLog = (loaded: Config) => openMainLog(loaded, origin.errorLog, files)
+    return loadInMaster(origin, modules, reader, files, openLog)
   }
 
   /** Loads from the disk, but for certificates and their kin that look as they did when they were read last. */

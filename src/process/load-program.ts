@@ -69,12 +69,13 @@ export function* loadProgram(
   return { config, diagnostics, program: diagnostics.failed ? undefined : program, log }
 }
 
-/** Loads at once, as the master does, what nobody is going to serve: nothing is logged. */
-export function loadForInspection(
+/** Loads at once, as the master does. Without `openLog` nothing is logged: for those who only look at a configuration. */
+export function loadInMaster(
   origin: ConfigOrigin,
   modules: readonly ConfigModule[],
   reader: SourceReader,
   files: LogFiles = new LogFiles(),
+  openLog: ProgramSetting['openLog'] = () => NULL_LOG,
 ): Loaded {
   const setting = {
     role: 'master',
@@ -83,7 +84,7 @@ export function loadForInspection(
     workerId: -1,
     isFirst: false,
     files,
-    openLog: () => NULL_LOG,
+    openLog,
   } as const
   return finish(loadProgram(origin, modules, reader, setting))
 }

@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { formatPlain } from '../../src/config/format.ts'
 import { diskReader } from '../../src/config/include.ts'
 import { modules } from '../../src/modules/index.ts'
-import { loadForInspection } from '../../src/process/load-program.ts'
+import { loadInMaster } from '../../src/process/load-program.ts'
 import { masterSettings } from '../../src/process/settings.ts'
 
 const SEPARATOR = '----------\n'
@@ -35,7 +35,7 @@ function said(input: string): string {
   const text = input.includes('events {') ? input : `${input.trimEnd()} events { }\n`
   const origin = { path: PATH, prefix: '/srv/', globals: '', errorLog: 'stderr' }
   const reader = { ...diskReader, read: (path: string) => (path === PATH ? text : diskReader.read(path)) }
-  const { diagnostics, program } = loadForInspection(origin, modules, reader)
+  const { diagnostics, program } = loadInMaster(origin, modules, reader)
   if (program !== undefined) masterSettings(program, '/run/v.pid', diagnostics)
   for (const run of program?.http?.builder.exitHooks ?? []) run()
   return diagnostics.all.map((found) => `${formatPlain(found)}\n`).join('')

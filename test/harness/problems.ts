@@ -3,12 +3,12 @@ import fs from 'node:fs'
 import type { Diagnostic } from '../../src/config/diagnostics.ts'
 import { diskReader } from '../../src/config/include.ts'
 import { modules } from '../../src/modules/index.ts'
-import { loadForInspection } from '../../src/process/load-program.ts'
+import { loadInMaster } from '../../src/process/load-program.ts'
 
 /** Writes the text to `nginx.conf` in a folder, loads it, and returns all that is wrong or doubtful. */
 export function problemsOf(folder: string, conf: string): readonly Diagnostic[] {
   const path = `${folder}/nginx.conf`
   fs.writeFileSync(path, conf)
   const origin = { path, prefix: `${folder}/`, globals: '', errorLog: 'stderr' }
-  return loadForInspection(origin, modules, diskReader).diagnostics.all
+  return loadInMaster(origin, modules, diskReader).diagnostics.all
 }

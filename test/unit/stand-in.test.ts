@@ -4,14 +4,14 @@ import { test } from 'node:test'
 import { isHttpModule } from '../../src/http/compile/module.ts'
 import { standInRequest } from '../../src/http/exchange/stand-in.ts'
 import { modules } from '../../src/modules/index.ts'
-import { loadForInspection } from '../../src/process/load-program.ts'
+import { loadInMaster } from '../../src/process/load-program.ts'
 
 const CONF = 'events { } http { server { listen 127.0.0.1:8080; } }'
 
 function location() {
   const reader = { read: () => CONF, glob: () => [] }
   const origin = { path: '/etc/v/nginx.conf', prefix: '/srv/', globals: '', errorLog: 'stderr' }
-  const { program } = loadForInspection(origin, modules, reader)
+  const { program } = loadInMaster(origin, modules, reader)
   return program!.http!.endpoints[0]!.servers.defaultServer.base
 }
 

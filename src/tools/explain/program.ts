@@ -6,7 +6,7 @@ import { finish } from '../../lib/steps.ts'
 import { NULL_LOG } from '../../log/error-log.ts'
 import { LogFile, LogFiles } from '../../log/log-files.ts'
 import { modules } from '../../modules/index.ts'
-import { loadForInspection, loadProgram } from '../../process/load-program.ts'
+import { loadInMaster, loadProgram } from '../../process/load-program.ts'
 import type { Program } from '../../runtime/program.ts'
 
 /** Log files that nothing is written to. */
@@ -41,7 +41,7 @@ export interface Compiled {
 export function compileForRequests(target: Origin): Compiled {
   const origin = inBytes(target)
   const files = new NoLogFiles()
-  const master = loadForInspection(origin, modules, diskReader, files)
+  const master = loadInMaster(origin, modules, diskReader, files)
   const { config, diagnostics } = master
   const textOf = (path: string): string | undefined => config.files.find((file) => file.path === path)?.text
   if (master.program === undefined) return { program: undefined, diagnostics, textOf }
