@@ -1,13 +1,15 @@
 /**
  * What may not be written: anywhere `any`, and in the data plane what costs or hides time: promises, emitters, streams,
- * exceptions, spread in calls. A line with a `tidy:` comment, or after one, says why it may.
+ * exceptions, private getters, spread in calls. A line with a `tidy:` comment, or after one, says why it may.
  */
 import { type Node, SyntaxKind } from 'typescript/unstable/ast'
 import {
   isCallExpression,
+  isGetAccessorDeclaration,
   isIdentifier,
   isImportDeclaration,
   isNewExpression,
+  isPrivateIdentifier,
   isPropertyAccessExpression,
   isStringLiteral,
 } from 'typescript/unstable/ast/is'
@@ -51,6 +53,10 @@ function inDataPlane(file: TreeFile, node: Node): string | undefined {
       return 'the data plane awaits nothing'
     case SyntaxKind.TryStatement:
       return 'the data plane has no exceptions'
+    case SyntaxKind.GetAccessor:
+      return isGetAccessorDeclaration(node) && isPrivateIdentifier(node.name)
+        ? 'V8 calls its runtime for a private getter, which a method does without'
+        : undefined
     case SyntaxKind.SpreadElement:
       return isCallExpression(node.parent) || isNewExpression(node.parent)
         ? 'a spread makes an array per call'

@@ -1,7 +1,17 @@
-/** A map of limited size that forgets the entry used longest ago. A `Map` keeps insertion order, so that is the list. */
+/** A map of limited size that forgets the entry used longest ago. */
+
+/** An entry in the circle of all: from the one used longest ago to the newest, the circle's own between them. */
+interface Link<K, V> {
+  readonly key: K
+  value: V
+  older: Link<K, V>
+  newer: Link<K, V>
+}
 
 export class Lru<K, V> {
-  readonly #entries = new Map<K, V>()
+  readonly #entries = new Map<K, Link<K, V>>()
+  /** Stands between the newest and the oldest. */
+  readonly #ends: Link<K, V>
   readonly #countMax: number
   readonly #onEvict: ((key: K, value: V) => void) | undefined
 
@@ -9,6 +19,9 @@ export class Lru<K, V> {
   constructor(countMax: number, onEvict?: (key: K, value: V) => void) {
     this.#countMax = countMax
     this.#onEvict = onEvict
+    const ends = {} as { -readonly [N in keyof Link<K, V>]: Link<K, V>[N] }
+    ends.older = ends.newer = ends
+    this.#ends = ends
   }
 
   get count(): number {
@@ -17,46 +30,66 @@ export class Lru<K, V> {
 
   /** Returns the value and makes it the most recently used. */
   get(key: K): V | undefined {
-    const value = this.#entries.get(key)
-    if (value === undefined) return undefined
-    this.#entries.delete(key)
-    this.#entries.set(key, value)
-    return value
+    const link = this.#entries.get(key)
+    if (link === undefined) return undefined
+    if (link !== this.#ends.older) {
+      takeOut(link)
+      this.#makeNewest(link)
+    }
+    return link.value
   }
 
   /** Returns the value and leaves the order as it is. */
   peek(key: K): V | undefined {
-    return this.#entries.get(key)
+    return this.#entries.get(key)?.value
   }
 
   /** Adds or replaces an entry, and evicts the oldest when there is one too many. */
   set(key: K, value: V): void {
-    this.#entries.delete(key)
-    this.#entries.set(key, value)
-    if (this.#entries.size > this.#countMax) this.#evictOldest()
+    const known = this.#entries.get(key)
+    const link = known ?? { key, value, older: this.#ends, newer: this.#ends }
+    if (known !== undefined) {
+      known.value = value
+      takeOut(known)
+    } else this.#entries.set(key, link)
+    this.#makeNewest(link)
+    if (this.#entries.size > this.#countMax) this.delete(this.#ends.newer.key)
   }
 
   delete(key: K): boolean {
-    const value = this.#entries.get(key)
-    if (value === undefined) return false
+    const link = this.#entries.get(key)
+    if (link === undefined) return false
+    const { value } = link
     this.#entries.delete(key)
+    takeOut(link)
+    // The map's old tables may hold the entry for long (roster.ts): not also what was in it.
+    link.value = undefined as V
     this.#onEvict?.(key, value)
     return true
   }
 
   clear(): void {
-    for (const key of [...this.#entries.keys()]) this.delete(key)
+    for (let oldest = this.oldest; oldest !== undefined; oldest = this.oldest) this.delete(oldest[0])
   }
 
-  /** The entries from the one used longest ago to the newest. */
-  entries(): IterableIterator<[K, V]> {
-    return this.#entries.entries()
+  /** The entry used longest ago. */
+  get oldest(): [K, V] | undefined {
+    const link = this.#ends.newer
+    return link === this.#ends ? undefined : [link.key, link.value]
   }
 
-  #evictOldest(): void {
-    for (const key of this.#entries.keys()) {
-      this.delete(key)
-      return
-    }
+  #makeNewest(link: Link<K, V>): void {
+    const ends = this.#ends
+    link.older = ends.older
+    link.newer = ends
+    ends.older.newer = link
+    ends.older = link
   }
+}
+
+/** What is out points to nobody, or old entries would keep young ones. */
+function takeOut<K, V>(link: Link<K, V>): void {
+  link.older.newer = link.newer
+  link.newer.older = link.older
+  link.older = link.newer = link
 }

@@ -111,7 +111,8 @@ export class VariableLog {
   }
 
   #dropInactive(inactiveMs: number): void {
-    for (const [path, entry] of this.#open.entries()) {
+    for (let oldest = this.#open.oldest; oldest !== undefined; oldest = this.#open.oldest) {
+      const [path, entry] = oldest
       if (clock.monotonic - entry.usedAt <= inactiveMs) return
       this.#open.delete(path)
     }

@@ -120,11 +120,11 @@ class Entry implements LookupOwner {
     }
     if (this.questions.some(({ answered }) => !answered)) return
     if (this.#code !== 0) this.resolver.failed(this, this.#code)
-    else if (this.#found || this.cname !== '') this.resolver.answered(this, this.#ttlS)
+    else if (this.#found() || this.cname !== '') this.resolver.answered(this, this.#ttlS)
     else this.resolver.failed(this, NO_RECORDS)
   }
 
-  get #found(): boolean {
+  #found(): boolean {
     return this.ipv4.length + this.ipv6.length + this.targets.length > 0
   }
 
@@ -143,7 +143,7 @@ class Entry implements LookupOwner {
     if (question.type === TYPE_SRV) this.targets = used.toSorted((a, b) => a.priority - b.priority)
     else if (question.type === TYPE_A) this.ipv4 = used.map(({ address }) => address)
     else this.ipv6 = used.map(({ address }) => address)
-    this.cname = this.#found ? '' : cname
+    this.cname = this.#found() ? '' : cname
     return true
   }
 }

@@ -211,21 +211,21 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
   override resume(): void {
     super.resume()
     // Not from within the call: whoever resumes is in the middle of something.
-    if (this.#isHolding && this.reading) soon(release, this)
+    if (this.#isHolding() && this.reading) soon(release, this)
   }
 
   /** Goes on with what came while reading was stopped. */
   releaseHeld(): void {
-    if (this.#isHolding && this.reading && !this.dead) this.received(0)
+    if (this.#isHolding() && this.reading && !this.dead) this.received(0)
   }
 
-  get #isHolding(): boolean {
+  #isHolding(): boolean {
     return this.#held.length > 0 || this.#early.length > 0
   }
 
   override get intact(): boolean {
     if (this.ssl === undefined) return super.intact
-    return super.intact && this.open && !this.#ended && !this.#shut && !this.#isHolding
+    return super.intact && this.open && !this.#ended && !this.#shut && !this.#isHolding()
   }
 
   // ---- output --------------------------------------------------------------------------------
@@ -239,13 +239,13 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
       else copyAll(pieces)
       return this.#writeLittle(ssl, size)
     }
-    const plain = this.#waiting
+    const plain = this.#waiting()
     if (pieces === undefined) plain.push(text)
     else for (let i = 0; i < pieces.length; i++) plain.push(pieces[i]!)
     if (!this.#precedesFile && plain.size === size && this.hasMore) this.makeMore()
   }
 
-  get #waiting(): PlainOutput {
+  #waiting(): PlainOutput {
     this.#plain ??= new PlainOutput()
     return this.#plain
   }
@@ -253,7 +253,7 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
   /** Makes records of what stands in `plainText`, which leave with those of other wires. */
   #writeLittle(ssl: Ssl, size: number): void {
     const written = this.#write(ssl, size, false)
-    if (written < size && !this.dead) this.#waiting.push(Buffer.from(plainText.subarray(written, size)))
+    if (written < size && !this.dead) this.#waiting().push(Buffer.from(plainText.subarray(written, size)))
     this.#collect(ssl)
   }
 
@@ -261,7 +261,7 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
   #write(ssl: Ssl, size: number, follows: boolean): number {
     let at = 0
     while (at < size) {
-      const max = this.#isPlain ? size : this.#recordSize
+      const max = this.#isPlain() ? size : this.#recordSize()
       if (follows && at > 0 && size - at < max) break
       const part = Math.min(size - at, max)
       const result = ssl.writePlain(at, part)
@@ -282,7 +282,7 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
   }
 
   /** All records are as large as can be: OpenSSL may cut a piece to them by itself. */
-  get #isPlain(): boolean {
+  #isPlain(): boolean {
     return this.recordSizes.largest === RECORD_SIZE && this.recordSizes.growing === undefined
   }
 
@@ -328,7 +328,7 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
       const max = Math.min(AT_ONCE, most - size)
       // No record is short because a turn is over.
       if (size > 0 && max < this.recordSizes.largest) break
-      const whole = this.#isPlain ? plain.whole(max) : undefined
+      const whole = this.#isPlain() ? plain.whole(max) : undefined
       const count = whole === undefined ? plain.copy(plainText, max, this) : whole.length
       const written = whole === undefined ? this.#write(ssl, count, plain.size > count) : this.#writeWhole(ssl, whole)
       plain.skip(written)
@@ -356,7 +356,7 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
   }
 
   /** A connection that begins, or was silent, sends small records, which a client can use as soon as one packet is there. */
-  get #recordSize(): number {
+  #recordSize(): number {
     const { largest, growing } = this.recordSizes
     if (growing === undefined) return largest
     const now = clock.monotonic
@@ -461,7 +461,7 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
     this.#precedesFile = true
     this.flushCorked()
     this.#precedesFile = false
-    this.#waiting.push(piece)
+    this.#waiting().push(piece)
     if (!this.isFull) this.attendLater()
   }
 

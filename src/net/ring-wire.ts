@@ -431,11 +431,11 @@ export class RingWire extends StreamWire implements RingUser {
   }
 
   get isPatient(): boolean {
-    return !this.#dead && !this.#goesOn
+    return !this.#dead && !this.#goesOn()
   }
 
   /** Something is to be done when all is with the kernel. */
-  get #goesOn(): boolean {
+  #goesOn(): boolean {
     return this.#restBytes > 0 || this.hasMore || this.#ending || this.#closeWhenFlushed || this.drainAsked
   }
 
@@ -447,7 +447,7 @@ export class RingWire extends StreamWire implements RingUser {
     if (this.#dead) return this.#leaveIfDone()
     if (this.#blocked) return
     if (this.restBytes > 0) this.noteTaken()
-    if (this.#goesOn) this.attendLater()
+    if (this.#goesOn()) this.attendLater()
   }
 
   protected attendLater(): void {

@@ -354,7 +354,7 @@ export class Ring {
 
   /** Output waits here or for its peers. */
   get sending(): boolean {
-    return this.blocked > 0 || this.#busy
+    return this.blocked > 0 || this.#busy()
   }
 
   // ---- what can be asked for -----------------------------------------------------------------
@@ -442,16 +442,16 @@ export class Ring {
    * is linked must be submitted together.
    */
   #makeRoom(size: number): void {
-    if (!this.#output.hasRoom(size) || this.#room < 2) this.submit()
+    if (!this.#output.hasRoom(size) || this.#room() < 2) this.submit()
   }
 
   /** How much more can be asked for before the next submission. */
-  get #room(): number {
+  #room(): number {
     return this.#entries - ((this.#tail - this.#submitted) >>> 0)
   }
 
   #ask(word: number, operation: number, slot: number, fd: number, at: number, size: number, flags: number): number {
-    if (this.#room === 0) this.submit()
+    if (this.#room() === 0) this.submit()
     const sqes = this.#sqes
     const i = (this.#tail & this.#sqMask) * SQE_WORDS
     sqes[i] = word
@@ -500,7 +500,7 @@ export class Ring {
   #settle(): void {
     const count = this.#sentCount
     this.#sentCount = 0
-    while (this.#overflown) this.#spill()
+    while (this.#overflown()) this.#spill()
     this.#scan()
     for (let i = 0; i < count; i++) this.#sent[i]!.settled()
   }
@@ -542,7 +542,7 @@ export class Ring {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       this.#round(false)
       this.#settleKernel()
-      if (!this.#busy) break
+      if (!this.#busy()) break
     }
     const { vigil } = this
     const stays = vigil?.begin() === true
@@ -552,7 +552,7 @@ export class Ring {
     if (comesAgain) return this.#drainSoon()
     Atomics.store(this.#u32, this.#cqFlags, 0)
     // What has come before this is not counted.
-    if (this.#busy) this.#drainSoon()
+    if (this.#busy()) this.#drainSoon()
   }
 
   /** One look at what has completed, as one event. `isHeld`: what it sends in the end is handed over by who called. */
@@ -569,8 +569,8 @@ export class Ring {
   /** Stays as long as the vigil lasts. Each call hands over what the last round has sent, and waits if nothing is to be done. */
   #stay(vigil: Vigil): void {
     while (!vigil.isOver) {
-      if (!this.#busy) vigil.beforeWait()
-      if (!this.#busy && this.#arePatient && !vigil.isOver) this.#handOver(1)
+      if (!this.#busy()) vigil.beforeWait()
+      if (!this.#busy() && this.#arePatient() && !vigil.isOver) this.#handOver(1)
       else if (this.#submitted !== this.#tail) this.submit()
       else this.#settleKernel()
       this.#round(true)
@@ -579,7 +579,7 @@ export class Ring {
   }
 
   /** Nobody who has sent waits to be told that it is with the kernel. */
-  get #arePatient(): boolean {
+  #arePatient(): boolean {
     for (let i = 0; i < this.#sentCount; i++) if (!this.#sent[i]!.isPatient) return false
     return true
   }
@@ -593,21 +593,21 @@ export class Ring {
 
   /** Has the kernel do its part, and say what it had no room for. */
   #settleKernel(): void {
-    if (this.#hasMore) this.calls.ringEnter(this.fd, 0, 0, ENTER_GETEVENTS)
+    if (this.#hasMore()) this.calls.ringEnter(this.fd, 0, 0, ENTER_GETEVENTS)
   }
 
   /** The kernel has something to do, or something to say for which there was no room. */
-  get #hasMore(): boolean {
+  #hasMore(): boolean {
     return (Atomics.load(this.#u32, this.#sqFlags) & (SQ_CQ_OVERFLOW | SQ_TASKRUN)) !== 0
   }
 
-  get #overflown(): boolean {
+  #overflown(): boolean {
     return (Atomics.load(this.#u32, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0
   }
 
   /** There is something to deal with. */
-  get #busy(): boolean {
-    if (this.#attending.length > 0 || this.#spilled.length > 0 || this.#hasMore) return true
+  #busy(): boolean {
+    if (this.#attending.length > 0 || this.#spilled.length > 0 || this.#hasMore()) return true
     return Atomics.load(this.#u32, this.#cqTail) !== this.#u32[this.#cqHead]
   }
 

@@ -3,6 +3,7 @@
  * engine answers on its own, and nobody is told. The answers wait in its memory, which nothing else bounds on a
  * connection that may be silent for a day. So engines are looked at now and then.
  */
+import { Roster, type RosterMember } from '../lib/roster.ts'
 import { setTimer, Timer, type TimerOwner } from './timer-wheel.ts'
 
 /** How much an engine may hold back that we did not write, in bytes: thousands of answers. */
@@ -11,7 +12,7 @@ export const TLS_UNREAD_MAX = 64 * 1024
 const LOOK_EVERY_MS = 10_000
 
 /** A connection as far as it is looked at. */
-export interface TlsUnread {
+export interface TlsUnread extends RosterMember {
   /** Bytes that the engine has made of its own accord, and the client has not taken. */
   readonly unread: number
   /** It is too much. */
@@ -20,11 +21,12 @@ export interface TlsUnread {
 
 /** The connections of a thread. */
 export class TlsUnreadWatch implements TimerOwner {
-  readonly #watched = new Set<TlsUnread>()
+  readonly #watched = new Roster<TlsUnread>()
   readonly #timer = new Timer(this)
 
+  /** Idempotent: an engine may say twice that its handshake is done. */
   add(connection: TlsUnread): void {
-    this.#watched.add(connection)
+    if (connection.rosterPlace < 0) this.#watched.add(connection)
     if (!this.#timer.active) setTimer(this.#timer, LOOK_EVERY_MS)
   }
 
@@ -33,8 +35,8 @@ export class TlsUnreadWatch implements TimerOwner {
   }
 
   onTimeout(timer: Timer): void {
-    for (const connection of this.#watched) if (connection.unread > TLS_UNREAD_MAX) connection.onUnread()
-    if (this.#watched.size > 0) setTimer(timer, LOOK_EVERY_MS)
+    for (const connection of this.#watched.all()) if (connection.unread > TLS_UNREAD_MAX) connection.onUnread()
+    if (this.#watched.count > 0) setTimer(timer, LOOK_EVERY_MS)
   }
 }
 

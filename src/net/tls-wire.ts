@@ -70,6 +70,7 @@ export abstract class TlsWire extends HandleWire {
   protected readonly tls: TlsHandle
   /** The handshake is over, and the peer has proved what it had to. */
   protected open = false
+  rosterPlace = -1
   /** The engine is freed: it cannot be asked any more. */
   #gone = false
   #ended = false

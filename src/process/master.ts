@@ -85,12 +85,12 @@ export class Master implements EngineOwner {
     })
   }
 
-  get #applied(): Applied {
+  #applied(): Applied {
     return this.#configuration.current
   }
 
   #log(level: number, message: string): void {
-    this.#applied.log.write(level, message)
+    this.#applied().log.write(level, message)
   }
 
   /** Tells a service manager, where there is one. */
@@ -99,7 +99,7 @@ export class Master implements EngineOwner {
   }
 
   onEngineStarted(link: EngineLink): void {
-    const { settings, source, engine } = this.#applied
+    const { settings, source, engine } = this.#applied()
     for (const error of makeRoomForLimits(link.pid, engine.limits)) this.#log(ALERT, error)
     this.#bind(link, settings.affinity)
     link.send({ type: 'configure', generation: this.#generation, source, settings: engine })
@@ -147,7 +147,7 @@ export class Master implements EngineOwner {
 
   /** Every worker runs the generation and accepts on all its sockets. */
   #ready(link: EngineLink, generation: number): void {
-    const { listens, settings } = this.#applied
+    const { listens, settings } = this.#applied()
     this.#sockets.settle(listens, settings.workers, this.#configuration.report, this.#ownsSocketFiles())
     this.#watch.set(this.#configuration.marks)
     link.send({ type: 'settled', generation })
@@ -223,7 +223,7 @@ export class Master implements EngineOwner {
     }
     this.#log(NOTICE, 'reconfiguring')
     this.#notify(RELOADING)
-    const { settings: before, engine: engineBefore } = this.#applied
+    const { settings: before, engine: engineBefore } = this.#applied()
     const applied = await this.#configuration.reload(this.#sockets)
     if (this.#stopping) return
     // The old configuration serves on.
@@ -232,7 +232,7 @@ export class Master implements EngineOwner {
       return this.#notify(READY)
     }
     this.#generation++
-    const { settings, engine } = this.#applied
+    const { settings, engine } = this.#applied()
     this.#log(NOTICE, methodNotice(engine.drive))
     const sameUser = before.identity?.uid === settings.identity?.uid && before.identity?.gid === settings.identity?.gid
     // What was given up does not come back.
@@ -256,7 +256,7 @@ export class Master implements EngineOwner {
   #replaceEngine(old: EngineLink): void {
     this.#retiring?.send({ type: 'stop', graceful: true })
     this.#retiring = old
-    this.#engine = new EngineLink(this.#applied.settings.workers)
+    this.#engine = new EngineLink(this.#applied().settings.workers)
     this.#engine.attach(this)
   }
 
@@ -267,7 +267,7 @@ export class Master implements EngineOwner {
   #reopen(): void {
     this.#log(NOTICE, 'reopening logs')
     this.#configuration.reopenLogs()
-    const { engine, settings } = this.#applied
+    const { engine, settings } = this.#applied()
     const { identity } = settings
     if (identity !== undefined) {
       for (const error of giveLogs(engine.logFiles, identity)) this.#log(EMERG, error)
@@ -285,7 +285,7 @@ export class Master implements EngineOwner {
     }
     this.#log(NOTICE, signalNotice('SIGUSR2'))
     this.#log(NOTICE, 'changing binary')
-    const { pidPath } = this.#applied.settings
+    const { pidPath } = this.#applied().settings
     const error = renamePidFile(pidPath, pidPath + OLD_PID_SUFFIX)
     if (error !== undefined) {
       const what = `rename() ${pidPath} to ${pidPath}${OLD_PID_SUFFIX} failed`
@@ -306,7 +306,7 @@ export class Master implements EngineOwner {
     this.#newBinary = undefined
     this.#log(NOTICE, `new binary process ${child.pid} ${how}`)
     if (this.#stopping) return
-    const { pidPath } = this.#applied.settings
+    const { pidPath } = this.#applied().settings
     const error = renamePidFile(pidPath + OLD_PID_SUFFIX, pidPath)
     if (error !== undefined) this.#log(ALERT, `rename() ${pidPath}${OLD_PID_SUFFIX} back to ${pidPath} failed ${error}`)
     if (this.#noAccepting) this.#resume()
@@ -322,7 +322,7 @@ export class Master implements EngineOwner {
     if (!this.#noAccepting && this.#engine !== undefined) return
     this.#noAccepting = false
     this.#log(NOTICE, 'start worker processes')
-    this.#engine = new EngineLink(this.#applied.settings.workers)
+    this.#engine = new EngineLink(this.#applied().settings.workers)
     this.#engine.attach(this)
   }
 
@@ -340,7 +340,7 @@ export class Master implements EngineOwner {
   #finish(code: number): void {
     // It lives on, and this process need not.
     this.#newBinary?.unref()
-    const { pidPath } = this.#applied.settings
+    const { pidPath } = this.#applied().settings
     const error = this.#started
       ? removePidFile(this.#newBinary === undefined ? pidPath : pidPath + OLD_PID_SUFFIX)
       : undefined

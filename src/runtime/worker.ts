@@ -110,7 +110,7 @@ export class WorkerRuntime {
   #change(seat: Seat, endpoint: EndpointPlan): void {
     const { listener } = seat
     const leaving: ClientConnection[] = []
-    for (const connection of listener.connections) {
+    for (const connection of listener.connections.all()) {
       const { client } = connection
       if (mustLeave(client, listener.serversFor(client), HttpListener.choose(endpoint, client)))
         leaving.push(connection)
@@ -124,7 +124,7 @@ export class WorkerRuntime {
       connection.shutDown()
     }
     // They would keep the servers of before, and go on with their limits and time-outs.
-    for (const connection of listener.connections) {
+    for (const connection of listener.connections.all()) {
       const { client } = connection
       connection.renew?.()
       if (client.sniName !== '') client.sniPlace = listener.serversFor(client).placeByName(client.sniName)
@@ -279,10 +279,10 @@ export class WorkerRuntime {
     this.#seats.delete(key)
     seat.socket?.close(graceful)
     const { listener } = seat
-    if (listener.connections.size === 0) return
+    if (listener.connections.count === 0) return
     this.#leaving.add(listener)
     listener.shutDown()
-    this.#cutOffLater(() => [...listener.connections])
+    this.#cutOffLater(() => listener.connections.all())
   }
 
   reopenLogs(): void {
@@ -319,7 +319,7 @@ export class WorkerRuntime {
   #closeAll(overdue: boolean): void {
     this.#forced = true
     for (const listener of [...this.#leaving]) {
-      for (const connection of [...listener.connections]) {
+      for (const connection of listener.connections.all()) {
         if (overdue) cutOff(connection)
         else end(connection)
       }

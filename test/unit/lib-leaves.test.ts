@@ -65,10 +65,15 @@ test('lru evicts what was used longest ago', () => {
   assert.equal(lru.peek('a'), 1)
   lru.set('a', 4)
   assert.equal(lru.count, 2)
-  assert.deepEqual([...lru.entries()].flat(), ['c', 3, 'a', 4])
+  assert.deepEqual(lru.oldest, ['c', 3])
+  assert.equal(lru.get('c'), 3)
+  assert.deepEqual(lru.oldest, ['a', 4])
   assert.equal(lru.delete('x'), false)
   lru.clear()
-  assert.deepEqual(evicted, ['b', 'c', 'a'])
+  assert.deepEqual(evicted, ['b', 'a', 'c'])
+  assert.equal(lru.oldest, undefined)
+  lru.set('d', 5)
+  assert.equal(lru.get('d'), 5)
 })
 
 test('random identifiers are 32 hexadecimal digits and differ', () => {

@@ -5,6 +5,7 @@ import { CidrMap } from '../../src/lib/cidr-map.ts'
 import { HostTable } from '../../src/lib/host-table.ts'
 import { parseIp } from '../../src/lib/ip.ts'
 import { RangeMap } from '../../src/lib/range-map.ts'
+import { Roster } from '../../src/lib/roster.ts'
 
 test('exact names win over wildcards, long wildcards over short ones', () => {
   const table = new HostTable<number>()
@@ -61,3 +62,31 @@ test('ranges split what they lie in and may not overlap otherwise', () => {
   assert.equal(map.find(25), undefined)
   assert.ok(!map.delete(10, 30))
 })
+
+test('a roster holds who is there, and everybody leaves at once', () => {
+  class Member {
+    rosterPlace = -1
+  }
+  const roster = new Roster<Member>()
+  const other = new Roster<Member>()
+  const members = Array.from({ length: 100 }, () => new Member())
+  const there = new Set<Member>()
+  const random = randomOf(7)
+  for (let i = 0; i < 5000; i++) {
+    const member = members[Math.floor(random() * members.length)]!
+    assert.equal(other.delete(member), false, 'it is not in that one')
+    assert.equal(roster.delete(member), there.delete(member))
+    if (random() < 0.5) continue
+    roster.add(member)
+    there.add(member)
+    assert.throws(() => roster.add(member))
+    assert.equal(roster.count, there.size)
+  }
+  assert.deepEqual(new Set(roster.all()), there)
+})
+
+/** Numbers below one, the same each time (a linear congruential generator). */
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
+}

@@ -5,6 +5,7 @@ import { clock, SYSTEM_TIME } from '../../src/lib/clock.ts'
 import { TLS_UNREAD_MAX, TlsUnreadWatch } from '../../src/net/tls-unread.ts'
 
 class Connection {
+  rosterPlace = -1
   unread = 0
   ended = 0
 

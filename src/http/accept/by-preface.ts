@@ -31,6 +31,7 @@ export function plainConnection(wire: Wire, listener: HttpListener, client: Clie
 class ByPreface implements WireOwner, TimerOwner, HttpConnection {
   readonly client: Client
   countedAs = NONE
+  rosterPlace = -1
   reusableBefore: Reusable | undefined = undefined
   reusableAfter: Reusable | undefined = undefined
   readonly idle = false

@@ -67,6 +67,7 @@ export function acceptClient(wire: StreamWire, listener: HttpListener): Accepted
 class Front implements WireOwner, TimerOwner, ClientConnection, LogContext, Accepted, AcceptOwner, OcspWaiter {
   readonly client: Client
   countedAs = NONE
+  rosterPlace = -1
   reusableBefore: Reusable | undefined = undefined
   reusableAfter: Reusable | undefined = undefined
   readonly idle = false

@@ -182,13 +182,13 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     return this.#holdAgainstPurges(object)
   }
 
-  get #slot(): string {
+  #slot(): string {
     return this.#current === this.key ? this.key.text : variantSlot(this.#current.hex)
   }
 
   #recall(): CachedObject | undefined {
     const { index, memory } = this.#room
-    const object = memory.get(this.#slot)
+    const object = memory.get(this.#slot())
     const entry = this.#entry
     return object?.place === entry && object.generation === index.generationOf(entry) ? object : undefined
   }
@@ -214,7 +214,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
     read.place = entry
     read.md5 = this.key.md5
     read.purge = index.purgeOf(entry)
-    if (generation !== 0 && this.#room.path.memory > 0) memory.put(this.#slot, read)
+    if (generation !== 0 && this.#room.path.memory > 0) memory.put(this.#slot(), read)
     return read
   }
 
@@ -262,7 +262,7 @@ export class CacheUse implements EntryWaiter, TimerOwner {
       index.cleared(this.#entry, object.generation, last)
       return object
     }
-    memory.delete(this.#slot)
+    memory.delete(this.#slot())
     if (!object.hot) object.entry?.release()
     const path = this.#room.fileName(this.#current)
     if (found === RULE_REMOVES) {

@@ -11,7 +11,8 @@ const OBJECT_WEIGHT = 1024
 
 /** One object in its place. */
 class Kept implements VariantKeeper {
-  readonly object: CachedObject
+  /** Undefined once it is forgotten: old tables of the map may hold this for long (lib/roster.ts). */
+  object: CachedObject | undefined
   readonly #memory: ObjectMemory
   weight: number
   recent = false
@@ -77,7 +78,7 @@ export class ObjectMemory {
 
   /** An object that is kept takes more. */
   grow(kept: Kept, bytes: number): void {
-    if (!kept.object.hot) return
+    if (kept.object?.hot !== true) return
     kept.weight += bytes
     this.#size += bytes
     this.#trim(kept)
@@ -86,7 +87,8 @@ export class ObjectMemory {
   #forget(slot: string, kept: Kept): void {
     this.#kept.delete(slot)
     this.#size -= kept.weight
-    kept.object.hot = false
+    if (kept.object !== undefined) kept.object.hot = false
+    kept.object = undefined
   }
 
   /** Forgets until the rest fits; `used` is in use right now and goes last. */

@@ -3,6 +3,7 @@
  * all of them: when it rings, each entry that is waited for is looked at, which costs a read.
  */
 import { clock } from '../../lib/clock.ts'
+import { Roster, type RosterMember } from '../../lib/roster.ts'
 import { beginEvent, flushWires } from '../../net/flush.ts'
 import { Bell } from '../../shared/cache/bells.ts'
 import type { Entry } from '../../shared/cache/entries.ts'
@@ -22,7 +23,8 @@ interface Watched {
 }
 
 /** Follows one flight: the numbers of a body that grows in another request. */
-export class Following implements Growth {
+export class Following implements Growth, RosterMember {
+  rosterPlace = -1
   readonly #flights: Flights
   readonly flight: Flight
   body: GrowingBody | undefined = undefined
@@ -65,7 +67,7 @@ export class WaitingRoom {
   readonly #index: CacheIndex
   readonly #bell: Bell
   readonly #watched = new Map<Entry, Watched>()
-  readonly #followings = new Set<Following>()
+  readonly #followings = new Roster<Following>()
 
   constructor(index: CacheIndex) {
     this.#index = index
@@ -115,18 +117,21 @@ export class WaitingRoom {
     for (const [entry, watched] of this.#watched) {
       if (this.#index.eventOf(entry) !== watched.event) this.#tell(entry, watched)
     }
-    for (const following of this.#followings) {
+    for (const following of this.#followings.all()) {
       following.listen()
       if (following.news) following.body?.listener?.onGrowth()
     }
     flushWires()
-    return this.#watched.size > 0 || this.#followings.size > 0
+    return this.#watched.size > 0 || this.#followings.count > 0
   }
 
   #tell(entry: Entry, watched: Watched): void {
     this.#watched.delete(entry)
-    for (const waiter of watched.waiters) {
+    const { waiters } = watched
+    for (const waiter of waiters) {
       if (waiter.onNews()) this.add(entry, this.#index.eventOf(entry), waiter)
     }
+    // The map's old tables may hold this for long (lib/roster.ts).
+    waiters.length = 0
   }
 }

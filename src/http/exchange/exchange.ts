@@ -323,7 +323,7 @@ export class Exchange
       case HEAD_MORE:
         return this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
       case HEAD_INVALID:
-        this.#logHead(this.#refusedBeforeWork ? INFO : LOG_ERROR, codec.problem)
+        this.#logHead(this.#refusedBeforeWork() ? INFO : LOG_ERROR, codec.problem)
         // nginx passes such a 101 on, without a body.
         if (codec.left === true) this.r.withoutPage = true
         return this.#fail(INVALID_HEADER)
@@ -361,7 +361,7 @@ export class Exchange
     this.#state = BODY
     this.#arm(READ_TIMEOUT, conf.transport.read_timeout)
     if (!codec.bodyDone && (!r.headerOnly || this.pump.keepsOnly())) return true
-    this.#finishPeer(this.#endsWithHead)
+    this.#finishPeer(this.#endsWithHead())
     this.pump.end(codec.bodyDone)
     return false
   }
@@ -371,7 +371,7 @@ export class Exchange
     const caching = this.caching!
     caching.judge()
     if (!caching.standsIn(kind, this.codec.status)) return false
-    this.#finishPeer(this.#endsWithHead)
+    this.#finishPeer(this.#endsWithHead())
     this.r.producer = undefined
     caching.answer()
     return true
@@ -390,13 +390,13 @@ export class Exchange
     this.#state = BODY
     this.#arm(READ_TIMEOUT, this.conf.transport.read_timeout)
     if (!this.codec.bodyDone) return true
-    this.#finishPeer(this.#endsWithHead)
+    this.#finishPeer(this.#endsWithHead())
     this.pump.end()
     return false
   }
 
   /** The head was the whole response; false: there is a body, or something behind a response that has none. */
-  get #endsWithHead(): boolean {
+  #endsWithHead(): boolean {
     if (!this.codec.bodyDone) return this.#headReader.isLast(this.codec)
     if (this.#headReader.more) this.#extraData(false)
     return !this.#headReader.more
@@ -408,7 +408,7 @@ export class Exchange
     const intercepted = interceptStatus(r, conf, codec)
     const redirected = intercepted === 0 ? redirectedByBackEnd(r, conf, codec) : undefined
     if (intercepted === 0 && redirected === undefined) return false
-    this.#finishPeer(this.#endsWithHead)
+    this.#finishPeer(this.#endsWithHead())
     r.producer = undefined
     this.caching?.intercepted(intercepted)
     if (redirected === undefined) r.finish(intercepted)
@@ -534,14 +534,14 @@ export class Exchange
   }
 
   /** The peer does not want requests on this connection any more, and has not looked at this one. */
-  get #refusedBeforeWork(): boolean {
+  #refusedBeforeWork(): boolean {
     return this.#cached && this.codec.refused === true && this.#refusals < REFUSALS_MAX
   }
 
   /** An attempt failed: the next peer, or the end. */
   #fail(kind: number): void {
     const { attempt, selection } = this.search
-    const refused = this.#refusedBeforeWork
+    const refused = this.#refusedBeforeWork()
     if (refused) this.#refusals++
     // A kept connection that died before it answered says nothing about the peer: another attempt is free.
     const stale = refused || (this.#cached && kind === ERROR && attempt.bytesReceived === 0)

@@ -5,6 +5,7 @@
  * own: then nobody keeps one to that server which it does not use (nginx lets the request run into its time-out).
  */
 import { clock } from '../../lib/clock.ts'
+import { Roster, type RosterMember } from '../../lib/roster.ts'
 import { setTimer, Timer, type TimerOwner } from '../../net/timer-wheel.ts'
 import type { WaitingCounts } from '../../shared/waiting-counts.ts'
 import type { Peer } from '../../upstream/peer.ts'
@@ -15,9 +16,17 @@ import type { Link, Links } from './link.ts'
 const WAIT_MS = 100
 const LOOK_MS = 50
 
+/** A connection with what it was to know about those who wait. */
+class CountedConnection extends PeerConnection implements RosterMember {
+  /** Among those that were given back; some are in use again, or closed. */
+  rosterPlace = -1
+  /** The count that was seen when its request began, or it was given back. */
+  seen = 0
+}
+
 /** A connection that has not answered yet. */
 interface Silent {
-  readonly connection: PeerConnection
+  readonly connection: CountedConnection
   readonly sinceMs: number
 }
 
@@ -25,10 +34,7 @@ class KeptLinks implements Links, TimerOwner {
   /** Undefined while no location keeps connections: then there is nothing to tell. */
   #counts: WaitingCounts | undefined
   #silent: Silent[] = []
-  /** Those that were given back, with the count that was seen then; some are in use again, or closed. */
-  readonly #kept = new Map<PeerConnection, number>()
-  /** Those in use, with the count that was seen when their request began. */
-  readonly #used = new WeakMap<PeerConnection, number>()
+  readonly #kept = new Roster<CountedConnection>()
   readonly #timer = new Timer(this)
 
   /** Connections are kept, and these counts are those of all threads. */
@@ -37,30 +43,29 @@ class KeptLinks implements Links, TimerOwner {
   }
 
   take(pool: ConnectionPool | undefined, peer: Peer, tag: string, options: ConnectOptions): Link | undefined {
-    const connection = pool?.take(peer, tag, options)
+    // Links of this protocol are made here.
+    const connection = pool?.take(peer, tag, options) as CountedConnection | undefined
     if (connection === undefined || this.#counts === undefined) return connection
     this.#kept.delete(connection)
-    this.#used.set(connection, this.#counts.of(peer.address.name))
+    connection.seen = this.#counts.of(peer.address.name)
     return connection
   }
 
   open(_pool: ConnectionPool | undefined, peer: Peer, _tag: string, options: ConnectOptions): Link {
-    const connection = new PeerConnection(peer, options)
+    const connection = new CountedConnection(peer, options)
     if (this.#counts === undefined) return connection
-    this.#used.set(connection, this.#counts.of(peer.address.name))
+    connection.seen = this.#counts.of(peer.address.name)
     this.#silent.push({ connection, sinceMs: clock.monotonic })
     this.#look()
     return connection
   }
 
   give(link: Link, pool: ConnectionPool, tag: string): void {
-    // Links of this protocol are made here.
-    const connection = link as PeerConnection
-    const count = this.#counts?.of(connection.peer.address.name)
-    if (count !== this.#used.get(connection)) return connection.close()
+    const connection = link as CountedConnection
+    if (this.#counts === undefined) return pool.give(connection, tag)
+    if (this.#counts.of(connection.peer.address.name) !== connection.seen) return connection.close()
     pool.give(connection, tag)
-    if (count === undefined) return
-    this.#kept.set(connection, count)
+    this.#kept.add(connection)
     this.#look()
   }
 
@@ -74,12 +79,12 @@ class KeptLinks implements Links, TimerOwner {
     const counts = this.#counts!
     this.#timer.purpose = 0
     this.#silent = this.#silent.filter((one) => this.#isSilent(one, counts))
-    for (const [connection, seen] of this.#kept) {
-      if (connection.idle && counts.of(connection.peer.address.name) === seen) continue
+    for (const connection of this.#kept.all()) {
+      if (connection.idle && counts.of(connection.peer.address.name) === connection.seen) continue
       this.#kept.delete(connection)
       connection.drop()
     }
-    if (this.#silent.length > 0 || this.#kept.size > 0) this.#look()
+    if (this.#silent.length > 0 || this.#kept.count > 0) this.#look()
   }
 
   /** It is still to be looked at; one that has waited long enough is counted, once. */
@@ -88,7 +93,7 @@ class KeptLinks implements Links, TimerOwner {
     if (clock.monotonic - sinceMs < WAIT_MS) return true
     const before = counts.add(connection.peer.address.name)
     // It does not wait for itself.
-    if (this.#used.get(connection) === before) this.#used.set(connection, before + 1)
+    if (connection.seen === before) connection.seen = before + 1
     return false
   }
 }

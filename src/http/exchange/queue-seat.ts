@@ -19,6 +19,8 @@ export class QueueSeat implements Waiter {
   readonly #search: PeerSearch
   #queue: RequestQueue | undefined
   queuedMs = 0
+  queuedBefore: Waiter | undefined = undefined
+  queuedAfter: Waiter | undefined = undefined
 
   constructor(owner: SeatOwner, search: PeerSearch) {
     this.#owner = owner

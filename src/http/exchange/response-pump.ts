@@ -164,7 +164,7 @@ export class ResponsePump implements Producer {
     if (!whole) this.#keeper = undefined
     if (this.#deaf) return this.#endDeaf(true)
     this.#endCopies()
-    if (this.stalled || !this.#nothingHeld) return
+    if (this.stalled || !this.#nothingHeld()) return
     this.#r.producer = undefined
     this.#r.body.write(NO_BYTES, LAST)
   }
@@ -199,7 +199,7 @@ export class ResponsePump implements Producer {
     else if (this.#keeper === undefined) this.#owner.onAbort()
   }
 
-  get #nothingHeld(): boolean {
+  #nothingHeld(): boolean {
     return this.#keptAt === this.#keptEnd && (this.#spool === undefined || this.#spool.empty)
   }
 
@@ -237,12 +237,12 @@ export class ResponsePump implements Producer {
   onDrain(): void {
     this.stalled = false
     const r = this.#r
-    while (!this.#nothingHeld) {
+    while (!this.#nothingHeld()) {
       const piece = this.#keptAt < this.#keptEnd ? this.#readKept() : this.#spool!.shift()!
       if (piece === undefined) return
-      const last = this.#nothingHeld && this.#complete
+      const last = this.#nothingHeld() && this.#complete
       if (last) r.producer = undefined
-      const more = r.body.write(piece, last ? LAST : this.#broken && this.#nothingHeld ? FLUSH : 0)
+      const more = r.body.write(piece, last ? LAST : this.#broken && this.#nothingHeld() ? FLUSH : 0)
       if (last) return
       if (!more) {
         this.stalled = true

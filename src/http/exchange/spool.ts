@@ -32,25 +32,25 @@ export class Spool {
   }
 
   get empty(): boolean {
-    return this.#memoryBytes === 0 && this.#fileBytes === 0 && this.#tailBytes === 0
+    return this.#memoryBytes === 0 && this.#fileBytes() === 0 && this.#tailBytes === 0
   }
 
-  get #fileBytes(): number {
+  #fileBytes(): number {
     return this.#file === undefined ? 0 : this.#file.size - this.#readAt
   }
 
   /** True when nothing more fits: the back end has to wait. */
   get full(): boolean {
-    if (this.#fileMax === 0) return this.#memoryBytes + this.#fileBytes + this.#tailBytes >= this.#memoryMax
-    if (this.#memoryBytes < this.#memoryMax && this.#fileBytes === 0) return false
+    if (this.#fileMax === 0) return this.#memoryBytes + this.#fileBytes() + this.#tailBytes >= this.#memoryMax
+    if (this.#memoryBytes < this.#memoryMax && this.#fileBytes() === 0) return false
     return (this.#file?.size ?? 0) >= this.#fileMax
   }
 
   /** Keeps a copy of `bytes[start, end)`; returns what the disk refused, once, or an empty text. */
   push(bytes: Buffer, start: number, end: number): string {
-    const toFile = this.#fileBytes > 0 || this.#memoryBytes >= this.#memoryMax
+    const toFile = this.#fileBytes() > 0 || this.#memoryBytes >= this.#memoryMax
     if (toFile && this.#fileMax > 0) return this.#write(bytes, start, end)
-    if (this.#fileBytes + this.#tailBytes > 0) this.#follow(bytes, start, end)
+    if (this.#fileBytes() + this.#tailBytes > 0) this.#follow(bytes, start, end)
     else {
       this.#memory.push(Buffer.from(bytes.subarray(start, end)))
       this.#memoryBytes += end - start
@@ -88,14 +88,14 @@ export class Spool {
       this.#memoryBytes -= piece.length
       return piece
     }
-    if (this.#fileBytes > 0) return this.#read(this.#file!)
+    if (this.#fileBytes() > 0) return this.#read(this.#file!)
     const last = this.#tail.shift()
     if (last !== undefined) this.#tailBytes -= last.length
     return last
   }
 
   #read(file: TempFile): Buffer {
-    const buffer = Buffer.allocUnsafe(Math.min(READ_SIZE, this.#fileBytes))
+    const buffer = Buffer.allocUnsafe(Math.min(READ_SIZE, this.#fileBytes()))
     const count = file.read(buffer, this.#readAt)
     this.#readAt += count
     if (this.#readAt === file.size) {

@@ -9,12 +9,17 @@ import type { FileEntry } from './file-entry.ts'
 /** What an entry costs beyond its content. */
 const ENTRY_WEIGHT = 512
 
+/** An entry as long as it is remembered: old tables of the map may hold this for long (lib/roster.ts), but not the file. */
+interface Held {
+  entry: FileEntry | undefined
+}
+
 /** Remembers entries with their content up to a total size. */
 export class FileMemory {
   /** Most bytes; 0 turns it off. */
   sizeMax: number
   #size = 0
-  readonly #entries = new Map<string, FileEntry>()
+  readonly #entries = new Map<string, Held>()
 
   constructor(sizeMax: number) {
     this.sizeMax = sizeMax
@@ -26,20 +31,20 @@ export class FileMemory {
   }
 
   get(path: string): FileEntry | undefined {
-    const entry = this.#entries.get(path)
+    const entry = this.#entries.get(path)?.entry
     if (entry !== undefined) entry.recent = true
     return entry
   }
 
   /** Remembers an entry with content in place of what was known of its path, unless it alone is too much. */
   put(entry: FileEntry): void {
-    const known = this.#entries.get(entry.path)
+    const known = this.#entries.get(entry.path)?.entry
     if (known === entry) return
     if (known !== undefined) this.#forget(known)
     const weight = ENTRY_WEIGHT + (entry.content?.length ?? 0)
     if (weight > this.sizeMax) return
     entry.weight = weight
-    this.#entries.set(entry.path, entry)
+    this.#entries.set(entry.path, { entry })
     this.#size += entry.weight
     this.#trim(entry)
   }
@@ -52,18 +57,20 @@ export class FileMemory {
       entry.keeper.onVariant(bytes.length)
       return
     }
-    if (this.#entries.get(entry.path) !== entry) return
+    if (this.#entries.get(entry.path)?.entry !== entry) return
     entry.weight += bytes.length
     this.#size += bytes.length
     this.#trim(entry)
   }
 
   delete(path: string): void {
-    const entry = this.#entries.get(path)
+    const entry = this.#entries.get(path)?.entry
     if (entry !== undefined) this.#forget(entry)
   }
 
   #forget(entry: FileEntry): void {
+    const held = this.#entries.get(entry.path)
+    if (held !== undefined) held.entry = undefined
     this.#entries.delete(entry.path)
     this.#size -= entry.weight
     entry.weight = 0
@@ -73,12 +80,13 @@ export class FileMemory {
   /** Forgets until the rest fits; `kept` is in use right now and goes last. */
   #trim(kept: FileEntry): void {
     while (this.#size > this.sizeMax) {
-      const [oldest] = this.#entries.values()
-      if (oldest === undefined) return
+      const [held] = this.#entries.values()
+      const oldest = held?.entry
+      if (held === undefined || oldest === undefined) return
       if ((oldest === kept && this.#entries.size > 1) || oldest.recent) {
         oldest.recent = false
         this.#entries.delete(oldest.path)
-        this.#entries.set(oldest.path, oldest)
+        this.#entries.set(oldest.path, held)
       } else {
         this.#forget(oldest)
       }

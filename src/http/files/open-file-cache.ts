@@ -3,6 +3,7 @@
  * entry is used unchecked for `open_file_cache_valid`, then it is compared with the disk again.
  */
 import { statPath } from '../../lib/file-status.ts'
+import { Lru } from '../../lib/lru.ts'
 import { FileEntry } from './file-entry.ts'
 
 /** The settings that hold where a file is asked for. */
@@ -20,21 +21,23 @@ interface Cached {
   uses: number
 }
 
+function release(_path: string, { entry }: Cached): void {
+  entry.release()
+}
+
 /** The entries of one `open_file_cache`; each is held by a reference until it is dropped. */
 export class OpenFileCache {
-  readonly #countMax: number
   readonly #inactiveMs: number
-  /** From the one used longest ago (as far as `#touch` has noticed) to the newest. */
-  readonly #paths = new Map<string, Cached>()
+  readonly #paths: Lru<string, Cached>
   #retired = false
 
   constructor(countMax: number, inactiveMs: number) {
-    this.#countMax = countMax
+    this.#paths = new Lru(countMax, release)
     this.#inactiveMs = inactiveMs
   }
 
   get count(): number {
-    return this.#paths.size
+    return this.#paths.count
   }
 
   /** The entry for `path`, from memory or from the disk. */
@@ -42,7 +45,7 @@ export class OpenFileCache {
     const cached = this.#paths.get(path)
     if (cached === undefined) return this.#add(path, use, now)
     cached.uses++
-    if (now !== cached.usedMs) this.#touch(path, cached, now)
+    cached.usedMs = now
     const { entry } = cached
     const enough = entry.error !== '' || entry.isFolder || cached.uses > use.minUses
     if (enough && now - cached.checkedMs < use.validMs) return entry
@@ -51,7 +54,7 @@ export class OpenFileCache {
 
   /** Puts what opening the path has shown in place of what was known. */
   replace(path: string, entry: FileEntry): void {
-    const cached = this.#paths.get(path)
+    const cached = this.#paths.peek(path)
     if (cached === undefined || cached.entry === entry) return
     cached.entry.release()
     cached.entry = entry
@@ -61,7 +64,6 @@ export class OpenFileCache {
   /** Forgets everything, and remembers nothing any more: the configuration is going, its last requests may still come. */
   retire(): void {
     this.#retired = true
-    for (const cached of this.#paths.values()) cached.entry.release()
     this.#paths.clear()
   }
 
@@ -69,7 +71,6 @@ export class OpenFileCache {
     const entry = look(path)
     if (this.#retired || (entry.error !== '' && !use.errors)) return entry
     this.#expire(now)
-    if (this.#paths.size >= this.#countMax) this.#dropOldest()
     entry.retain()
     this.#paths.set(path, { entry, checkedMs: now, usedMs: now, uses: 1 })
     return entry
@@ -83,33 +84,18 @@ export class OpenFileCache {
     const fresh = typeof stats === 'string' ? FileEntry.failure(path, stats, 'open()') : FileEntry.of(path, stats)
     if (fresh.error !== '' && !use.errors) {
       this.#paths.delete(path)
-      entry.release()
       return fresh
     }
     this.replace(path, fresh)
     return fresh
   }
 
-  #touch(path: string, cached: Cached, now: number): void {
-    cached.usedMs = now
-    this.#paths.delete(path)
-    this.#paths.set(path, cached)
-  }
-
   /** Drops up to two entries that nobody used for long, as nginx does on each addition. */
   #expire(now: number): void {
     for (let i = 0; i < 2; i++) {
-      const [oldest] = this.#paths.values()
-      if (oldest === undefined || now - oldest.usedMs < this.#inactiveMs) return
-      this.#dropOldest()
-    }
-  }
-
-  #dropOldest(): void {
-    for (const [path, cached] of this.#paths) {
-      this.#paths.delete(path)
-      cached.entry.release()
-      return
+      const { oldest } = this.#paths
+      if (oldest === undefined || now - oldest[1].usedMs < this.#inactiveMs) return
+      this.#paths.delete(oldest[0])
     }
   }
 }

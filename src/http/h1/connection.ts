@@ -67,6 +67,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   #keptUntilMs = 0
   readonly #startedMs = clock.monotonic
   countedAs = NONE
+  rosterPlace = -1
   reusableBefore: Reusable | undefined = undefined
   reusableAfter: Reusable | undefined = undefined
   #state = HEAD
@@ -110,13 +111,13 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   }
 
   /** The server whose settings hold while no request tells another. */
-  get #server(): ServerConf {
+  #server(): ServerConf {
     return this.client.sniServer ?? this.listener.serversFor(this.client).defaultServer
   }
 
   /** Begins to read. */
   start(): void {
-    this.#arm(HEADER_TIMEOUT, this.#server.connection.client_header_timeout)
+    this.#arm(HEADER_TIMEOUT, this.#server().connection.client_header_timeout)
     this.wire.resume()
   }
 
@@ -175,7 +176,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
       const state = this.#state
       if (state === HEAD) {
         if (at > start && this.client.requests > 0) this.client.pipelined = true
-        at = this.#doubtful ? this.#leaveDoubtful(end) : this.#head(buffer, at, end)
+        at = this.#doubtful() ? this.#leaveDoubtful(end) : this.#head(buffer, at, end)
       } else if (state === BODY || state === DRAINING || (state === BUSY && this.body.wanted && !this.body.done)) {
         at = this.#readBody(buffer, at, end)
       } else break
@@ -202,14 +203,13 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
    * The last request asked for another protocol and was answered in this one. Bytes that came before the answer may be
    * meant for the other protocol, so nothing is taken for a request any more.
    */
-  get #doubtful(): boolean {
+  #doubtful(): boolean {
     return this.#upgradeAsked && this.client.pipelined
   }
 
   #leaveDoubtful(end: number): number {
-    const r = this.request
-    r.logError(INFO, 'client sent bytes behind a request for an upgrade before the answer')
-    this.#startLinger(r)
+    this.request.logError(INFO, 'client sent bytes behind a request for an upgrade before the answer')
+    this.#startLinger(this.request)
     return end
   }
 
@@ -218,7 +218,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     if (this.#timer.purpose === KEEPALIVE_TIMEOUT) {
       request.startMs = clock.now
       request.startMonotonic = clock.monotonic
-      this.#arm(HEADER_TIMEOUT, this.#server.connection.client_header_timeout)
+      this.#arm(HEADER_TIMEOUT, this.#server().connection.client_header_timeout)
     }
     const code = parser.parse(buffer, at, end)
     if (code === NEED_MORE) {
@@ -607,9 +607,8 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
       case TUNNEL:
         return this.#tunnel!.onClientEnd()
       case HEAD:
-        if (this.#rest.length > 0) this.#giveUpHead(LEFT)
-        else logSilentEnd(this.client, this.listener, this.#server)
-        return this.#closeWith(400, this.pendingBytes > 0 ? this.#server.connection.send_timeout : 0)
+        this.#headEnds(LEFT)
+        return this.#closeWith(400, this.pendingBytes > 0 ? this.#server().connection.send_timeout : 0)
       case BUSY:
         this.body.cut = true
         // What is complete reaches a client that only closed its own side.
@@ -633,9 +632,8 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     // To OpenSSL who was reset was closed.
     const error = this.client.secure && !isTls ? LEFT : wireFailureText(failure)
     if (state === BODY || (state !== HEAD && isTls)) this.request.logError(INFO, error)
-    else if (state === HEAD && this.#rest.length > 0) this.#giveUpHead(error)
-    else if (state === HEAD && (this.client.secure || this.client.requests === 0)) {
-      logSilentEnd(this.client, this.listener, this.#server, error === LEFT ? '' : error)
+    else if (state === HEAD && (this.#rest.length > 0 || this.client.secure || this.client.requests === 0)) {
+      this.#headEnds(error)
     }
   }
 
@@ -664,8 +662,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
       case BODY_CUT:
         return this.#bodyCut()
       case HEADER_TIMEOUT:
-        if (this.#rest.length > 0) this.#giveUpHead(TIMED_OUT)
-        else logSilentEnd(this.client, this.listener, this.#server, TIMED_OUT)
+        this.#headEnds(TIMED_OUT)
         return this.#state === BUSY ? this.#timeOut(408) : this.close()
       case BODY_TIMEOUT:
       case SEND_TIMEOUT:
@@ -676,8 +673,11 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     }
   }
 
-  /** A head that does not come to its end is a request, too: whoever ends it now ends a request. */
-  #giveUpHead(problem: string): void {
+  /** No head will come. One that does not come to its end is a request, too: whoever ends the connection now ends a request. */
+  #headEnds(problem: string): void {
+    if (this.#rest.length === 0) {
+      return logSilentEnd(this.client, this.listener, this.#server(), problem === LEFT ? '' : problem)
+    }
     const { bench } = this
     this.client.requests++
     connectionCounters.request()

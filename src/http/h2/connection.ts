@@ -69,6 +69,7 @@ import {
 } from './wire/frames.ts'
 import { OwedBytes } from './wire/owed-bytes.ts'
 import { readSettings } from './wire/settings.ts'
+import { StreamTable } from './wire/stream-table.ts'
 import { ConnectionWindow, overflows } from './wire/windows.ts'
 
 const OPEN = 0
@@ -94,6 +95,7 @@ export class H2Connection
   readonly client: Client
   readonly wire: Wire
   countedAs = NONE
+  rosterPlace = -1
   reusableBefore: Reusable | undefined = undefined
   reusableAfter: Reusable | undefined = undefined
   sendWindow = WINDOW_DEFAULT
@@ -110,7 +112,7 @@ export class H2Connection
   readonly #data = new DataReader(this)
   readonly #timer = new Timer(this)
   readonly #startedMs = clock.monotonic
-  #streams: Map<number, H2Stream> | undefined
+  #streams: StreamTable<H2Stream> | undefined
   #priorities: Priorities | undefined
   #lateResets: LateResets | undefined
   #state = OPEN
@@ -140,7 +142,7 @@ export class H2Connection
   }
 
   /** The server whose settings hold for the connection, but for those that it was told of. */
-  get #server(): ServerConf {
+  #server(): ServerConf {
     return this.client.sniServer ?? this.#listener.serversFor(this.client).defaultServer
   }
 
@@ -153,7 +155,7 @@ export class H2Connection
 
   /** Tells the client the settings, and begins to read. Its preface comes first. */
   start(): void {
-    const { connection, http2 } = this.#server
+    const { connection, http2 } = this.#server()
     this.#told = http2
     const settings = settingsFrame([
       [MAX_CONCURRENT_STREAMS, http2.streamsMax],
@@ -162,7 +164,7 @@ export class H2Connection
       [ENABLE_CONNECT_PROTOCOL, 1],
     ])
     this.wire.write(settings + ConnectionWindow.firstUpdate())
-    if (this.#server.base.core.tcp_nodelay) this.wire.setNoDelay()
+    if (this.#server().base.core.tcp_nodelay) this.wire.setNoDelay()
     this.#arm(HEADER_TIMEOUT, connection.client_header_timeout)
     if (this.closing) this.shutDown()
     this.wire.resume()
@@ -217,8 +219,8 @@ export class H2Connection
   /** A head that has begun has to be complete in time, or its stream is reset. */
   #watchHead(): void {
     const { purpose } = this.#timer
-    if (this.#headAtHand !== 0) {
-      if (purpose !== HEAD_TIMEOUT) this.#arm(HEAD_TIMEOUT, this.#server.connection.client_header_timeout)
+    if (this.#headAtHand() !== 0) {
+      if (purpose !== HEAD_TIMEOUT) this.#arm(HEAD_TIMEOUT, this.#server().connection.client_header_timeout)
       reusableConnections.remove(this)
     } else if (purpose === HEAD_TIMEOUT) this.#headOver()
   }
@@ -229,7 +231,7 @@ export class H2Connection
   }
 
   /** The new stream whose head has begun and is not complete; 0 when there is none. */
-  get #headAtHand(): number {
+  #headAtHand(): number {
     if (this.headStream !== 0) return this.#heads.served
     const id = this.#reader.headersStream
     return id > this.lastStream && !this.leaving ? id : 0
@@ -237,14 +239,14 @@ export class H2Connection
 
   /** What still comes of the head is read for the sake of the table, and nothing else. */
   #headTimedOut(): void {
-    const id = this.#headAtHand
+    const id = this.#headAtHand()
     assert(id !== 0, 'the time of a head runs while there is one')
     this.#heads.forsake()
     this.lastStream = id
     this.client.requests++
     connectionCounters.request()
     const stream = this.makeStream(id)
-    logLateHead(stream, this.#server)
+    logLateHead(stream, this.#server())
     stream.sendReset(PROTOCOL_ERROR)
     giveStream(stream)
     this.closedStreams.add(id, false)
@@ -304,7 +306,7 @@ export class H2Connection
   }
 
   isOpen(id: number): boolean {
-    return this.#streams?.has(id) === true
+    return this.#streams?.get(id) !== undefined
   }
 
   stream(id: number): H2Stream | undefined {
@@ -340,9 +342,9 @@ export class H2Connection
 
   serve(stream: H2Stream, fields: RequestFields, flags: number, size: number): void {
     const { client } = this
-    const { core } = this.#server.base
-    this.#streams ??= new Map()
-    this.#streams.set(stream.id, stream)
+    const { core } = this.#server().base
+    this.#streams ??= new StreamTable()
+    this.#streams.add(stream)
     if (this.open++ === 0) {
       this.#count(NONE)
       this.#timer.purpose = 0
@@ -408,11 +410,11 @@ export class H2Connection
   }
 
   prioritize(id: number, buffer: Buffer, at: number): void {
-    this.#priorities ??= new Priorities(this.#streams?.keys() ?? [])
+    this.#priorities ??= new Priorities(this.#streams?.all())
     const priorities = this.#priorities
     priorities.set(id, u31(buffer, at), buffer[at + 4]! + 1, buffer[at]! >= 0x80)
     if (this.#streams === undefined) return
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       priorities.place(stream)
       if (this.turns.has(stream)) this.turns.add(stream)
     }
@@ -449,7 +451,7 @@ export class H2Connection
   /** The windows of open streams move by as much as the initial one does; they may become negative. */
   #moveWindows(delta: number): boolean {
     if (this.#streams === undefined) return true
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.all()) {
       if (!overflows(stream.sendWindow, delta)) stream.widen(delta)
       else if (!this.violated(stream, FLOW_CONTROL_ERROR, 'SETTINGS frame that overflows a window')) return false
     }
@@ -544,7 +546,7 @@ export class H2Connection
   #idle(): void {
     assert(this.open === 0 && this.#state === OPEN, 'an idle connection has no streams and takes new ones')
     this.#count(WAITING)
-    this.#arm(KEEPALIVE_TIMEOUT, this.#server.base.core.keepalive_timeout.timeoutMs)
+    this.#arm(KEEPALIVE_TIMEOUT, this.#server().base.core.keepalive_timeout.timeoutMs)
   }
 
   /** Lets streams send what they hold, a frame each in turn. */
@@ -594,12 +596,12 @@ export class H2Connection
 
   #dropStreams(): void {
     if (this.#streams === undefined) return
-    for (const stream of [...this.#streams.values()]) stream.clientLeft()
+    for (const stream of this.#streams.all()) stream.clientLeft()
   }
 
   /** Ends the output; what the client has on its way is read, so that it gets to see the last frames. */
   #linger(): void {
-    const { core } = this.#server.base
+    const { core } = this.#server().base
     if (core.lingering_close === 'off') {
       this.#state = CLOSED
       cancelTimer(this.#timer)
@@ -618,7 +620,7 @@ export class H2Connection
   #armLinger(): void {
     const left = this.#lingerUntil - clock.monotonic
     if (left <= 0) return this.close()
-    this.#arm(LINGERING_TIMEOUT, Math.min(left, this.#server.base.core.lingering_timeout))
+    this.#arm(LINGERING_TIMEOUT, Math.min(left, this.#server().base.core.lingering_timeout))
   }
 
   close(): void {
@@ -628,7 +630,7 @@ export class H2Connection
   }
 
   cutOff(): void {
-    for (const stream of [...(this.#streams?.values() ?? [])]) stream.cutOff()
+    for (const stream of this.#streams?.all() ?? []) stream.cutOff()
     this.close()
   }
 
@@ -680,7 +682,7 @@ export class H2Connection
   // ---- logs ----------------------------------------------------------------------------------
 
   logInfo(message: string): void {
-    this.#server.base.log.write(INFO, message, this)
+    this.#server().base.log.write(INFO, message, this)
   }
 
   get connection(): number {

@@ -32,8 +32,8 @@ export class Priorities {
   readonly #nodes = new Map<number, Node>()
 
   /** Begins with the streams that are open. */
-  constructor(open: Iterable<number> = []) {
-    for (const id of open) this.opened(id)
+  constructor(open: readonly { readonly id: number }[] = []) {
+    for (const { id } of open) this.opened(id)
   }
 
   /** Puts `id` below `parent` (0: below none); `weight` is that of the wire plus one. */

@@ -1,10 +1,10 @@
 /** What a listener and a worker know of a client's connection, whatever is spoken on it. */
+import type { RosterMember } from '../../lib/roster.ts'
 import type { Client } from '../request/client.ts'
-
 import type { Reusable } from './reusable.ts'
 
 /** One connection of a client; H1Connection and its like implement it. */
-export interface ClientConnection extends Reusable {
+export interface ClientConnection extends Reusable, RosterMember {
   readonly client: Client
   /** The heading under which connection-counters.ts has it; read and cleared by the listener. */
   countedAs: number

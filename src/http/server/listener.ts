@@ -3,6 +3,7 @@
  * outlives reloads; its virtual servers are replaced in place, so that open connections follow.
  */
 
+import { Roster } from '../../lib/roster.ts'
 import type { CapturePattern } from '../../tree/context.ts'
 import type { RequestLimits } from '../message/head-limits.ts'
 import type { Client } from '../request/client.ts'
@@ -152,7 +153,7 @@ export class HttpListener {
   readonly address: string
   readonly port: number
   readonly unixPath: string
-  readonly connections = new Set<ClientConnection>()
+  readonly connections = new Roster<ClientConnection>()
   servers: VirtualServers
   /** Addresses that share this wildcard socket. */
   byAddress: ReadonlyMap<string, VirtualServers> = new Map()
@@ -215,12 +216,12 @@ export class HttpListener {
     reusableConnections.remove(connection)
     connectionCounters.move(connection.countedAs, NONE)
     connection.countedAs = NONE
-    if (this.connections.size === 0) this.onEmpty()
+    if (this.connections.count === 0) this.onEmpty()
   }
 
   /** Accepts no more work: idle connections close now, busy ones after their request. */
   shutDown(): void {
     this.closing = true
-    for (const connection of [...this.connections]) connection.shutDown()
+    for (const connection of this.connections.all()) connection.shutDown()
   }
 }

@@ -223,17 +223,17 @@ class SliceBody extends BodyFilter implements SubrequestOwner {
   }
 
   /** The part of the whole that the client gets; known when the head is sent. */
-  get #part(): ByteRange {
+  #part(): ByteRange {
     this.#range ??= this.#assembler.part ?? { start: 0, end: this.#slices.complete }
     return this.#range
   }
 
   get from(): number {
-    return this.#part.start
+    return this.#part().start
   }
 
   get to(): number {
-    return this.#part.end
+    return this.#part().end
   }
 
   write(bytes: Uint8Array, flags: number): boolean {

@@ -53,19 +53,19 @@ export class Loader {
     this.#log = log
   }
 
-  get #path(): CachePath {
+  #path(): CachePath {
     return this.#room.path
   }
 
   /** Purges that hold at once, before anything is known: a process that is gone has noted them. */
   restorePurges(): void {
-    const rules = notedPurges(this.#path.path, (problem) => this.#log(ERROR, problem))
+    const rules = notedPurges(this.#path().path, (problem) => this.#log(ERROR, problem))
     this.#noted = rules.length > 0
     this.#upkeep.restoreRules(rules)
   }
 
   *load(): Steps<void> {
-    const { path } = this.#path
+    const { path } = this.#path()
     yield* this.#remember()
     yield* this.#folder(path)
     for (let part = 0; ; part++) {
@@ -77,7 +77,7 @@ export class Loader {
   }
 
   *#remember(): Steps<void> {
-    const snapshot = readSnapshot(this.#path.path)
+    const snapshot = readSnapshot(this.#path().path)
     if (snapshot === undefined) return
     this.#snapshotMs = snapshot.begunMs
     const held = this.#upkeep.restoreRules(snapshot.rules)

@@ -620,14 +620,14 @@ export class Caching implements VaryValues, CacheWaiter {
 
   /** What revalidation asks with; -1 when it does not. */
   get lastModified(): number {
-    return this.#revalidating ? this.#use!.object!.lastModified : -1
+    return this.#revalidating() ? this.#use!.object!.lastModified : -1
   }
 
   get etag(): string {
-    return this.#revalidating ? this.#use!.object!.etag : ''
+    return this.#revalidating() ? this.#use!.object!.etag : ''
   }
 
-  get #revalidating(): boolean {
+  #revalidating(): boolean {
     return this.#conditional && this.status === STATUS_EXPIRED && this.#use?.object !== undefined
   }
 

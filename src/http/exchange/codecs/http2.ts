@@ -178,11 +178,11 @@ class Http2Codec implements Codec, StreamReader {
   }
 
   get bodyDone(): boolean {
-    return this.#ended && this.#received >= this.#total && !this.#isShort
+    return this.#ended && this.#received >= this.#total && !this.#isShort()
   }
 
   /** Less came than was promised; a body that was never to come is not missed. */
-  get #isShort(): boolean {
+  #isShort(): boolean {
     return this.#expected > this.#total && !this.#bare
   }
 
@@ -223,7 +223,7 @@ class Http2Codec implements Codec, StreamReader {
     }
     if (end > start) to.onBody(buffer, start, end)
     if (!this.#ended || this.#received < this.#total) return end
-    if (this.#isShort) {
+    if (this.#isShort()) {
       this.problem = EMPTY_STREAM
       return BODY_BROKEN
     }

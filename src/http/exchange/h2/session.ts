@@ -60,6 +60,7 @@ import { headersPayload, readHeadersPayload, sizeBeforeBlock } from '../../h2/wi
 import { type FieldReceiver, HpackDecoder } from '../../h2/wire/hpack-decoder.ts'
 import { OwedBytes } from '../../h2/wire/owed-bytes.ts'
 import { readSettings, SETTING_SIZE, type SettingsReceiver } from '../../h2/wire/settings.ts'
+import { StreamTable } from '../../h2/wire/stream-table.ts'
 import { ConnectionWindow, overflows } from '../../h2/wire/windows.ts'
 import { H2Stream, STREAM_WINDOW, type StreamSession } from './stream.ts'
 
@@ -98,7 +99,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsRe
   readonly #tag: string
   readonly #reader = new FrameReader(this, FRAME_SIZE_DEFAULT, FRAME_SIZE_DEFAULT)
   readonly #decoder = new HpackDecoder(TABLE_SIZE_DEFAULT)
-  readonly #streams = new Map<number, H2Stream>()
+  readonly #streams = new StreamTable<H2Stream>()
   /** Streams that we have given up: what the peer sent before it knew is theirs. Ascending. */
   readonly #givenUp = new Set<number>()
   /** Streams up to this one are not remembered any more. */
@@ -145,7 +146,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsRe
     if (this.#retired || this.#doubted || this.#nextId > STREAM_ID_MAX) return false
     // One that is closing is here until the system has let go of it.
     if (this.#waiting === undefined && !this.connection.wire.intact) return false
-    return this.#streams.size + (this.#waiting?.size ?? 0) < this.#streamsMax
+    return this.#streams.count + (this.#waiting?.size ?? 0) < this.#streamsMax
   }
 
   get opening(): boolean {
@@ -172,13 +173,13 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsRe
 
   // ---- what streams ask for ------------------------------------------------------------------
 
-  open(stream: H2Stream, block: string, last: boolean): number {
+  open(stream: H2Stream, block: string, last: boolean): void {
     const id = this.#nextId
     this.#nextId += 2
-    this.#streams.set(id, stream)
+    stream.id = id
+    this.#streams.add(stream)
     this.connection.requests++
     this.connection.wire.write(headersFrames(id, block, last ? END_STREAM : 0, FRAME_SIZE_DEFAULT))
-    return id
   }
 
   block(stream: H2Stream): void {
@@ -194,7 +195,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsRe
       this.#remember(stream)
       if (this.#lastReadMs < stream.openedMs) this.#doubt()
     }
-    if (this.#streams.size > 0) return
+    if (this.#streams.count > 0) return
     if (this.#retired || this.pool === undefined) this.#close()
     else this.pool.give(this.connection, this.#tag)
   }
@@ -239,7 +240,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsRe
   #fail(problem: string, code: number): false {
     this.connection.wire.write(goAway(0, code))
     this.retire()
-    const streams = [...this.#streams.values()]
+    const streams = this.#streams.all()
     this.#streams.clear()
     for (const stream of streams) stream.fail(problem, false)
     this.#close()
@@ -271,7 +272,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsRe
   }
 
   #lost(failure: WireFailure | undefined): void {
-    const streams = [...this.#streams.values(), ...(this.#waiting ?? [])]
+    const streams = [...this.#streams.all(), ...(this.#waiting ?? [])]
     this.#waiting?.clear()
     this.#streams.clear()
     this.#close()
@@ -505,7 +506,7 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsRe
     if (value > WINDOW_MAX) return false
     const change = value - this.initialWindow
     this.initialWindow = value
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       stream.sendWindow += change
       if (stream.sendWindow > WINDOW_MAX) return false
     }
@@ -568,12 +569,12 @@ export class H2Session implements WireOwner, ConnectUser, FrameOwner, SettingsRe
   #onGoAway(last: number, code: number): boolean {
     this.retire()
     const text = `upstream sent goaway with error ${code}`
-    for (const [id, stream] of [...this.#streams]) {
-      if (id <= last) continue
+    for (const stream of this.#streams.all()) {
+      if (stream.id <= last) continue
       stream.wasReset = true
       stream.fail(text, code === NO_ERROR)
     }
-    if (this.#streams.size === 0) this.#close()
+    if (this.#streams.count === 0) this.#close()
     return !this.#closed
   }
 }

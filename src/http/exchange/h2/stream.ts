@@ -49,8 +49,8 @@ export interface StreamSession {
   /** What may be sent on all streams together, and on each new one. */
   sendWindow: number
   readonly initialWindow: number
-  /** Opens a stream by its header block; gives its number. */
-  open(stream: H2Stream, block: string, last: boolean): number
+  /** Opens a stream by its header block, and gives it its number. */
+  open(stream: H2Stream, block: string, last: boolean): void
   /** The stream goes on when there is room in the windows and on the wire. */
   block(stream: H2Stream): void
   /** The stream is over; `code` tells the peer why if it is not over for it, -1 says nothing. */
@@ -123,7 +123,7 @@ export class H2Stream extends Wire implements Link, MessageWire, Later {
     this.sendWindow = session.initialWindow
     this.openedMs = clock.monotonic
     this.#endAsked = this.#endSent = last
-    this.id = session.open(this, head, last)
+    session.open(this, head, last)
     this.bytesWritten += head.length + FRAME_HEAD_SIZE
   }
 

@@ -187,7 +187,7 @@ export class Track {
       at.chunk = table.get(at.entry, 0)
       at.samples = table.get(at.entry, 1)
       const isLast = at.entry + 1 === table.count
-      at.next = isLast ? this.#chunkCount + 1 : table.get(at.entry + 1, 0)
+      at.next = isLast ? this.#chunkCount() + 1 : table.get(at.entry + 1, 0)
       if (at.next < at.chunk) return new Mp4Problem('unordered mp4 stsc chunks in %s', cut.path)
       const count = (at.next - at.chunk) * at.samples
       if (at.sample < count) break
@@ -202,7 +202,7 @@ export class Track {
     return at.chunk === 0 ? new Mp4Problem('zero chunk in %s', cut.path) : undefined
   }
 
-  get #chunkCount(): number {
+  #chunkCount(): number {
     return (this.tables.get('co64') ?? this.tables.get('stco'))?.count ?? 0
   }
 

@@ -163,14 +163,14 @@ class SsiBody extends HoldingFilter implements SsiPage, SsiReceiver, Later {
       else if (found === COMMAND_BAD) this.#showError()
       if (this.r.ended) return true
       if (this.#out.size >= GATHERED_MAX) room = this.pass()
-      if (this.wait !== undefined || (!room && !this.#busy)) {
+      if (this.wait !== undefined || (!room && !this.#busy())) {
         this.pass()
         return this.#hold(bytes.subarray(parser.position), flags)
       }
     }
     if ((flags & LAST) !== 0) parser.finish(this)
     if ((flags & (LAST | FLUSH)) !== 0) return this.#out.pass(flags & (LAST | FLUSH))
-    return this.pass() && room && !this.#busy
+    return this.pass() && room && !this.#busy()
   }
 
   pass(): boolean {
@@ -178,7 +178,7 @@ class SsiBody extends HoldingFilter implements SsiPage, SsiReceiver, Later {
   }
 
   /** What is written now stands in a queue. */
-  get #busy(): boolean {
+  #busy(): boolean {
     return this.#order?.busy === true
   }
 
