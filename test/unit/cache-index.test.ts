@@ -6,7 +6,7 @@ import { warnOfCopies } from '../../src/http/cache/caches.ts'
 import { STATUS_HIT } from '../../src/http/cache/counters.ts'
 import { statisticsOf } from '../../src/http/cache/statistics.ts'
 import { CacheIndex, NO_LOCK } from '../../src/shared/cache/index.ts'
-import { DOOMED_COUNT, ENTRY_COUNT, FREE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
+import { BLOCKS, DOOMED_COUNT, ENTRY_COUNT, FREE_COUNT, SIZE } from '../../src/shared/cache/layout.ts'
 import { CACHE_ZONE_KIND } from '../../src/shared/cache/memory.ts'
 import { applyRules, dropRules, RULE_EXPIRES, RULE_NOTHING, RULE_REMOVES } from '../../src/shared/cache/rules.ts'
 import { tagHash, tagsOf } from '../../src/shared/cache/tags.ts'
@@ -227,6 +227,17 @@ test('what a thread leaves that dies inside is put in order', () => {
     assert.equal(index.evict(NOW, NOW + 600, false), 1)
     assert.equal(evictedHex(index), CacheKey.of(`/${n}`).hex)
   }
+})
+
+test('who dies between the size of an object and the object itself leaves neither', () => {
+  const index = make()
+  const entry = index.acquire(CacheKey.of('/new'), NOW, NOW + 600, 0)
+  new Lock(index.words, 4, 77).enter()
+  index.words[entry + BLOCKS] = 16
+  index.memory.setFloat(SIZE, 16 * 512)
+  new Lock(index.words, 4).release(77)
+  add(index, '/new')
+  assert.equal(index.memory.float(SIZE), 8 * 512)
 })
 
 test('responses are counted, with their bytes', () => {

@@ -220,7 +220,9 @@ export class CacheMemory {
       if (words[cell + at.KIND] !== at.ENTRY) continue
       entries.push(cell)
       if (entries.length % BEAT_EVERY === 0) this.zone.lock.beat()
-      if ((words[cell + at.STATE]! & at.EXISTS) !== 0) blocks += words[cell + at.BLOCKS]!
+      // Who died between the size of an object and the object itself leaves the one without the other.
+      if ((words[cell + at.STATE]! & at.EXISTS) === 0) words[cell + at.BLOCKS] = 0
+      blocks += words[cell + at.BLOCKS]!
       if ((words[cell + at.STATE]! & at.DOOMED) !== 0) words[at.DOOMED_COUNT] = words[at.DOOMED_COUNT]! + 1
     }
     entries.sort((a, b) => (words[a + at.INACTIVE_AT]! >>> 0) - (words[b + at.INACTIVE_AT]! >>> 0))
