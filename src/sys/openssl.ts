@@ -9,6 +9,7 @@ import { foreigner } from './foreign.ts'
 const FUNCTIONS = {
   // The thread's errors.
   ERR_clear_error: 'i',
+  ERR_peek_error: 'u',
   ERR_get_error_all: 'ulllll',
   ERR_error_string_n: 'iull',
   // Buffers.

@@ -182,8 +182,9 @@ export class Ssl {
   /** Gives what the peer has sent. */
   give(bytes: Uint8Array, size: number): void {
     const { thread, input } = this.#shared
-    // Outcomes are found in the thread's list of errors, where others may have left some. A handshake blanks it by itself.
-    if (this.#isDone || this.mayBeEarly) thread.c.ERR_clear_error()
+    // Outcomes are found in the thread's list of errors, where others may have left some, which is rare: looking costs a third of
+    // blanking it. A handshake blanks it by itself.
+    if ((this.#isDone || this.mayBeEarly) && thread.c.ERR_peek_error() !== 0) thread.c.ERR_clear_error()
     const written = thread.c.BIO_write(input, thread.addressIn(bytes), size)
     assert(written === size, 'a memory BIO takes everything')
   }
