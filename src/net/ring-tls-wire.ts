@@ -16,7 +16,6 @@
  */
 import { NO_BYTES } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
-import { soon } from '../lib/soon.ts'
 import { addressOf } from '../sys/openssl.ts'
 import { plainText, RECORD_SIZE, SSL_ENDED, SSL_NOT_EARLY, SSL_WANTS_MORE, type Ssl } from '../sys/ssl.ts'
 import { cork } from './flush.ts'
@@ -210,22 +209,22 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
 
   override resume(): void {
     super.resume()
-    // Not from within the call: whoever resumes is in the middle of something.
-    if (this.#isHolding() && this.reading) soon(release, this)
+    if (this.isHolding) this.attendLater()
   }
 
-  /** Goes on with what came while reading was stopped. */
-  releaseHeld(): void {
-    if (this.#isHolding() && this.reading && !this.dead) this.received(0)
+  /** Goes on with what came while reading was stopped: it is older than all that the ring has. */
+  override attend(): void {
+    if (this.isHolding && this.reading) this.receivedIn(readBuffer, 0)
+    super.attend()
   }
 
-  #isHolding(): boolean {
+  protected override get isHolding(): boolean {
     return this.#held.length > 0 || this.#early.length > 0
   }
 
   override get intact(): boolean {
     if (this.ssl === undefined) return super.intact
-    return super.intact && this.open && !this.#ended && !this.#shut && !this.#isHolding()
+    return super.intact && this.open && !this.#ended && !this.#shut && !this.isHolding
   }
 
   // ---- output --------------------------------------------------------------------------------
@@ -542,8 +541,4 @@ function copyAll(pieces: readonly (string | Buffer)[]): void {
     else piece.copy(plainText, at)
     at += piece.length
   }
-}
-
-function release(wire: RingTlsWire): void {
-  wire.releaseHeld()
 }

@@ -181,10 +181,19 @@ export class RingWire extends StreamWire implements RingUser {
   }
 
   #end(result: number): void {
+    if (this.isHolding) {
+      this.#heldEnd = result
+      return this.attendLater()
+    }
     this.#reading = false
     if (result < 0) return this.#fail('recv', result)
     this.#atEnd = true
     this.ended()
+  }
+
+  /** The owner has not got all that was received before. */
+  protected get isHolding(): boolean {
+    return false
   }
 
   #receive(): void {

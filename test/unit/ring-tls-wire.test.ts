@@ -23,6 +23,7 @@ import { type Calls, calls } from '../../src/sys/calls.ts'
 import { internetAddress } from '../../src/sys/socket-address.ts'
 import { sslCount } from '../../src/sys/ssl.ts'
 import { Certificates } from '../harness/certificates.ts'
+import { NotifyingSocket } from '../harness/close-notify.ts'
 import { Listener, NORMAL_RING, pattern, RingAcceptor, turnUntil } from '../harness/ring-acceptor.ts'
 
 const system = calls()
@@ -201,6 +202,26 @@ test('an owner that pauses at every piece gets all of them', options, async () =
   })
   await turnUntil(() => server.ended)
   assert.ok(server.bytes.equals(bytes))
+})
+
+test('what waits for an owner comes before the end of the socket, wherever it was cut', options, async () => {
+  await using bench = new Bench()
+  for (let size = 160_000; size < 265_000; size += 5000) {
+    const count = bench.servers.length
+    using client = await NotifyingSocket.connect(bench.port)
+    await turnUntil(() => bench.servers[count]?.secured === true)
+    const server = bench.servers.at(-1)!
+    server.onPiece = ({ wire }) => wire.pause()
+    const bytes = pattern(size, size)
+    client.tls.write(bytes, () => client.socket.end())
+    while (!server.ended) {
+      // All that is on its way has come by then, or comes later: both are tried.
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      server.wire.resume()
+    }
+    assert.equal(server.size, size)
+    assert.ok(server.bytes.equals(bytes))
+  }
 })
 
 test('what comes with the end of the handshake waits for an owner that pauses there', options, async () => {
