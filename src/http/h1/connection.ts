@@ -17,10 +17,10 @@ import { type WireFailure, wireFailureText } from '../../net/wire-failure.ts'
 import type { Tunnel } from '../../upstream/tunnel.ts'
 import { NEED_MORE, DONE as PARSED } from '../message/request-errors.ts'
 import { HTTP11 } from '../request/asked.ts'
-import { mustNotKeepAlive } from '../request/browser-quirks.ts'
 import type { Carrier } from '../request/carrier.ts'
 import type { Client } from '../request/client.ts'
 import { debugEnd } from '../request/debug-log.ts'
+import { staysAlive } from '../request/keep-alive.ts'
 import type { ServerConf } from '../request/location.ts'
 import { logRequest } from '../request/log-request.ts'
 import type { Request } from '../request/request.ts'
@@ -48,8 +48,6 @@ const SEND_TIMEOUT = 4
 const LINGERING_TIMEOUT = 5
 const BODY_CUT = 6
 
-/** The status that makes a client send its body. */
-const CONTINUE = 100
 /** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
 const EARLY_BYTES_MAX = 65536
 /** Beyond, the connection waits for the copies of its requests, as nginx does for each. */
@@ -263,7 +261,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     }
     if (r.expectContinue && !r.headSent) {
       r.expectContinue = false
-      this.sendInterim(r, CONTINUE, '')
+      this.sendInterim(r, 100, '')
     }
     this.body.wanted = true
     if (this.#state === BUSY) this.#state = BODY
@@ -371,7 +369,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   }
 
   sendHead(r: Request): void {
-    if (!this.#staysAlive(r)) r.keepAlive = false
+    if (!staysAlive(r, this.#startedMs)) r.keepAlive = false
     const { writer } = this.bench
     r.body = writer
     writer.sendHead()
@@ -381,21 +379,8 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     this.bench.writer.passHead(size)
   }
 
-  #staysAlive(r: Request): boolean {
-    if (!r.keepAlive) return false
-    const { core, keepAliveDisabled } = r.location
-    if (this.client.requests >= core.keepalive_requests) return false
-    if (keepAliveDisabled !== 0 && mustNotKeepAlive(r, keepAliveDisabled)) return false
-    if (core.keepalive_timeout.timeoutMs === 0) return false
-    return clock.monotonic - this.#startedMs < core.keepalive_time && !this.closing
-  }
-
   sendInterim(r: Request, status: number, lines: string): void {
-    const reason = status === CONTINUE ? 'Continue' : 'Early Hints'
-    if (r.version < HTTP11) return
-    const head = `HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n`
-    r.bytesSent += head.length
-    this.wire.write(head)
+    if (r.version >= HTTP11) this.bench.writer.sendInterim(status, lines)
   }
 
   onResponseStalled(): void {

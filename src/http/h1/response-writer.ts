@@ -55,6 +55,13 @@ export class ResponseWriter extends BodySink {
     this.#ended = false
   }
 
+  /** Writes a head before the one that answers: 100 makes a client send its body, all else are early hints. */
+  sendInterim(status: number, lines: string): void {
+    const head = `HTTP/1.1 ${status} ${status === 100 ? 'Continue' : 'Early Hints'}\r\n${lines}\r\n`
+    this.#r.bytesSent += head.length
+    this.#wire.write(head)
+  }
+
   /** Decides the framing and writes the head. */
   sendHead(): void {
     const r = this.#r
