@@ -124,7 +124,7 @@ test('a slow copy does not hold the next requests of the connection', async () =
       await server.until('the answer', () => client.received.split('</html>').length === n + 1)
       await server.until('the copy', () => held.length === n)
     }
-    assert.equal(server.accessLog().slice(before), '/page 405\n'.repeat(3))
+    await server.until('the lines', () => server.accessLog().slice(before) === '/page 405\n'.repeat(3))
     client.write('GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
     assert.match(await client.rest(), /slow$/)
     await server.until('the last copy', () => held.length === 4)
