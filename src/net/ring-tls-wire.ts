@@ -10,6 +10,8 @@
  *             not take is not encrypted. The order of records is that in which they are made, so behind what waits
  *             everything waits, but what OpenSSL says
  *   closing   the peer is told (close_notify), and nobody waits for its answer, as in nginx
+ *   its end   the same word of the peer is told from the end of its socket, which is waited for: what it sends in between is
+ *             not for anybody
  *
  *   RingTlsServerWire  from a client   (ring-tls-server-wire.ts)
  *   RingTlsClientWire  to a back end   (ring-tls-client-wire.ts)
@@ -52,6 +54,12 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
   #recordMs = 0
   /** The peer sends nothing more. */
   #ended = false
+  /** It has said so, and its socket has not ended. */
+  #mayListen = false
+  /** What it sends all the same, in bytes. */
+  #ignored = 0
+  /** `bytesWritten` when it sent its last byte; -1 while some of that was on its way. */
+  #writtenAtEnd = 0
   /** It has been told that we do not, either, or need not be. */
   #shut = false
   /** The wire is closed as soon as it is flushed. */
@@ -98,11 +106,18 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
   protected override receivedIn(buffer: Buffer, size: number): void {
     const { ssl } = this
     if (ssl === undefined) return super.receivedIn(buffer, size)
-    if (this.#ended || this.dead) return
+    if (this.dead) return
+    if (this.#ended) return this.#ignore(size)
     if (this.#early.length > 0) this.#releaseEarly()
     if (this.#held.length > 0) this.#giveHeld(ssl)
     if (size > 0) ssl.give(buffer, size)
     this.work(ssl)
+  }
+
+  /** Who says much behind its last word is not read any more: what becomes of its socket shows when it is written. */
+  #ignore(size: number): void {
+    this.#ignored += size
+    if (this.#ignored > TLS_UNREAD_MAX) this.pause()
   }
 
   #releaseEarly(): void {
@@ -196,15 +211,33 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
   /** Nothing more comes: the peer has ended properly, or something is wrong. */
   #over(problem: string): void {
     if (problem !== '') return this.refuse(problem)
-    if (this.dead) return
-    this.pause()
+    if (this.dead || this.#ended) return
+    this.#mayListen = true
     this.ended()
   }
 
+  /** Nothing more comes, or not even its socket is there any more. */
   protected override ended(): void {
-    if (this.#ended) return
+    if (this.#ended) return this.#left()
     this.#ended = true
+    this.#writtenAtEnd = this.pendingBytes > 0 ? -1 : this.bytesWritten
     super.ended()
+  }
+
+  #left(): void {
+    if (!this.#mayListen) return
+    this.#mayListen = false
+    this.gone()
+  }
+
+  override get mayListen(): boolean {
+    return this.#mayListen
+  }
+
+  /** It is told that the connection ends: who does not read is not, and who has ended only when something came for it since. */
+  #isTold(): boolean {
+    if (this.isStuck) return false
+    return !this.#ended || (this.#mayListen && this.bytesWritten !== this.#writtenAtEnd)
   }
 
   override resume(): void {
@@ -495,8 +528,7 @@ export abstract class RingTlsWire extends RingWire implements FileReader {
 
   protected override closeNow(): void {
     if (this.dead) return
-    // Who has ended hears no more, and who does not read would not, either.
-    if (this.ssl !== undefined && !this.#ended && !this.isStuck) this.#closeNotify(this.ssl)
+    if (this.ssl !== undefined && this.#isTold()) this.#closeNotify(this.ssl)
     this.#handOver()
     this.#held = this.#early = NO_BYTES
     super.closeNow()

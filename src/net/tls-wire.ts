@@ -5,17 +5,24 @@
  *   writing   the engine takes one write at a time; what comes meanwhile waits here
  *   reading   the engine hands over all that it has decrypted even when it is told to stop; the rest waits here
  *   closing   the peer is told (close_notify), and nobody waits for its answer, as in nginx
+ *   its end   the engine tells of the same word of the peer and of the end of its socket alike, and of the second only without
+ *             the first: whether the handle below is still read tells, which is looked at now and then
  *
  *   TlsClientWire  to a back end   (tls-client-wire.ts)
  *   TlsServer  from a client   (tls-server-wire.ts)
  */
 import type { SslContext } from '../sys/ssl-context.ts'
 import { HandleWire, type StreamHandle } from './handle-wire.ts'
-import { tlsUnread } from './tls-unread.ts'
+import { cancelTimer, setTimer, Timer } from './timer-wheel.ts'
+import { TLS_UNREAD_MAX, tlsUnread } from './tls-unread.ts'
 import { type PeerCertificate, sslErrorText } from './tls-wire-verify.ts'
 import { readBuffer } from './wire.ts'
 
 const UV_EOF = -4095
+const UV_EALREADY = -114
+/** When to look whether the socket of a peer has ended that may wait for an answer: soon, later by and by, in milliseconds. */
+const LOOK_FIRST_MS = 10
+const LOOK_EVERY_MS = 500
 
 /** A context for either engine of TLS. */
 export interface SecureContextHandle {
@@ -33,7 +40,7 @@ export interface TlsHandle extends StreamHandle {
   onerror: (this: TlsHandle, error: Error) => void
   onnewsession: (this: TlsHandle, id: Buffer, session: Buffer) => void
   onkeylog: (this: TlsHandle, line: Buffer) => void
-  _parent: StreamHandle
+  _parent: Below
   setVerifyMode(request: boolean, reject: boolean): void
   enableSessionCallbacks(): void
   enableKeylogCallback(): void
@@ -73,7 +80,16 @@ export abstract class TlsWire extends HandleWire {
   rosterPlace = -1
   /** The engine is freed: it cannot be asked any more. */
   #gone = false
+  /** The peer sends nothing more. */
   #ended = false
+  /** It has said so, and its socket has not ended. */
+  #mayListen = false
+  /** `bytesWritten` when it sent its last byte; -1 while some of that was on its way. */
+  #writtenAtEnd = 0
+  /** What had been read of its socket then. */
+  #readAtEnd = 0
+  /** When to look whether its socket has ended. */
+  #look: Timer | undefined
   /** Waits for the write under way. */
   #queue: (string | Buffer)[] = []
   #queuedBytes = 0
@@ -179,9 +195,14 @@ export abstract class TlsWire extends HandleWire {
 
   protected override closeNow(): void {
     if (this.dead) return
-    // Who has ended hears no more.
-    if (this.open && !this.#ended && super.kernelBytes === 0) super.sendEnd()
+    if (this.#look !== undefined) cancelTimer(this.#look)
+    if (this.open && super.kernelBytes === 0 && this.#isTold()) super.sendEnd()
     super.closeNow()
+  }
+
+  /** It is told that the connection ends: whoever has ended only when something came for it since. */
+  #isTold(): boolean {
+    return !this.#ended || (this.#mayListen && this.bytesWritten !== this.#writtenAtEnd)
   }
 
   // ---- input ---------------------------------------------------------------------------------
@@ -192,14 +213,50 @@ export abstract class TlsWire extends HandleWire {
       if (this.#held === NOTHING_HELD) this.#held = []
       this.#held.push(Buffer.from(readBuffer.subarray(0, result)))
     } else if (result === UV_EOF && (this.#paused || this.#held.length > 0)) this.#endHeld = true
-    else {
-      this.#ended = result === UV_EOF
-      super.onRead(result)
+    else if (result === UV_EOF) this.#end()
+    else super.onRead(result)
+  }
+
+  /** Nothing more comes, or not even the socket is there any more. */
+  #end(): void {
+    this.#ended = true
+    this.#writtenAtEnd = this.pendingBytes > 0 ? -1 : this.bytesWritten
+    this.#mayListen = this.open && this.#isRead()
+    this.#readAtEnd = this.tls._parent.bytesRead
+    if (!this.#mayListen) this.pause()
+    this.ended()
+    if (this.#mayListen && !this.dead) this.#lookLater()
+  }
+
+  #lookLater(): void {
+    this.#look ??= new Timer(this)
+    this.#look.purpose = Math.min(2 * this.#look.purpose || LOOK_FIRST_MS, LOOK_EVERY_MS)
+    setTimer(this.#look, this.#look.purpose)
+  }
+
+  /** The handle below was read until now: libuv stops that at the end. */
+  #isRead(): boolean {
+    return this.tls._parent.readStart() === UV_EALREADY
+  }
+
+  override onTimeout(timer: Timer): void {
+    if (timer !== this.#look) return super.onTimeout(timer)
+    if (this.dead) return
+    if (this.#paused || this.#isRead()) {
+      // Who says much behind its last word is not read any more: what becomes of its socket shows when it is written.
+      if (this.tls._parent.bytesRead - this.#readAtEnd > TLS_UNREAD_MAX) this.pause()
+      return this.#lookLater()
     }
+    this.#mayListen = false
+    this.gone()
+  }
+
+  override get mayListen(): boolean {
+    return this.#mayListen
   }
 
   override get intact(): boolean {
-    return super.intact && this.open && this.#held.length === 0 && !this.#endHeld && !this.#endQueued
+    return super.intact && this.open && !this.#ended && this.#held.length === 0 && !this.#endHeld && !this.#endQueued
   }
 
   override pause(): void {
@@ -210,6 +267,8 @@ export abstract class TlsWire extends HandleWire {
   override resume(): void {
     this.#paused = false
     super.resume()
+    // The engine does not see to that any more once it has told of the end.
+    if (this.#mayListen || this.#endHeld) this.tls._parent.readStart()
     // Not from within the call: whoever resumes is in the middle of something.
     if (this.#held.length > 0 || this.#endHeld) setImmediate(() => this.#release())
   }
@@ -223,8 +282,7 @@ export abstract class TlsWire extends HandleWire {
     }
     if (!this.#endHeld || this.#paused || this.dead) return
     this.#endHeld = false
-    this.#ended = true
-    super.onRead(UV_EOF)
+    this.#end()
   }
 }
 
@@ -248,22 +306,22 @@ function ignore(): void {}
 function secure(below: StreamHandle, { context }: SecureContextHandle, isServer: boolean): TlsHandle {
   const tls = tlsBinding.wrap(below, context, isServer, false)
   if (!prepared) prepare(tls)
-  tls._parent = below
+  tls._parent = below as Below // It is one of Node's.
   tls.close = close
   tls.reset = reset
-  ;(below as Below).over = tls
+  tls._parent.over = tls
   return tls
 }
 
 /** Closing goes to the handle below; the engine goes when that is done. */
 function close(this: TlsHandle, done?: () => void): void {
-  const below = this._parent as Below
+  const below = this._parent
   below.close(() => free(this, below, done))
 }
 
 /** `reset_timedout_connection`: the peer is not told in the way of TLS, but by the kernel. */
 function reset(this: TlsHandle, done?: () => void): number {
-  const below = this._parent as Below
+  const below = this._parent
   if (below.reset === undefined) return -1
   return below.reset(() => free(this, below, done))
 }
@@ -279,7 +337,11 @@ function free(tls: TlsHandle, below: Below, done: (() => void) | undefined): voi
 }
 
 /** The handle below lives as long as the system knows it, and with it what is laid over it. */
-type Below = StreamHandle & { over?: TlsHandle | undefined }
+type Below = StreamHandle & {
+  over?: TlsHandle | undefined
+  /** All that was read of its socket. */
+  readonly bytesRead: number
+}
 
 function wireOf(handle: TlsHandle): TlsWire {
   return handle.wire as TlsWire // `secure` makes these handles for TlsWire alone.

@@ -36,6 +36,8 @@ export interface WireOwner {
   onDrain(): void
   /** The peer sent its last byte; the wire may still be written. */
   onEnd(): void
+  /** Its socket has ended, too, which `onEnd` had left open (`Wire.mayListen`). */
+  onGone?(): void
   /** The wire is gone, because of `failure` if it did not just end. Called exactly once. */
   onClose(failure: WireFailure | undefined): void
 }
@@ -101,6 +103,14 @@ export abstract class Wire implements Corked, TimerOwner {
   abstract get remotePort(): number
   abstract get localAddress(): string
 
+  /**
+   * The peer has said in TLS that it sends nothing more (close_notify), and its socket has not ended: it may wait for the rest
+   * of what it has asked for.
+   */
+  get mayListen(): boolean {
+    return false
+  }
+
   // ---- events from the kinds -----------------------------------------------------------------
 
   protected received(size: number): void {
@@ -120,6 +130,13 @@ export abstract class Wire implements Corked, TimerOwner {
     clock.update()
     beginEvent()
     this.owner.onEnd()
+    flushWires()
+  }
+
+  protected gone(): void {
+    clock.update()
+    beginEvent()
+    this.owner.onGone?.()
     flushWires()
   }
 

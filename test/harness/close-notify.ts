@@ -17,8 +17,6 @@ class Below extends Duplex {
     socket.on('data', (bytes: Buffer) => {
       if (!this.push(bytes)) socket.pause()
     })
-    socket.on('end', () => this.push(null))
-    socket.on('error', () => this.push(null))
   }
 
   override _read(): void {
@@ -41,24 +39,25 @@ export class NotifyingSocket {
   readonly socket: net.Socket
   /** All bytes so far, one per char. */
   received = ''
-  /** The other side has said close_notify, or its socket has ended. */
-  ended = false
-  /** The socket of the other side has ended, or was reset. */
-  gone = false
+  /** The other side has said close_notify. */
+  told = false
+  readonly #below: Below
+  #isOver = false
 
   private constructor(socket: net.Socket, secure: (below: Duplex) => tls.TLSSocket) {
     this.socket = socket
-    const gone = (): void => {
-      this.gone = true
+    const over = (): void => {
+      this.#isOver = true
     }
-    socket.on('end', gone).on('error', gone).on('close', gone)
-    this.tls = secure(new Below(socket))
+    socket.on('end', over).on('error', over).on('close', over)
+    this.#below = new Below(socket)
+    this.tls = secure(this.#below)
     this.tls.on('error', () => {})
     this.tls.setEncoding('latin1').on('data', (text: string) => {
       this.received += text
     })
     this.tls.on('end', () => {
-      this.ended = true
+      this.told = true
     })
   }
 
@@ -76,6 +75,11 @@ export class NotifyingSocket {
   /** Takes over a connection that was accepted by a server with `allowHalfOpen`. */
   static accept(socket: net.Socket, options: tls.TLSSocketOptions): NotifyingSocket {
     return new NotifyingSocket(socket, (below) => new tls.TLSSocket(below, { ...options, isServer: true }))
+  }
+
+  /** The socket of the other side has ended, or was reset, and all that came is received. */
+  get gone(): boolean {
+    return this.#isOver && this.#below.readableLength === 0 && this.tls.readableLength === 0
   }
 
   write(text: string): void {

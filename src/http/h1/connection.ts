@@ -139,7 +139,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
 
   /** Nothing more can be done with what came. */
   #rested(): void {
-    if (this.#state !== HEAD) return
+    if (this.#state !== HEAD && this.#state !== DRAINING) return
     // A client that ended its side during the last request has said all by now.
     if (this.benchTaken?.body.cut === true) this.onEnd()
     else if (this.idle) this.leaveBench()
@@ -420,7 +420,9 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     debugEnd(r)
     logRequest(r)
     this.#leftBehind++
+    const { cut } = this.body
     this.loseBench()
+    this.body.cut = cut
     const next = this.request
     next.server = r.server
     next.location = r.location
@@ -453,7 +455,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     const { core } = r.location
     this.#lingerUntil = clock.monotonic + core.lingering_time
     if (!r.keepAlive || core.lingering_close === 'off') {
-      if (core.lingering_close === 'off') this.#endOutput()
+      if (core.lingering_close === 'off' || this.body.cut) this.#endOutput()
       else this.#startLinger(r)
       return
     }
@@ -466,7 +468,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   /** More than what was answered has come or may come: closing at once would reset the connection (ngx_http_finalize_connection). */
   #wantsLingering(r: Request): boolean {
     const { lingering_close } = r.location.core
-    if (lingering_close === 'off') return false
+    if (lingering_close === 'off' || this.body.cut) return false
     return lingering_close === 'always' || this.#rest.length > 0 || this.client.pipelines || this.#framingLost
   }
 
@@ -520,6 +522,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
     this.#state = TUNNEL
     this.#tunnel = tunnel
     this.#timer.purpose = 0
+    if (this.body.cut) this.#arm(BODY_CUT, 0)
     const rest = this.#rest
     this.#rest = NO_BYTES
     this.#unpause()
@@ -593,17 +596,27 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
         return this.#tunnel!.onClientEnd()
       case HEAD:
         this.#headEnds(LEFT)
-        return this.#closeWith(400, this.pendingBytes > 0 ? this.#server().connection.send_timeout : 0)
+        return this.#closeBehind(400)
       case BUSY:
         this.body.cut = true
-        // What is complete reaches a client that only closed its own side.
-        if (!this.bench.writer.draining) this.request.clientEnded()
+        // What TLS alone says is read when more is wanted of the client; the socket is looked at (ngx_http_test_reading).
+        if (!this.wire.mayListen || this.request.requestBody?.cutAtOnce === true) this.onGone()
         return
       case BODY:
         return this.#bodyCut()
       default:
-        this.close()
+        this.#closeBehind(499)
     }
+  }
+
+  onGone(): void {
+    // What is complete reaches a client that only closed its own side.
+    if (this.#state === BUSY && !this.bench.writer.draining) this.request.clientEnded()
+  }
+
+  /** Closes when the client has what is on its way to it. */
+  #closeBehind(status: number): void {
+    this.#closeWith(status, this.pendingBytes > 0 ? this.#server().connection.send_timeout : 0)
   }
 
   #bodyCut(): void {
@@ -645,7 +658,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
       case LINGERING_TIMEOUT:
         return this.close()
       case BODY_CUT:
-        return this.#bodyCut()
+        return this.onEnd()
       case HEADER_TIMEOUT:
         this.#headEnds(TIMED_OUT)
         return this.#state === BUSY ? this.#timeOut(408) : this.close()
