@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'node:test'
+import tls from 'node:tls'
+import { Certificates } from '../harness/certificates.ts'
 import { type Server, startViaduct } from '../harness/server.ts'
 
 const conf = (
@@ -128,4 +130,22 @@ test('empty lines before a request are skipped', async () => {
 test('HTTP/0.9 is answered with a body alone', async () => {
   await using server = await startViaduct(conf(''))
   assert.equal(await server.raw('GET /nine\r\n'), '[/nine]')
+})
+
+test('keepalive_time begins when the client has connected, before TLS', async () => {
+  const certificates = new Certificates()
+  const { certFile, keyFile } = certificates.make('h')
+  await using server =
+    await startViaduct(`http { keepalive_time 100ms; keepalive_timeout 1s; server { listen 127.0.0.1:%%PORT_0%% ssl;
+    ssl_certificate ${certFile}; ssl_certificate_key ${keyFile}; return 200 ok; } }`)
+  certificates.remove()
+  const socket = net.connect(server.port(), '127.0.0.1')
+  await once(socket, 'connect')
+  // Longer is no matter: only the age is tested, which grows.
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  const secure = tls.connect({ socket, rejectUnauthorized: false })
+  secure.setEncoding('latin1').write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  let text = ''
+  for await (const part of secure) text += part
+  assert.match(text, /\r\nConnection: close\r\n.*ok$/s)
 })

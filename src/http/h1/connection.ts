@@ -63,7 +63,6 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   readonly #timer = new Timer(this)
   /** A graceful stop leaves the waiting connection alone until then (`keepalive_min_timeout`). */
   #keptUntilMs = 0
-  readonly #startedMs = clock.monotonic
   countedAs = NONE
   rosterPlace = -1
   reusableBefore: Reusable | undefined = undefined
@@ -369,7 +368,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   }
 
   sendHead(r: Request): void {
-    if (!staysAlive(r, this.#startedMs)) r.keepAlive = false
+    if (!staysAlive(r)) r.keepAlive = false
     const { writer } = this.bench
     r.body = writer
     writer.sendHead()

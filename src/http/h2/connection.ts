@@ -111,7 +111,6 @@ export class H2Connection
   readonly #heads = new HeadReader(this)
   readonly #data = new DataReader(this)
   readonly #timer = new Timer(this)
-  readonly #startedMs = clock.monotonic
   #streams: StreamTable<H2Stream> | undefined
   #priorities: Priorities | undefined
   #lateResets: LateResets | undefined
@@ -360,7 +359,7 @@ export class H2Connection
     this.#payloadBytes += size
     stream.request.requestLength = size
     stream.intake.begin(this.#told.prereadSize, (flags & END_STREAM) !== 0)
-    const tooOld = clock.monotonic - this.#startedMs > core.keepalive_time
+    const tooOld = clock.monotonic - this.client.startMs > core.keepalive_time
     if (core.keepalive_timeout.timeoutMs === 0 || client.requests >= core.keepalive_requests || tooOld) {
       this.#state = LEAVING
       this.wire.write(goAway(this.lastStream, NO_ERROR))
@@ -481,7 +480,7 @@ export class H2Connection
     if (stream === undefined) return true
     if (overflows(stream.sendWindow, count)) {
       const text = `received WINDOW_UPDATE frame with window increment ${count} not allowed for window ${stream.sendWindow}`
-      stream.request.logError(INFO, `client violated flow control for stream ${id}: ${text}`)
+      this.logInfo(`client violated flow control for stream ${id}: ${text}`)
       return this.endStream(stream, FLOW_CONTROL_ERROR)
     }
     stream.widen(count)

@@ -2,7 +2,6 @@
  * DATA frames on their way from one client to the streams they belong to: windows are counted, and bytes of streams that
  * are over are dropped. Heads are head-reader.ts's.
  */
-import { INFO } from '../../log/error-log.ts'
 import { type FrameContext, isIdle } from './frame-rules.ts'
 import type { H2Stream } from './stream.ts'
 import { END_STREAM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, STREAM_CLOSED } from './wire/frames.ts'
@@ -23,6 +22,7 @@ export interface DataHost extends FrameContext {
   endStream(stream: H2Stream, code: number): boolean
   idleFrame(name: string): boolean
   fail(code: number, message: string): false
+  logInfo(message: string): void
 }
 
 /** One connection's reader. */
@@ -68,7 +68,7 @@ export class DataReader {
     if (size > intake.window) stream.startNow()
     if (size > intake.window) {
       const text = `received DATA frame length ${size}, available window ${intake.window}`
-      stream.request.logError(INFO, `client violated flow control for stream ${id}: ${text}`)
+      host.logInfo(`client violated flow control for stream ${id}: ${text}`)
       return host.endStream(stream, FLOW_CONTROL_ERROR)
     }
     intake.window -= size

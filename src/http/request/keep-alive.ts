@@ -9,14 +9,14 @@ export const KEEPALIVE_MSIE6 = 1
 /** Safari on macOS. */
 export const KEEPALIVE_SAFARI = 2
 
-/** Tells whether the connection of `r`, which began at `startedMs` (`clock.monotonic`), may stay. */
-export function staysAlive(r: Request, startedMs: number): boolean {
+/** Tells whether the connection of `r` may stay. */
+export function staysAlive(r: Request): boolean {
   if (!r.keepAlive) return false
   const { core, keepAliveDisabled } = r.location
   if (r.client.requests >= core.keepalive_requests) return false
   if (keepAliveDisabled !== 0 && mustNotKeepAlive(r, keepAliveDisabled)) return false
   if (core.keepalive_timeout.timeoutMs === 0) return false
-  return clock.monotonic - startedMs < core.keepalive_time && !r.carrier.closing
+  return clock.monotonic - r.client.startMs <= core.keepalive_time && !r.carrier.closing
 }
 
 /** Tells whether the connection must close for the client's sake; `disabled` are bits of `keepalive_disable`. */
