@@ -336,8 +336,20 @@ export const KNOWN_OF_HTTP2: readonly Known[] = [
   },
   {
     why: 'the same: a body that is too large',
-    of: /bodies: \/limits\/a.txt (?:HEAD|and another)$/,
+    of: /bodies: \/limits\/a.txt (?:GET|HEAD|and another)$/,
     aspects: ['replies', 'access', 'errors'],
+  },
+  {
+    why: 'the same, which is told although the answer is another',
+    of: /bodies: \/limits\/a.txt (?:no length|padded|PUT large)$/,
+    aspects: ['errors'],
+    without: /^\[error\] client intended to send too large chunked body: .*\n?/gm,
+  },
+  {
+    why: 'how much of a body is there when it is found too large',
+    of: /bodies: \/limit\/x PUT large$/,
+    aspects: ['errors'],
+    without: /\d+ bytes/g,
   },
   {
     why: 'the same: no back end is asked with it',
@@ -369,7 +381,7 @@ export const KNOWN_OF_HTTP2: readonly Known[] = [
   },
   {
     why: 'the same: who waits for that body does not answer',
-    of: /bodies: \/auth\/a.txt expect$/,
+    of: /bodies: \/auth\/a.txt (?:expect|late|length|too (?:long|short)(?: late| in parts)?)$/,
     aspects: ['replies', 'access', 'asked'],
   },
   {
