@@ -56,6 +56,30 @@ test('HEAD is answered at once, and the body kept', async () => {
   await server.until('kept', async () => (await outcome(server, '/a')) === 'HIT abcdef')
 })
 
+test('its log tells of the whole response, though the next request of the connection has been answered', async () => {
+  const FORMAT =
+    "log_format f '$request_method $status $upstream_status $upstream_response_length $upstream_response_time';"
+  for (const method of ['HEAD', 'GET']) {
+    await using peer = await Peer.start(({ line }) => (line.startsWith('GET /b') ? reply('b') : undefined))
+    const conf = cachedConf(peer, `${KEEP} access_log %%DIR%%/requests.log f;`, FORMAT)
+    await using server = await startViaduct(conf)
+    using client = await server.connect()
+    client.write(`${method} /a HTTP/1.1\r\nHost: x\r\nIf-None-Match: "t"\r\n\r\n`)
+    await peer.until(() => peer.requests.length === 1)
+    const { socket } = peer.requests[0]!
+    socket.write('HTTP/1.1 200 OK\r\nETag: "t"\r\nContent-Length: 6\r\n\r\nabc')
+    await client.until(/^ETag: "t"\r\n[\s\S]*\r\n\r\n$/im)
+    client.write('GET /b HTTP/1.1\r\nHost: x\r\n\r\n')
+    await client.until(/\r\n\r\nb$/)
+    await server.until('the second is logged', () => server.prefix.read('requests.log') !== '')
+    assert.match(server.prefix.read('requests.log'), /^GET 200 200 1 \d\.\d{3}\n$/)
+    socket.write('def')
+    await server.until('the first is', () => server.prefix.read('requests.log').split('\n').length > 2)
+    const line = new RegExp(`^${method} 304 200 6 \\d\\.\\d{3}$`)
+    assert.match(server.prefix.read('requests.log').split('\n')[1]!, line)
+  }
+})
+
 test('a slow client holds nobody up', async () => {
   await using peer = await Peer.start(() => reply(BIG))
   await using server = await startViaduct(cachedConf(peer, `${KEEP} proxy_buffers 3 4k; proxy_max_temp_file_size 0;`))

@@ -41,6 +41,28 @@ for (const way of ['fastcgi', 'uwsgi', 'scgi'] as const) {
   })
 }
 
+for (const way of ['uwsgi', 'scgi'] as const) {
+  test(`${way}: an interim answer is followed by the one that counts`, async () => {
+    let last = '200 OK'
+    await using app = await CgiPeer[way](({ params, socket }) => {
+      if (params.get('DOCUMENT_URI') !== '/health') return '\r\nok'
+      // In two pieces, the second of which ends the first head and begins the last.
+      socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r')
+      setImmediate(() => socket.end(`\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 ${last}\r\nX: y\r\n\r\nfine`))
+      return undefined
+    })
+    await using server = await startViaduct(`http {
+      upstream u { zone u 64k; server 127.0.0.1:${app.port}; }
+      match fine { status 200; header ! Link; body ~ "^fine$"; }
+      server { listen 127.0.0.1:%%PORT_0%%;
+        location / { ${way}_pass u; include ${way}_params; ${way}_param DOCUMENT_URI $uri;
+          health_check interval=20ms uri=/health match=fine mandatory; } } }`)
+    await server.until('the server is in', async () => (await status(server)) === 200)
+    last = '503 Busy'
+    await server.until('the server is out', async () => (await status(server)) === 502)
+  })
+}
+
 test('an application that answers something else is not well', async () => {
   await using app = await FastcgiPeer.start(() => 'HTTP/1.1 200 OK\r\n\r\n')
   await using server = await startViaduct(`http { upstream u { zone u 64k; server 127.0.0.1:${app.port}; }

@@ -348,8 +348,8 @@ export class Exchange
     }
     if ((this.caching !== undefined && this.#answeredByCache(kind)) || this.#answeredElsewhere()) return false
     this.search.onPassed(r)
+    if (!conf.protocol.framed && (r.method !== 'HEAD' || this.keeping)) attempt.responseLength += this.#headReader.size
     if (r.ended) return this.#keepOnly(this.caching!)
-    if (!conf.protocol.framed && r.method !== 'HEAD') attempt.responseLength += this.#headReader.size
     const generation = this.#generation
     applyResponseHead(r, conf, this)
     if (codec.upgraded) return this.#startTunnel()

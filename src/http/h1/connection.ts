@@ -6,7 +6,6 @@
  *                        \-> DRAINING       the response is out, the rest of the request body is still being dropped
  *                        \-> LINGERING -> closed
  */
-
 import { assert } from '../../lib/assert.ts'
 import { NO_BYTES } from '../../lib/bytes.ts'
 import { clock } from '../../lib/clock.ts'
@@ -47,12 +46,10 @@ const BODY_TIMEOUT = 3
 const SEND_TIMEOUT = 4
 const LINGERING_TIMEOUT = 5
 const BODY_CUT = 6
-
 /** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
 const EARLY_BYTES_MAX = 65536
 /** Beyond, the connection waits for the copies of its requests, as nginx does for each. */
 const LEFT_BEHIND_MAX = 16
-
 const TIMED_OUT = 'client timed out (110: Connection timed out)'
 const LEFT = 'client prematurely closed connection'
 
@@ -417,7 +414,9 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   leaveBehind(r: Request): void {
     if (this.#state !== BUSY || r.aborted || !this.body.done || this.#leftBehind >= LEFT_BEHIND_MAX) return
     debugEnd(r)
-    logRequest(r)
+    // As in nginx, the log tells what the back end came to; with copies of mirrors it need not wait.
+    r.logsLate = r.asking
+    if (!r.logsLate) logRequest(r)
     this.#leftBehind++
     const { cut } = this.body
     this.loseBench()
@@ -430,6 +429,7 @@ export class H1Connection extends BenchHolder implements WireOwner, TimerOwner, 
   }
 
   #copiesEnded(r: Request): void {
+    if (r.logsLate) logRequest(r)
     r.cleanUp()
     this.#leftBehind--
     assert(this.#leftBehind >= 0, 'who was left behind ends once')

@@ -125,6 +125,8 @@ export class Request extends Asked implements LogContext {
   background = 0
   /** Those among them whose outcome nobody is told, so that the next request need not wait for them. */
   copies = 0
+  /** It has its answer, and is logged when what goes on behind it is over. */
+  logsLate = false
 
   /** `parent` makes a subrequest, which has its variables and its client in common with it. */
   constructor(carrier: Carrier, parent?: Request) {
@@ -177,6 +179,7 @@ export class Request extends Asked implements LogContext {
     this.subrequests = 0
     this.background = 0
     this.copies = 0
+    this.logsLate = false
     this.startMs = this.startMonotonic = 0
   }
 
@@ -483,6 +486,11 @@ export class Request extends Asked implements LogContext {
       const step = endSteps[i]!
       step.run(this, step.conf as never)
     }
+  }
+
+  /** An attempt with a back end is under way. */
+  get asking(): boolean {
+    return (this.conversation?.attempts.last?.responseMs ?? 0) < 0
   }
 
   /** A background subrequest is over. */

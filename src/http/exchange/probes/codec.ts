@@ -7,7 +7,15 @@ import type { ProbeOwner } from '../../../upstream/health.ts'
 import type { PeerConnection } from '../../../upstream/pool.ts'
 import { type ProbeOptions, TcpProbe } from '../../../upstream/probes/tcp.ts'
 import type { Request } from '../../request/request.ts'
-import { BODY_BROKEN, type BodyReceiver, type Codec, HEAD_DONE, HEAD_MORE, type Protocol } from '../codec.ts'
+import {
+  BODY_BROKEN,
+  type BodyReceiver,
+  type Codec,
+  HEAD_DONE,
+  HEAD_INTERIM,
+  HEAD_MORE,
+  type Protocol,
+} from '../codec.ts'
 import type { Expectation } from './http1.ts'
 
 const HEAD_SIZE_MAX = 32768
@@ -65,9 +73,14 @@ export class CodecProbe extends TcpProbe implements BodyReceiver {
 
   #readHead(buffer: Buffer, size: number): void {
     const codec = this.#codec
-    const code = codec.parseHead(buffer, 0, size)
+    let start = 0
+    let code = codec.parseHead(buffer, start, size)
+    for (; code === HEAD_INTERIM; code = codec.parseHead(buffer, start, size)) {
+      start += codec.headLength
+      codec.nextHead()
+    }
     if (code === HEAD_MORE) {
-      if (codec.takesHead !== true) this.#partial = Buffer.from(buffer.subarray(0, size))
+      if (codec.takesHead !== true) this.#partial = Buffer.from(buffer.subarray(start, size))
       return
     }
     if (code !== HEAD_DONE) {
@@ -79,7 +92,7 @@ export class CodecProbe extends TcpProbe implements BodyReceiver {
     if (wrong !== '' || !expectation.needsBody) return this.#judged(wrong)
     this.#inBody = true
     this.doing = 'reading upstream'
-    this.#readBody(buffer, codec.headLength, size)
+    this.#readBody(buffer, start + codec.headLength, size)
   }
 
   #readBody(buffer: Buffer, start: number, end: number): void {
