@@ -2,6 +2,7 @@
  * TLS to a back end by Node's engine: tells our name for it, uses sessions again, and checks whose certificate it is. The
  * handle below connects first, then `handshake` is called.
  */
+import { fromBinary } from '../lib/bytes.ts'
 import type { StreamHandle } from './handle-wire.ts'
 import { alpnList, type HandshakeOwner, PeerSessions, PendingHandshake, type TlsTarget } from './tls-client.ts'
 import { TlsWire } from './tls-wire.ts'
@@ -35,7 +36,8 @@ export class TlsClientWire extends TlsWire {
       const { last } = this.#sessions
       if (last !== undefined) tls.setSession(last)
     }
-    if (serverName !== '') tls.setServername(serverName)
+    // Node makes UTF-8 of it.
+    if (serverName !== '') tls.setServername(fromBinary(serverName))
     if (alpn !== '') tls.setALPNProtocols(alpnList(this.#target))
     super.resume()
     tls.start()

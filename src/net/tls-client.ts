@@ -32,6 +32,13 @@ export interface TlsTarget {
   readonly alpn: string
 }
 
+/** TLS that is wanted and cannot be spoken: who connects so fails when the connection is there, as in nginx. */
+export interface NoTls {
+  readonly key: string
+  readonly problem: string
+  readonly serverName: string
+}
+
 /** Hears what the handshake came to: one of both, once, unless the wire is closed from here before. */
 export interface HandshakeOwner {
   /** It is over, and the peer has proved who it is; `reused`: by a session from before. */

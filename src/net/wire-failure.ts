@@ -9,8 +9,8 @@ export type SystemCall = 'socket' | 'setsockopt' | 'bind' | 'connect' | 'recv' |
 export type WireFailure =
   /** The system refused something; `on`: the address, or option, that it was asked for where that has to be told, or empty. */
   | { readonly kind: 'system'; readonly call: SystemCall; readonly errno: string; readonly on: string }
-  /** TLS, ours or the other side's, gave up; `problem` says why. */
-  | { readonly kind: 'tls'; readonly problem: string }
+  /** TLS, ours or the other side's, gave up; `problem` says why. With `begun: false` nothing was said to the other side. */
+  | { readonly kind: 'tls'; readonly problem: string; readonly begun?: false }
 
 /** What a network or another machine may do at any time (ngx_connection_error). */
 const USUAL: ReadonlySet<string> = new Set([
@@ -59,5 +59,5 @@ export function wireFailureLevel(failure: WireFailure): number {
 
 /** True for what this machine lacks: the other side has not been asked. */
 export function isOurs(failure: WireFailure): boolean {
-  return failure.kind === 'system' && OURS.has(failure.call)
+  return failure.kind === 'system' ? OURS.has(failure.call) : failure.begun === false
 }

@@ -346,7 +346,7 @@ class Compiler<Subject extends HasSlots> {
     }
     if ('problem' in fixed) {
       const last = keys.at(-1)
-      const key = last === undefined ? '' : placeOf(last, last.template.source)
+      const key = last === undefined ? '' : this.#files.toldKey(placeOf(last, last.template.source))
       return this.#files.fail(`SSL_CTX_use_PrivateKey("${key}") failed (SSL: ${fixed.problem})`)
     }
     if (!this.#isDynamic()) return () => fixed.made

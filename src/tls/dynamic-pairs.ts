@@ -80,8 +80,10 @@ export class DynamicPairs<Subject> {
       pairs.push(pair.made)
     }
     const context = contextOf({ ...this.#options, pairs })
-    if ('problem' in context)
-      return `SSL_use_PrivateKey("${places.at(-1)?.key ?? ''}") failed (SSL: ${context.problem})`
+    if ('problem' in context) {
+      const key = this.#loader.toldKey(places.at(-1)?.key ?? '')
+      return `SSL_use_PrivateKey("${key}") failed (SSL: ${context.problem})`
+    }
     this.#known.set(texts, context.made)
     return context.made
   }

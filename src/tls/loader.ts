@@ -104,7 +104,7 @@ export class SslLoader {
   }
 
   #openKey(place: Place, pem: Pem): Made<string> {
-    const told = `cannot load certificate key "${place}": `
+    const told = `cannot load certificate key "${this.toldKey(place)}": `
     if (place.startsWith(ENGINE)) {
       return { problem: `${told}loading "engine:..." certificate keys is not supported` }
     }
@@ -114,6 +114,11 @@ export class SslLoader {
     if (pem.problem !== '') return { problem: told + pem.problem }
     const opened = openKey(pem.text, this.#passwords)
     return 'made' in opened ? opened : { problem: told + opened.problem }
+  }
+
+  /** Where a key is, for messages; nginx prints a key that is text itself. */
+  toldKey(place: Place): string {
+    return place.startsWith(DATA) ? `${DATA}...` : place
   }
 
   trusted(file: NamedFile | undefined): string | undefined {

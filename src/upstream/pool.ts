@@ -13,7 +13,7 @@ import { beginEvent, flushWires } from '../net/flush.ts'
 import { openTlsWire, openWire } from '../net/open-wire.ts'
 import type { StreamWire } from '../net/stream-wire.ts'
 import { cancelTimer, setTimer, Timer, type TimerOwner } from '../net/timer-wheel.ts'
-import type { HandshakeOwner, TlsClient, TlsTarget } from '../net/tls-client.ts'
+import type { HandshakeOwner, NoTls, TlsClient, TlsTarget } from '../net/tls-client.ts'
 import { type TlsFault, tlsFaultOf } from '../net/tls-fault.ts'
 import { NOBODY, type WireOwner } from '../net/wire.ts'
 import { type WireFailure, wireFailureText } from '../net/wire-failure.ts'
@@ -52,7 +52,7 @@ export interface ConnectOptions {
   readonly sndbuf?: number
   readonly rcvbuf?: number
   /** TLS is spoken, in this way. */
-  readonly tls?: TlsTarget | undefined
+  readonly tls?: TlsTarget | NoTls | undefined
 }
 
 /** Hears when a connection is open. */
@@ -84,6 +84,8 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   doing = CONNECTING
   readonly #keepAlive: boolean
   readonly #tls: TlsClient | undefined
+  /** Why TLS cannot be spoken; empty: it can, or need not be. */
+  readonly #problem: string
   /** The handshake has begun and come to nothing yet. */
   #shaking = false
   #pool: ConnectionPool | undefined
@@ -98,7 +100,8 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
     const tls = leadsNowhere() ? undefined : options.tls
     this.security = tls === undefined ? '' : tls.key
     this.from = from === undefined ? '' : from.name
-    if (tls === undefined) this.wire = openWire(peer.address, options, this)
+    this.#problem = tls !== undefined && 'problem' in tls ? tls.problem : ''
+    if (tls === undefined || 'problem' in tls) this.wire = openWire(peer.address, options, this)
     else {
       this.#tls = openTlsWire(peer.address, options, { target: tls, peer: `${peer.group} ${peer.address.name}` }, this)
       this.wire = this.#tls
@@ -108,6 +111,10 @@ export class PeerConnection implements WireOwner, TimerOwner, ConnectOwner, Hand
   onConnected(failure: WireFailure | undefined): void {
     if (failure !== undefined) {
       this.wire.fail(failure)
+      return
+    }
+    if (this.#problem !== '') {
+      this.wire.fail({ kind: 'tls', problem: this.#problem, begun: false })
       return
     }
     clock.update()

@@ -102,7 +102,7 @@ for (const cache of ['off', 'max=10']) {
     assert.equal((await ask(one.certFile, 'engine:x:y')).status, 500)
     const log = server.errorLog()
     assert.match(log, /cannot load certificate "\/none\.crt": BIO_new_file\(\) failed \(SSL: error:80000002:/)
-    assert.match(log, /SSL_CTX_use_PrivateKey\(".*two\.key"\) failed \(SSL: error:05800074:.*key values mismatch\)/)
+    assert.match(log, /SSL_use_PrivateKey\(".*two\.key"\) failed \(SSL: error:05800074:.*key values mismatch\)/)
     assert.match(
       log,
       /cannot load certificate key "engine:x:y": loading "engine:..." certificate keys is not supported/,

@@ -108,6 +108,18 @@ test('a server that fails verification is passed over', async () => {
   assert.equal(response.headers.get('x-status'), '502, 200')
 })
 
+for (const engine of ['io_uring', 'epoll']) {
+  test(`a name is told in the bytes that it has (${engine})`, async () => {
+    await using peer = await TlsPeer.start(good, ({ socket }) =>
+      reply(Buffer.from(String(socket.servername), 'latin1').toString('hex')),
+    )
+    await using server = await startViaduct(`events { use ${engine}; } http { server { listen 127.0.0.1:%%PORT_0%%;
+      location / { proxy_pass https://127.0.0.1:${peer.port}; proxy_ssl_server_name on; proxy_ssl_name b\u00fccher.example; } } }`)
+    const asked = await (await fetch(server.url('/'))).text()
+    assert.equal(Buffer.from(asked, 'hex').toString(), 'b\u00fccher.example')
+  })
+}
+
 test('the name is told when asked for, but never an address', async () => {
   await using peer = await TlsPeer.start(good, ({ socket }) => reply(String(socket.servername)))
   await using server = await startViaduct(`http { server { listen 127.0.0.1:%%PORT_0%%;

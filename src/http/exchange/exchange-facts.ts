@@ -2,7 +2,7 @@
  * What others read of an exchange: where its request goes, what it is asked with, and what came back. Variables, the
  * makers of requests and the cache know an exchange by this.
  */
-import type { TlsTarget } from '../../net/tls-client.ts'
+import type { NoTls, TlsTarget } from '../../net/tls-client.ts'
 import type { ConnectOptions } from '../../upstream/pool.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import type { Attempts } from '../request/attempts.ts'
@@ -33,7 +33,7 @@ export abstract class ExchangeFacts implements Conversation {
   asked = ''
   /** Scheme, `$proxy_host`, `$proxy_port` and URI of `proxy_pass`, which may come from variables. */
   scheme = ''
-  tls: TlsTarget | undefined
+  tls: TlsTarget | NoTls | undefined
   targetHost = ''
   targetPort = ''
   targetUri = ''

@@ -2,7 +2,7 @@
  * What a request knows of its back ends, whoever speaks with them: an exchange, or a stand-in where nobody was asked.
  * Variables read it; how the conversation is led is a matter of exchange/.
  */
-import type { TlsTarget } from '../../net/tls-client.ts'
+import type { NoTls, TlsTarget } from '../../net/tls-client.ts'
 import type { HeaderTable } from '../message/header-table.ts'
 import type { Attempts } from './attempts.ts'
 
@@ -37,7 +37,7 @@ export interface Conversation {
   readonly targetHost: string
   readonly targetPort: string
   /** How the back end is spoken to in TLS; undefined: in the clear. */
-  readonly tls: TlsTarget | undefined
+  readonly tls: TlsTarget | NoTls | undefined
   /** Undefined where there is no cache. */
   readonly caching: CacheFacts | undefined
   /** The request is logged: everything goes back. Called once. */

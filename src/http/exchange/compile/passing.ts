@@ -74,7 +74,7 @@ function compileLocal(bind: Bind, at: AttachContext): Local {
   }
 }
 
-/** The request of a location that may speak TLS, which it does for targets of `scheme`; empty when it cannot. */
+/** The request of a location that may speak TLS, which it does for targets of `scheme`. */
 export function secured(
   request: ExchangeConf['request'],
   tls: SslTargets | undefined,
@@ -82,9 +82,8 @@ export function secured(
 ): ExchangeConf['request'] {
   if (tls === undefined) return request
   return (r, exchange) => {
-    const secure = exchange.scheme === scheme
-    exchange.tls = secure ? tls.target(r, exchange.targetHost) : undefined
-    return secure && exchange.tls === undefined ? '' : request(r, exchange)
+    exchange.tls = exchange.scheme === scheme ? tls.target(r, exchange.targetHost) : undefined
+    return request(r, exchange)
   }
 }
 

@@ -5,9 +5,8 @@
 import { createHash } from 'node:crypto'
 import { parseIp } from '../../../lib/ip.ts'
 import { Lru } from '../../../lib/lru.ts'
-import { ERROR } from '../../../log/error-log.ts'
 import type { LogFile } from '../../../log/log-files.ts'
-import type { TlsSettings, TlsTarget } from '../../../net/tls-client.ts'
+import type { NoTls, TlsSettings, TlsTarget } from '../../../net/tls-client.ts'
 import { type ContextOptions, contextOf, type Pair } from '../../../net/tls-wire-context.ts'
 import { type Commanded, contextSettings, failedText, forbidden, notCommanded } from '../../../tls/commands.ts'
 import { fileProblem, keyFile, type Place, placeFor, placeOf, readPem, SslLoader } from '../../../tls/loader.ts'
@@ -22,8 +21,8 @@ const NAMES_MAX = 1024
 
 /** How a location connects. */
 export interface SslTargets {
-  /** For a request to `host`; undefined: it cannot be done, and was logged. */
-  target(r: Request, host: string): TlsTarget | undefined
+  /** For a request to `host`. */
+  target(r: Request, host: string): TlsTarget | NoTls
 }
 
 interface Ways {
@@ -50,29 +49,38 @@ function knownWith(keyLog: LogFile | undefined): Lru<string, Ways> {
 export function compileSsl(family: string, conf: SslConf, at: AttachContext, alpn = ''): SslTargets {
   const loader = new Loader(family, conf, at)
   const options = loader.options()
-  const certificates = options === undefined ? undefined : loader.dynamic(options)
-  const fixed = options === undefined || certificates !== undefined ? undefined : loader.ways(options)
-  if (fixed !== undefined && 'problem' in fixed) {
-    at.fail(fixed.problem)
-    return { target: () => undefined }
+  const fixed = options === undefined ? undefined : loader.ways(options)
+  if (options === undefined || fixed === undefined || 'problem' in fixed) {
+    if (fixed !== undefined && 'problem' in fixed) at.fail(fixed.problem)
+    return { target: () => NOT_CONFIGURED }
   }
+  const certificates = loader.dynamic(options)
   const nameOf = conf.ssl_name === undefined ? undefined : at.text(conf.ssl_name)
   const matters = conf.ssl_server_name || conf.ssl_verify
   const names = new NamedTargets(conf.ssl_server_name, alpn)
   return {
     target: (r, host) => {
-      const ways = fixed ?? certificates?.(r)
-      if (ways === undefined) return undefined
-      const target = names.find(ways, !matters ? '' : nameOf === undefined ? host : nameOf(r))
-      if (target.serverName.length <= SERVER_NAME_MAX) return target
-      r.logError(
-        ERROR,
-        `SSL_set_tlsext_host_name("${target.serverName}") failed (${TOO_LONG}) while connecting to upstream`,
+      const ways = certificates === undefined ? fixed : certificates(r)
+      const target = names.find(
+        'problem' in ways ? fixed : ways,
+        !matters ? '' : nameOf === undefined ? host : nameOf(r),
       )
-      return undefined
+      const { serverName } = target
+      if (serverName.length > SERVER_NAME_MAX) {
+        return notSpoken(`SSL_set_tlsext_host_name("${serverName}") failed (${TOO_LONG})`)
+      }
+      return 'problem' in ways ? notSpoken(ways.problem) : target
     },
   }
 }
+
+/** Requests with the same trouble may share a connection that is being opened. */
+function notSpoken(problem: string): NoTls {
+  return { key: `none ${problem}`, problem, serverName: '' }
+}
+
+/** Nobody gets there: the configuration is refused. */
+const NOT_CONFIGURED = notSpoken('TLS is not configured')
 
 /** The targets of a location by name. */
 class NamedTargets {
@@ -186,35 +194,38 @@ class Loader {
   }
 
   /** How to find the certificate of a request, when variables name it. */
-  dynamic(options: ContextOptions): ((r: Request) => Ways | undefined) | undefined {
+  dynamic(options: ContextOptions): ((r: Request) => Ways | { problem: string }) | undefined {
     const { ssl_certificate: certificate, ssl_certificate_key: key, ssl_certificate_cache: cache } = this.#conf
     if (certificate === undefined || key === undefined || certificate.template.source === '') return undefined
     if (certificate.template.constant !== undefined && key.template.constant !== undefined) return undefined
     const files = new PemFiles(cache, fileProblem)
     const certificateText = this.#at.text(certificate.template)
     const keyText = this.#at.text(key.template)
-    return (r) => this.#choose(r, options, files, placeFor(certificate, certificateText(r)), placeFor(key, keyText(r)))
+    return (r) => this.#choose(options, files, placeFor(certificate, certificateText(r)), placeFor(key, keyText(r)))
   }
 
-  #choose(r: Request, options: ContextOptions, files: PemFiles, certificate: Place, key: Place): Ways | undefined {
+  #choose(options: ContextOptions, files: PemFiles, certificate: Place, key: Place): Ways | { problem: string } {
     let ways = this.#withPair(options, files, certificate, key)
     // Files that were replaced one after the other do not fit until both are read anew.
     if ('problem' in ways && files.forget(certificate) && files.forget(keyFile(key))) {
       ways = this.#withPair(options, files, certificate, key)
     }
-    if (!('problem' in ways)) return ways
-    r.logError(ERROR, `${ways.problem} while connecting to upstream`)
-    return undefined
+    return ways
   }
 
   #withPair(options: ContextOptions, files: PemFiles, certificate: Place, key: Place): Ways | { problem: string } {
     if (certificate === '') return this.ways(options)
     const pair = this.#files.pairOf(certificate, readPem(files, certificate), key, readPem(files, keyFile(key)))
-    return 'problem' in pair ? pair : this.ways({ ...options, pairs: [pair.made] }, key)
+    return 'problem' in pair
+      ? pair
+      : this.ways({ ...options, pairs: [pair.made] }, `SSL_use_PrivateKey("${this.#files.toldKey(key)}")`)
   }
 
   /** The settings that options make, shared by all who are alike. */
-  ways(options: ContextOptions, keyName = this.#conf.ssl_certificate_key?.template.source): Ways | { problem: string } {
+  ways(
+    options: ContextOptions,
+    doing = `SSL_CTX_use_PrivateKey("${this.#files.toldKey(this.#conf.ssl_certificate_key?.template.source ?? '')}")`,
+  ): Ways | { problem: string } {
     const { ssl_verify: verify, ssl_verify_depth: depth, ssl_session_reuse, ssl_key_log } = this.#conf
     const keyLog = this.#keyLog
     const text = JSON.stringify([options, verify, depth, ssl_session_reuse, ssl_key_log])
@@ -227,7 +238,7 @@ class Loader {
       const [name, value] = options.commands![secure.command]!
       return { problem: failedText(name, value, secure.problem) }
     }
-    if ('problem' in secure) return { problem: `SSL_CTX_use_PrivateKey("${keyName}") failed (SSL: ${secure.problem})` }
+    if ('problem' in secure) return { problem: `${doing} failed (SSL: ${secure.problem})` }
     const settings: TlsSettings = {
       secure: secure.made,
       verify,
