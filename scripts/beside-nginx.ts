@@ -20,6 +20,7 @@ import { proxyGroups } from '../test/conformance/beside-nginx/cases/proxy.ts'
 import { requestsGroups } from '../test/conformance/beside-nginx/cases/requests.ts'
 import { rewriteGroups } from '../test/conformance/beside-nginx/cases/rewrite.ts'
 import { scgiUwsgiGroups } from '../test/conformance/beside-nginx/cases/scgi-uwsgi.ts'
+import { securedGroups } from '../test/conformance/beside-nginx/cases/secured.ts'
 import { staticGroups } from '../test/conformance/beside-nginx/cases/static.ts'
 import { togetherGroups } from '../test/conformance/beside-nginx/cases/together.ts'
 import { compare, type Difference } from '../test/conformance/beside-nginx/compare.ts'
@@ -31,7 +32,14 @@ import { command } from './command.ts'
 
 const VIADUCT = fileURLToPath(new URL('../bin/viaduct', import.meta.url))
 const NGINX = process.env['NGINX'] ?? '/usr/sbin/nginx'
-const GATEWAYS = [...fastcgiGroups, ...fastcgiTogetherGroups, ...scgiUwsgiGroups, ...memcachedGroups, ...grpcGroups]
+const GATEWAYS = [
+  ...fastcgiGroups,
+  ...fastcgiTogetherGroups,
+  ...scgiUwsgiGroups,
+  ...memcachedGroups,
+  ...grpcGroups,
+  ...securedGroups,
+]
 /** Of those, what runs without being named. */
 const GATEWAYS_SHORT = /(?:fastcgi|scgi|uwsgi) requests$|fastcgi kept$|memcached$/
 const GROUPS: readonly Group[] = [

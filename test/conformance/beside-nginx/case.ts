@@ -4,6 +4,7 @@
  */
 
 import type { Speech } from './gateways.ts'
+import type { Secured } from './secured.ts'
 
 /** What a back end does with one request. */
 export interface Answer {
@@ -38,13 +39,15 @@ export interface Group {
   readonly name: string
   /**
    * What stands in `http`: `%%PORT_0%%` to `%%PORT_5%%` are free, `%%PORT_6%%` and `%%PORT_7%%` are back ends, nobody
-   * listens at `%%PORT_8%%`; `%%DIR%%` is the folder.
+   * listens at `%%PORT_8%%`; `%%DIR%%` is the folder, `%%CERTS%%` that of certificates (secured.ts).
    */
   readonly http: string
   /** Its cases are asked over HTTP/2. */
   readonly http2?: true
   /** What its back ends speak, HTTP/1 by default. */
   readonly speech?: Speech
+  /** Back ends that speak TLS, by the numbers of their ports. */
+  readonly secured?: Readonly<Record<number, Secured>>
   /** Files in the folder. */
   readonly files?: Readonly<Record<string, string>>
   /** Which port cases go to, 0 by default. */

@@ -221,7 +221,7 @@ export const KNOWN_OF_GATEWAYS: readonly Known[] = [
     why: 'connection is no field of HTTP/2, in trailers neither',
     of: /^gateways: grpc .*trailers with connection$/,
     aspects: ['replies'],
-    without: /(?:\n|(?<=ok))connection: close/g,
+    without: /connection: close\n?|\n(?=grpc-status)/g,
   },
   {
     why: 'a connection is kept behind an answer without a body, and behind one that was reset once it was whole',
@@ -299,5 +299,42 @@ export const KNOWN_OF_GATEWAYS: readonly Known[] = [
     why: 'control bytes are escaped in the log, and lines have an end',
     of: /^gateways: memcached: .*(?:NUL|\/key\?k=x+ \d+)$/,
     aspects: ['errors'],
+  },
+  {
+    why: 'a chain that is too long is called so; nginx tells the last of all that OpenSSL has found',
+    of: /^gateways: \w+ ssl trust: \/far-0$/,
+    aspects: ['errors'],
+    without: /(?<=verify error: )\((?:20:unable to get local issuer certificate|22:certificate chain too long)\)/g,
+  },
+  {
+    why: "Node's engine takes names for UTF-8 (use epoll)",
+    of: /^gateways: \w+ ssl trust: \/named-arg\?n=\xe4/,
+    aspects: ['asked'],
+    without: /(?<=, name )[^,]*/g,
+  },
+  {
+    why: "with Node's engine a back end that is not trusted does not hear the end of our handshake (use epoll)",
+    of: /^gateways: \w+ ssl (?:trust: \/(?:verified-(?:arg|told|default)|common-name|expired-trusted|lone-not|trusts-|far-(?:0|middle|listed)|revoked-listed)|next: \/first <- nothing)/,
+    aspects: ['asked'],
+    without: /^(?:TLS .*|no TLS: ECONNRESET)\n?/gm,
+  },
+  {
+    why: 'newer OpenSSL has another word',
+    of: /^gateways: \w+ ssl spoken: /,
+    aspects: ['errors'],
+    without: /(?<=SSL routines::)(?:sslv3|ssl\/tls)(?= alert handshake failure)/g,
+  },
+  {
+    why: 'newer OpenSSL does not even ask for TLS 1.1 at the security level that it has by default',
+    of: /^gateways: \w+ ssl spoken: \/old-11$/,
+    aspects: ['errors', 'asked'],
+    without:
+      /error:0A0000BF:SSL routines::no protocols available|error:0A00042E:SSL routines::tlsv1 alert protocol version:SSL alert number 70|(?<=no TLS: ERR_SSL_)\w+/g,
+  },
+  {
+    why: 'whether nginx has read a ticket before it closes the connection is chance',
+    of: /^gateways: \w+ ssl spoken: \/again$/,
+    aspects: ['asked'],
+    without: /(?<=^TLS .*, )(?:again|new)$/gm,
   },
 ]

@@ -14,6 +14,8 @@ export interface Known {
   readonly aspects?: readonly Aspect[]
   /** What is left out of both sides; without it the aspects are not compared. */
   readonly without?: RegExp
+  /** What must have come of the case on either side for the reason to hold, as `nginx -> Viaduct`; see `outcomeOf`. */
+  readonly outcomes?: readonly string[]
   /** Only the order of lines may differ. */
   readonly orderless?: true
 }

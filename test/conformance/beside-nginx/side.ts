@@ -11,6 +11,7 @@ import { freePorts } from '../../harness/ports.ts'
 import type { Answer, Case, Group } from './case.ts'
 import { HERE, type Hearing, newHearing, type Speech } from './gateways.ts'
 import { allEnded, Http2Writer } from './http2.ts'
+import { type Secured, securedDir, securedServer } from './secured.ts'
 
 /** The variables of an access line, in its order. */
 export const LOGGED: readonly string[] = (
@@ -74,6 +75,9 @@ export class Side {
   /** What was said on connections of back ends that do not speak HTTP/1. */
   #hearings: Hearing[] = []
   #backSockets = new Set<net.Socket>()
+  /** Handshakes with back ends. */
+  #handshakes: string[] = []
+  readonly #hangsUp: boolean
   #marks = 0
   #accessRead = 0
   #errorsRead = 0
@@ -83,12 +87,13 @@ export class Side {
     dir: string,
     ports: readonly number[],
     { http2, pair }: Manner,
-    speech?: Speech,
+    { speech, secured }: Group,
   ) {
     this.dir = dir
     this.http2 = http2
     this.#tls = pair !== undefined
     this.#speech = speech
+    this.#hangsUp = speech !== undefined || secured !== undefined
     this.#ports = ports
     this.#child = spawn(program, ['-p', `${dir}/`, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -116,8 +121,10 @@ export class Side {
     for (const file of fs.readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
       fs.utimesSync(path.join(dir, file), FILE_TIME, FILE_TIME)
     }
-    const side = new Side(program, dir, ports, { ...manner, http2: manner.http2 || group.http2 === true }, group.speech)
-    for (const n of BACK_ENDS) await side.#openBackEnd(ports[n]!)
+    const side = new Side(program, dir, ports, { ...manner, http2: manner.http2 || group.http2 === true }, group)
+    const secured = group.secured ?? {}
+    for (const n of BACK_ENDS) if (secured[n] === undefined) await side.#openBackEnd(ports[n]!)
+    for (const [n, kind] of Object.entries(secured)) await side.#openBackEnd(ports[Number(n)]!, kind)
     await side.#untilReady()
     return side
   }
@@ -128,17 +135,27 @@ export class Side {
     this.#answered = 0
     this.#asked = []
     this.#hearings = []
+    this.#handshakes = []
     const { replies, open } = await this.#talk(asked, quietMs)
     await this.#mark()
-    if (this.#speech !== undefined) await this.#hangUp()
+    if (this.#hangsUp) await this.#hangUp()
     const errors = this.#read('error.log', this.#errorsRead)
     this.#errorsRead += errors.length
-    return { replies, open, access: this.#accessLines(), errors, asked: this.#asked.join('\n') }
+    return {
+      replies,
+      open,
+      access: this.#accessLines(),
+      errors,
+      asked: [...this.#handshakes, ...this.#asked].join('\n'),
+    }
   }
 
   /** Replaces what differs between any two runs: places and ports. */
   plain(text: string): string {
-    let result = text.replaceAll(this.dir, 'DIR').replaceAll(/boundary=\d{20}/g, 'boundary=N')
+    let result = text
+      .replaceAll(this.dir, 'DIR')
+      .replaceAll(/\/tmp\/viaduct-certs-\w+/g, 'CERTS')
+      .replaceAll(/boundary=\d{20}/g, 'boundary=N')
     result = result.replaceAll(/(DIR\/body\/)\d{10}/g, '$1N').replaceAll(/(_temp\/)\d+\/\d+\/\d{10}/g, '$1N')
     for (const [n, port] of this.#ports.entries()) result = result.replaceAll(`${port}`, `PORT${n}`)
     return result
@@ -218,7 +235,7 @@ export class Side {
 
   /** What takes its time is waited for, where back ends take theirs. */
   get #waitsForEnd(): boolean {
-    return this.#speech !== undefined
+    return this.#hangsUp
   }
 
   /** No more will come of itself. */
@@ -231,7 +248,8 @@ export class Side {
     await delay(POLL_MS)
     for (const socket of this.#backSockets) socket.destroy()
     this.#backSockets.clear()
-    this.#asked = this.#hearings.map((hearing, n) => `connection ${n + 1}\n${hearing.said()}`)
+    if (this.#speech !== undefined)
+      this.#asked = this.#hearings.map((hearing, n) => `connection ${n + 1}\n${hearing.said()}`)
     this.#hearings = []
     // The server has to see that they are closed before it is asked again.
     await this.#mark()
@@ -261,27 +279,32 @@ export class Side {
     return fs.existsSync(file) ? fs.readFileSync(file, 'latin1').slice(from) : ''
   }
 
-  async #openBackEnd(port: number): Promise<void> {
-    const speech = this.#speech
-    const backEnd = net.createServer((socket) => {
-      if (speech !== undefined) return this.#hear(socket, newHearing(speech))
-      let held = ''
-      socket.on('error', () => undefined)
-      socket.on('data', (data) => {
-        held += data.toString('latin1')
-        for (let size = requestSize(held); size > 0; size = requestSize(held)) {
-          this.#asked.push(held.slice(0, size))
-          held = held.slice(size)
-          this.#answer(socket)
-        }
-      })
-    })
+  async #openBackEnd(port: number, kind?: Secured): Promise<void> {
+    const serve = (socket: net.Socket): void => this.#serve(socket)
+    const backEnd =
+      kind === undefined
+        ? net.createServer(serve)
+        : securedServer(kind, this.#speech === 'http2', serve, (line) => this.#handshakes.push(line))
     this.#backEnds.push(backEnd)
     await new Promise<void>((resolve) => backEnd.listen(port, '127.0.0.1', resolve))
   }
 
+  #serve(socket: net.Socket): void {
+    if (this.#hangsUp) this.#backSockets.add(socket)
+    if (this.#speech !== undefined) return this.#hear(socket, newHearing(this.#speech))
+    let held = ''
+    socket.on('error', () => undefined)
+    socket.on('data', (data) => {
+      held += data.toString('latin1')
+      for (let size = requestSize(held); size > 0; size = requestSize(held)) {
+        this.#asked.push(held.slice(0, size))
+        held = held.slice(size)
+        this.#answer(socket)
+      }
+    })
+  }
+
   #hear(socket: net.Socket, hearing: Hearing): void {
-    this.#backSockets.add(socket)
     this.#hearings.push(hearing)
     socket.setNoDelay(true)
     socket.on('error', () => undefined)
@@ -313,7 +336,7 @@ export class Side {
     if (!socket.destroyed) socket.write(Buffer.from(this.#expand(pieces[n]!), 'latin1'))
     if (n + 1 < pieces.length) setTimeout(() => this.#sendPieces(socket, pieces, n + 1, answer), PIECE_MS)
     else if (answer?.after === 'close') socket.end()
-    else if (answer?.after === 'reset') socket.resetAndDestroy()
+    else if (answer?.after === 'reset') rawOf(socket).resetAndDestroy()
   }
 }
 
@@ -328,7 +351,13 @@ function inFrames(parts: readonly string[], end: boolean): readonly string[] {
   return parts.map((part, n) => writer.write(part, end && n === parts.length - 1))
 }
 
-function expanded(text: string, dir: string, ports: readonly number[]): string {
+/** TLS has no reset of its own. */
+function rawOf(socket: net.Socket): net.Socket {
+  return socket instanceof tls.TLSSocket ? ((socket as { _parent?: net.Socket })._parent ?? socket) : socket
+}
+
+function expanded(given: string, dir: string, ports: readonly number[]): string {
+  const text = given.includes('%%CERTS%%') ? given.replaceAll('%%CERTS%%', securedDir()) : given
   return text.replaceAll(/%%PORT_(\d)%%/g, (_, n) => `${ports[Number(n)]}`).replaceAll('%%DIR%%', dir)
 }
 
