@@ -74,3 +74,21 @@ test('ciphers and commands decide what is spoken', async () => {
   assert.match(await get('/not'), /^TLSv1\.2 /)
   assert.match(await get('/groups'), /^TLSv1\.3 /)
 })
+
+for (const engine of ['io_uring', 'epoll']) {
+  for (const version of ['TLSv1', 'TLSv1.1'] as const) {
+    test(`${version} is spoken at security level 0 alone (${engine})`, async () => {
+      const ciphers = 'DEFAULT@SECLEVEL=0'
+      await using peer = await TlsPeer.start(
+        { ...own, minVersion: version, maxVersion: version, ciphers },
+        ({ socket }) => reply(String(socket.getProtocol())),
+      )
+      await using server = await startViaduct(`events { use ${engine}; } http { server { listen 127.0.0.1:%%PORT_0%%;
+        proxy_ssl_protocols ${version};
+        location / { proxy_ssl_ciphers ${ciphers}; proxy_pass https://127.0.0.1:${peer.port}; }
+        location /refused { proxy_pass https://127.0.0.1:${peer.port}; } } }`)
+      assert.equal(await (await fetch(server.url('/'))).text(), version)
+      assert.equal((await fetch(server.url('/refused'))).status, 502)
+    })
+  }
+}
