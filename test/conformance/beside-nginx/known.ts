@@ -3,7 +3,7 @@
  * purpose, or what depends on the moment at which bytes arrive. Each with its reason. What says `open` is not settled.
  */
 import type { Aspect } from './case.ts'
-import { KNOWN_OF_GATEWAYS } from './known-gateways.ts'
+import { KNOWN_OF_GATEWAYS, KNOWN_OF_GATEWAYS_OVER_HTTP2 } from './known-gateways.ts'
 
 /** One reason for differences. */
 export interface Known {
@@ -87,7 +87,7 @@ export const KNOWN: readonly Known[] = [
   { why: 'open: `.name` is taken for a name below `*.name` by nginx', of: /fields: host dot wild/ },
   {
     why: 'newer nginx joins repeated fields',
-    of: /fields: (?:twice|two (?:user agents|referers|content types))|A: a, A: b|chain cookies/,
+    of: /^(?!gateways: grpc).*(?:fields: (?:twice|two (?:user agents|referers|content types))|A: a, A: b|chain cookies)/,
   },
   { why: 'a response of known length is compressed at once and tells its length', of: /conditions: \/gzip\// },
   {
@@ -140,7 +140,7 @@ export const KNOWN: readonly Known[] = [
   },
   { why: 'newer nginx refuses such answers', of: BAD_ANSWERS },
   { why: 'an answer without a valid status line is 502', of: NO_STATUS_LINE },
-  { why: 'a 204 has no length', of: /status 204$/ },
+  { why: 'a 204 has no length', of: /^(?!gateways).*status 204$/ },
   { why: 'newer nginx passes Upgrade on', of: /hop by hop/ },
   { why: 'nginx reads no more than a head may have', of: /too big head/, aspects: ['access'] },
   { why: 'nginx cuts off before it has sent the head, if all comes at once', of: /chunked bad (?:second )?size/ },
@@ -170,7 +170,11 @@ export const KNOWN: readonly Known[] = [
       /(?<=^upstream_(?:addr|response_length|bytes_received)=).*|(?<=^status=)(?:400|499)$|, upstream: "[^"]*"|(?<=\] )(?:epoll_wait\(\) reported that )?client prematurely closed connection(?:, so upstream connection is closed too)?/gm,
   },
   { why: 'newer nginx keeps every WWW-Authenticate', of: /www-authenticate/ },
-  { why: 'a charset that is not configured is taken as it is', of: /x-accel$| charset$/, aspects: ['errors'] },
+  {
+    why: 'a charset that is not configured is taken as it is',
+    of: /x-accel$|^(?!gateways).* charset$/,
+    aspects: ['errors'],
+  },
   { why: 'a space is encoded in a target that is passed on', of: /\/revar\// },
   { why: 'an empty method is not sent', of: /\/methodvar$/ },
   { why: 'newer words for addresses that are none', of: /\/badname/, aspects: ['errors'] },
@@ -333,7 +337,7 @@ export const KNOWN_OF_HTTP2: readonly Known[] = [
   },
   {
     why: 'the same: a body that is broken is found out before the answer',
-    of: /(?:too short|too long|padded badly|behind the end|reset|chunk (?:size|end) bad|chunked broken)/,
+    of: /^(?!gateways: grpc).*(?:too short|too long|padded badly|behind the end|reset|chunk (?:size|end) bad|chunked broken)/,
     aspects: ['replies', 'access', 'errors'],
   },
   {
@@ -451,4 +455,5 @@ export const KNOWN_OF_HTTP2: readonly Known[] = [
   { why: 'an empty cookie is not joined', of: /heads: fields cookie: , cookie/ },
   { why: 'long names of files are told in full', of: /heads: path \/x+\d/, aspects: ['errors'] },
   { why: 'GOAWAY comes with the last request that is taken', of: /kept for no time: body late/ },
+  ...KNOWN_OF_GATEWAYS_OVER_HTTP2,
 ]

@@ -157,7 +157,10 @@ export class Side {
       .replaceAll(/\/tmp\/viaduct-certs-\w+/g, 'CERTS')
       .replaceAll(/boundary=\d{20}/g, 'boundary=N')
     result = result.replaceAll(/(DIR\/body\/)\d{10}/g, '$1N').replaceAll(/(_temp\/)\d+\/\d+\/\d{10}/g, '$1N')
-    for (const [n, port] of this.#ports.entries()) result = result.replaceAll(`${port}`, `PORT${n}`)
+    // A sum or a length may have the digits of one within.
+    for (const [n, port] of this.#ports.entries()) {
+      result = result.replaceAll(new RegExp(`(?<!\\d)${port}(?!\\d)`, 'g'), `PORT${n}`)
+    }
     return result
   }
 
