@@ -27,7 +27,7 @@ const PORTS = 10
 const BACK_ENDS = [6, 7]
 /** Requests to this one mark where a case's lines in the logs end. */
 const MARK_PORT = 9
-const START_TIMEOUT_MS = 15_000
+const START_TIMEOUT_MS = 60_000
 const ANSWER_TIMEOUT_MS = 5000
 const STOP_TIMEOUT_MS = 3000
 const POLL_MS = 2
