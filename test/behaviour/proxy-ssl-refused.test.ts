@@ -64,6 +64,10 @@ const REFUSED: readonly (readonly [settings: string, message: string])[] = [
   ['proxy_ssl_conf_command Options none;', `SSL_CONF_cmd("Options", "none") failed${PLACE}`],
   ['proxy_ssl_conf_command Nothing x;', `SSL_CONF_cmd("Nothing", "x") failed${PLACE}`],
   ['proxy_ssl_conf_command Groups none;', `SSL_CONF_cmd("Groups", "none") failed${PLACE}`],
+  [
+    'proxy_ssl_certificate $arg_c; proxy_ssl_certificate_key $arg_k; proxy_ssl_conf_command VerifyMode Bogus;',
+    'SSL_CONF_cmd("VerifyMode", "Bogus") failed (SSL: error:0A000180:SSL routines::bad value',
+  ],
   ['proxy_ssl_certificate_cache valid=1s;', `"proxy_ssl_certificate_cache" must have the "max" parameter${PLACE}`],
   ['proxy_ssl_certificate_cache max=0;', `invalid parameter "max=0"${PLACE}`],
   ['proxy_ssl_certificate_cache much;', `invalid parameter "much"${PLACE}`],
