@@ -1,5 +1,6 @@
 /** mp4 and flv: parts of videos by their arguments, with ranges, to every kind of client. */
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import { connect } from 'node:http2'
 import { test } from 'node:test'
 import { Dice } from '../harness/dice.ts'
@@ -39,7 +40,16 @@ const FILES = {
   'long.mp4': LONG_MOVIE,
   'bad.mp4': Buffer.from('this is no video'),
   'a.flv': FLV,
+  'fragmented.mp4': Buffer.from('\0\0\0\x08moov\0\0\0\x08mdat\0\0\0\x08mdat', 'latin1'),
+  // An atom without a size ends the reading of the whole file, wherever it stands.
+  'over.mp4': overMovie(),
   'folder.mp4/index.html': 'x',
+}
+
+function overMovie(): Buffer {
+  const movie = Buffer.from(makeMovie(dice, TRACKS, { moovFirst: true, large: false }))
+  movie.writeUInt32BE(0, movie.indexOf('stsd') - 4)
+  return movie
 }
 
 async function get(server: Server, path: string, init: RequestInit = {}) {
@@ -68,6 +78,31 @@ test('videos from a moment to another', async () => {
   }
 })
 
+test('a range of a huge video is sought, not read up to', async () => {
+  await using server = await startViaduct(CONF, { files: FILES })
+  // The media data ends with a hole, behind which the index lies.
+  const hole = 2 ** 38
+  const moov = MOVIE.indexOf('moov') - 4
+  const mdat = MOVIE.indexOf('mdat') - 4
+  const head = Buffer.alloc(16)
+  head.writeUInt32BE(1, 0)
+  head.write('mdat', 4)
+  head.writeBigUInt64BE(BigInt(moov - mdat + 8 + hole), 8)
+  const file = server.prefix.path('huge.mp4')
+  const fd = fs.openSync(file, 'w')
+  const front = Buffer.concat([MOVIE.subarray(0, mdat), head, MOVIE.subarray(mdat + 8, moov)])
+  fs.writeSync(fd, front, 0, front.length, 0)
+  fs.writeSync(fd, MOVIE, moov, MOVIE.length - moov, front.length + hole)
+  fs.closeSync(fd)
+  const { status, fields, bytes } = await get(server, '/huge.mp4?start=0', { headers: { range: 'bytes=-10' } })
+  assert.equal(status, 206)
+  assert.ok(Number(fields.get('content-range')!.split('/')[1]) > hole)
+  assert.deepEqual(bytes, Buffer.alloc(10))
+  const first = await get(server, '/huge.mp4?start=0', { headers: { range: 'bytes=0-3999' } })
+  assert.equal(first.bytes.length, 4000)
+  assert.equal(first.bytes.indexOf('moov') - 4, MOVIE.readUInt32BE(0))
+})
+
 test('long videos are read from the disk, over HTTP/2 too', async () => {
   await using server = await startViaduct(CONF, { files: FILES })
   assert.ok(LONG_MOVIE.length > 400_000)
@@ -91,6 +126,10 @@ test('what is refused', async () => {
     ['/bad.mp4', {}, 200],
     ['/bad.mp4?start=1', {}, 500],
     ['/a.mp4?start=1000', {}, 500],
+    ['/a.mp4?start=9223372036854775', {}, 500],
+    ['/a.mp4?start=9223372036854777', {}, 200],
+    ['/fragmented.mp4?end=1', {}, 500],
+    ['/over.mp4?start=1', {}, 500],
     ['/small/a.mp4?start=1', {}, 500],
     ['/folder.mp4?start=1', { redirect: 'manual' }, 301],
     ['/folder.mp4/', {}, 200],
@@ -100,6 +139,8 @@ test('what is refused', async () => {
   for (const [path, init, status] of cases) assert.equal((await get(server, path, init)).status, status, path)
   await server.logged(/"\S+\/a.mp4" mp4 moov atom is too large:\d+, you may want to increase mp4_max_buffer_size/)
   await server.logged(/"\S+\/a.mp4" mp4 start time exceeds file duration/)
+  await server.logged(/duplicate mp4 mdat atom in "\S+\/fragmented.mp4"/)
+  await server.logged(/no mp4 mdat atom was found in "\S+\/over.mp4"/)
 })
 
 test('videos are sent as fast as they play', async () => {

@@ -43,21 +43,37 @@ export function sendFile(r: Request, entry: FileEntry): void {
 }
 
 /** Sends head and body, which is `lead` and then a part of a file; `entry` was opened, and is released when all is sent. */
-export function sendPartOfFile(r: Request, entry: FileEntry, lead: Uint8Array, part: BodyPart): void {
+export function sendPartOfFile(r: Request, entry: FileEntry, lead: Buffer, part: BodyPart): void {
   const { content } = entry
+  // A range is sought, not read up to: a film may be longer than what the worker can read while others wait.
+  r.out.seekable = true
   r.sendHead()
+  const parts = partsOf(r.out.parts, lead, part)
   if (r.headerOnly || r.refusal !== 0 || content !== undefined) {
     entry.release()
     entry.dropUnkept()
     if (r.headerOnly || r.refusal !== 0) r.body.write(NO_BYTES, LAST)
     else {
-      r.body.write(lead, STABLE)
-      r.body.write(content!.subarray(part.start, part.end), LAST | STABLE)
+      if (r.out.parts === undefined) r.body.write(lead, STABLE)
+      sendParts(r, content!, parts)
     }
     return
   }
-  r.body.write(lead, STABLE)
-  new FileProducer(r, entry, [part]).start()
+  if (r.out.parts === undefined) r.body.write(lead, STABLE)
+  new FileProducer(r, entry, parts).start()
+}
+
+/** What filters chose of a body that is `lead` and then `part` of a file, as parts of that file with texts before them. */
+function partsOf(chosen: readonly BodyPart[] | undefined, lead: Buffer, part: BodyPart): readonly BodyPart[] {
+  if (chosen === undefined) return [part]
+  const by = part.start - lead.length
+  return chosen.map(({ text, start, end }) => {
+    return {
+      text: text + lead.latin1Slice(Math.min(start, lead.length), Math.min(end, lead.length)),
+      start: Math.max(start, lead.length) + by,
+      end: Math.max(end, lead.length) + by,
+    }
+  })
 }
 
 function sendParts(r: Request, content: Buffer, parts: readonly BodyPart[]): void {

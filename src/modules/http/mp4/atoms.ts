@@ -43,29 +43,35 @@ const head = Buffer.alloc(LARGE_HEAD_SIZE)
 export function atomInFile(source: Mp4Source, at: number, end: number): Atom | undefined | Mp4Problem {
   const size = Math.min(LARGE_HEAD_SIZE, source.size - at)
   if (!readInto(source, head, size, at)) return new Mp4Problem('%s mp4 file truncated', source.path)
-  return atomAt(head.subarray(0, size), 0, at, end, source.path)
+  return atomAt(head.subarray(0, size), at, at, end, source.path)
 }
 
-/** The same in memory. */
+/** The same in memory; its head is read also where it goes on behind `end`, as nginx does. */
 export function atomInMemory(bytes: Buffer, at: number, end: number, path: string): Atom | undefined | Mp4Problem {
-  return atomAt(bytes.subarray(at, end), 0, at, end, path)
+  return atomAt(bytes, 0, at, end, path)
 }
 
-function atomAt(bytes: Buffer, at: number, offset: number, end: number, path: string): Atom | undefined | Mp4Problem {
-  if (bytes.length < 4) return new Mp4Problem('%s mp4 file truncated', path)
-  let size = bytes.readUInt32BE(at)
+/** `bytes` begin at `base`. */
+function atomAt(bytes: Buffer, base: number, at: number, end: number, path: string): Atom | undefined | Mp4Problem {
+  const from = at - base
+  const left = bytes.length - from
+  if (left < 4) return new Mp4Problem('%s mp4 file truncated', path)
+  let size = bytes.readUInt32BE(from)
   let headSize = HEAD_SIZE
   if (size === 0) return undefined
   if (size === 1) {
-    if (bytes.length < LARGE_HEAD_SIZE) return new Mp4Problem('%s mp4 file truncated', path)
-    size = large(bytes, at + HEAD_SIZE)
+    if (left < LARGE_HEAD_SIZE) return new Mp4Problem('%s mp4 file truncated', path)
+    size = large(bytes, from + HEAD_SIZE)
     headSize = LARGE_HEAD_SIZE
   }
   if (size < headSize) return new Mp4Problem(`%s mp4 atom is too small:${size}`, path)
-  if (bytes.length < HEAD_SIZE) return new Mp4Problem('%s mp4 file truncated', path)
-  if (offset + size > end) return new Mp4Problem(`%s mp4 atom too large:${size}`, path)
-  const name = bytes.latin1Slice(at + 4, at + HEAD_SIZE)
-  return { name, start: offset + headSize, end: offset + size }
+  if (left < HEAD_SIZE) return new Mp4Problem('%s mp4 file truncated', path)
+  if (at + size > end) {
+    const exact = headSize === HEAD_SIZE ? size : bytes.readBigUInt64BE(from + HEAD_SIZE)
+    return new Mp4Problem(`%s mp4 atom too large:${exact}`, path)
+  }
+  const name = bytes.latin1Slice(from + 4, from + HEAD_SIZE)
+  return { name, start: at + headSize, end: at + size }
 }
 
 /** Reads `size` bytes of the file at `at`; false when they are not there. */

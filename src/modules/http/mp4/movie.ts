@@ -25,6 +25,8 @@ const MDHD_SIZES = [24, 36] as const
 /** In `mvhd` and `mdhd`. */
 const TIMESCALE = [12, 20] as const
 const STSD_SIZE = 16
+/** The longest head of an atom, which may reach out of `moov`. */
+const EXCESS_SIZE = 16
 const STSZ_HEAD_SIZE = 12
 
 /** What is read of which atom; everything else is left out, as in nginx. */
@@ -94,6 +96,8 @@ class Movie {
   #mvhd: Buffer | undefined
   #dataEnd = -1
   #timescale = 0
+  /** An atom without a size was met: nginx reads on nowhere, whatever it stands in. */
+  #isOver = false
 
   constructor(source: Mp4Source, wish: Wish) {
     this.#source = source
@@ -110,10 +114,15 @@ class Movie {
       at = atom.end
       const outcome = this.#readOuter(atom)
       if (outcome !== undefined) return outcome
-      // What is behind both is not needed.
-      if (this.#dataEnd >= 0 && this.#moov !== undefined) return undefined
+      if (this.#hasAll(atom.name)) return undefined
     }
     return undefined
+  }
+
+  /** What is behind this atom is not needed. Behind the media data of a fragmented file, whose `moov` has no tracks, nginx looks on. */
+  #hasAll(name: string): boolean {
+    if (this.#isOver) return true
+    return name === 'moov' ? this.#dataEnd >= 0 : name === 'mdat' && this.#tracks.length > 0
   }
 
   #readOuter(atom: Atom): typeof WHOLE | Mp4Problem | undefined {
@@ -147,8 +156,8 @@ class Movie {
       const advice = 'you may want to increase mp4_max_buffer_size'
       return this.#problem(`%s mp4 moov atom is too large:${size}, ${advice}`)
     }
-    this.#moov = Buffer.allocUnsafeSlow(size)
-    return this.#fill(this.#moov, start) ?? this.#readInner('moov', this.#moov, undefined)
+    this.#moov = Buffer.allocUnsafeSlow(Math.min(size + EXCESS_SIZE, this.#source.size - start))
+    return this.#fill(this.#moov, start) ?? this.#readInner('moov', 0, size, undefined)
   }
 
   #fill(bytes: Buffer, at: number): Mp4Problem | undefined {
@@ -159,29 +168,28 @@ class Movie {
     return new Mp4Problem(message, this.#source.path)
   }
 
-  /** Reads the atoms in the data of `parent`. A track that ends before the start is left out: SHORT. */
-  #readInner(parent: string, bytes: Buffer, track: Track | undefined): Mp4Problem | undefined {
+  /** Reads the atoms in `parent`, whose data lies in `moov`. A track that ends before the start is left out: SHORT. */
+  #readInner(parent: string, start: number, end: number, track: Track | undefined): Mp4Problem | undefined {
     const children = CHILDREN[parent]!
-    for (let at = 0; at < bytes.length; ) {
-      const atom = atomInMemory(bytes, at, bytes.length, this.#source.path)
-      if (atom === undefined) return undefined
-      if (atom instanceof Mp4Problem) return atom
+    const moov = this.#moov!
+    for (let at = start; at < end && !this.#isOver; ) {
+      const atom = atomInMemory(moov, at, end, this.#source.path)
+      if (atom === undefined) this.#isOver = true
+      if (atom === undefined || atom instanceof Mp4Problem) return atom
       at = atom.end
       if (!children.includes(atom.name)) continue
-      const data = bytes.subarray(atom.start, atom.end)
-      const problem =
-        track === undefined ? this.#readMoovAtom(atom.name, data) : this.#readTrackAtom(atom.name, data, track)
+      const problem = track === undefined ? this.#readMoovAtom(atom) : this.#readTrackAtom(atom, track)
       if (problem !== undefined) return problem
     }
     return undefined
   }
 
-  #readMoovAtom(name: string, data: Buffer): Mp4Problem | undefined {
-    if (name === 'mvhd') return this.#readMvhd(data)
+  #readMoovAtom({ name, start, end }: Atom): Mp4Problem | undefined {
+    if (name === 'mvhd') return this.#readMvhd(this.#moov!.subarray(start, end))
     if (name === 'cmov') return this.#problem('%s mp4 compressed moov atom (cmov) is not supported')
     if (name !== 'trak') return undefined
     const track = new Track()
-    const problem = this.#readInner('trak', data, track)
+    const problem = this.#readInner('trak', start, end, track)
     if (problem === SHORT) return undefined
     if (problem === undefined) this.#tracks.push(track)
     return problem
@@ -209,14 +217,15 @@ class Movie {
     return length === 0 ? left : Math.min(left, this.#units(length, timescale))
   }
 
-  #readTrackAtom(name: string, data: Buffer, track: Track): Mp4Problem | undefined {
+  #readTrackAtom({ name, start, end }: Atom, track: Track): Mp4Problem | undefined {
+    const data = this.#moov!.subarray(start, end)
     switch (name) {
       case 'mdia':
       case 'minf':
       case 'stbl':
         if (track.parents.has(name)) return this.#problem(`duplicate mp4 ${name} atom in %s`)
         track.parents.add(name)
-        return this.#readInner(name, data, track)
+        return this.#readInner(name, start, end, track)
       case 'tkhd':
         return this.#readTkhd(data, track)
       case 'mdhd':

@@ -22,6 +22,8 @@ const HSL = ['http', 'server', 'location'] as const
 const FACTOR_DEFAULT = 1.1
 const FACTOR_DIGITS = 3
 const OFF = 0
+/** Moments beyond it are none. */
+const MS_MAX = 2 ** 63
 
 const factor = word('on | off | factor', (w, at) => {
   if (w.text === 'on') return FACTOR_DEFAULT
@@ -118,12 +120,12 @@ function cutFor(r: Request, source: Mp4Source, conf: Mp4Conf): CutMovie | typeof
 
 const NUMBER = /^(?=.)(\d*)(?:\.(\d*))?$/
 
-/** Milliseconds; -1 when it is not a number. Players may send a lot of digits. */
+/** Milliseconds; -1 when it is not a number, or too large for nginx (ngx_http_mp4_atofp). Players may send a lot of digits. */
 function seconds(text: string | undefined): number {
   const match = NUMBER.exec(text ?? '')
   if (match === null) return -1
   const ms = Number(match[1] + (match[2] ?? '').slice(0, 3).padEnd(3, '0'))
-  return Number.isSafeInteger(ms) ? ms : -1
+  return ms < MS_MAX ? ms : -1
 }
 
 function sendMovie(r: Request, entry: FileEntry, cut: CutMovie | typeof WHOLE): void {
