@@ -77,6 +77,41 @@ test('a full zone writes the sessions that were silent longest', async () => {
   assert.equal(server.prefix.read('sessions.log').split('\n').filter(Boolean).length, count)
 })
 
+test('sessions are written where nobody keeps their zone any more', async () => {
+  const options = { prepare: (dir: string) => fs.chmodSync(dir, 0o777) }
+  const conf = (zone: string, place: string): string => `
+    worker_processes 2;
+    http {
+      access_log off;
+      session_log_format sum "$arg_who $body_bytes_sent";
+      ${zone}
+      server { listen 127.0.0.1:%%PORT_0%%; location / { ${place} return 200 0123456789; } }
+    }`
+  const zone = 'session_log_zone %%DIR%%/sessions.log zone=one:64k format=sum timeout=1h md5=$arg_who;'
+  await using server = await startViaduct(conf(zone, 'session_log one;'), options)
+  const get = async (who: string): Promise<void> => {
+    await (await fetch(server.url(`/?who=${who}`), { headers: { connection: 'close' } })).arrayBuffer()
+  }
+  const lines = (): string[] => server.prefix.read('sessions.log').split('\n').filter(Boolean).toSorted()
+  await get('ann')
+  await get('ann')
+  // The same zone goes on, whatever else changes.
+  await server.reload(conf(`${zone} keepalive_timeout 5;`, 'session_log one;'))
+  await get('ann')
+  assert.deepEqual(lines(), [])
+  // No zone any more, a zone of another size, and a stop that waits for nobody.
+  await server.reload(conf('', ''))
+  await server.until('the first line', () => lines().length === 1)
+  assert.deepEqual(lines(), ['ann 30'])
+  await server.reload(conf(zone, 'session_log one;'))
+  await get('bob')
+  await server.reload(conf(zone.replace('64k', '128k'), 'session_log one;'))
+  await server.until('the second line', () => lines().length === 2)
+  await get('bob')
+  await server.stop('SIGTERM')
+  assert.deepEqual(lines(), ['ann 30', 'bob 10', 'bob 10'])
+})
+
 test('mistakes', async () => {
   const message = async (line: string): Promise<string> => {
     await using prefix = await Prefix.create(`events {} http { ${line} }`)

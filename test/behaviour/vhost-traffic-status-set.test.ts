@@ -203,6 +203,32 @@ test('a file that has not what was counted is not read', async () => {
   }
 })
 
+test('memory of another size begins with what the one before it has counted', async () => {
+  const conf = (size: string): string => `
+    worker_processes 2;
+    http { vhost_traffic_status_zone shared:traffic:${size}; vhost_traffic_status_dump %%DIR%%/kept/traffic.json 1h;
+      server { listen 127.0.0.1:%%PORT_0%%; server_name shop.example; location / { return 200 ok; }
+        location /status { vhost_traffic_status_bypass_stats on; vhost_traffic_status_display; } } }`
+  await using one = await startViaduct(conf('1m'), {
+    prepare: (dir) => {
+      fs.mkdirSync(`${dir}/kept`)
+      fs.chmodSync(`${dir}/kept`, 0o777)
+    },
+  })
+  const count = async (): Promise<number> => {
+    const { serverZones } = (await (await fetch(one.url('/status'))).json()) as Page
+    return serverZones['shop.example']?.requestCounter ?? 0
+  }
+  let expected = 0
+  for (const size of ['2m', '64k', '1m']) {
+    for (let i = 0; i < 3; i++) await (await fetch(one.url('/'))).arrayBuffer()
+    expected += 3
+    await one.until('the count', async () => (await count()) === expected)
+    await one.reload(conf(size))
+    assert.equal(await count(), expected, size)
+  }
+})
+
 test('a folder that workers may not write to is an alert, and nothing else', async () => {
   await using one = await startViaduct(
     `http { vhost_traffic_status_zone; vhost_traffic_status_dump %%DIR%%/none/traffic.json 50ms;

@@ -135,6 +135,9 @@ function count(r: Request, log: SessionLog): void {
   log.add(r)
 }
 
+/** Who writes the sessions of a zone, by its id, in this thread: the log of the last configuration that has it. */
+const keepers = new Map<number, SessionLog>()
+
 /** One zone with its file, as one worker sees it. */
 class SessionLog implements TimerOwner {
   readonly #timeoutS: number
@@ -142,6 +145,7 @@ class SessionLog implements TimerOwner {
   #id: Text | undefined
   #md5: Text = () => ''
   #sessions: LogSessions | undefined
+  #zoneId = 0
   #file: AccessLog | undefined
   readonly #timer = new Timer(this)
 
@@ -160,12 +164,20 @@ class SessionLog implements TimerOwner {
     if (zone === undefined || tree.role !== 'worker') return
     this.#sessions = new LogSessions(zone)
     this.#file = openAccessLog({ path, bufferSize: 0, flushMs: 0, gzipLevel: 0 }, tree.files, tree.log)
-    tree.onStart(() => setTimer(this.#timer, CHECK_MS))
-    tree.onExit(() => cancelTimer(this.#timer))
-    tree.onLeave((done) => {
-      this.#writeEnded(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
-      done()
+    this.#zoneId = zone.id
+    tree.onStart(() => {
+      keepers.set(zone.id, this)
+      setTimer(this.#timer, CHECK_MS)
     })
+    tree.onExit(() => this.#leave())
+  }
+
+  /** Another configuration takes its place, or the worker ends: what nobody of this thread keeps any more is written. */
+  #leave(): void {
+    cancelTimer(this.#timer)
+    if (keepers.get(this.#zoneId) !== this) return
+    keepers.delete(this.#zoneId)
+    this.#writeEnded(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
   }
 
   /** The session that a request belongs to: 16 bytes, binary. */
@@ -184,6 +196,8 @@ class SessionLog implements TimerOwner {
     if (sessions.extend(id, now, this.#timeoutS, bytes)) return
     this.#write(sessions.takeById(id, now - this.#timeoutS))
     const line = this.#line(r)
+    // A request of a configuration whose zone no other has taken over: nobody would write the session.
+    if (!keepers.has(this.#zoneId)) return this.#write({ line, bytes })
     for (let n = 0; n < PUSHED_OUT_MAX; n++) {
       // Another worker may have begun it meanwhile.
       if (sessions.begin(id, line, now, bytes) || sessions.extend(id, now, this.#timeoutS, bytes)) return

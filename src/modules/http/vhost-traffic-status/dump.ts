@@ -39,11 +39,18 @@ export function keepTraffic(zone: TrafficZone, spec: DumpSpec, tree: HttpTree): 
   const { records } = zone
   if (records === undefined || tree.role !== 'worker') return
   const dump = new Dump(zone, records, spec, tree)
-  records.loadOnce(() => dump.restore())
+  records.loadOnce(() => {
+    // Memory of another size is blank: what the one before it has counted since the file was written goes there first.
+    running.get(spec.path)?.write()
+    dump.restore()
+  })
   tree.onStart(() => dump.start())
   tree.onQuit(() => dump.rest())
   tree.onExit(() => dump.stop())
 }
+
+/** Those of this thread that have started, by their files. */
+const running = new Map<string, Dump>()
 
 class Dump implements TimerOwner {
   readonly #zone: TrafficZone
@@ -64,6 +71,7 @@ class Dump implements TimerOwner {
 
   start(): void {
     this.#started = true
+    running.set(this.#spec.path, this)
     if (this.#tree.isFirst) setTimer(this.#timer, this.#spec.periodMs)
   }
 
@@ -74,17 +82,18 @@ class Dump implements TimerOwner {
 
   stop(): void {
     cancelTimer(this.#timer)
-    // A tree that was made and never served has nothing to say.
-    if (this.#started) this.#write()
-    this.#started = false
+    // A tree that was made and never served has nothing to say, and the file is another's when one has taken it over.
+    if (!this.#started || running.get(this.#spec.path) !== this) return
+    running.delete(this.#spec.path)
+    this.write()
   }
 
   onTimeout(): void {
-    this.#write()
+    this.write()
     setTimer(this.#timer, this.#spec.periodMs)
   }
 
-  #write(): void {
+  write(): void {
     this.#records.alone(() => {
       const { path } = this.#spec
       const rows = this.#records.all(PREFIX).map((row) => this.#kept(row))
