@@ -7,6 +7,7 @@ import fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ToolFailure } from '../src/tools/frame/tool.ts'
 import type { Case, Group } from '../test/conformance/beside-nginx/case.ts'
+import { accessGroups } from '../test/conformance/beside-nginx/cases/access.ts'
 import { cacheGroups } from '../test/conformance/beside-nginx/cases/cache.ts'
 import { davGroups } from '../test/conformance/beside-nginx/cases/dav.ts'
 import { fastcgiGroups } from '../test/conformance/beside-nginx/cases/fastcgi.ts'
@@ -51,6 +52,7 @@ const GROUPS: readonly Group[] = [
   ...davGroups,
   ...cacheGroups,
   ...logsGroups,
+  ...accessGroups,
   ...GATEWAYS.filter(({ name }) => GATEWAYS_SHORT.test(name)),
 ]
 /** Those that run only when they are named. */

@@ -105,9 +105,9 @@ test('error pages of 495 and 496, and a server that verifies is reached by its o
   await using viaduct = await startViaduct(`http { ${own} error_log error.log info;
     server { listen 127.0.0.1:%%PORT_0%% ssl; server_name open; return 200 open; }
     server { listen 127.0.0.1:%%PORT_0%% ssl; server_name closed; ssl_verify_client on; ssl_client_certificate ${root.certFile};
-      error_page 495 =403 /bad; error_page 496 =401 /none;
+      error_page 495 =403 /bad; error_page 496 /none?$status;
       location = /bad { internal; return 200 "bad $status"; }
-      location = /none { internal; return 200 "none"; }
+      location = /none { internal; return 200 "none $args"; }
       location / { return 200 closed; } }
   }`)
   const at = async (options: AskOptions) => {
@@ -115,7 +115,8 @@ test('error pages of 495 and 496, and a server that verifies is reached by its o
     return `${status} ${body.split('\r\n')[0]}`
   }
   assert.equal(await at({ servername: 'closed', ...by(near) }), '200 closed')
-  assert.match(await at({ servername: 'closed' }), /none$/)
+  // The page is told of the status that the client sees.
+  assert.equal(await at({ servername: 'closed' }), '400 none 400')
   assert.match(await at({ servername: 'closed', ...by(stranger) }), /bad/)
   assert.match(await at({ servername: 'open', host: 'closed' }), /^421 /)
   assert.equal(await at({ servername: 'closed', host: 'open', ...by(near) }), '200 open')

@@ -7,7 +7,8 @@ import { CONNECT } from './method.ts'
 const AUTHORIZATION = hashName('authorization')
 const PROXY_AUTHORIZATION = hashName('proxy-authorization')
 const SCHEME = 'basic '
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
+/** As much as it takes to be bytes: one character more says nothing (ngx_decode_base64). */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3})?={0,2}$/
 
 /** What the client sent, checked or not; binary strings. */
 export interface Credentials {

@@ -55,7 +55,7 @@ function answerByErrorPage(r: Request, status: number): boolean {
   if (pages.length === 0) return false
   if (!core.recursive_error_pages) r.inErrorPage = true
   for (const page of pages) {
-    if (page.conf.statuses.includes(status)) return serveErrorPage(r, page, page.text(r))
+    if (page.conf.statuses.includes(status)) return serveErrorPage(r, page)
   }
   return false
 }
@@ -68,16 +68,20 @@ export interface CompiledErrorPage {
   readonly guarded: boolean
 }
 
-function serveErrorPage(r: Request, { conf: page, guarded }: CompiledErrorPage, target: string): boolean {
+function serveErrorPage(r: Request, { conf: page, guarded, text }: CompiledErrorPage): boolean {
+  const before = r.errorStatus
+  // The page is told of the status that the client will see.
+  if (page.replace >= 0) r.errorStatus = page.replace
+  else if (SENT_AS_400.has(before)) r.errorStatus = 400
+  const target = text(r)
   const cut = target.indexOf('?')
   const uri = cut < 0 ? target : target.slice(0, cut)
   if (guarded && target.startsWith('/') && isUnsafe(uri)) {
     r.logError(ERROR, `unsafe URI "${target}" was detected`)
+    r.errorStatus = before
     return false
   }
   r.out.clearBody()
-  if (page.replace >= 0) r.errorStatus = page.replace
-  else if (SENT_AS_400.has(r.errorStatus)) r.errorStatus = 400
   let verdict: number
   if (target.startsWith('/')) {
     if (r.methodBit !== HEAD) {

@@ -9,6 +9,8 @@ import type { Request } from '../../http/request/request.ts'
 import { defineSlot } from '../../http/request/slots.ts'
 import { ALLOWED, NEXT, type Verdict } from '../../http/request/verdict.ts'
 import { failureText, openFile, wholeText } from '../../http/response/open-file.ts'
+import { errnoText } from '../../lib/errno.ts'
+import { exactStatError } from '../../lib/file-status.ts'
 import { checkPassword } from '../../lib/password.ts'
 import { CRIT, ERROR, INFO } from '../../log/error-log.ts'
 import { template } from '../../value/template.ts'
@@ -72,9 +74,14 @@ function authenticate(r: Request, conf: AuthBasic): Verdict {
 function lookUp(r: Request, credentials: Credentials, realm: string, path: string): Verdict {
   const entry = openFile(r, path)
   if (entry.error !== '') {
-    const missing = entry.error === 'ENOENT'
+    const missing = entry.error === 'ENOENT' && exactStatError(path) === 'ENOENT'
     r.logError(missing ? ERROR : CRIT, failureText(entry))
     return missing ? 403 : 500
+  }
+  if (entry.isFolder) {
+    entry.release()
+    r.logError(CRIT, `pread() "${path}" failed ${errnoText('EISDIR')}`)
+    return 500
   }
   const text = wholeText(entry)
   entry.release()

@@ -27,7 +27,7 @@ const NEWLY_REFUSED =
 const BAD_ANSWERS =
   /responses: .*(?:chunked and length|chunked twice|coding |bad length|negative length|empty length|two (?:other )?lengths|interim)/
 const NO_STATUS_LINE =
-  /responses: .*(?:no status line|bad version|bad status|two digits|four digits|LF before)|next: .* 1(?: both)?$/
+  /responses: .*(?:no status line|bad version|bad status|two digits|four digits|LF before)|next: .* 1(?: both)?$|auth_request: .* broken$/
 /** Requests that are passed on with nginx's defaults. */
 const OWN_CONNECTION = /proxy: requests|connections: (?:behind passed chunks$|\/proxy1\/)/
 
@@ -47,14 +47,14 @@ export const KNOWN: readonly Known[] = [
   },
   {
     why: 'what a server is at when it says something depends on how bytes arrive',
-    of: /^(?:proxy|rewrite|static|together|gateways)/,
+    of: /^(?:proxy|rewrite|static|together|gateways|access)/,
     aspects: ['errors'],
     without:
       / while (?:reading upstream|sending (?:response )?to client|reading response header from upstream|sending request to upstream|connecting to upstream)/g,
   },
   {
     why: 'control bytes are escaped in lines of the error log',
-    of: /^(?:requests|dav)/,
+    of: /^(?:requests|dav|access)/,
     aspects: ['errors'],
     without: /[\0-\x09\x0b-\x1f\x7f]|\\x[0-9A-F]{2}/g,
   },
@@ -122,7 +122,7 @@ export const KNOWN: readonly Known[] = [
   { why: 'a limit on bodies holds for those that nobody wants', of: /error pages: POST chunked \/e19/ },
   {
     why: 'open: $content_length of a chunked body that nobody wants',
-    of: /POST chunked|dav: .*chunk/,
+    of: /POST chunked|(?:dav|access): .*chunk/,
     aspects: ['access'],
     without: /(?<=^content_length=).*/gm,
   },
@@ -139,6 +139,28 @@ export const KNOWN: readonly Known[] = [
     without: /^.*sent more data than specified.*$/gm,
   },
   { why: 'newer nginx refuses such answers', of: BAD_ANSWERS },
+  {
+    why: 'newer nginx passes on every challenge',
+    of: /^access: auth_request: .* 401 twice$/,
+    without: /^WWW-Authenticate: Digest\n|(?<=^bytes_sent=).*/gim,
+  },
+  {
+    why: 'older nginx writes fields of proxy_set_header in another order',
+    of: /^access: auth_request: .*(?:POST|chunked)/,
+    aspects: ['asked'],
+    orderless: true,
+  },
+  {
+    why: 'nginx waits for ever where a question passes on a length and has no body',
+    of: /^access: auth_request: sub-body POST/,
+  },
+  { why: 'a password with a NUL goes on behind it', of: /^access: (?:users: a NUL: p|credentials: .*dTpwAA==")$/ },
+  {
+    why: 'a variable with a line end or a NUL byte makes no field',
+    of: /^access: credentials: .* (?:dQo6cA==|ADpw)"$/,
+    aspects: ['replies', 'access', 'errors'],
+    without: /^[Uu]: .*\n+|(?<=^bytes_sent=).*|^\[error\] (?:user "u\n?|" was not found|header "U"|user ).*$/gm,
+  },
   { why: 'an answer without a valid status line is 502', of: NO_STATUS_LINE },
   { why: 'a 204 has no length', of: /^(?!gateways).*status 204$/ },
   { why: 'newer nginx passes Upgrade on', of: /hop by hop/ },
