@@ -9,6 +9,7 @@ import { ToolFailure } from '../src/tools/frame/tool.ts'
 import type { Case, Group } from '../test/conformance/beside-nginx/case.ts'
 import { accessGroups } from '../test/conformance/beside-nginx/cases/access.ts'
 import { cacheGroups } from '../test/conformance/beside-nginx/cases/cache.ts'
+import { cachePartsGroups } from '../test/conformance/beside-nginx/cases/cache-parts.ts'
 import { davGroups } from '../test/conformance/beside-nginx/cases/dav.ts'
 import { fastcgiGroups } from '../test/conformance/beside-nginx/cases/fastcgi.ts'
 import { fastcgiTogetherGroups } from '../test/conformance/beside-nginx/cases/fastcgi-together.ts'
@@ -51,6 +52,7 @@ const GROUPS: readonly Group[] = [
   ...togetherGroups,
   ...davGroups,
   ...cacheGroups,
+  ...cachePartsGroups,
   ...logsGroups,
   ...accessGroups,
   ...GATEWAYS.filter(({ name }) => GATEWAYS_SHORT.test(name)),

@@ -58,6 +58,27 @@ test('a slice that does not fit cuts the response off', async () => {
   }
 })
 
+test('a slice that does not fit is not kept', async () => {
+  let isBroken = true
+  await using peer = await Peer.start((request) => {
+    const from = request.field('range')
+    // The first, then one behind it: each is another part than was asked for.
+    if (isBroken && (from === 'bytes=0-3' || from === 'bytes=8-11')) {
+      isBroken = false
+      return reply('4567', [`Content-Range: bytes 4-7/${WHOLE.length}`], '206 Partial Content')
+    }
+    return slicing(request)
+  })
+  await using server = await startViaduct(cachedConf(peer, SLICE))
+  assert.equal(await ask(server, '/a'), '')
+  assert.equal(await outcome(server, '/a'), `MISS ${WHOLE}`)
+  isBroken = true
+  assert.equal(await ask(server, '/b', ['Range: bytes=4-15']), '')
+  assert.match(await ask(server, '/b', ['Range: bytes=4-15']), /\r\n456789abcdef$/)
+  assert.deepEqual(ranges(peer).slice(-4), ['bytes=4-7', 'bytes=8-11', 'bytes=8-11', 'bytes=12-15'])
+  await server.logged(/unexpected range in slice response: 4-8, expected: 8-8/)
+})
+
 test('a stale slice is renewed by the same slice', async () => {
   let fields = ['X-Accel-Expires: @1']
   await using peer = await Peer.start((request) => slicing(request, () => fields))

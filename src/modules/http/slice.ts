@@ -11,6 +11,7 @@
 import { size } from '../../config/args.ts'
 import { directive } from '../../config/directive.ts'
 import { httpModule } from '../../http/compile/module.ts'
+import { UNFIT } from '../../http/exchange/cache/unfit.ts'
 import { BodyFilter, type BodySink, LAST } from '../../http/message/body.ts'
 import type { ByteRange } from '../../http/message/byte-ranges.ts'
 import { hashName } from '../../http/message/field-names.ts'
@@ -40,6 +41,8 @@ interface Slices {
   /** The length of the whole. */
   complete: number
   body: SliceBody | undefined
+  /** The response was broken off because of one of them. */
+  failed: boolean
 }
 
 /** What one request asks for: the main request, or the subrequest for a slice behind the first. */
@@ -80,7 +83,7 @@ function sliceRange(r: Request): string | undefined {
   const sliceSize = r.location.get(SIZE)
   if (sliceSize === 0 || r !== r.main || r.headSent) return undefined
   const start = sliceSize * Math.floor(firstByte(r) / sliceSize)
-  const slices: Slices = { size: sliceSize, next: start, etag: '', complete: 0, body: undefined }
+  const slices: Slices = { size: sliceSize, next: start, etag: '', complete: 0, body: undefined, failed: false }
   const slice: Slice = { range: rangeOf(start, sliceSize), start, slices }
   r.set(slot, slice)
   return slice.range
@@ -115,12 +118,12 @@ function joinSlices(r: Request): void {
   const main = r === r.main
   if (out.status !== PARTIAL_CONTENT) {
     if (main) r.set(slot, undefined)
-    else fail(r, `unexpected status code ${out.status} in slice response`)
+    else fail(r, slice, `unexpected status code ${out.status} in slice response`)
     return
   }
   const problem = checkSlice(r, slice)
   if (problem !== '') {
-    fail(r, problem)
+    fail(r, slice, problem)
     return
   }
   if (main) beginWhole(r, slice.slices, slice.start)
@@ -134,7 +137,8 @@ function checkSlice({ out }: Request, { start, slices }: Slice): string {
   const [, from, to, whole] = CONTENT_RANGE.exec(out.field('content-range') ?? '') ?? []
   if (from === undefined) return 'invalid range in slice response'
   if (whole === undefined) return 'no complete length in slice response'
-  const end = Math.min(start + slices.size, Number(whole))
+  // As nginx says it: where a slice would end that begins there.
+  const end = Math.min(Number(from) + slices.size, Number(whole))
   if (Number(from) !== start || Number(to) + 1 !== end) {
     return `unexpected range in slice response: ${from}-${Number(to) + 1}, expected: ${start}-${end}`
   }
@@ -174,8 +178,10 @@ function addSlice(r: Request, { start, slices }: Slice): void {
   r.addBodyFilter((next) => new CutBody(next, start, from, to))
 }
 
-/** The response ends here. */
-function fail(r: Request, problem: string): void {
+/** The response ends here. The slice is not kept: the next client may have more luck. */
+function fail(r: Request, { slices }: Slice, problem: string): void {
+  slices.failed = true
+  r.setMark(UNFIT, 1)
   r.logError(ERROR, `${problem} while reading response header from upstream`)
   if (r === r.main) r.refusal = CLOSE
   else r.main.breakOff()
@@ -266,7 +272,7 @@ class SliceBody extends BodyFilter implements SubrequestOwner {
 
   onSubrequestEnd(sr: Request): void {
     const r = this.#r
-    if (r.ended) return
+    if (r.ended || this.#slices.failed) return
     if (!this.begun) r.logError(ERROR, 'missing slice response')
     if (this.begun && !sr.aborted) this.#goOn()
     else r.breakOff()

@@ -27,7 +27,7 @@ const NEWLY_REFUSED =
 const BAD_ANSWERS =
   /responses: .*(?:chunked and length|chunked twice|coding |bad length|negative length|empty length|two (?:other )?lengths|interim)/
 const NO_STATUS_LINE =
-  /responses: .*(?:no status line|bad version|bad status|two digits|four digits|LF before)|next: .* 1(?: both)?$|auth_request: .* broken$/
+  /responses: .*(?:no status line|bad version|bad status|two digits|four digits|LF before)|next: .* 1(?: both)?$|auth_request: .* broken$|slices: .* no head /
 /** Requests that are passed on with nginx's defaults. */
 const OWN_CONNECTION = /proxy: requests|connections: (?:behind passed chunks$|\/proxy1\/)/
 
@@ -145,8 +145,14 @@ export const KNOWN: readonly Known[] = [
     without: /^WWW-Authenticate: Digest\n|(?<=^bytes_sent=).*/gim,
   },
   {
+    why: 'how far a request is over its rate depends on when it came',
+    of: /^access: limits: /,
+    aspects: ['errors'],
+    without: /excess: [\d.]+/g,
+  },
+  {
     why: 'older nginx writes fields of proxy_set_header in another order',
-    of: /^access: auth_request: .*(?:POST|chunked)/,
+    of: /^(?:access: auth_request: .*(?:POST|chunked)|cache: slices: )/,
     aspects: ['asked'],
     orderless: true,
   },
@@ -160,6 +166,34 @@ export const KNOWN: readonly Known[] = [
     of: /^access: credentials: .* (?:dQo6cA==|ADpw)"$/,
     aspects: ['replies', 'access', 'errors'],
     without: /^[Uu]: .*\n+|(?<=^bytes_sent=).*|^\[error\] (?:user "u\n?|" was not found|header "U"|user ).*$/gm,
+  },
+  {
+    why: 'a part that is refused with 416 is kept for the next client',
+    of: /^cache: slices: (?:s(?:-\w+)? (?:x|5-2|11-|100-)|s-page small one .*|If-Match of another)$/,
+  },
+  {
+    why: 'what has come of the first slice waits for the second, also when nothing is buffered',
+    of: /^cache: slices: s-direct /,
+  },
+  { why: 'nginx forgets $slice_range when a question to another location had none', of: /^cache: slices: auth$/ },
+  {
+    why: 'older nginx asks for a slice anew when the one behind it did not fit',
+    of: /^cache: slices: s(?:-page)? (?:the whole at second|another tag|no tag at second|a longer range)/,
+    aspects: ['errors', 'asked'],
+  },
+  { why: 'a slice of a whole of another length is refused', of: /^cache: slices: s(?:-\w+)? another length/ },
+  {
+    why: 'a response that a slice has ended is logged as 444',
+    of: /^cache: slices: /,
+    aspects: ['access'],
+    without:
+      /(?<=^(?:status|body_bytes_sent|bytes_sent|request_completion|sent_http_content_length|upstream_response_length)=)(?:\d+|OK|-)?$/gm,
+  },
+  {
+    why: 'what a server is at when it says something depends on where the slice comes from',
+    of: /^cache: slices: /,
+    aspects: ['errors'],
+    without: / while (?:reading|sending) [a-z ]+|, (?:subrequest|upstream): ".*?"|, expected: [\d-]+/g,
   },
   { why: 'an answer without a valid status line is 502', of: NO_STATUS_LINE },
   { why: 'a 204 has no length', of: /^(?!gateways).*status 204$/ },

@@ -54,6 +54,7 @@ import { renewBehind } from './renew.ts'
 import { readStoredHead, serveObject } from './serve.ts'
 import { answersGet, dress, invalidate, isUnsafe, meets, renewedHead, sameForms, withHead } from './shared.ts'
 import { tagsOf } from './tags.ts'
+import { UNFIT } from './unfit.ts'
 
 /** Header of a cache file, `\nKEY: ` and the line end behind the key. */
 const FILE_START = 336 + 6 + 1
@@ -481,7 +482,7 @@ export class Caching implements VaryValues, CacheWaiter {
       trace.decided(this.#r, undefined, `cache: ${this.#wouldKeep(until)}`)
       return this.#pass()
     }
-    if (until === 0 || anyTrue(this.#r, this.#conf.noCache)) return this.#pass()
+    if (until === 0 || this.#r.mark(UNFIT) !== 0 || anyTrue(this.#r, this.#conf.noCache)) return this.#pass()
     // Nobody follows a body whose end nobody knows before the connection ends.
     this.storing = this.#use!.begin(this.#meta(until), head, length, conf.tempPath, !codec.endsWithConnection)
     if (!this.storing) this.#pass()
