@@ -10,6 +10,9 @@ import { systemPath } from '../lib/file-status.ts'
 import { Lru } from '../lib/lru.ts'
 import { ALERT, CRIT, type ErrorLog, type LogContext } from './error-log.ts'
 
+/** A full disk is told of so often, whatever the files: the error log may be on the same disk. */
+const COMPLAINT_SECONDS = 60
+
 /** The parameters of `open_log_file_cache`; nginx's defaults are 10s, 1 and 60s. */
 export interface OpenLogFileCache {
   readonly max: number
@@ -32,6 +35,7 @@ export class VariableLog {
   readonly #settings: OpenLogFileCache | undefined
   readonly #open: Lru<string, OpenLog>
   #retired = false
+  #complainedSecond = Number.NEGATIVE_INFINITY
 
   /** Without settings (`open_log_file_cache off`) no file stays open. */
   constructor(settings?: OpenLogFileCache) {
@@ -53,7 +57,10 @@ export class VariableLog {
     try {
       writeSync(fd, line, null, 'latin1')
     } catch (error) {
-      log.write(ALERT, `write() to "${path}" failed ${errnoText(error)}${doing}`, context)
+      if (clock.seconds - this.#complainedSecond >= COMPLAINT_SECONDS) {
+        this.#complainedSecond = clock.seconds
+        log.write(ALERT, `write() to "${path}" failed ${errnoText(error)}${doing}`, context)
+      }
     }
     if (fd !== known?.fd && !this.#keep(path, fd, known)) closeSync(fd)
   }

@@ -124,6 +124,20 @@ test('a path with variables is opened for each line', () => {
   assert.match(complaints[0]!, /^\[crit\] .*: open\(\) ".*no\/a.log" failed \(2: No such file or directory\)$/)
 })
 
+test('a full disk is told of once a minute where paths have variables', () => {
+  const time = { at: 1e12 }
+  clock.setSource({ wall: () => time.at, monotonic: () => time.at, offsetMinutes: () => 0 })
+  clock.update()
+  const access = new VariableLog()
+  for (let i = 0; i < 5; i++) access.write('/dev/full', 'a\n', log)
+  assert.equal(complaints.length, 1)
+  assert.match(complaints[0]!, /^\[alert\] .*: write\(\) to "\/dev\/full" failed \(28: No space left on device\)$/)
+  time.at += 60_000
+  clock.update()
+  access.write('/dev/full', 'a\n', log)
+  assert.equal(complaints.length, 2)
+})
+
 test('open_log_file_cache keeps files, notices replaced ones, and closes what is not used', () => {
   const time = { at: 0 }
   clock.setSource({ wall: () => 1e12, monotonic: () => time.at, offsetMinutes: () => 0 })
