@@ -46,10 +46,12 @@ const BODY_TIMEOUT = 3
 const SEND_TIMEOUT = 4
 const LINGERING_TIMEOUT = 5
 const BODY_CUT = 6
+
 /** Bytes that came early (pipelined requests, a body nobody asked for yet) beyond this make the client wait. */
 const EARLY_BYTES_MAX = 65536
 /** Beyond, the connection waits for the copies of its requests, as nginx does for each. */
 const LEFT_BEHIND_MAX = 16
+
 const TIMED_OUT = 'client timed out (110: Connection timed out)'
 const LEFT = 'client prematurely closed connection'
 
