@@ -448,7 +448,7 @@ export const KNOWN_OF_GATEWAYS: readonly Known[] = [
     why: "with Node's engine a back end that is not trusted does not hear the end of our handshake (use epoll)",
     of: /^gateways: \w+ ssl (?:trust: \/(?:verified-(?:arg|told|default)|common-name|expired-trusted|lone-not|trusts-|far-(?:0|middle|listed)|revoked-listed)|next: \/first <- nothing)/,
     aspects: ['asked'],
-    without: /^(?:TLS .*|no TLS: ECONNRESET)\n?/gm,
+    without: /^(?:TLS .*|no TLS: ECONNRESET|connection \d)\n?/gm,
   },
   {
     why: 'newer OpenSSL has another word',
