@@ -380,6 +380,11 @@ export const KNOWN: readonly Known[] = [
 /** Over HTTP/2, in addition. */
 export const KNOWN_OF_HTTP2: readonly Known[] = [
   {
+    why: 'nginx has sent the head, and of the first slice what it had, when the response is broken off',
+    of: /^cache: slices: (?:s(?:-page)? (?:.* at (?:second|third)|another tag|no (?:length|range told)|range broken|other unit|another part|a (?:short|long) part|a longer range)|s(?:-\w+)? (?:4-7|8-|2-6|-1|-3)$|POST$)/,
+    aspects: ['replies', 'access'],
+  },
+  {
     why: 'names and values that are in the static table are sent as its numbers',
     of: /./,
     aspects: ['access'],
