@@ -17,7 +17,7 @@ const pair = certificates.make('localhost')
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: upgrade\r\n\r\n'
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: raw\r\nConnection: upgrade\r\n\r\n'
 
-const conf = (target: string, more = ''): string => `http { access_log %%DIR%%/access.log; ${more}
+const conf = (target: string, more = ''): string => `http { log_format all '$request $status <$request_completion>'; access_log %%DIR%%/access.log all; ${more}
   proxy_read_timeout 1d; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
   proxy_set_header Connection upgrade; proxy_pass_request_body off;
   server { listen 127.0.0.1:%%PORT_0%%; http2 on; location / { proxy_pass ${target}; } }
@@ -51,6 +51,7 @@ for (const secure of [false, true]) {
     const client = await open(server, secure)
     client.end('last')
     await logged(server)
+    assert.match(server.accessLog(), / 101 <OK>\n$/)
     await peer.until(() => peer.received[0]!.endsWith('last') && peer.sockets[0]!.readableEnded)
     client.destroy()
   })
@@ -115,6 +116,7 @@ test('who takes nothing is not waited for longer than the send time-outs', async
       /\[error\].*upstream timed out \(110: Connection timed out\) while proxying upgraded connection/,
     )
     await logged(server)
+    assert.match(server.accessLog(), / 101 <>\n$/)
     client.destroy()
   })
   await t.test('the client', async () => {
@@ -125,6 +127,7 @@ test('who takes nothing is not waited for longer than the send time-outs', async
     peer.sockets.at(-1)!.write(large)
     await server.logged(/\[info\].*client timed out \(110: Connection timed out\) while proxying upgraded connection/)
     await logged(server)
+    assert.match(server.accessLog(), / 101 <>\n$/)
     client.destroy()
   })
 })

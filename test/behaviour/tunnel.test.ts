@@ -22,7 +22,7 @@ const OPENED = /^HTTP\/1\.1 200 (?:OK|Connection established)\r\n/i
 test('bytes pass both ways, those that come early too, and each side ends by itself', async () => {
   await using echo = await shouter()
   await using server = await startViaduct(`http { access_log %%DIR%%/access.log all;
-    log_format all '$status $upstream_addr $request';
+    log_format all '$status $upstream_addr $request_completion $request';
     server { listen 127.0.0.1:%%PORT_0%%; tunnel_pass; tunnel_half_close on; } }`)
   const client = await server.connect(0)
   client.write(`CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nearly `)
@@ -33,7 +33,7 @@ test('bytes pass both ways, those that come early too, and each side ends by its
   assert.doesNotMatch(answer, /Transfer-Encoding|Content-Length/i)
   assert.match(answer, /\r\n\r\nEARLY LATEBYE$/)
   await server.until('a line in the log', () => server.accessLog() !== '')
-  assert.equal(server.accessLog(), `200 127.0.0.1:${portOf(echo)} CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\n`)
+  assert.equal(server.accessLog(), `200 127.0.0.1:${portOf(echo)} OK CONNECT 127.0.0.1:${portOf(echo)} HTTP/1.1\n`)
 })
 
 test('where it goes may be configured, and by whom', async () => {

@@ -16,6 +16,7 @@ export class Upgraded implements TunnelOwner {
   readonly #owner: UpgradedOwner
   #r!: Request
   #attempt!: Attempt
+  #timedOut = false
 
   constructor(owner: UpgradedOwner) {
     this.#owner = owner
@@ -45,11 +46,14 @@ export class Upgraded implements TunnelOwner {
   }
 
   onTunnelTimeout(who: 'client' | 'upstream'): void {
+    this.#timedOut = true
     const level = who === 'client' ? INFO : LOG_ERROR
     this.#r.logError(level, `${who} timed out (110: Connection timed out) while proxying upgraded connection`)
   }
 
   onTunnelEnd(): void {
+    // As in nginx, whichever side ends it: `$request_completion`.
+    this.#r.completed = !this.#timedOut
     this.#owner.tunnelEnded()
   }
 }
