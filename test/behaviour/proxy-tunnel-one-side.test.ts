@@ -17,7 +17,8 @@ const pair = certificates.make('localhost')
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: upgrade\r\n\r\n'
 const UPGRADE = 'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: raw\r\nConnection: upgrade\r\n\r\n'
 
-const conf = (target: string, more = ''): string => `http { log_format all '$request $status <$request_completion>'; access_log %%DIR%%/access.log all; ${more}
+const conf = (target: string, more = ''): string => `http { ${more}
+  log_format all '$request $status <$request_completion>'; access_log %%DIR%%/access.log all;
   proxy_read_timeout 1d; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
   proxy_set_header Connection upgrade; proxy_pass_request_body off;
   server { listen 127.0.0.1:%%PORT_0%%; http2 on; location / { proxy_pass ${target}; } }
