@@ -6,13 +6,10 @@
  * Logs of the same path with the same buffering share one buffer, so that their lines keep their order.
  */
 import { gzipSync } from 'node:zlib'
-import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
+import { Complaints } from './complaints.ts'
 import { ALERT, type ErrorLog } from './error-log.ts'
 import { type Flushable, LOG_OK, type LogFile, type LogFiles } from './log-files.ts'
-
-/** A failing log complains at most this often. */
-const COMPLAINT_SECONDS = 60
 
 /** Where lines of an access log go. */
 export interface AccessLog {
@@ -52,7 +49,7 @@ export function openAccessLog(spec: AccessLogSpec, files: LogFiles, log: ErrorLo
 class Appender {
   readonly #file: LogFile
   readonly #log: ErrorLog
-  #complainedSecond = Number.NEGATIVE_INFINITY
+  readonly #complaints = new Complaints()
 
   constructor(file: LogFile, log: ErrorLog) {
     this.#file = file
@@ -61,8 +58,7 @@ class Appender {
 
   append(lines: string | Uint8Array): void {
     const code = this.#file.append(lines)
-    if (code === LOG_OK || clock.seconds - this.#complainedSecond < COMPLAINT_SECONDS) return
-    this.#complainedSecond = clock.seconds
+    if (code === LOG_OK || !this.#complaints.isDue()) return
     this.#log.write(ALERT, `write() to "${this.#file.path}" failed ${errnoText(code)}`)
   }
 }

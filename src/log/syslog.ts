@@ -9,6 +9,7 @@ import { bytesOf } from '../lib/bytes.ts'
 import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
 import type { AccessLog } from './access-log.ts'
+import { Complaints } from './complaints.ts'
 import { ERROR, type ErrorLog, type LogTarget } from './error-log.ts'
 import { relayProblem, type SyslogSender, type SyslogServer, senderFor } from './syslog-senders.ts'
 
@@ -24,8 +25,6 @@ const TAG_SIZE_MAX = 32
 const UNIX_PATH_SIZE_MAX = 107
 /** As in nginx: a longer message is cut. */
 const MESSAGE_SIZE_MAX = 2048
-/** A server that is away is complained about at most this often: the complaint may be a message to it again. */
-const COMPLAINT_SECONDS = 60
 
 /** The parameters after `syslog:`, read. */
 export interface SyslogSpec {
@@ -61,7 +60,7 @@ export class SyslogLog implements LogTarget, AccessLog {
   readonly #origin: string
   readonly #log: ErrorLog | undefined
   readonly #onFailure = (error: unknown): void => this.#complain(error)
-  #complainedSecond = Number.NEGATIVE_INFINITY
+  readonly #complaints = new Complaints()
 
   /** `log` hears of messages that could not be sent. */
   constructor(spec: SyslogSpec, log?: ErrorLog) {
@@ -91,8 +90,7 @@ export class SyslogLog implements LogTarget, AccessLog {
   }
 
   #complain(error: unknown): void {
-    if (this.#log === undefined || clock.seconds - this.#complainedSecond < COMPLAINT_SECONDS) return
-    this.#complainedSecond = clock.seconds
+    if (this.#log === undefined || !this.#complaints.isDue()) return
     const { host, port } = this.#spec.server
     const server = port === 0 ? `unix:${host}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
     this.#log.write(ERROR, `send() failed ${errnoText(error)} while logging to syslog, server: ${server}`)

@@ -8,10 +8,8 @@ import { clock } from '../lib/clock.ts'
 import { errnoText } from '../lib/errno.ts'
 import { systemPath } from '../lib/file-status.ts'
 import { Lru } from '../lib/lru.ts'
+import { Complaints } from './complaints.ts'
 import { ALERT, CRIT, type ErrorLog, type LogContext } from './error-log.ts'
-
-/** A full disk is told of so often, whatever the files: the error log may be on the same disk. */
-const COMPLAINT_SECONDS = 60
 
 /** The parameters of `open_log_file_cache`; nginx's defaults are 10s, 1 and 60s. */
 export interface OpenLogFileCache {
@@ -35,7 +33,7 @@ export class VariableLog {
   readonly #settings: OpenLogFileCache | undefined
   readonly #open: Lru<string, OpenLog>
   #retired = false
-  #complainedSecond = Number.NEGATIVE_INFINITY
+  readonly #complaints = new Complaints()
 
   /** Without settings (`open_log_file_cache off`) no file stays open. */
   constructor(settings?: OpenLogFileCache) {
@@ -57,10 +55,7 @@ export class VariableLog {
     try {
       writeSync(fd, line, null, 'latin1')
     } catch (error) {
-      if (clock.seconds - this.#complainedSecond >= COMPLAINT_SECONDS) {
-        this.#complainedSecond = clock.seconds
-        log.write(ALERT, `write() to "${path}" failed ${errnoText(error)}${doing}`, context)
-      }
+      if (this.#complaints.isDue()) log.write(ALERT, `write() to "${path}" failed ${errnoText(error)}${doing}`, context)
     }
     if (fd !== known?.fd && !this.#keep(path, fd, known)) closeSync(fd)
   }

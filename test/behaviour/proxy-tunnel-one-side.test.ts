@@ -119,6 +119,10 @@ test('who takes nothing is not waited for longer than the send time-outs', async
     await logged(server)
     assert.match(server.accessLog(), / 101 <>\n$/)
     client.destroy()
+    // It is over with that tunnel: the next one ends as others do.
+    const next = await open(server, false)
+    next.end()
+    await server.until('it is complete', () => / 101 <OK>\n$/.test(server.accessLog()))
   })
   await t.test('the client', async () => {
     const more = 'send_timeout 200ms; proxy_send_timeout 200ms;'

@@ -26,6 +26,7 @@ export class Upgraded implements TunnelOwner {
   start(r: Request, conf: ExchangeConf, wire: Wire, attempt: Attempt): void {
     this.#r = r
     this.#attempt = attempt
+    this.#timedOut = false
     r.keepAlive = false
     r.sendHead()
     const { read_timeout, send_timeout, half_close } = conf.transport
